@@ -1,0 +1,2 @@
+DROP TABLE posts_search;
+DROP TABLE posts;

@@ -1,0 +1,42 @@
+//! What a handler may use: settings, database, keys, password workers, clock.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound, Utc};
+
+use crate::auth::password::Passwords;
+use crate::auth::token::Tokens;
+use crate::config::Config;
+use crate::db::Db;
+
+/// Shared by all requests. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The checked settings.
+    pub config: Arc<Config>,
+    /// The pools.
+    pub db: Db,
+    /// Issues and verifies access tokens.
+    pub tokens: Arc<Tokens>,
+    /// Hashes and verifies passwords, a bounded number at once.
+    pub passwords: Passwords,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(config: Arc<Config>, db: Db, secret: &str) -> Self {
+        let tokens = Arc::new(Tokens::new(secret.as_bytes(), config.token_ttl));
+        let passwords = Passwords::new(config.password_workers);
+        Self { config, db, tokens, passwords }
+    }
+
+    /// The time, in microseconds: what both databases give back unchanged.
+    pub fn now(&self) -> DateTime<Utc> {
+        now()
+    }
+}
+
+/// The time as [`App::now`] gives it, for what runs without an [`App`].
+pub fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
+}

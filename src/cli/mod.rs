@@ -1,0 +1,170 @@
+//! The commands of the product. Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration (`EX_CONFIG`).
+
+mod migrate;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+use crate::db::{Db, DbError};
+use crate::fixtures;
+use crate::server::document;
+
+/// `EX_CONFIG` of sysexits.h: a restart will not help, somebody must change a setting.
+const EX_CONFIG: u8 = 78;
+
+#[derive(Parser)]
+#[command(name = "accord", version, about, long_about = None)]
+struct Arguments {
+    /// Settings file; without it ./accord.toml, if there is one
+    #[arg(long, global = true, env = "ACCORD_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API (the default)
+    Serve {
+        /// Where to listen
+        #[arg(long)]
+        host: Option<String>,
+        /// On which port; 0 takes a free one
+        #[arg(long)]
+        port: Option<u16>,
+    },
+    /// Apply, undo and list migrations
+    Migrate {
+        #[command(subcommand)]
+        step: migrate::Step,
+    },
+    /// Load fixtures; loading them twice changes nothing
+    Fixtures {
+        /// YAML files; without any, the demo data
+        files: Vec<PathBuf>,
+    },
+    /// List every operation and route
+    Routes,
+    /// Print the OpenAPI document
+    Openapi {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look at the settings
+    Config {
+        #[command(subcommand)]
+        what: ConfigCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Check all settings and list them, each with its source
+    Check,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Somebody must change a setting or the code.
+    #[error("{0}")]
+    Config(String),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error.to_string())
+    }
+}
+
+/// Runs the command line of the process.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => {
+            let result = runtime.block_on(run(arguments));
+            // a hash that is still being computed must not hold up the end
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => Err(Failure::Other(format!("cannot start the runtime: {error}"))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("accord: {failure}");
+            match failure {
+                Failure::Config(_) => ExitCode::from(EX_CONFIG),
+                Failure::Other(_) => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Failure> {
+    // what needs no settings
+    match &arguments.command {
+        Some(Command::Routes) => {
+            print!("{}", document::operations());
+            return Ok(());
+        }
+        Some(Command::Openapi { json }) => {
+            println!("{}", if *json { document::json() } else { document::yaml().trim_end() });
+            return Ok(());
+        }
+        _ => {}
+    }
+    let mut config = Config::load(arguments.config.as_deref())?;
+    match arguments.command.unwrap_or(Command::Serve { host: None, port: None }) {
+        Command::Serve { host, port } => {
+            config.host = host.unwrap_or(config.host);
+            config.port = port.unwrap_or(config.port);
+            serve::run(config).await
+        }
+        Command::Migrate { step } => migrate::run(&config, step).await,
+        Command::Fixtures { files } => load(&config, &files).await,
+        Command::Config { what: ConfigCommand::Check } => {
+            print!("{}", config.describe());
+            Ok(())
+        }
+        Command::Routes | Command::Openapi { .. } => unreachable!("handled above"),
+    }
+}
+
+async fn load(config: &Config, files: &[PathBuf]) -> Result<(), Failure> {
+    let files = match files {
+        [] => vec![("fixtures/demo.yaml".to_owned(), fixtures::DEMO.to_owned())],
+        files => {
+            let read = |path: &PathBuf| {
+                let text = std::fs::read_to_string(path);
+                text.map(|text| (path.display().to_string(), text))
+                    .map_err(|error| Failure::Other(format!("cannot read {}: {error}", path.display())))
+            };
+            files.iter().map(read).collect::<Result<Vec<_>, _>>()?
+        }
+    };
+    let db = Db::connect(&config.database()).await.map_err(|error| away(config, &error))?;
+    for (name, text) in files {
+        let loaded = fixtures::load(&db, &name, &text).await.map_err(|error| Failure::Other(error.to_string()))?;
+        println!("{name}: {} new, {} unchanged", loaded.new, loaded.unchanged);
+    }
+    Ok(())
+}
+
+/// The database cannot be opened: what, where, and what to look at.
+fn away(config: &Config, error: &DbError) -> Failure {
+    let cause = match error {
+        DbError::Unavailable(cause) | DbError::Other(cause) | DbError::Violation(_, cause) => cause,
+    };
+    let url = crate::config::mask(&config.database_url);
+    Failure::Other(format!("cannot open the database {url}: {cause}; check DATABASE_URL, and that the place exists and can be written"))
+}

@@ -1,0 +1,127 @@
+//! `accord serve`: from settings to a listening server, each failure in one sentence.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use super::{Failure, away, migrate::failed};
+use crate::app::App;
+use crate::config::Config;
+use crate::db::Db;
+use crate::db::migrate::{self, Direction, Target};
+use crate::server::{accept, document};
+use crate::{fixtures, server};
+
+/// Serves until SIGTERM or Ctrl-C.
+pub async fn run(config: Config) -> Result<(), Failure> {
+    fit(document::faults())?;
+    logs(&config)?;
+    let config = Arc::new(config);
+    if config.database_file().is_some() {
+        config.make_data_folder()?;
+    }
+    let secret = config.secret()?;
+    // before the database: a port that is taken is told at once
+    let listener = listen(&config).await?;
+    let wait = Duration::from_secs(config.db_wait);
+    let db = Db::connect_within(&config.database(), wait).await.map_err(|error| away(&config, &error))?;
+    if config.migrates() {
+        for step in migrate::run(&config.database_url, Direction::Up, Target::Head).await.map_err(failed)? {
+            tracing::info!(step, "migrated");
+        }
+    } else if let Ok(status) = migrate::status(&config.database_url).await
+        && !status.is_head()
+    {
+        tracing::warn!(at = %status, "the schema needs `accord migrate up`; until then /health/ready says so");
+    }
+    let demo = config.demo() && demo(&db).await?;
+
+    let address = listener.local_addr().map_err(|error| Failure::Other(error.to_string()))?;
+    let url = format!("http://{address}");
+    // the first line is for programs; the others are for people
+    println!("listening on {url}");
+    if !config.logs_json() {
+        println!("  docs viewer    {url}/docs");
+        println!("  database       {}", crate::config::mask(&config.database_url));
+        if demo {
+            println!("  demo account   ann@example.com, password: correct horse battery");
+        }
+    }
+    let _ = std::io::stdout().flush();
+
+    let app = App::new(config.clone(), db, &secret);
+    let served = accept::serve(listener, server::endpoint(app), &config, stopped()).await;
+    served.map_err(|error| Failure::Other(format!("the server stopped: {error}")))
+}
+
+/// An API that does not state its access rules must not start.
+fn fit(faults: Vec<String>) -> Result<(), Failure> {
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Config(format!("the API is not fit to start:\n  {}", faults.join("\n  "))))
+}
+
+fn logs(config: &Config) -> Result<(), Failure> {
+    // what runs below us is told only when it warns: its debug lines hold statements and headers
+    let ours = if config.debug { "debug" } else { &config.log };
+    let filter = if ours.contains(['=', ',']) { ours.to_owned() } else { format!("warn,accord={ours}") };
+    let filter = EnvFilter::try_new(&filter).map_err(|error| Failure::Config(format!("ACCORD_LOG `{}`: {error}", config.log)))?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let installed = if config.logs_json() {
+        logs.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+    } else {
+        logs.with_target(false).try_init()
+    };
+    installed.map_err(|error| Failure::Other(error.to_string()))
+}
+
+async fn listen(config: &Config) -> Result<TcpListener, Failure> {
+    let (host, port) = (config.host.as_str(), config.port);
+    TcpListener::bind((host, port)).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            Failure::Other(format!("port {port} on {host} is taken: stop the other program, or set PORT (0 takes a free one)"))
+        }
+        _ => Failure::Other(format!("cannot listen on {host}:{port}: {error}; check HOST and PORT")),
+    })
+}
+
+/// Loads the demo data into an empty database; answers whether the demo accounts are there.
+async fn demo(db: &Db) -> Result<bool, Failure> {
+    let loaded = fixtures::load_demo(db).await.map_err(|error| Failure::Other(error.to_string()))?;
+    if let Some(loaded) = loaded {
+        tracing::info!(objects = loaded.new, "loaded the demo data");
+    }
+    Ok(true)
+}
+
+async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            tracing::info!("stopping: requests in flight may finish");
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_without_a_rule_is_a_configuration_fault_that_names_it() {
+        assert!(fit(document::faults()).is_ok());
+        let failure = fit(vec!["tell_secret (GET /secret): states no access rule".into()]).expect_err("refused");
+        assert!(matches!(&failure, Failure::Config(text) if text.contains("tell_secret")), "{failure}");
+    }
+}

@@ -1,0 +1,408 @@
+//! Settings: the commented `accord.toml` is their documentation and their defaults; a file and the
+//! environment go over it. Nothing else reads the environment.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::db::{Dialect, connect};
+
+const DEFAULTS: &str = include_str!("../accord.toml");
+
+/// Well-known variables, and the setting each one sets.
+const WELL_KNOWN: &[(&str, &str)] = &[
+    ("DATABASE_URL", "database_url"),
+    ("SECRET_KEY", "secret_key"),
+    ("HOST", "host"),
+    ("PORT", "port"),
+    ("DEBUG", "debug"),
+];
+
+/// Variables that begin like settings but belong to the command line, the build and the workshop.
+const NOT_SETTINGS: &[&str] = &["ACCORD_CONFIG", "ACCORD_COMMIT", "ACCORD_BIN", "ACCORD_TEST_", "ACCORD_CONTRACT_"];
+
+/// Bytes of a secret that may sign tokens: as long as the hash it keys (RFC 7518 section 3.2).
+const SECRET_BYTES: usize = 32;
+
+/// Where the product runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Env {
+    /// A developer's machine.
+    Dev,
+    /// Automated tests.
+    Test,
+    /// For real.
+    Prod,
+}
+
+/// What is wrong with the settings, in one sentence that says what to change. Exit code 78.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+fn refuse<T>(sentence: impl Into<String>) -> Result<T, ConfigError> {
+    Err(ConfigError(sentence.into()))
+}
+
+/// Every setting, as `accord.toml` documents it.
+#[derive(Clone, Deserialize)]
+#[expect(missing_docs, reason = "accord.toml documents each field")]
+pub struct Config {
+    pub env: Env,
+    pub host: String,
+    pub port: u16,
+    pub database_url: String,
+    pub database_connections: u32,
+    pub db_timeout: u64,
+    pub db_wait: u64,
+    migrate: String,
+    pub secret_key: String,
+    pub token_ttl: u32,
+    pub refresh_ttl: u32,
+    demo: Value,
+    pub max_body: usize,
+    pub header_timeout: u64,
+    pub body_timeout: u64,
+    pub request_timeout: u64,
+    pub max_connections: usize,
+    pub grace: u64,
+    pub password_workers: usize,
+    pub rate_limit: u32,
+    cors_origins: String,
+    pub log: String,
+    log_format: String,
+    pub debug: bool,
+    /// Each value and where it came from, for `accord config check`.
+    #[serde(skip)]
+    origins: BTreeMap<String, (Value, String)>,
+}
+
+impl Config {
+    /// Reads defaults, then the file, then the environment, and checks the whole.
+    ///
+    /// # Errors
+    /// An unknown name (with the nearest known one), a value of the wrong kind, or a setting that `env` refuses.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let file = match file {
+            Some(path) => Some(path.to_owned()),
+            None => Some(PathBuf::from("accord.toml")).filter(|path| path.exists()),
+        };
+        let text = match &file {
+            Some(path) => match std::fs::read_to_string(path) {
+                Ok(text) => Some((path.display().to_string(), text)),
+                Err(error) => return refuse(format!("cannot read the settings file {}: {error}", path.display())),
+            },
+            None => None,
+        };
+        let variables: Vec<_> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+            .collect();
+        Self::from_parts(text, variables)
+    }
+
+    fn from_parts(file: Option<(String, String)>, variables: Vec<(String, String)>) -> Result<Self, ConfigError> {
+        let defaults: Table = DEFAULTS.parse().expect("accord.toml is compiled in and tested");
+        let mut origins: BTreeMap<String, (Value, String)> =
+            defaults.iter().map(|(key, value)| (key.clone(), (value.clone(), "default".into()))).collect();
+        let mut set = |key: &str, value: Value, source: String| {
+            origins.insert(key.into(), (value, source));
+        };
+
+        if let Some((path, text)) = file {
+            let given: Table = text.parse().map_err(|error| ConfigError(format!("{path}: {error}")))?;
+            for (key, value) in given {
+                let Some(default) = defaults.get(&key) else {
+                    return refuse(format!("{path}: there is no setting `{key}`{}", nearest(&key, defaults.keys())));
+                };
+                if !same_kind(default, &value) {
+                    return refuse(format!("{path}: `{key}` must be {}, not {value}", kind(default)));
+                }
+                set(&key, value, path.clone());
+            }
+        }
+        for (variable, text) in variables {
+            let Some(key) = key_of(&variable, &defaults)? else { continue };
+            let value = parse(&defaults[&key], &text)
+                .ok_or_else(|| ConfigError(format!("{variable} must be {}", kind(&defaults[&key]))))?;
+            set(&key, value, format!("environment {variable}"));
+        }
+        let table: Table = origins.iter().map(|(key, (value, _))| (key.clone(), value.clone())).collect();
+        let mut config: Self = table
+            .try_into()
+            .map_err(|error: toml::de::Error| ConfigError(format!("settings: {}", error.message())))?;
+        config.origins = origins;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// What one setting alone cannot show.
+    fn check(&self) -> Result<(), ConfigError> {
+        if !self.database_url.starts_with("sqlite:")
+            && !self.database_url.starts_with("postgres://")
+            && !self.database_url.starts_with("postgresql://")
+        {
+            return refuse("DATABASE_URL must begin with sqlite: or postgres://");
+        }
+        for (name, value, allowed) in [
+            ("migrate", &self.migrate, ["up", "off", "auto"]),
+            ("log_format", &self.log_format, ["pretty", "json", "auto"]),
+        ] {
+            if !allowed.contains(&value.as_str()) {
+                return refuse(format!("`{name}` must be one of {}, not `{value}`", allowed.join(", ")));
+            }
+        }
+        for (name, value) in [
+            ("database_connections", self.database_connections as usize),
+            ("max_connections", self.max_connections),
+            ("password_workers", self.password_workers),
+            ("max_body", self.max_body),
+            ("token_ttl", self.token_ttl as usize),
+            ("refresh_ttl", self.refresh_ttl as usize),
+            ("db_timeout", self.db_timeout as usize),
+            ("request_timeout", self.request_timeout as usize),
+        ] {
+            if value == 0 {
+                return refuse(format!("`{name}` must be at least 1"));
+            }
+        }
+        if !self.secret_key.is_empty() && self.secret_key.len() < SECRET_BYTES {
+            return refuse(format!("SECRET_KEY has {} bytes, it needs at least {SECRET_BYTES}: openssl rand -hex 32 makes one", self.secret_key.len()));
+        }
+        if self.env == Env::Prod {
+            if self.secret_key.is_empty() {
+                return refuse("SECRET_KEY is not set, and ACCORD_ENV=prod makes none: openssl rand -hex 32 makes one");
+            }
+            if self.demo() {
+                return refuse("ACCORD_DEMO=true would load demo accounts with known passwords: not with ACCORD_ENV=prod");
+            }
+            if self.debug || ["debug", "trace"].iter().any(|level| self.log.contains(level)) {
+                return refuse("DEBUG and the log levels debug and trace are refused with ACCORD_ENV=prod: they may show what users send");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an empty database gets the demo data.
+    pub fn demo(&self) -> bool {
+        match &self.demo {
+            Value::Boolean(demo) => *demo,
+            _ => self.env == Env::Dev,
+        }
+    }
+
+    /// Whether the start applies pending migrations.
+    pub fn migrates(&self) -> bool {
+        match self.migrate.as_str() {
+            "auto" => Dialect::of(&self.database_url) == Dialect::Sqlite,
+            migrate => migrate == "up",
+        }
+    }
+
+    /// Whether log lines are JSON objects.
+    pub fn logs_json(&self) -> bool {
+        match self.log_format.as_str() {
+            "auto" => self.env != Env::Dev,
+            format => format == "json",
+        }
+    }
+
+    /// Origins that may call from a browser.
+    pub fn cors_origins(&self) -> Vec<String> {
+        self.cors_origins.split(',').map(|origin| origin.trim().to_owned()).filter(|o| !o.is_empty()).collect()
+    }
+
+    /// How to reach the database.
+    pub fn database(&self) -> connect::Settings {
+        connect::Settings {
+            url: self.database_url.clone(),
+            timeout: Duration::from_secs(self.db_timeout),
+            connections: self.database_connections,
+        }
+    }
+
+    /// The path of the SQLite file; none for PostgreSQL or a database in memory.
+    pub fn database_file(&self) -> Option<PathBuf> {
+        let path = self.database_url.strip_prefix("sqlite:")?.trim_start_matches("//");
+        let path = path.split('?').next().unwrap_or(path);
+        (!path.is_empty() && path != ":memory:").then(|| path.into())
+    }
+
+    /// The folder of what Accord keeps on disk, made if it is missing.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn make_data_folder(&self) -> Result<PathBuf, ConfigError> {
+        let folder = match self.database_file() {
+            Some(file) => file.parent().map(Path::to_owned).unwrap_or_default(),
+            None => "data".into(),
+        };
+        let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
+        std::fs::create_dir_all(&folder).map_err(|error| {
+            ConfigError(format!("cannot make the folder {}: {error}; set DATABASE_URL to a place that can be written", folder.display()))
+        })?;
+        Ok(folder)
+    }
+
+    /// The key of the access tokens; outside prod it is made on first use and kept, readable by its owner only.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn secret(&self) -> Result<String, ConfigError> {
+        if !self.secret_key.is_empty() {
+            return Ok(self.secret_key.clone());
+        }
+        let path = self.make_data_folder()?.join("accord.secret");
+        let failed = |error| ConfigError(format!("cannot keep a secret in {}: {error}; set SECRET_KEY", path.display()));
+        if let Ok(secret) = std::fs::read_to_string(&path)
+            && secret.trim().len() >= SECRET_BYTES
+        {
+            return Ok(secret.trim().into());
+        }
+        let secret: String = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&path).map_err(failed)?;
+        writeln!(file, "{secret}").map_err(failed)?;
+        Ok(secret)
+    }
+
+    /// One line a setting: name, value (secrets masked), source.
+    pub fn describe(&self) -> String {
+        let line = |(key, (value, source)): (&String, &(Value, String))| {
+            let value = match key.as_str() {
+                "secret_key" if !self.secret_key.is_empty() => "[set]".into(),
+                "database_url" => mask(&self.database_url),
+                _ => value.as_str().map_or_else(|| value.to_string(), Into::into),
+            };
+            format!("{key:22} {value:32} {source}\n")
+        };
+        self.origins.iter().map(line).collect()
+    }
+}
+
+/// A database URL without its password.
+pub fn mask(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(mut parsed) if parsed.password().is_some() => {
+            let _ = parsed.set_password(Some("***"));
+            parsed.into()
+        }
+        _ => url.into(),
+    }
+}
+
+/// The setting that a variable sets; none when it is not ours.
+fn key_of(variable: &str, defaults: &Table) -> Result<Option<String>, ConfigError> {
+    if let Some((_, key)) = WELL_KNOWN.iter().find(|(name, _)| *name == variable) {
+        return Ok(Some((*key).into()));
+    }
+    if NOT_SETTINGS.iter().any(|name| variable.starts_with(name)) {
+        return Ok(None);
+    }
+    let Some(key) = variable.strip_prefix("ACCORD_").map(str::to_lowercase) else { return Ok(None) };
+    if defaults.contains_key(&key) {
+        return Ok(Some(key));
+    }
+    let names: Vec<_> = defaults.keys().map(|key| format!("ACCORD_{}", key.to_uppercase())).collect();
+    refuse(format!("there is no setting {variable}{}", nearest(variable, names.iter())))
+}
+
+/// `; did you mean …?` with the known name that is nearest, if one is near.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> String {
+    known
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .map_or(String::new(), |(_, known)| format!("; did you mean `{known}`?"))
+}
+
+fn kind(default: &Value) -> &'static str {
+    match default {
+        Value::Integer(_) => "a whole number that is not negative",
+        Value::Boolean(_) => "true or false",
+        _ if default.as_str() == Some("auto") => "auto or one of the words in accord.toml",
+        _ => "text",
+    }
+}
+
+fn same_kind(default: &Value, value: &Value) -> bool {
+    match value {
+        Value::Integer(number) => *number >= 0 && default.is_integer(),
+        // `demo` is "auto" or a boolean
+        Value::Boolean(_) => default.is_bool() || default.as_str() == Some("auto"),
+        _ => default.same_type(value),
+    }
+}
+
+/// The text of a variable as the kind of value its setting has.
+fn parse(default: &Value, text: &str) -> Option<Value> {
+    match default {
+        Value::Integer(_) => text.trim().parse().ok().filter(|number| *number >= 0).map(Value::Integer),
+        Value::Boolean(_) => text.trim().parse().ok().map(Value::Boolean),
+        _ => match (default.as_str(), text.parse()) {
+            (Some("auto"), Ok(flag)) => Some(Value::Boolean(flag)),
+            _ => Some(Value::String(text.into())),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+        let file = (!file.is_empty()).then(|| ("my.toml".into(), file.into()));
+        let variables = variables.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        Config::from_parts(file, variables).map_err(|error| error.to_string())
+    }
+
+    fn refusal(file: &str, variables: &[(&str, &str)]) -> String {
+        load(file, variables).err().expect("a refusal")
+    }
+
+    #[test]
+    fn defaults_suffice_and_the_environment_wins_over_the_file() {
+        let config = load("", &[]).expect("defaults");
+        assert!(config.demo() && config.migrates() && !config.logs_json());
+        let config = load("port = 1\nhost = '::1'", &[("PORT", "2")]).expect("both");
+        assert_eq!((config.port, config.host.as_str()), (2, "::1"));
+        assert!(config.describe().contains("environment PORT"));
+        let config = load("", &[("DATABASE_URL", "postgres://a:b@c/d")]).expect("postgres");
+        assert!(!config.migrates());
+        assert!(!config.describe().contains("a:b@"));
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_the_nearest_known_one() {
+        assert!(refusal("prot = 1", &[]).contains("did you mean `port`?"));
+        assert!(refusal("", &[("ACCORD_RATELIMIT", "1")]).contains("did you mean `ACCORD_RATE_LIMIT`?"));
+        assert!(load("", &[("ACCORD_TEST_POSTGRES_URL", "x")]).is_ok());
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_refused() {
+        assert!(refusal("port = 'x'", &[]).contains("`port` must be a whole number"));
+        assert!(refusal("", &[("PORT", "x")]).contains("PORT must be a whole number"));
+        assert!(refusal("", &[("ACCORD_MIGRATE", "sideways")]).contains("up, off, auto"));
+        assert!(refusal("", &[("ACCORD_ENV", "production")]).contains("production"));
+        assert!(refusal("", &[("DATABASE_URL", "mysql://x")]).contains("DATABASE_URL"));
+    }
+
+    #[test]
+    fn prod_refuses_what_is_unsafe() {
+        let prod = ("ACCORD_ENV", "prod");
+        let secret = ("SECRET_KEY", "0123456789abcdef0123456789abcdef");
+        assert!(refusal("", &[prod]).contains("SECRET_KEY is not set"));
+        assert!(refusal("", &[prod, ("SECRET_KEY", "short")]).contains("at least 32"));
+        assert!(refusal("", &[prod, secret, ("ACCORD_DEMO", "true")]).contains("ACCORD_DEMO"));
+        assert!(refusal("", &[prod, secret, ("DEBUG", "true")]).contains("DEBUG"));
+        assert!(!load("", &[prod, secret]).expect("fit for prod").demo());
+    }
+}

@@ -1,0 +1,124 @@
+//! Pools: SQLite's pragmas, PostgreSQL's timeouts, and what counts as "the database is away".
+
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::{Db, DbError, Dialect};
+
+/// Statements kept prepared per connection; more than the product has.
+const STATEMENTS: usize = 256;
+
+/// How to reach the database.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `sqlite:path` or `postgres://…`.
+    pub url: String,
+    /// How long a request waits for a connection or a lock.
+    pub timeout: Duration,
+    /// How many connections at most (PostgreSQL) or readers (SQLite).
+    pub connections: u32,
+}
+
+/// SQLite options for one file. WAL lets readers go on while one writes; FULL makes an acknowledged
+/// write survive a power loss (NORMAL loses everything since the last checkpoint).
+pub fn sqlite_options(url: &str, timeout: Duration) -> Result<SqliteConnectOptions, sqlx::Error> {
+    Ok(SqliteConnectOptions::from_str(url)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(timeout)
+        // 8 MiB a connection
+        .pragma("cache_size", "-8192")
+        .statement_cache_capacity(STATEMENTS)
+        .optimize_on_close(true, 400))
+}
+
+impl Db {
+    /// Opens the pools and proves that the database answers.
+    ///
+    /// # Errors
+    /// The URL is not one of ours, the file cannot be opened, or the server does not answer.
+    pub async fn connect(settings: &Settings) -> Result<Self, DbError> {
+        let Settings { url, timeout, connections } = settings;
+        match Dialect::of(url) {
+            Dialect::Sqlite => {
+                let options = sqlite_options(url, *timeout)?;
+                let pool = || {
+                    SqlitePoolOptions::new()
+                        .acquire_timeout(*timeout)
+                        // a file does not go away: the ping would be a round trip for nothing
+                        .test_before_acquire(false)
+                        .idle_timeout(None)
+                        .max_lifetime(None)
+                        .min_connections(1)
+                };
+                // the writer first: it makes the file that the readers open
+                let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+                let readers = options.read_only(true).create_if_missing(false);
+                let readers = pool().max_connections(*connections).connect_with(readers).await?;
+                Ok(Self::Sqlite { readers, writer })
+            }
+            Dialect::Postgres => {
+                let options = PgConnectOptions::from_str(url)?
+                    .application_name("accord")
+                    .statement_cache_capacity(STATEMENTS)
+                    .options([
+                        ("statement_timeout", format!("{}ms", timeout.as_millis() * 3)),
+                        ("lock_timeout", format!("{}ms", timeout.as_millis() * 2)),
+                        ("idle_in_transaction_session_timeout", "30s".to_owned()),
+                    ]);
+                // the ping on acquire is what heals the pool after a restart of the server
+                let pool = PgPoolOptions::new()
+                    .max_connections(*connections)
+                    .acquire_timeout(*timeout)
+                    .connect_with(options)
+                    .await?;
+                Ok(Self::Postgres(pool))
+            }
+        }
+    }
+
+    /// [`Db::connect`], again and again until `wait` is over: the database may start after us.
+    ///
+    /// # Errors
+    /// The last failure, when the time is up or when waiting cannot help (bad URL, unwritable file).
+    pub async fn connect_within(settings: &Settings, wait: Duration) -> Result<Self, DbError> {
+        let (start, mut pause) = (Instant::now(), Duration::from_millis(250));
+        loop {
+            match Self::connect(settings).await {
+                Err(DbError::Unavailable(error)) if start.elapsed() + pause < wait => {
+                    tracing::warn!(%error, "waiting for the database");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+/// Whether a later try may succeed without anyone changing anything.
+pub fn is_unavailable(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            // PostgreSQL: class 08 connection, 53 resources, 57P shutdown, 57014 and 55P03 timeouts, 40001 and 40P01 races.
+            // SQLite: 5 BUSY, 6 LOCKED and their extended forms.
+            code.starts_with("08")
+                || code.starts_with("53")
+                || code.starts_with("57P")
+                || ["57014", "55P03", "40001", "40P01", "25P03"].contains(&&*code)
+                || (code.len() <= 3 && code.parse::<u32>().is_ok_and(|n| matches!(n & 0xff, 5 | 6)))
+        }),
+        _ => false,
+    }
+}

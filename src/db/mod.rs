@@ -1,0 +1,259 @@
+//! The one seam to the database.
+//!
+//! A store builds a sea-query statement; only this folder renders it for SQLite or PostgreSQL and runs
+//! it with sqlx. `AssertSqlSafe` and `sqlx::query*` stand nowhere else.
+
+pub mod connect;
+mod constraint;
+pub mod migrate;
+pub mod tables;
+
+use sea_query::{PostgresQueryBuilder, SqliteQueryBuilder};
+use sea_query_sqlx::SqlxBinder;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, FromRow, PgPool, Postgres, Sqlite, SqlitePool};
+use sqlx_core::transaction::TransactionManager;
+
+pub use constraint::Constraint;
+
+/// Result of a statement.
+pub type DbResult<T> = Result<T, DbError>;
+
+/// Why a statement failed, as far as callers can act on it.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// The database is away, shutting down, full of connections, or locked for too long: a retry may help.
+    #[error("database unavailable")]
+    Unavailable(#[source] sqlx::Error),
+    /// A named constraint refused the row.
+    #[error("constraint {0:?} violated")]
+    Violation(Constraint, #[source] sqlx::Error),
+    /// A fault of ours.
+    #[error(transparent)]
+    Other(sqlx::Error),
+}
+
+impl DbError {
+    /// Whether this constraint refused the row.
+    pub fn violates(&self, constraint: Constraint) -> bool {
+        matches!(self, Self::Violation(found, _) if *found == constraint)
+    }
+}
+
+impl From<sqlx::Error> for DbError {
+    fn from(error: sqlx::Error) -> Self {
+        match constraint::violated(&error) {
+            Some(constraint) => Self::Violation(constraint, error),
+            None if connect::is_unavailable(&error) => Self::Unavailable(error),
+            None => Self::Other(error),
+        }
+    }
+}
+
+/// A row type that both databases can be read into; `#[derive(FromRow)]` gives it.
+pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin> Row for T {}
+
+/// Which database is behind a connection; for the few expressions that differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Embedded, one writer.
+    Sqlite,
+    /// Production.
+    Postgres,
+}
+
+impl Dialect {
+    /// The dialect of a database URL.
+    pub fn of(url: &str) -> Self {
+        if url.starts_with("sqlite:") { Self::Sqlite } else { Self::Postgres }
+    }
+}
+
+/// The pools. Cheap to clone.
+#[derive(Clone)]
+pub enum Db {
+    /// Read-only connections beside the one writer: a second writer waits its turn instead of failing.
+    Sqlite {
+        /// Read-only connections.
+        readers: SqlitePool,
+        /// The one connection that writes.
+        writer: SqlitePool,
+    },
+    /// One pool for everything.
+    Postgres(PgPool),
+}
+
+/// One pooled connection: each statement stands alone until [`Conn::begin`].
+///
+/// Dropping it inside a transaction rolls back; after a failed statement of a transaction the
+/// connection is closed rather than pooled, because a failed COMMIT leaves sqlx's SQLite connection unusable.
+pub struct Conn {
+    inner: Inner,
+    transaction: Transaction,
+}
+
+enum Inner {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Transaction {
+    None,
+    Open,
+    Broken,
+}
+
+/// Renders `$statement` for the database behind `$conn` and runs `$call` on it.
+macro_rules! run {
+    ($conn:expr, $statement:expr, |$sql:ident, $values:ident, $on:ident| $call:expr) => {{
+        let result = match &mut $conn.inner {
+            Inner::Sqlite(connection) => {
+                let (text, $values) = $statement.build_sqlx(SqliteQueryBuilder);
+                let ($sql, $on) = (AssertSqlSafe(text), &mut **connection);
+                $call.await
+            }
+            Inner::Postgres(connection) => {
+                let (text, $values) = $statement.build_sqlx(PostgresQueryBuilder);
+                let ($sql, $on) = (AssertSqlSafe(text), &mut **connection);
+                $call.await
+            }
+        };
+        if result.is_err() && $conn.transaction == Transaction::Open {
+            $conn.transaction = Transaction::Broken;
+        }
+        result.map_err(DbError::from)
+    }};
+}
+
+impl Db {
+    /// Which database this is.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite { .. } => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// A connection for reading.
+    pub async fn read(&self) -> DbResult<Conn> {
+        let inner = match self {
+            Self::Sqlite { readers, .. } => Inner::Sqlite(readers.acquire().await?),
+            Self::Postgres(pool) => Inner::Postgres(pool.acquire().await?),
+        };
+        Ok(Conn { inner, transaction: Transaction::None })
+    }
+
+    /// A transaction for writing.
+    pub async fn begin(&self) -> DbResult<Conn> {
+        let inner = match self {
+            Self::Sqlite { writer, .. } => Inner::Sqlite(writer.acquire().await?),
+            Self::Postgres(pool) => Inner::Postgres(pool.acquire().await?),
+        };
+        let mut conn = Conn { inner, transaction: Transaction::None };
+        conn.begin().await?;
+        Ok(conn)
+    }
+
+    /// Turns a reading connection into a writing transaction: on PostgreSQL the same connection, so that
+    /// a request never holds two; on SQLite the writer.
+    pub async fn begin_on(&self, conn: Option<Conn>) -> DbResult<Conn> {
+        match (self, conn) {
+            (Self::Postgres(_), Some(mut conn)) => {
+                conn.begin().await?;
+                Ok(conn)
+            }
+            (_, conn) => {
+                drop(conn);
+                self.begin().await
+            }
+        }
+    }
+}
+
+impl Conn {
+    /// Which database this is.
+    pub fn dialect(&self) -> Dialect {
+        match self.inner {
+            Inner::Sqlite(_) => Dialect::Sqlite,
+            Inner::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// SQLite takes its write lock here: a deferred transaction that turns to writing fails at once
+    /// with "database is locked" when another wrote in between.
+    async fn begin(&mut self) -> DbResult<()> {
+        // before the await: a statement that fails half-way must not leave an open transaction in the pool
+        self.transaction = Transaction::Broken;
+        match &mut self.inner {
+            Inner::Sqlite(connection) => {
+                let begin = sqlx::SqlStr::from_static("BEGIN IMMEDIATE");
+                <Sqlite as sqlx::Database>::TransactionManager::begin(connection, Some(begin)).await?;
+            }
+            Inner::Postgres(connection) => {
+                <Postgres as sqlx::Database>::TransactionManager::begin(connection, None).await?;
+            }
+        }
+        self.transaction = Transaction::Open;
+        Ok(())
+    }
+
+    /// Makes the transaction durable; only after this may success be told.
+    pub async fn commit(mut self) -> DbResult<()> {
+        if self.transaction == Transaction::None {
+            return Ok(());
+        }
+        self.transaction = Transaction::Broken;
+        match &mut self.inner {
+            Inner::Sqlite(connection) => {
+                <Sqlite as sqlx::Database>::TransactionManager::commit(connection).await?;
+            }
+            Inner::Postgres(connection) => {
+                <Postgres as sqlx::Database>::TransactionManager::commit(connection).await?;
+            }
+        }
+        self.transaction = Transaction::None;
+        Ok(())
+    }
+
+    /// Exactly one row.
+    pub async fn one<R: Row>(&mut self, statement: &impl SqlxBinder) -> DbResult<R> {
+        run!(self, statement, |sql, values, on| sqlx::query_as_with(sql, values).fetch_one(on))
+    }
+
+    /// One row or none.
+    pub async fn maybe<R: Row>(&mut self, statement: &impl SqlxBinder) -> DbResult<Option<R>> {
+        run!(self, statement, |sql, values, on| sqlx::query_as_with(sql, values).fetch_optional(on))
+    }
+
+    /// All rows; the statement carries its own limit.
+    pub async fn all<R: Row>(&mut self, statement: &impl SqlxBinder) -> DbResult<Vec<R>> {
+        run!(self, statement, |sql, values, on| sqlx::query_as_with(sql, values).fetch_all(on))
+    }
+
+    /// Runs a statement that answers no row; returns how many rows it changed.
+    pub async fn execute(&mut self, statement: &impl SqlxBinder) -> DbResult<u64> {
+        run!(self, statement, |sql, values, on| async {
+            sqlx::query_with(sql, values).execute(on).await.map(|done| done.rows_affected())
+        })
+    }
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        match (&mut self.inner, self.transaction) {
+            (_, Transaction::None) => {}
+            (Inner::Sqlite(connection), Transaction::Open) => {
+                <Sqlite as sqlx::Database>::TransactionManager::start_rollback(connection);
+            }
+            (Inner::Postgres(connection), Transaction::Open) => {
+                <Postgres as sqlx::Database>::TransactionManager::start_rollback(connection);
+            }
+            (Inner::Sqlite(connection), Transaction::Broken) => connection.close_on_drop(),
+            (Inner::Postgres(connection), Transaction::Broken) => connection.close_on_drop(),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Keyset paging: a cursor names the last row of a page, so page N costs what page 1 costs and inserts shift nothing.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::error::{Code, Error, FieldError};
+
+/// The position behind one row of a sorted list. Opaque to clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// The value of the sort column, when it is not the id itself.
+    pub key: i64,
+    /// The row's id, which makes every position unique.
+    pub id: i64,
+}
+
+impl Cursor {
+    /// The text a client sends back; it carries the name of the sort, because a position means nothing in another.
+    pub fn encode(self, sort: &str) -> String {
+        URL_SAFE_NO_PAD.encode(format!("1/{sort}/{}/{}", self.key, self.id))
+    }
+
+    /// Reads a client's cursor for this sort.
+    ///
+    /// # Errors
+    /// 400 `invalid_cursor` when it was not made by this list in this sort.
+    pub fn decode(text: &str, sort: &str) -> Result<Self, Error> {
+        let read = || {
+            let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+            let mut parts = plain.split('/');
+            let (version, of) = (parts.next()?, parts.next()?);
+            let (key, id) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+            (version == "1" && of == sort && parts.next().is_none()).then_some(Self { key, id })
+        };
+        read().ok_or_else(|| {
+            let detail = "take `next` of the page before, and keep the other parameters as they were";
+            Error::fields(Code::InvalidCursor, vec![FieldError::parameter("query.cursor", detail)])
+        })
+    }
+}
+
+/// Cuts the one row too many that tells whether there is a next page; answers that page's cursor.
+pub fn cut<T>(rows: &mut Vec<T>, limit: usize, sort: &str, position: impl Fn(&T) -> Cursor) -> Option<String> {
+    if rows.len() <= limit {
+        return None;
+    }
+    rows.truncate(limit);
+    rows.last().map(|last| position(last).encode(sort))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_back_only_in_its_own_sort() {
+        let cursor = Cursor { key: -3, id: 7 };
+        let text = cursor.encode("-votes");
+        assert_eq!(Cursor::decode(&text, "-votes").expect("ours"), cursor);
+        for (text, sort) in [(text.as_str(), "created_at"), ("", "-votes"), ("%%", "-votes"), ("MS8", "-votes")] {
+            assert_eq!(Cursor::decode(text, sort).expect_err("foreign").code, Code::InvalidCursor);
+        }
+    }
+}

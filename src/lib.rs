@@ -1,0 +1,22 @@
+//! Accord: an API foundation whose contract, code, database, collection and tests cannot disagree.
+//!
+//! Imports go down this list only; ARCHITECTURE.md walks one request through it.
+#![warn(missing_docs)]
+
+pub mod cli;
+pub mod server;
+
+pub mod fixtures;
+pub mod resources;
+
+pub mod http;
+
+pub mod auth;
+
+pub mod app;
+
+pub mod error;
+
+pub mod db;
+
+pub mod config;

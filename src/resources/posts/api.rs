@@ -1,0 +1,298 @@
+//! `/api/v1/posts`
+
+use poem::web::Data;
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::{ApiResponse, OpenApi};
+
+use super::model::{Post, PostCreate, PostPage, PostReplace, PostUpdate, Sort};
+use super::rules::{self, Reader};
+use super::store::{self, Filter, StoredPost};
+use crate::app::App;
+use crate::auth::Caller;
+use crate::db::Conn;
+use crate::error::Error;
+use crate::http::etag::{IfMatch, changed, etag, is_current};
+use crate::http::fail::{Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
+use crate::http::page::{self, Cursor};
+use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::{NoContent, Tag};
+
+/// The operations.
+pub struct PostsApi;
+
+/// How a change of a post may fail.
+type ChangeFail = Fail<(Forbidden, NotFound, PreconditionFailed, PreconditionRequired)>;
+
+/// The answer of `list_posts`.
+#[derive(ApiResponse)]
+pub enum PageResponse {
+    /// One page
+    #[oai(status = 200)]
+    Found(JsonOut<PostPage>),
+}
+
+/// The answer of `create_post`.
+#[derive(ApiResponse)]
+pub enum CreatedResponse {
+    /// Created
+    #[oai(status = 201)]
+    Created(
+        JsonOut<Post>,
+        /// Where the post is
+        #[oai(header = "Location")]
+        String,
+        /// Names this version; send it in `If-Match` to change or delete it
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+/// The answer of `get_post`.
+#[derive(ApiResponse)]
+pub enum PostResponse {
+    /// The post
+    #[oai(status = 200)]
+    Found(
+        JsonOut<Post>,
+        /// Names this version; send it in `If-Match` to change or delete it
+        #[oai(header = "ETag")]
+        String,
+    ),
+    /// The copy named in `If-None-Match` is current
+    #[oai(status = 304)]
+    NotModified(
+        /// Names this version
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+/// The answer of changes.
+#[derive(ApiResponse)]
+pub enum ChangedResponse {
+    /// The post as it is now
+    #[oai(status = 200)]
+    Changed(
+        JsonOut<Post>,
+        /// Names the new version
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Posts")]
+impl PostsApi {
+    /// List posts
+    ///
+    /// Published posts and your own drafts, page by page; admins see all drafts. Follow `next` as `cursor` and keep
+    /// the other parameters: posts that are written meanwhile shift nothing.
+    #[oai(path = "/posts", method = "get", operation_id = "list_posts")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn list(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        /// How many posts a page has at most
+        #[oai(default = "twenty", validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<i64>,
+        /// `next` of the page before
+        #[oai(validator(min_length = 1, max_length = 200))]
+        cursor: Query<Option<String>>,
+        /// How many posts to leave out; the cost grows with the number, use `cursor`
+        #[oai(deprecated, default, validator(minimum(value = "0"), maximum(value = "10000")))]
+        skip: Query<i64>,
+        /// Text to find in title or content, in upper or lower case; `%` and `_` stand for themselves
+        #[oai(validator(min_length = 1, max_length = 100))]
+        search: Query<Option<String>>,
+        /// Order
+        #[oai(default)]
+        sort: Query<Sort>,
+        /// Only posts of this user
+        #[oai(validator(minimum(value = "1")))]
+        owner_id: Query<Option<i64>>,
+        /// Only published posts, or only drafts
+        published: Query<Option<bool>>,
+        /// Also count all matches, which costs more than the page
+        #[oai(default)]
+        with_total: Query<bool>,
+    ) -> Result<PageResponse, Fail<()>> {
+        let filter = Filter {
+            reader: reader(&caller),
+            search: search.0,
+            owner_id: owner_id.0,
+            published: published.0,
+            sort: sort.0,
+        };
+        let (sort, limit) = (filter.sort, limit.0 as usize);
+        let cursor = cursor.0.map(|text| Cursor::decode(&text, sort.word())).transpose()?;
+        let mut conn = caller.read(&app).await?;
+        let mut rows = store::list(&mut conn, &filter, cursor, skip.0 as u64, limit as u64 + 1).await?;
+        let next = page::cut(&mut rows, limit, sort.word(), |row| position(sort, row));
+        let total = if with_total.0 { Some(store::count(&mut conn, &filter).await?) } else { None };
+        let items = rows.into_iter().map(Post::from).collect();
+        Ok(PageResponse::Found(JsonOut(PostPage { items, next, total })))
+    }
+
+    /// Create a post
+    ///
+    /// You become its owner. Without `published` it is published at once.
+    #[oai(path = "/posts", method = "post", operation_id = "create_post")]
+    async fn create(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        body: JsonIn<PostCreate>,
+    ) -> Result<CreatedResponse, Fail<()>> {
+        let mut tx = caller.begin(&app).await?;
+        let id = store::insert(&mut tx, caller.id, body.0, app.now()).await?;
+        let (post, tag) = tagged(written(&mut tx, id).await?);
+        tx.commit().await?;
+        Ok(CreatedResponse::Created(JsonOut(post), format!("/api/v1/posts/{id}"), tag))
+    }
+
+    /// Read a post
+    ///
+    /// With `If-None-Match` and the current ETag the answer is 304 without content. A draft of somebody else is
+    /// not found.
+    #[oai(path = "/posts/:id", method = "get", operation_id = "get_post")]
+    async fn get(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        /// The post's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// ETag of the copy you have
+        #[oai(name = "If-None-Match", validator(max_length = 1000))]
+        if_none_match: Header<Option<String>>,
+    ) -> Result<PostResponse, Fail<(NotFound,)>> {
+        let mut conn = caller.read(&app).await?;
+        let post = rules::visible(store::find(&mut conn, id.0).await?, id.0, reader(&caller))?;
+        let (post, tag) = tagged(post);
+        if is_current(if_none_match.0.as_deref(), &tag) {
+            return Ok(PostResponse::NotModified(tag));
+        }
+        Ok(PostResponse::Found(JsonOut(post), tag))
+    }
+
+    /// Replace a post
+    ///
+    /// Sets the whole text. `If-Match` must name the version you have read, so that no change of another is
+    /// overwritten: without it 428, with another version 412. A vote is no new version.
+    #[oai(path = "/posts/:id", method = "put", operation_id = "replace_post")]
+    async fn replace(
+        &self,
+        caller: Caller,
+        app: Data<&App>,
+        /// The post's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// ETag of the version you have read, or `*`
+        #[oai(name = "If-Match", validator(max_length = 1000))]
+        if_match: Header<Option<String>>,
+        body: JsonIn<PostReplace>,
+    ) -> Result<ChangedResponse, ChangeFail> {
+        let PostReplace { title, content, published, rating } = body.0;
+        let change =
+            PostUpdate { title: Some(title), content: Some(content), published: Some(published), rating };
+        change_post(caller, &app, id.0, if_match.0.as_deref(), change).await
+    }
+
+    /// Change a post
+    ///
+    /// Changes only the fields that are sent; `"rating": null` removes the rating. `If-Match` works as in
+    /// replacing a post.
+    #[oai(path = "/posts/:id", method = "patch", operation_id = "update_post")]
+    async fn update(
+        &self,
+        caller: Caller,
+        app: Data<&App>,
+        /// The post's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// ETag of the version you have read, or `*`
+        #[oai(name = "If-Match", validator(max_length = 1000))]
+        if_match: Header<Option<String>>,
+        body: JsonIn<PostUpdate>,
+    ) -> Result<ChangedResponse, ChangeFail> {
+        change_post(caller, &app, id.0, if_match.0.as_deref(), body.0).await
+    }
+
+    /// Delete a post
+    ///
+    /// Deletes the post and its votes for good. `If-Match` works as in replacing a post.
+    #[oai(path = "/posts/:id", method = "delete", operation_id = "delete_post")]
+    async fn delete(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        /// The post's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// ETag of the version you have read, or `*`
+        #[oai(name = "If-Match", validator(max_length = 1000))]
+        if_match: Header<Option<String>>,
+    ) -> Result<NoContent, ChangeFail> {
+        let if_match = IfMatch::required(if_match.0.as_deref())?;
+        let mut tx = caller.begin(&app).await?;
+        let (post, version) = open(&mut tx, &caller, id.0, &if_match).await?;
+        if !store::delete(&mut tx, post.id, version).await? {
+            return Err(changed().into());
+        }
+        tx.commit().await?;
+        Ok(NoContent::Done)
+    }
+}
+
+fn twenty() -> i64 {
+    20
+}
+
+fn reader(caller: &Caller) -> Reader {
+    Reader { id: caller.id, role: caller.role }
+}
+
+/// The cursor behind a row: ids grow with `created_at`, so they are the whole position there.
+fn position(sort: Sort, row: &StoredPost) -> Cursor {
+    let key = if sort == Sort::MostVotes { row.votes } else { 0 };
+    Cursor { key, id: row.id }
+}
+
+fn tagged(row: StoredPost) -> (Post, String) {
+    let version = row.version;
+    let post = Post::from(row);
+    let tag = etag(version, &post);
+    (post, tag)
+}
+
+/// Reads back, inside the transaction, what a statement of it has written.
+async fn written(tx: &mut Conn, id: i64) -> Result<StoredPost, Error> {
+    store::find(tx, id).await?.ok_or_else(|| Error::internal("a row vanished inside its transaction"))
+}
+
+/// The post, if the caller may change it in this version; and the version that the statement must find.
+async fn open(tx: &mut Conn, caller: &Caller, id: i64, if_match: &IfMatch) -> Result<(StoredPost, Option<i64>), Error> {
+    let post = rules::visible(store::find(tx, id).await?, id, reader(caller))?;
+    rules::changeable(&post, reader(caller))?;
+    if_match.allows(post.version)?;
+    let version = (*if_match != IfMatch::Any).then_some(post.version);
+    Ok((post, version))
+}
+
+async fn change_post(
+    mut caller: Caller,
+    app: &App,
+    id: i64,
+    if_match: Option<&str>,
+    change: PostUpdate,
+) -> Result<ChangedResponse, ChangeFail> {
+    let if_match = IfMatch::required(if_match)?;
+    let mut tx = caller.begin(app).await?;
+    let (post, version) = open(&mut tx, &caller, id, &if_match).await?;
+    if !store::update(&mut tx, &post, change, version, app.now()).await? {
+        return Err(changed().into());
+    }
+    let (post, tag) = tagged(written(&mut tx, id).await?);
+    tx.commit().await?;
+    Ok(ChangedResponse::Changed(JsonOut(post), tag))
+}

@@ -1,0 +1,195 @@
+//! What goes over the wire for posts.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::types::{Example, MaybeUndefined};
+use poem_openapi::{Enum, Object};
+use serde::Serialize;
+
+/// A post
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(example)]
+pub struct Post {
+    /// Identifier
+    #[oai(validator(minimum(value = "1")))]
+    pub id: i64,
+    /// Who wrote it; null when the account was deleted
+    #[oai(nullable)]
+    pub owner: Option<Owner>,
+    /// Title
+    pub title: String,
+    /// Text
+    pub content: String,
+    /// False for a draft, which only its owner and admins see
+    pub published: bool,
+    /// 1 to 5, or null
+    #[oai(nullable, validator(minimum(value = "1"), maximum(value = "5")))]
+    pub rating: Option<i64>,
+    /// How many users voted for it
+    #[oai(validator(minimum(value = "0")))]
+    pub votes: i64,
+    /// When it was created
+    pub created_at: DateTime<Utc>,
+    /// When its text was last changed
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The owner of a post
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(example)]
+pub struct Owner {
+    /// The user's identifier
+    #[oai(validator(minimum(value = "1")))]
+    pub id: i64,
+    /// The user's public name, or null
+    #[oai(nullable)]
+    pub name: Option<String>,
+}
+
+impl Example for Owner {
+    fn example() -> Self {
+        Self { id: 1, name: Some("Ann".into()) }
+    }
+}
+
+impl Example for Post {
+    fn example() -> Self {
+        let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
+        Self {
+            id: 1,
+            owner: Some(Owner::example()),
+            title: "Hello".into(),
+            content: "The first post.".into(),
+            published: true,
+            rating: Some(5),
+            votes: 3,
+            created_at: at,
+            updated_at: at,
+        }
+    }
+}
+
+/// A new post
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct PostCreate {
+    /// Title
+    #[oai(validator(min_length = 1, max_length = 200))]
+    pub title: String,
+    /// Text
+    #[oai(validator(min_length = 1, max_length = 20000))]
+    pub content: String,
+    /// False keeps it a draft
+    #[oai(default = "published_by_default")]
+    pub published: bool,
+    /// 1 to 5; null or left out for none
+    #[oai(nullable, validator(minimum(value = "1"), maximum(value = "5")))]
+    pub rating: Option<i64>,
+}
+
+fn published_by_default() -> bool {
+    true
+}
+
+impl Example for PostCreate {
+    fn example() -> Self {
+        Self { title: "Hello".into(), content: "The first post.".into(), published: true, rating: Some(5) }
+    }
+}
+
+/// The whole new text of a post: every field is required
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct PostReplace {
+    /// Title
+    #[oai(validator(min_length = 1, max_length = 200))]
+    pub title: String,
+    /// Text
+    #[oai(validator(min_length = 1, max_length = 20000))]
+    pub content: String,
+    /// False makes it a draft
+    pub published: bool,
+    /// 1 to 5, or null for none
+    #[oai(nullable, validator(minimum(value = "1"), maximum(value = "5")))]
+    pub rating: MaybeUndefined<i64>,
+}
+
+impl Example for PostReplace {
+    fn example() -> Self {
+        Self {
+            title: "Hello again".into(),
+            content: "The first post, rewritten.".into(),
+            published: true,
+            rating: MaybeUndefined::Null,
+        }
+    }
+}
+
+/// A change to a post: what is left out stays as it is
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct PostUpdate {
+    /// Title
+    #[oai(skip_serializing_if_is_none, validator(min_length = 1, max_length = 200))]
+    pub title: Option<String>,
+    /// Text
+    #[oai(skip_serializing_if_is_none, validator(min_length = 1, max_length = 20000))]
+    pub content: Option<String>,
+    /// False makes it a draft
+    #[oai(skip_serializing_if_is_none)]
+    pub published: Option<bool>,
+    /// 1 to 5; null removes it
+    #[oai(nullable, skip_serializing_if = "MaybeUndefined::is_undefined", validator(minimum(value = "1"), maximum(value = "5")))]
+    pub rating: MaybeUndefined<i64>,
+}
+
+impl Example for PostUpdate {
+    fn example() -> Self {
+        Self { title: Some("Hello, world".into()), content: None, published: None, rating: MaybeUndefined::Undefined }
+    }
+}
+
+/// A page of posts
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+pub struct PostPage {
+    /// At most `limit` posts
+    pub items: Vec<Post>,
+    /// Send it as `cursor` for the next page; null on the last one
+    #[oai(nullable)]
+    pub next: Option<String>,
+    /// How many posts match in all; null unless `with_total=true`
+    #[oai(nullable, validator(minimum(value = "0")))]
+    pub total: Option<i64>,
+}
+
+impl Example for PostPage {
+    fn example() -> Self {
+        Self { items: vec![Post::example()], next: Some("MS8tY3JlYXRlZF9hdC8xLzE".into()), total: None }
+    }
+}
+
+/// Order of a list; a minus means descending
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum)]
+pub enum Sort {
+    /// The newest first
+    #[default]
+    #[oai(rename = "-created_at")]
+    Newest,
+    /// The oldest first
+    #[oai(rename = "created_at")]
+    Oldest,
+    /// The most votes first, of equal ones the newest
+    #[oai(rename = "-votes")]
+    MostVotes,
+}
+
+impl Sort {
+    /// The word on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Newest => "-created_at",
+            Self::Oldest => "created_at",
+            Self::MostVotes => "-votes",
+        }
+    }
+}

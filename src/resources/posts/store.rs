@@ -1,0 +1,320 @@
+//! All SQL for posts.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::types::MaybeUndefined;
+use sea_query::{
+    BinOper, Condition, Expr, ExprTrait, IntoColumnRef, JoinType, LikeExpr, Order, Query, SelectStatement, SimpleExpr,
+};
+use sqlx::FromRow;
+
+use super::model::{Owner, Post, PostCreate, PostUpdate, Sort};
+use super::rules::{Reader, search_text};
+use crate::db::tables::{Posts, PostsSearch, Users};
+use crate::db::{Conn, DbResult, Dialect};
+use crate::http::page::Cursor;
+
+/// What a [`StoredPost`] is read from, besides its owner's name.
+const COLUMNS: [Posts; 10] = [
+    Posts::Id,
+    Posts::OwnerId,
+    Posts::Title,
+    Posts::Content,
+    Posts::Published,
+    Posts::Rating,
+    Posts::Votes,
+    Posts::Version,
+    Posts::CreatedAt,
+    Posts::UpdatedAt,
+];
+
+/// A post with what its answer does not show.
+#[derive(Debug, Clone, FromRow)]
+#[expect(missing_docs, reason = "model::Post documents them")]
+pub struct StoredPost {
+    pub id: i64,
+    pub owner_id: Option<i64>,
+    pub owner_name: Option<String>,
+    pub title: String,
+    pub content: String,
+    pub published: bool,
+    pub rating: Option<i64>,
+    pub votes: i64,
+    pub version: i64,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<StoredPost> for Post {
+    fn from(row: StoredPost) -> Self {
+        let owner_name = row.owner_name;
+        Self {
+            id: row.id,
+            owner: row.owner_id.map(|id| Owner { id, name: owner_name }),
+            title: row.title,
+            content: row.content,
+            published: row.published,
+            rating: row.rating,
+            votes: row.votes,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// Which posts a list shows, and in which order.
+pub struct Filter {
+    /// Drafts of others are left out.
+    pub reader: Reader,
+    /// Text to find in title or content, in any case.
+    pub search: Option<String>,
+    /// Only this user's.
+    pub owner_id: Option<i64>,
+    /// Only published ones, or only drafts.
+    pub published: Option<bool>,
+    /// The order.
+    pub sort: Sort,
+}
+
+/// The post with this id, whoever asks: the rules decide who sees it.
+pub async fn find(conn: &mut Conn, id: i64) -> DbResult<Option<StoredPost>> {
+    let mut page = Query::select();
+    page.columns(COLUMNS).from(Posts::Table).and_where(Expr::col(Posts::Id).eq(id));
+    conn.maybe(&with_owner(page)).await
+}
+
+/// One page; `limit` rows at most, after the cursor, skipping `skip`.
+pub async fn list(
+    conn: &mut Conn,
+    filter: &Filter,
+    cursor: Option<Cursor>,
+    skip: u64,
+    limit: u64,
+) -> DbResult<Vec<StoredPost>> {
+    let mut page = matching(conn.dialect(), filter);
+    let id = id_column(conn.dialect(), filter);
+    page.columns(COLUMNS.map(|column| (Posts::Table, column)));
+    match filter.sort {
+        Sort::Newest => {
+            page.order_by(id.clone(), Order::Desc);
+            page.and_where_option(cursor.map(|cursor| Expr::col(id).lt(cursor.id)));
+        }
+        Sort::Oldest => {
+            page.order_by(id.clone(), Order::Asc);
+            page.and_where_option(cursor.map(|cursor| Expr::col(id).gt(cursor.id)));
+        }
+        Sort::MostVotes => {
+            page.order_by((Posts::Table, Posts::Votes), Order::Desc).order_by((Posts::Table, Posts::Id), Order::Desc);
+            let position = Expr::tuple([Expr::col((Posts::Table, Posts::Votes)), Expr::col((Posts::Table, Posts::Id))]);
+            page.and_where_option(
+                cursor.map(|cursor| position.lt(Expr::tuple([Expr::val(cursor.key), Expr::val(cursor.id)]))),
+            );
+        }
+    }
+    page.limit(limit);
+    if skip > 0 {
+        page.offset(skip);
+    }
+    let mut statement = with_owner(page);
+    match filter.sort {
+        Sort::Newest => statement.order_by((Posts::Table, Posts::Id), Order::Desc),
+        Sort::Oldest => statement.order_by((Posts::Table, Posts::Id), Order::Asc),
+        Sort::MostVotes => statement
+            .order_by((Posts::Table, Posts::Votes), Order::Desc)
+            .order_by((Posts::Table, Posts::Id), Order::Desc),
+    };
+    conn.all(&statement).await
+}
+
+/// How many posts match.
+pub async fn count(conn: &mut Conn, filter: &Filter) -> DbResult<i64> {
+    let mut statement = matching(conn.dialect(), filter);
+    statement.expr(Expr::col((Posts::Table, Posts::Id)).count());
+    Ok(conn.one::<(i64,)>(&statement).await?.0)
+}
+
+/// Inserts a post; answers its id.
+pub async fn insert(conn: &mut Conn, owner_id: i64, post: PostCreate, now: DateTime<Utc>) -> DbResult<i64> {
+    let statement = Query::insert()
+        .into_table(Posts::Table)
+        .columns([
+            Posts::OwnerId,
+            Posts::SearchText,
+            Posts::Title,
+            Posts::Content,
+            Posts::Published,
+            Posts::Rating,
+            Posts::CreatedAt,
+            Posts::UpdatedAt,
+        ])
+        .values_panic([
+            owner_id.into(),
+            search_text(&post.title, &post.content).into(),
+            post.title.into(),
+            post.content.into(),
+            post.published.into(),
+            post.rating.into(),
+            now.into(),
+            now.into(),
+        ])
+        .returning(Query::returning().column(Posts::Id))
+        .take();
+    Ok(conn.one::<(i64,)>(&statement).await?.0)
+}
+
+/// Changes the named fields if the post is still in one of the versions; false if it is not.
+pub async fn update(
+    conn: &mut Conn,
+    post: &StoredPost,
+    change: PostUpdate,
+    version: Option<i64>,
+    now: DateTime<Utc>,
+) -> DbResult<bool> {
+    let title = change.title.unwrap_or_else(|| post.title.clone());
+    let content = change.content.unwrap_or_else(|| post.content.clone());
+    let rating = match change.rating {
+        MaybeUndefined::Undefined => post.rating,
+        MaybeUndefined::Null => None,
+        MaybeUndefined::Value(rating) => Some(rating),
+    };
+    let statement = Query::update()
+        .table(Posts::Table)
+        .value(Posts::SearchText, search_text(&title, &content))
+        .value(Posts::Title, title)
+        .value(Posts::Content, content)
+        .value(Posts::Published, change.published.unwrap_or(post.published))
+        .value(Posts::Rating, rating)
+        .value(Posts::Version, Expr::col(Posts::Version).add(1))
+        .value(Posts::UpdatedAt, now)
+        .and_where(Expr::col(Posts::Id).eq(post.id))
+        .and_where_option(version.map(|version| Expr::col(Posts::Version).eq(version)))
+        .take();
+    Ok(conn.execute(&statement).await? == 1)
+}
+
+/// Deletes the post and, by the schema, its votes, if it is still in this version; false if it is not.
+pub async fn delete(conn: &mut Conn, id: i64, version: Option<i64>) -> DbResult<bool> {
+    let statement = Query::delete()
+        .from_table(Posts::Table)
+        .and_where(Expr::col(Posts::Id).eq(id))
+        .and_where_option(version.map(|version| Expr::col(Posts::Version).eq(version)))
+        .take();
+    Ok(conn.execute(&statement).await? == 1)
+}
+
+/// The rows of `page`, each with its owner's name: the page is cut first, so the join costs what the page costs.
+fn with_owner(page: SelectStatement) -> SelectStatement {
+    let owner = Expr::col((Users::Table, Users::Id)).equals((Posts::Table, Posts::OwnerId));
+    Query::select()
+        .columns(COLUMNS.map(|column| (Posts::Table, column)))
+        .expr_as(Expr::col((Users::Table, Users::Name)), "owner_name")
+        .from_subquery(page, Posts::Table)
+        .join(JoinType::LeftJoin, Users::Table, owner)
+        .take()
+}
+
+/// SQLite's index knows sequences of three characters; shorter searches look at each row on both databases.
+fn uses_search_table(dialect: Dialect, filter: &Filter) -> bool {
+    dialect == Dialect::Sqlite && filter.search.as_ref().is_some_and(|search| search.chars().count() >= 3)
+}
+
+/// The id column that drives the list: that of the search table walks its matches in order instead of sorting them.
+fn id_column(dialect: Dialect, filter: &Filter) -> sea_query::ColumnRef {
+    if uses_search_table(dialect, filter) {
+        (PostsSearch::Table, PostsSearch::Rowid).into_column_ref()
+    } else {
+        (Posts::Table, Posts::Id).into_column_ref()
+    }
+}
+
+/// `FROM … WHERE …` of the posts that match.
+fn matching(dialect: Dialect, filter: &Filter) -> SelectStatement {
+    let mut statement = Query::select();
+    let post = |column| Expr::col((Posts::Table, column));
+    if let Some(search) = filter.search.as_ref().map(|search| search.to_lowercase()) {
+        match dialect {
+            Dialect::Sqlite if uses_search_table(dialect, filter) => {
+                let same = Expr::col((PostsSearch::Table, PostsSearch::Rowid)).equals((Posts::Table, Posts::Id));
+                // a phrase in quotation marks is taken literally; doubled, a mark stands for itself
+                let phrase = format!("\"{}\"", search.replace('"', "\"\""));
+                statement
+                    .from(PostsSearch::Table)
+                    .join(JoinType::InnerJoin, Posts::Table, same)
+                    .and_where(Expr::col(PostsSearch::Table).binary(BinOper::Custom("MATCH"), phrase));
+            }
+            Dialect::Sqlite => {
+                statement.from(Posts::Table);
+                statement.and_where(contains(post(Posts::SearchText), &search));
+            }
+            Dialect::Postgres => {
+                statement.from(Posts::Table);
+                statement.and_where(contains(post(Posts::SearchText), &search));
+            }
+        }
+    } else {
+        statement.from(Posts::Table);
+    }
+    if !filter.reader.is_admin() {
+        statement.cond_where(
+            Condition::any().add(post(Posts::Published).eq(true)).add(post(Posts::OwnerId).eq(filter.reader.id)),
+        );
+    }
+    statement.and_where_option(filter.owner_id.map(|id| post(Posts::OwnerId).eq(id)));
+    statement.and_where_option(filter.published.map(|published| post(Posts::Published).eq(published)));
+    statement
+}
+
+/// A substring, with `%` and `_` taken literally. Both sides are in lower case.
+fn contains(column: Expr, search: &str) -> SimpleExpr {
+    let literal = search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    column.like(LikeExpr::new(format!("%{literal}%")).escape('\\'))
+}
+
+#[cfg(test)]
+impl StoredPost {
+    /// A published post for the tests of the rules.
+    pub fn for_tests(owner_id: Option<i64>) -> Self {
+        let at = DateTime::UNIX_EPOCH;
+        let (title, content) = ("Hello".into(), "…".into());
+        Self {
+            id: 9,
+            owner_id,
+            owner_name: None,
+            title,
+            content,
+            published: true,
+            rating: None,
+            votes: 0,
+            version: 1,
+            created_at: at,
+            updated_at: at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_query::{PostgresQueryBuilder, SqliteQueryBuilder};
+
+    use super::*;
+    use crate::auth::Role;
+
+    fn filter(search: Option<&str>) -> Filter {
+        Filter {
+            reader: Reader { id: 1, role: Role::Active },
+            search: search.map(Into::into),
+            owner_id: None,
+            published: None,
+            sort: Sort::Newest,
+        }
+    }
+
+    #[test]
+    fn search_takes_wildcards_and_quotation_marks_literally() {
+        let postgres = matching(Dialect::Postgres, &filter(Some("50%_\\Ä"))).to_string(PostgresQueryBuilder);
+        insta::assert_snapshot!(postgres, @"");
+        let sqlite = matching(Dialect::Sqlite, &filter(Some("say \"Hi\""))).to_string(SqliteQueryBuilder);
+        insta::assert_snapshot!(sqlite, @"");
+        let short = matching(Dialect::Sqlite, &filter(Some("A_"))).to_string(SqliteQueryBuilder);
+        insta::assert_snapshot!(short, @"");
+    }
+}

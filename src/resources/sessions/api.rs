@@ -1,0 +1,167 @@
+//! `/api/v1/authenticate`, `/login`, `/token/refresh`, `/logout`.
+
+use poem::web::Data;
+use poem_openapi::{ApiResponse, OpenApi};
+
+use super::model::{Credentials, GrantType, Refresh, Session, Token, TokenRequest};
+use super::{Pair, hash, issue, open, store};
+use crate::app::App;
+use crate::auth::password::Verdict;
+use crate::auth::{Caller, Public};
+use crate::error::{Code, Error, FieldError};
+use crate::http::fail::{Fail, RateLimited, Unauthorized};
+use crate::http::payload::{FormIn, JsonIn, JsonOut};
+use crate::resources::users::email::Email;
+use crate::resources::{NoContent, Tag};
+
+/// The operations.
+pub struct SessionApi;
+
+/// The answer of `authenticate` and `refresh_token`.
+#[derive(ApiResponse)]
+pub enum SessionResponse {
+    /// Logged in
+    #[oai(status = 200)]
+    Opened(
+        JsonOut<Session>,
+        /// Tokens are not for caches: `no-store`
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
+}
+
+/// The answer of `log_in`.
+#[derive(ApiResponse)]
+pub enum TokenResponse {
+    /// Logged in
+    #[oai(status = 200)]
+    Issued(
+        JsonOut<Token>,
+        /// Tokens are not for caches: `no-store`
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Session")]
+impl SessionApi {
+    /// Authenticate
+    ///
+    /// Takes an e-mail address and a password as JSON. An unknown address and a wrong password get the same
+    /// answer, after the same work.
+    #[oai(path = "/authenticate", method = "post", operation_id = "authenticate")]
+    async fn authenticate(
+        &self,
+        _public: Public,
+        app: Data<&App>,
+        body: JsonIn<Credentials>,
+    ) -> Result<SessionResponse, Fail<(Unauthorized, RateLimited)>> {
+        let pair = with_password(&app, &body.0.email, body.0.password.0).await?;
+        Ok(SessionResponse::Opened(JsonOut(pair.into()), "no-store".into()))
+    }
+
+    /// Log in
+    ///
+    /// The OAuth2 token endpoint (RFC 6749): the password grant, with the e-mail address as `username`, and the
+    /// refresh grant. Errors are problems like everywhere and carry the RFC's word in `error`.
+    #[oai(path = "/login", method = "post", operation_id = "log_in")]
+    async fn log_in(
+        &self,
+        _public: Public,
+        app: Data<&App>,
+        body: FormIn<TokenRequest>,
+    ) -> Result<TokenResponse, Fail<(Unauthorized, RateLimited)>> {
+        let pair = with_grant(&app, body.0).await.map_err(oauth)?;
+        Ok(TokenResponse::Issued(JsonOut(pair.into()), "no-store".into()))
+    }
+
+    /// Refresh the tokens
+    ///
+    /// Takes a refresh token and gives the next pair. Each refresh token works once; one that is used again ends
+    /// its session, because somebody has copied it.
+    #[oai(path = "/token/refresh", method = "post", operation_id = "refresh_token")]
+    async fn refresh(
+        &self,
+        _public: Public,
+        app: Data<&App>,
+        body: JsonIn<Refresh>,
+    ) -> Result<SessionResponse, Fail<(Unauthorized, RateLimited)>> {
+        let pair = with_refresh_token(&app, &body.0.refresh_token).await?;
+        Ok(SessionResponse::Opened(JsonOut(pair.into()), "no-store".into()))
+    }
+
+    /// Log out
+    ///
+    /// Ends the session of the access token: the token and the session's refresh tokens stop working at once.
+    /// Other sessions of the user go on.
+    #[oai(path = "/logout", method = "post", operation_id = "log_out")]
+    async fn log_out(&self, mut caller: Caller, app: Data<&App>) -> Result<NoContent, Fail<()>> {
+        let mut tx = caller.begin(&app).await?;
+        store::revoke(&mut tx, caller.session_id, app.now()).await?;
+        tx.commit().await?;
+        Ok(NoContent::Done)
+    }
+}
+
+async fn with_password(app: &App, email: &Email, password: String) -> Result<Pair, Error> {
+    let mut conn = app.db.read().await?;
+    let login = store::find_login(&mut conn, email).await?;
+    // hashing takes tens of milliseconds: no connection is held meanwhile
+    drop(conn);
+    let verdict = app.passwords.verify(password, login.as_ref().map(|login| login.password_hash.clone())).await?;
+    let (Some(login), Verdict::Right | Verdict::RightUpgrade(_)) = (login, &verdict) else {
+        return Err(Error::new(Code::InvalidCredentials, "Check the address and the password."));
+    };
+    let mut tx = app.db.begin().await?;
+    if let Verdict::RightUpgrade(new) = verdict {
+        store::upgrade_hash(&mut tx, login.account.id, &login.password_hash, new).await?;
+    }
+    let pair = open(app, &mut tx, login.account).await?;
+    tx.commit().await?;
+    Ok(pair)
+}
+
+async fn with_refresh_token(app: &App, refresh_token: &str) -> Result<Pair, Error> {
+    let (token_hash, now) = (hash(refresh_token), app.now());
+    let mut tx = app.db.begin().await?;
+    let Some(session_id) = store::use_refresh_token(&mut tx, &token_hash, now).await? else {
+        let Some(session_id) = store::session_of_used(&mut tx, &token_hash).await? else {
+            return Err(Error::new(Code::RefreshTokenInvalid, "Log in again: the refresh token is unknown or has expired."));
+        };
+        store::revoke(&mut tx, session_id, now).await?;
+        tx.commit().await?;
+        return Err(Error::new(Code::RefreshTokenReused, "The session was ended because one of its refresh tokens was used twice; log in again."));
+    };
+    let Some(account) = store::find_account(&mut tx, session_id).await? else {
+        return Err(Error::new(Code::RefreshTokenInvalid, "Log in again: the session has ended."));
+    };
+    let pair = issue(app, &mut tx, account, session_id).await?;
+    tx.commit().await?;
+    Ok(pair)
+}
+
+async fn with_grant(app: &App, request: TokenRequest) -> Result<Pair, Error> {
+    let missing = |field: &str| FieldError::body(format!("/{field}"), "is required for this grant_type");
+    match (request.grant_type, request.username, request.password, request.refresh_token) {
+        (GrantType::Password, Some(username), Some(password), _) => {
+            with_password(app, &Email::new(&username), password.0).await
+        }
+        (GrantType::RefreshToken, _, _, Some(refresh_token)) => with_refresh_token(app, &refresh_token).await,
+        (GrantType::Password, username, password, _) => {
+            let absent = [("username", username.is_none()), ("password", password.is_none())];
+            let fields = absent.into_iter().filter(|(_, absent)| *absent).map(|(field, _)| missing(field));
+            Err(Error::fields(Code::Invalid, fields.collect()))
+        }
+        (GrantType::RefreshToken, ..) => Err(Error::fields(Code::Invalid, vec![missing("refresh_token")])),
+    }
+}
+
+/// Adds the word of RFC 6749 section 5.2.
+fn oauth(error: Error) -> Error {
+    let word = match error.code {
+        Code::InvalidCredentials | Code::RefreshTokenInvalid | Code::RefreshTokenReused => Some("invalid_grant"),
+        Code::Invalid => Some("invalid_request"),
+        _ => None,
+    };
+    Error { oauth: word, ..error }
+}

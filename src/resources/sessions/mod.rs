@@ -1,0 +1,49 @@
+//! Sessions: a login, its access tokens and the family of its refresh tokens.
+//!
+//! Must never be: a refresh token stored as it is; one that works twice; a token that outlives its session.
+
+pub mod api;
+pub mod model;
+pub mod store;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
+use sha2::{Digest, Sha256};
+
+use self::store::Account;
+use crate::app::App;
+use crate::db::{Conn, DbResult};
+
+/// An access token and the refresh token that gives the next pair.
+pub struct Pair {
+    /// The user they belong to.
+    pub user_id: i64,
+    /// JWT.
+    pub access_token: String,
+    /// Opaque, 256 random bits.
+    pub refresh_token: String,
+    /// Seconds that the access token is valid.
+    pub expires_in: i64,
+}
+
+/// Opens a session for an account whose credentials hold.
+pub async fn open(app: &App, conn: &mut Conn, account: Account) -> DbResult<Pair> {
+    let session_id = store::insert(conn, account.id, app.now()).await?;
+    issue(app, conn, account, session_id).await
+}
+
+/// Issues the next pair of a session.
+pub async fn issue(app: &App, conn: &mut Conn, account: Account, session_id: i64) -> DbResult<Pair> {
+    let now = app.now();
+    let refresh_token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
+    let expires_at = now + TimeDelta::seconds(app.config.refresh_ttl.into());
+    store::insert_refresh_token(conn, &hash(&refresh_token), session_id, now, expires_at).await?;
+    let access_token = app.tokens.issue(account.id, account.role, account.token_version, session_id, now);
+    Ok(Pair { user_id: account.id, access_token, refresh_token, expires_in: app.tokens.lifetime().into() })
+}
+
+/// What is stored of a refresh token: SHA-256, because 256 random bits cannot be guessed.
+pub fn hash(refresh_token: &str) -> String {
+    Sha256::digest(refresh_token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,148 @@
+//! All SQL for sessions and refresh tokens.
+
+use chrono::{DateTime, Utc};
+use sea_query::{Expr, ExprTrait, JoinType, Query};
+use sqlx::FromRow;
+
+use crate::auth::Role;
+use crate::db::tables::{RefreshTokens, Sessions, Users};
+use crate::db::{Conn, DbResult};
+use crate::resources::users::email::Email;
+
+/// What a token is made of.
+#[derive(Clone, Copy, FromRow)]
+pub struct Account {
+    /// The user's id.
+    pub id: i64,
+    /// The present role.
+    #[sqlx(try_from = "String")]
+    pub role: Role,
+    /// Raised by each new password.
+    pub token_version: i64,
+}
+
+/// An account and the hash its password must match.
+#[derive(FromRow)]
+pub struct Login {
+    /// The account.
+    #[sqlx(flatten)]
+    pub account: Account,
+    /// argon2id or, imported, bcrypt.
+    pub password_hash: String,
+}
+
+/// The account behind an address.
+pub async fn find_login(conn: &mut Conn, email: &Email) -> DbResult<Option<Login>> {
+    let statement = Query::select()
+        .columns([Users::Id, Users::Role, Users::TokenVersion, Users::PasswordHash])
+        .from(Users::Table)
+        .and_where(Expr::col(Users::Email).eq(email.as_str()))
+        .take();
+    conn.maybe(&statement).await
+}
+
+/// Replaces an imported hash by a stronger one of the same password.
+pub async fn upgrade_hash(conn: &mut Conn, user_id: i64, old: &str, new: String) -> DbResult<()> {
+    let statement = Query::update()
+        .table(Users::Table)
+        .value(Users::PasswordHash, new)
+        .and_where(Expr::col(Users::Id).eq(user_id))
+        .and_where(Expr::col(Users::PasswordHash).eq(old))
+        .take();
+    conn.execute(&statement).await?;
+    Ok(())
+}
+
+/// Opens a session; answers its id.
+pub async fn insert(conn: &mut Conn, user_id: i64, now: DateTime<Utc>) -> DbResult<i64> {
+    let statement = Query::insert()
+        .into_table(Sessions::Table)
+        .columns([Sessions::UserId, Sessions::CreatedAt])
+        .values_panic([user_id.into(), now.into()])
+        .returning(Query::returning().column(Sessions::Id))
+        .take();
+    Ok(conn.one::<(i64,)>(&statement).await?.0)
+}
+
+/// Stores the hash of a new refresh token.
+pub async fn insert_refresh_token(
+    conn: &mut Conn,
+    token_hash: &str,
+    session_id: i64,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> DbResult<()> {
+    let statement = Query::insert()
+        .into_table(RefreshTokens::Table)
+        .columns([
+            RefreshTokens::TokenHash,
+            RefreshTokens::SessionId,
+            RefreshTokens::CreatedAt,
+            RefreshTokens::ExpiresAt,
+        ])
+        .values_panic([token_hash.into(), session_id.into(), now.into(), expires_at.into()])
+        .take();
+    conn.execute(&statement).await?;
+    Ok(())
+}
+
+/// Marks a refresh token as used; answers its session if it was unused and had not expired. Of two at once one gets it.
+pub async fn use_refresh_token(conn: &mut Conn, token_hash: &str, now: DateTime<Utc>) -> DbResult<Option<i64>> {
+    let statement = Query::update()
+        .table(RefreshTokens::Table)
+        .value(RefreshTokens::UsedAt, now)
+        .and_where(Expr::col(RefreshTokens::TokenHash).eq(token_hash))
+        .and_where(Expr::col(RefreshTokens::UsedAt).is_null())
+        .and_where(Expr::col(RefreshTokens::ExpiresAt).gt(now))
+        .returning(Query::returning().column(RefreshTokens::SessionId))
+        .take();
+    Ok(conn.maybe::<(i64,)>(&statement).await?.map(|(id,)| id))
+}
+
+/// The session of a refresh token that was used before.
+pub async fn session_of_used(conn: &mut Conn, token_hash: &str) -> DbResult<Option<i64>> {
+    let statement = Query::select()
+        .column(RefreshTokens::SessionId)
+        .from(RefreshTokens::Table)
+        .and_where(Expr::col(RefreshTokens::TokenHash).eq(token_hash))
+        .and_where(Expr::col(RefreshTokens::UsedAt).is_not_null())
+        .take();
+    Ok(conn.maybe::<(i64,)>(&statement).await?.map(|(id,)| id))
+}
+
+/// The account of a session that has not been revoked.
+pub async fn find_account(conn: &mut Conn, session_id: i64) -> DbResult<Option<Account>> {
+    let user = Expr::col((Users::Table, Users::Id)).equals((Sessions::Table, Sessions::UserId));
+    let statement = Query::select()
+        .columns([(Users::Table, Users::Id), (Users::Table, Users::Role), (Users::Table, Users::TokenVersion)])
+        .from(Sessions::Table)
+        .join(JoinType::InnerJoin, Users::Table, user)
+        .and_where(Expr::col((Sessions::Table, Sessions::Id)).eq(session_id))
+        .and_where(Expr::col((Sessions::Table, Sessions::RevokedAt)).is_null())
+        .take();
+    conn.maybe(&statement).await
+}
+
+/// Ends a session: its access tokens and its refresh tokens stop working.
+pub async fn revoke(conn: &mut Conn, session_id: i64, now: DateTime<Utc>) -> DbResult<()> {
+    let statement = Query::update()
+        .table(Sessions::Table)
+        .value(Sessions::RevokedAt, now)
+        .and_where(Expr::col(Sessions::Id).eq(session_id))
+        .and_where(Expr::col(Sessions::RevokedAt).is_null())
+        .take();
+    conn.execute(&statement).await?;
+    Ok(())
+}
+
+/// Ends every session of a user.
+pub async fn revoke_all(conn: &mut Conn, user_id: i64, now: DateTime<Utc>) -> DbResult<()> {
+    let statement = Query::update()
+        .table(Sessions::Table)
+        .value(Sessions::RevokedAt, now)
+        .and_where(Expr::col(Sessions::UserId).eq(user_id))
+        .and_where(Expr::col(Sessions::RevokedAt).is_null())
+        .take();
+    conn.execute(&statement).await?;
+    Ok(())
+}

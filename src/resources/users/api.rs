@@ -1,0 +1,144 @@
+//! `/api/v1/user`: one's own account.
+
+use poem::web::Data;
+use poem_openapi::{ApiResponse, OpenApi};
+
+use super::model::{PasswordChange, User, UserCreate, UserUpdate};
+use super::store::{self, NewUser};
+use crate::app::App;
+use crate::auth::password::Verdict;
+use crate::auth::{Caller, Public, Role};
+use crate::error::{Code, Error, FieldError};
+use crate::http::fail::{Conflict, Fail, RateLimited};
+use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::sessions::model::Session;
+use crate::resources::sessions::{self, store::Account};
+use crate::resources::{NoContent, Tag};
+
+/// The operations.
+pub struct AccountApi;
+
+/// The answer of `register_user`.
+#[derive(ApiResponse)]
+pub enum Registered {
+    /// Registered and logged in
+    #[oai(status = 201)]
+    Created(
+        JsonOut<Session>,
+        /// Where the account is
+        #[oai(header = "Location")]
+        String,
+        /// Tokens are not for caches: `no-store`
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
+}
+
+/// The answer of operations that show the account.
+#[derive(ApiResponse)]
+pub enum UserResponse {
+    /// The account
+    #[oai(status = 200)]
+    Found(JsonOut<User>),
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Account")]
+impl AccountApi {
+    /// Register
+    ///
+    /// Makes an account and logs it in: the token of the answer works at once. An address that is in use, in any
+    /// mix of upper and lower case, is refused with 409.
+    #[oai(path = "/user", method = "post", operation_id = "register_user")]
+    async fn register(
+        &self,
+        _public: Public,
+        app: Data<&App>,
+        body: JsonIn<UserCreate>,
+    ) -> Result<Registered, Fail<(Conflict, RateLimited)>> {
+        let UserCreate { email, password, name } = body.0;
+        let password_hash = app.passwords.hash(password.0).await?;
+        let mut tx = app.db.begin().await?;
+        let user = NewUser { email, name, password_hash, role: Role::Active };
+        let user = store::insert(&mut tx, user, app.now()).await?;
+        let account = Account { id: user.id, role: user.role, token_version: 1 };
+        let session = sessions::open(&app, &mut tx, account).await?;
+        tx.commit().await?;
+        Ok(Registered::Created(JsonOut(session.into()), "/api/v1/user".into(), "no-store".into()))
+    }
+
+    /// Read your account
+    ///
+    /// The account that the access token belongs to.
+    #[oai(path = "/user", method = "get", operation_id = "get_user")]
+    async fn get(&self, mut caller: Caller, app: Data<&App>) -> Result<UserResponse, Fail<()>> {
+        let mut conn = caller.read(&app).await?;
+        let user = store::find(&mut conn, caller.id).await?.ok_or_else(gone)?;
+        Ok(UserResponse::Found(JsonOut(user)))
+    }
+
+    /// Change your account
+    ///
+    /// Changes only the fields that are sent. `"name": null` removes the name.
+    #[oai(path = "/user", method = "patch", operation_id = "update_user")]
+    async fn update(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        body: JsonIn<UserUpdate>,
+    ) -> Result<UserResponse, Fail<(Conflict,)>> {
+        let mut tx = caller.begin(&app).await?;
+        let user = store::update(&mut tx, caller.id, body.0, app.now()).await?.ok_or_else(gone)?;
+        tx.commit().await?;
+        Ok(UserResponse::Found(JsonOut(user)))
+    }
+
+    /// Delete your account
+    ///
+    /// Deletes the account for good. Its tokens stop working at once, its posts stay with `"owner": null`, its
+    /// votes are taken back.
+    #[oai(path = "/user", method = "delete", operation_id = "delete_user")]
+    async fn delete(&self, mut caller: Caller, app: Data<&App>) -> Result<NoContent, Fail<()>> {
+        let mut tx = caller.begin(&app).await?;
+        store::delete(&mut tx, caller.id).await?;
+        tx.commit().await?;
+        Ok(NoContent::Done)
+    }
+
+    /// Change your password
+    ///
+    /// Needs the present password; a wrong one is refused with 400 `wrong_password`. Every token issued before,
+    /// also the one of this request, stops working at once: log in again.
+    #[oai(path = "/user/password", method = "post", operation_id = "change_password")]
+    async fn change_password(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        body: JsonIn<PasswordChange>,
+    ) -> Result<NoContent, Fail<(RateLimited,)>> {
+        let mut conn = caller.read(&app).await?;
+        let old_hash = store::password_hash(&mut conn, caller.id).await?.ok_or_else(gone)?;
+        // hashing takes tens of milliseconds: no connection is held meanwhile
+        drop(conn);
+        let verdict = app.passwords.verify(body.0.old_password.0, Some(old_hash.clone())).await?;
+        if verdict == Verdict::Wrong {
+            return Err(wrong_password().into());
+        }
+        let new_hash = app.passwords.hash(body.0.new_password.0).await?;
+        let mut tx = app.db.begin().await?;
+        if !store::set_password(&mut tx, caller.id, &old_hash, new_hash, app.now()).await? {
+            return Err(wrong_password().into());
+        }
+        sessions::store::revoke_all(&mut tx, caller.id, app.now()).await?;
+        tx.commit().await?;
+        Ok(NoContent::Done)
+    }
+}
+
+fn wrong_password() -> Error {
+    Error::fields(Code::WrongPassword, vec![FieldError::body("/old_password", "is not the present password")])
+}
+
+/// The account was deleted between the check of the token and the statement.
+fn gone() -> Error {
+    Error::new(Code::UserGone, "The account was deleted; its tokens are worth nothing.")
+}

@@ -1,0 +1,136 @@
+//! All SQL for accounts.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::types::MaybeUndefined;
+use sea_query::{Expr, ExprTrait, Query};
+
+use super::email::Email;
+use super::model::{User, UserUpdate};
+use crate::auth::Role;
+use crate::db::tables::{Posts, Users, Votes};
+use crate::db::{Conn, Constraint, DbError, DbResult};
+use crate::error::{Code, Error};
+
+/// What a [`User`] is read from.
+const COLUMNS: [Users; 6] =
+    [Users::Id, Users::Email, Users::Name, Users::Role, Users::CreatedAt, Users::UpdatedAt];
+
+/// A row to insert.
+pub struct NewUser {
+    /// The address, in lower case.
+    pub email: Email,
+    /// The public name.
+    pub name: Option<String>,
+    /// argon2id, as a PHC string.
+    pub password_hash: String,
+    /// What the account may do.
+    pub role: Role,
+}
+
+/// Inserts an account.
+///
+/// # Errors
+/// 409 `email_in_use`.
+pub async fn insert(conn: &mut Conn, user: NewUser, now: DateTime<Utc>) -> Result<User, Error> {
+    let statement = Query::insert()
+        .into_table(Users::Table)
+        .columns([Users::Email, Users::Name, Users::PasswordHash, Users::Role, Users::CreatedAt, Users::UpdatedAt])
+        .values_panic([
+            user.email.as_str().into(),
+            user.name.into(),
+            user.password_hash.into(),
+            user.role.word().into(),
+            now.into(),
+            now.into(),
+        ])
+        .returning(Query::returning().columns(COLUMNS))
+        .take();
+    conn.one(&statement).await.map_err(taken)
+}
+
+/// The account with this id.
+pub async fn find(conn: &mut Conn, id: i64) -> DbResult<Option<User>> {
+    let statement =
+        Query::select().columns(COLUMNS).from(Users::Table).and_where(Expr::col(Users::Id).eq(id)).take();
+    conn.maybe(&statement).await
+}
+
+/// The id of the account with this address.
+pub async fn find_id(conn: &mut Conn, email: &Email) -> DbResult<Option<i64>> {
+    let statement =
+        Query::select().column(Users::Id).from(Users::Table).and_where(Expr::col(Users::Email).eq(email.as_str())).take();
+    Ok(conn.maybe::<(i64,)>(&statement).await?.map(|(id,)| id))
+}
+
+/// Whether there is no account at all.
+pub async fn is_empty(conn: &mut Conn) -> DbResult<bool> {
+    let statement = Query::select().column(Users::Id).from(Users::Table).limit(1).take();
+    Ok(conn.maybe::<(i64,)>(&statement).await?.is_none())
+}
+
+/// Changes the named fields; none if the account is gone.
+///
+/// # Errors
+/// 409 `email_in_use`.
+pub async fn update(conn: &mut Conn, id: i64, change: UserUpdate, now: DateTime<Utc>) -> Result<Option<User>, Error> {
+    let mut statement = Query::update();
+    statement.table(Users::Table).value(Users::UpdatedAt, now).and_where(Expr::col(Users::Id).eq(id));
+    if let Some(email) = change.email {
+        statement.value(Users::Email, email.as_str());
+    }
+    match change.name {
+        MaybeUndefined::Undefined => {}
+        MaybeUndefined::Null => {
+            statement.value(Users::Name, None::<String>);
+        }
+        MaybeUndefined::Value(name) => {
+            statement.value(Users::Name, name);
+        }
+    }
+    statement.returning(Query::returning().columns(COLUMNS));
+    conn.maybe(&statement).await.map_err(taken)
+}
+
+/// Deletes the account. Its posts stay without an owner, its votes go and are counted down.
+pub async fn delete(conn: &mut Conn, id: i64) -> DbResult<()> {
+    // the lock keeps a vote of this user from slipping in between the count and the deletion
+    let lock = Query::select().column(Users::Id).from(Users::Table).and_where(Expr::col(Users::Id).eq(id)).lock_exclusive().take();
+    conn.maybe::<(i64,)>(&lock).await?;
+    let voted = Query::select().column(Votes::PostId).from(Votes::Table).and_where(Expr::col(Votes::UserId).eq(id)).take();
+    let uncount = Query::update()
+        .table(Posts::Table)
+        .value(Posts::Votes, Expr::col(Posts::Votes).sub(1))
+        .and_where(Expr::col(Posts::Id).in_subquery(voted))
+        .take();
+    conn.execute(&uncount).await?;
+    let delete = Query::delete().from_table(Users::Table).and_where(Expr::col(Users::Id).eq(id)).take();
+    conn.execute(&delete).await?;
+    Ok(())
+}
+
+/// The hash of the present password.
+pub async fn password_hash(conn: &mut Conn, id: i64) -> DbResult<Option<String>> {
+    let statement =
+        Query::select().column(Users::PasswordHash).from(Users::Table).and_where(Expr::col(Users::Id).eq(id)).take();
+    Ok(conn.maybe::<(String,)>(&statement).await?.map(|(hash,)| hash))
+}
+
+/// Replaces the password if it is still the one that was verified, and makes every token issued before worthless.
+pub async fn set_password(conn: &mut Conn, id: i64, old_hash: &str, new_hash: String, now: DateTime<Utc>) -> DbResult<bool> {
+    let statement = Query::update()
+        .table(Users::Table)
+        .value(Users::PasswordHash, new_hash)
+        .value(Users::TokenVersion, Expr::col(Users::TokenVersion).add(1))
+        .value(Users::UpdatedAt, now)
+        .and_where(Expr::col(Users::Id).eq(id))
+        .and_where(Expr::col(Users::PasswordHash).eq(old_hash))
+        .take();
+    Ok(conn.execute(&statement).await? == 1)
+}
+
+fn taken(error: DbError) -> Error {
+    if error.violates(Constraint::UsersEmail) {
+        return Error::new(Code::EmailInUse, "Log in, or use another address.");
+    }
+    error.into()
+}

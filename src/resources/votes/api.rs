@@ -1,0 +1,80 @@
+//! `POST /api/v1/vote`
+
+use poem::web::Data;
+use poem_openapi::{ApiResponse, OpenApi};
+
+use super::model::{Vote, VoteResult};
+use super::store;
+use crate::app::App;
+use crate::auth::Caller;
+use crate::db::{Constraint, DbError};
+use crate::error::{Code, Error};
+use crate::http::fail::{Conflict, Fail, NotFound};
+use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::Tag;
+use crate::resources::posts::rules::{Reader, visible};
+use crate::resources::posts::store as posts;
+
+/// The operations.
+pub struct VotesApi;
+
+/// The answer of `vote`.
+#[derive(ApiResponse)]
+pub enum VoteResponse {
+    /// The vote was taken back
+    #[oai(status = 200)]
+    Removed(JsonOut<VoteResult>),
+    /// The vote was added
+    #[oai(status = 201)]
+    Added(JsonOut<VoteResult>),
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Votes")]
+impl VotesApi {
+    /// Vote for a post
+    ///
+    /// `"vote_dir": 1` adds your vote: 409 if you have voted already. `"vote_dir": 0` takes it back: 404
+    /// `not_voted` if there is none. A post that you may not see is not found.
+    #[oai(path = "/vote", method = "post", operation_id = "vote")]
+    async fn vote(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        body: JsonIn<Vote>,
+    ) -> Result<VoteResponse, Fail<(NotFound, Conflict)>> {
+        let Vote { post_id, vote_dir } = body.0;
+        let mut tx = caller.begin(&app).await?;
+        let reader = Reader { id: caller.id, role: caller.role };
+        visible(posts::find(&mut tx, post_id).await?, post_id, reader)?;
+        let response = if vote_dir == 1 {
+            let votes = store::add(&mut tx, post_id, caller.id, app.now()).await;
+            let votes = votes.map_err(|error| gone(error, post_id))?.ok_or_else(already_voted)?;
+            VoteResponse::Added(result("successfully added vote", post_id, votes))
+        } else {
+            let votes = store::remove(&mut tx, post_id, caller.id).await?.ok_or_else(not_voted)?;
+            VoteResponse::Removed(result("successfully deleted vote", post_id, votes))
+        };
+        tx.commit().await?;
+        Ok(response)
+    }
+}
+
+fn result(message: &str, post_id: i64, votes: i64) -> JsonOut<VoteResult> {
+    JsonOut(VoteResult { message: message.into(), post_id, votes })
+}
+
+fn already_voted() -> Error {
+    Error::new(Code::AlreadyVoted, "A post takes one vote of a user; vote_dir 0 takes it back.")
+}
+
+fn not_voted() -> Error {
+    Error::new(Code::NotVoted, "You have not voted for this post.")
+}
+
+/// The post was deleted between the look and the vote.
+fn gone(error: DbError, post_id: i64) -> Error {
+    if error.violates(Constraint::VotesPost) {
+        return Error::not_found("Post", post_id);
+    }
+    error.into()
+}

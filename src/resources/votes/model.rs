@@ -1,0 +1,43 @@
+//! What goes over the wire for votes.
+
+use poem_openapi::Object;
+use poem_openapi::types::Example;
+use serde::Serialize;
+
+/// A vote to add or to take back
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct Vote {
+    /// The post's identifier
+    #[oai(validator(minimum(value = "1")))]
+    pub post_id: i64,
+    /// 1 adds your vote, 0 takes it back
+    #[oai(validator(minimum(value = "0"), maximum(value = "1")))]
+    pub vote_dir: i32,
+}
+
+impl Example for Vote {
+    fn example() -> Self {
+        Self { post_id: 1, vote_dir: 1 }
+    }
+}
+
+/// What became of a vote
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+pub struct VoteResult {
+    /// One sentence for a person
+    pub message: String,
+    /// The post's identifier
+    #[oai(validator(minimum(value = "1")))]
+    pub post_id: i64,
+    /// How many users have voted for the post now
+    #[oai(validator(minimum(value = "0")))]
+    pub votes: i64,
+}
+
+impl Example for VoteResult {
+    fn example() -> Self {
+        Self { message: "successfully added vote".into(), post_id: 1, votes: 4 }
+    }
+}

@@ -1,0 +1,86 @@
+//! The accept loop: hyper around the endpoint, with the limits that poem's own server does not have
+//! (half-sent headers would stay open for ever, and an accept error would spin).
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use poem::http::uri::Scheme;
+use poem::web::{LocalAddr, RemoteAddr};
+use poem::{Endpoint, Request, Response};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::config::Config;
+
+/// Pause after a failed accept, e.g. when the process is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Bytes of a request's line and headers at most.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// Header lines of a request at most.
+const HEADERS: usize = 64;
+
+/// Serves until `stop` resolves, then lets the requests in flight finish within the grace time.
+pub async fn serve<E>(listener: TcpListener, endpoint: E, config: &Config, stop: impl Future<Output = ()>) -> io::Result<()>
+where
+    E: Endpoint<Output = Response> + 'static,
+{
+    let endpoint = Arc::new(endpoint);
+    let local = LocalAddr(listener.local_addr()?.into());
+    let connections = Arc::new(Semaphore::new(config.max_connections));
+    let graceful = GracefulShutdown::new();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(config.header_timeout))
+        .max_headers(HEADERS)
+        .max_buf_size(HEAD_BYTES);
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accept = async {
+            let permit = connections.clone().acquire_owned().await.expect("the semaphore is never closed");
+            (listener.accept().await, permit)
+        };
+        let (accepted, permit) = tokio::select! {
+            accepted = accept => accepted,
+            () = &mut stop => break,
+        };
+        let (stream, remote) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // small answers are not held back to be sent with later ones
+        let _ = stream.set_nodelay(true);
+        let (endpoint, local) = (endpoint.clone(), local.clone());
+        let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            let request = Request::from((request, local.clone(), RemoteAddr(remote.into()), Scheme::HTTP));
+            let endpoint = endpoint.clone();
+            async move {
+                let response = endpoint.call(request).await.unwrap_or_else(|error| error.into_response());
+                Ok::<_, std::convert::Infallible>(hyper::Response::from(response))
+            }
+        });
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    let grace = Duration::from_secs(config.grace);
+    if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
+        tracing::warn!(seconds = config.grace, "requests were still running at the end of the grace time");
+    }
+    Ok(())
+}

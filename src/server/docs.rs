@@ -1,0 +1,77 @@
+//! The docs viewer at `/docs`: Swagger UI from the binary. No request leaves the host.
+
+use std::sync::OnceLock;
+
+use poem::http::{StatusCode, header};
+use poem::{Request, Response};
+use sha2::{Digest, Sha256};
+
+use crate::server::document;
+
+/// Our page around Swagger UI.
+const PAGE: &str = include_str!("docs.html");
+
+/// A file that a browser may keep as long as its tag holds.
+struct Asset {
+    content: String,
+    etag: String,
+}
+
+/// Style sheet and script, cut out of the page that poem-openapi carries.
+fn assets() -> &'static (Asset, Asset) {
+    static ASSETS: OnceLock<(Asset, Asset)> = OnceLock::new();
+    ASSETS.get_or_init(|| {
+        let page = document::service().swagger_ui_html();
+        let cut = |from: &str, to: &str| {
+            let (_, rest) = page.split_once(from).expect("the page has its tags, `the_assets_are_whole` says so");
+            let content = rest.split_once(to).expect("as above").0.to_owned();
+            let hash: String = Sha256::digest(content.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect();
+            // weak: the bytes on the wire may be compressed
+            Asset { content, etag: format!("W/\"{hash}\"") }
+        };
+        let style = cut("<style charset=\"UTF-8\">", "</style>");
+        (style, cut("<script charset=\"UTF-8\">", "</script>\n</head>"))
+    })
+}
+
+/// The page. Its policy lets the browser talk to this host only.
+pub fn page() -> Response {
+    Response::builder()
+        .content_type("text/html; charset=utf-8")
+        .header(
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+        )
+        .body(PAGE)
+}
+
+/// Its style sheet.
+pub fn style(request: &Request) -> Response {
+    asset(request, &assets().0, "text/css; charset=utf-8")
+}
+
+/// Its script.
+pub fn script(request: &Request) -> Response {
+    asset(request, &assets().1, "text/javascript; charset=utf-8")
+}
+
+fn asset(request: &Request, asset: &'static Asset, media_type: &str) -> Response {
+    let response = Response::builder().header(header::ETAG, &asset.etag).header(header::CACHE_CONTROL, "no-cache");
+    if crate::http::etag::is_current(request.header(header::IF_NONE_MATCH), &asset.etag) {
+        return response.status(StatusCode::NOT_MODIFIED).finish();
+    }
+    response.content_type(media_type).body(asset.content.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_assets_are_whole_and_name_no_other_host() {
+        let (style, script) = assets();
+        assert!(style.content.contains(".swagger-ui") && style.content.len() > 100_000);
+        assert!(script.content.contains("SwaggerUIBundle") && script.content.len() > 1_000_000);
+        assert!(!PAGE.contains("://"), "the page loads nothing from elsewhere");
+    }
+}

@@ -1,0 +1,190 @@
+//! The one document: made from the types of the handlers, normalised once, then served, committed, and used as the validator.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
+
+use poem_openapi::{ContactObject, LicenseObject, OpenApi, OpenApiService, ServerObject};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::resources::info::model::Info;
+use crate::resources::{Apis, apis};
+use crate::server::guard::{self, Access, Guarded};
+use crate::server::{normalise, system};
+
+/// Version of the contract and of the server.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// First lines that a reader of the document sees.
+const DESCRIPTION: &str = "\
+Accord is an API foundation: accounts, sessions, posts and votes on SQLite and PostgreSQL.
+
+- Register with `POST /api/v1/user` or log in with `POST /api/v1/authenticate`, then send `Authorization: Bearer <token>`.
+- Every error is `application/problem+json` (RFC 9457) with a stable `code` and the `request_id` to quote.
+- Unknown fields, unknown query parameters and values out of range are refused with 400, never ignored.
+- Posts carry an `ETag`; changes need it in `If-Match`, so that no change is lost.
+- Times are RFC 3339 in UTC, identifiers are 64-bit integers.";
+
+/// The operations, each behind its guard.
+pub fn service() -> OpenApiService<Guarded<Apis>, ()> {
+    OpenApiService::new(Guarded(apis()), "Accord", VERSION)
+        .description(DESCRIPTION)
+        .contact(ContactObject::new().name("The Accord team").url("https://example.com/accord"))
+        .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
+        .server(ServerObject::new("http://127.0.0.1:3000").description("Where `cargo run` listens"))
+}
+
+/// The document: what is served and committed.
+pub fn document() -> &'static Value {
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    DOCUMENT.get_or_init(|| {
+        let raw = serde_json::from_str(&service().spec()).expect("poem-openapi writes JSON");
+        normalise::normalise(raw)
+    })
+}
+
+/// The document as `openapi/accord.yaml` has it.
+pub fn yaml() -> &'static str {
+    static YAML: OnceLock<String> = OnceLock::new();
+    YAML.get_or_init(|| to_yaml(document()))
+}
+
+/// The document as JSON.
+pub fn json() -> &'static str {
+    static JSON: OnceLock<String> = OnceLock::new();
+    JSON.get_or_init(|| serde_json::to_string_pretty(document()).expect("plain data"))
+}
+
+/// Canonical text of a document.
+pub fn to_yaml(document: &Value) -> String {
+    yaml_serde::to_string(document).expect("plain data")
+}
+
+/// A document read from YAML.
+///
+/// # Errors
+/// The text is no YAML; the error names line and column.
+pub fn from_yaml(text: &str) -> Result<Value, yaml_serde::Error> {
+    yaml_serde::from_str(text)
+}
+
+/// What `get_info` answers.
+pub fn info() -> Info {
+    let sum = Sha256::digest(yaml().as_bytes());
+    Info {
+        version: VERSION.into(),
+        commit: env!("ACCORD_COMMIT").into(),
+        contract_sha256: sum.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
+
+/// What makes the API unfit to start; empty when it is fit.
+pub fn faults() -> Vec<String> {
+    guard::faults(&Apis::meta())
+}
+
+/// A path that is served, in the document or beside it.
+#[derive(Debug)]
+pub struct Route {
+    /// As the document writes it, e.g. `/api/v1/posts/{id}`.
+    pub path: String,
+    /// The methods it takes, as `Allow` says them.
+    pub allow: String,
+    segments: Vec<String>,
+}
+
+/// The route of a request's path; one without variables wins over one with.
+pub fn route(path: &str) -> Option<&'static Route> {
+    static ROUTES: OnceLock<Vec<Route>> = OnceLock::new();
+    let routes = ROUTES.get_or_init(routes);
+    let fits = |route: &&Route| {
+        let segments: Vec<_> = path.split('/').collect();
+        segments.len() == route.segments.len()
+            && route.segments.iter().zip(segments).all(|(own, sent)| own == sent || (own.starts_with('{') && !sent.is_empty()))
+    };
+    routes.iter().filter(fits).min_by_key(|route| route.path.matches('{').count())
+}
+
+fn routes() -> Vec<Route> {
+    let documented = document()["paths"].as_object().into_iter().flatten().map(|(path, item)| {
+        let methods = item.as_object().into_iter().flatten().map(|(method, _)| method.to_uppercase());
+        (path.clone(), methods.collect::<Vec<_>>())
+    });
+    let beside = system::ROUTES.iter().map(|(path, _)| ((*path).to_owned(), vec!["GET".to_owned()]));
+    let route = |(path, mut methods): (String, Vec<String>)| {
+        if methods.iter().any(|method| method == "GET") {
+            methods.push("HEAD".into());
+        }
+        methods.push("OPTIONS".into());
+        let segments = path.split('/').map(Into::into).collect();
+        Route { path, allow: methods.join(", "), segments }
+    };
+    documented.chain(beside).map(route).collect()
+}
+
+/// The whole API on one page, from the router itself: operation id, method, path, access, tag.
+pub fn operations() -> String {
+    let mut table = HashMap::new();
+    Guarded(apis()).add_routes(&mut table);
+    let mut router: BTreeMap<(String, String), ()> = BTreeMap::new();
+    for (path, methods) in &table {
+        for method in methods.keys() {
+            router.insert((path.clone(), method.to_string()), ());
+        }
+    }
+    let mut lines = vec![];
+    for path in Apis::meta().iter().flat_map(|api| &api.paths) {
+        for operation in &path.operations {
+            let key = (guard::route_key(&path.path), operation.method.to_string());
+            if router.remove(&key).is_none() {
+                continue; // declared, but the router does not have it
+            }
+            let access = match guard::access(operation) {
+                Some(Access::Public) => "public",
+                Some(Access::User) => "user",
+                None => "none",
+            };
+            let (id, tag) = (operation.operation_id.unwrap_or("-"), operation.tags.first().unwrap_or(&"-"));
+            lines.push(format!("{id:18} {:7} {:28} {access:7} {tag}", operation.method.as_str(), path.path));
+        }
+    }
+    for ((path, method), ()) in router {
+        lines.push(format!("{:18} {method:7} {path:28} {:7} -", "-", "none"));
+    }
+    for (path, _) in system::ROUTES {
+        lines.push(format!("{:18} {:7} {path:28} {:7} not in the document", "-", "GET", "public"));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_finds_its_route_and_its_methods() {
+        let allow = |path: &str| route(path).map(|route| route.allow.as_str());
+        assert_eq!(allow("/api/v1/posts/7"), Some("DELETE, GET, PATCH, PUT, HEAD, OPTIONS"));
+        assert_eq!(allow("/docs"), Some("GET, HEAD, OPTIONS"));
+        assert_eq!(allow("/api/v1/posts/"), None);
+        assert_eq!(allow("/nowhere"), None);
+    }
+
+    #[test]
+    fn every_schema_compiles_and_every_example_is_valid() {
+        let document = document();
+        for (name, schema) in document["components"]["schemas"].as_object().expect("schemas") {
+            let validator = crate::server::schema::compile(document, schema);
+            if let Some(example) = schema.get("example") {
+                let faults: Vec<_> = validator.iter_errors(example).map(|e| format!("{}: {e}", e.instance_path())).collect();
+                assert!(faults.is_empty(), "{name}: {faults:#?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_canonical_text_reads_back_as_the_document() {
+        assert_eq!(&from_yaml(yaml()).expect("our own text"), document());
+    }
+}

@@ -1,0 +1,202 @@
+//! Around everything: request id, log line, a task of its own for each request, CORS, deadline, and one form for every error.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use poem::http::uri::{PathAndQuery, Uri};
+use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use tracing::Instrument;
+
+use crate::config::Config;
+use crate::error::{Code, Error};
+use crate::server::document;
+
+/// The header that names a request.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Characters of a client's own request id at most.
+const REQUEST_ID_LENGTH: usize = 64;
+
+/// The outermost endpoint. It never fails: whatever goes wrong inside is a problem outside.
+pub struct Edge<E> {
+    inner: Arc<E>,
+    deadline: Duration,
+    origins: Vec<String>,
+}
+
+impl<E: Endpoint + 'static> Edge<E> {
+    /// Around `inner`, with the limits of the settings.
+    pub fn new(inner: E, config: &Config) -> Self {
+        Self {
+            inner: Arc::new(inner),
+            deadline: Duration::from_secs(config.request_timeout),
+            origins: config.cors_origins(),
+        }
+    }
+
+    async fn answer(&self, request: Request, request_id: &str, allow: Option<&str>) -> Response {
+        // A task of its own: a client that goes away, or the deadline, never cancels a statement half-way.
+        let inner = self.inner.clone();
+        let work = async move { inner.call(request).await.map(IntoResponse::into_response) };
+        let task = tokio::spawn(work.in_current_span());
+        match tokio::time::timeout(self.deadline, task).await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(Err(error))) => refuse(error, request_id, allow),
+            Ok(Err(panic)) => Error::internal(panic).response(request_id),
+            Err(_) => {
+                let detail = format!("There was no answer within {} s.", self.deadline.as_secs());
+                Error::new(Code::Timeout, detail).response(request_id)
+            }
+        }
+    }
+
+    /// The origin of the request, if it may call from a browser.
+    fn origin(&self, request: &Request) -> Option<HeaderValue> {
+        let origin = request.headers().get(header::ORIGIN)?;
+        self.origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+    }
+}
+
+impl<E: Endpoint + 'static> Endpoint for Edge<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let start = Instant::now();
+        let request_id = request_id(&request);
+        let method = request.method().clone();
+        without_trailing_slash(&mut request);
+        let path = request.uri().path().to_owned();
+        let known = document::route(&path);
+        let allow = known.map(|route| route.allow.as_str());
+        // the route, not the path: a path is what a client sends, and may hold anything
+        let route = known.map_or("-", |route| route.path.as_str()).to_owned();
+        let origin = self.origin(&request);
+
+        let span = tracing::info_span!("request", request_id, user_id = tracing::field::Empty);
+        let mut response = match allow {
+            Some(allow) if method == Method::OPTIONS => options(&request, allow, origin.is_some()),
+            _ => self.answer(request, &request_id, allow).instrument(span.clone()).await,
+        };
+
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, HeaderValue::from_str(&request_id).expect("checked to be visible ASCII"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if !self.origins.is_empty() {
+            headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        }
+        if let Some(origin) = origin {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            let exposed = HeaderValue::from_static("ETag, Location, Retry-After, WWW-Authenticate, X-Request-Id");
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+        }
+        let _entered = span.enter();
+        let (status, millis) = (response.status().as_u16(), start.elapsed().as_secs_f64() * 1000.0);
+        tracing::info!(%method, route, status, millis = (millis * 10.0).round() / 10.0, "request");
+        Ok(response)
+    }
+}
+
+/// The client's id if it is short and plain, else one of ours.
+fn request_id(request: &Request) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let fits = |id: &&str| !id.is_empty() && id.len() <= REQUEST_ID_LENGTH && id.bytes().all(plain);
+    match request.header(&REQUEST_ID).filter(fits) {
+        Some(id) => id.into(),
+        None => format!("{:032x}", rand::random::<u128>()),
+    }
+}
+
+/// A path with a trailing slash is the one without it.
+fn without_trailing_slash(request: &mut Request) {
+    let path = request.uri().path();
+    let trimmed = path.strip_suffix('/').filter(|trimmed| !trimmed.is_empty() && !trimmed.ends_with('/'));
+    let Some(trimmed) = trimmed else { return };
+    let query = request.uri().query().map_or(String::new(), |query| format!("?{query}"));
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = PathAndQuery::try_from(format!("{trimmed}{query}")).ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+}
+
+/// What a path takes; with what a browser asks before it calls from another origin.
+fn options(request: &Request, allow: &str, cross_origin: bool) -> Response {
+    let mut response = Response::builder().status(StatusCode::NO_CONTENT).header(header::ALLOW, allow).finish();
+    if cross_origin && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+        let headers = response.headers_mut();
+        let methods = HeaderValue::from_str(allow).expect("made of method names");
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+        let accepted = HeaderValue::from_static("Authorization, Content-Type, If-Match, If-None-Match, X-Request-Id");
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, accepted);
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from(600));
+    }
+    response
+}
+
+/// Any error of ours, poem or poem-openapi as the one error body.
+fn refuse(error: poem::Error, request_id: &str, allow: Option<&str>) -> Response {
+    let ours = match error.downcast_ref::<Error>() {
+        Some(ours) => ours.clone(),
+        None => match error.status() {
+            StatusCode::NOT_FOUND => Error::new(Code::RouteNotFound, "See /docs for the paths there are."),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                Error::new(Code::MethodNotAllowed, format!("The path takes {}.", allow.unwrap_or_default()))
+            }
+            // the guard has judged parameters and body, so nothing else should come from the framework
+            status if status.is_client_error() => Error::new(Code::Invalid, "The request cannot be read."),
+            _ => Error::internal(&error),
+        },
+    };
+    let not_allowed = ours.code == Code::MethodNotAllowed;
+    let mut response = ours.response(request_id);
+    if let Some(allow) = allow.filter(|_| not_allowed) {
+        let allow = HeaderValue::from_str(allow).expect("made of method names");
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edge<F: Fn() + Send + Sync + 'static>(work: F, deadline: Duration) -> impl Endpoint<Output = Response> {
+        let inner = poem::endpoint::make(move |_| {
+            work();
+            async { tokio::time::sleep(Duration::from_millis(50)).await }
+        });
+        Edge { inner: Arc::new(inner), deadline, origins: vec![] }
+    }
+
+    async fn problem(endpoint: impl Endpoint<Output = Response>) -> (StatusCode, serde_json::Value, bool) {
+        let response = endpoint.call(Request::default()).await.expect("the edge never fails");
+        let (status, retry) = (response.status(), response.headers().contains_key(header::RETRY_AFTER));
+        let id = response.headers()[&REQUEST_ID].to_str().expect("ASCII").to_owned();
+        let body: serde_json::Value = response.into_body().into_json().await.expect("JSON");
+        assert_eq!(body["request_id"], id.as_str());
+        (status, body, retry)
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_tells_nothing() {
+        let (status, body, _) = problem(edge(|| panic!("secret cause"), Duration::from_secs(5))).await;
+        assert_eq!((status.as_u16(), &body["code"]), (500, &"internal".into()));
+        assert!(!body.to_string().contains("secret"));
+    }
+
+    #[tokio::test]
+    async fn a_missed_deadline_is_a_problem_with_retry_after() {
+        let (status, body, retry) = problem(edge(|| {}, Duration::from_millis(1))).await;
+        assert_eq!((status.as_u16(), &body["code"], retry), (503, &"timeout".into(), true));
+    }
+
+    #[test]
+    fn one_trailing_slash_is_dropped() {
+        for (sent, meant) in [("/a/", "/a"), ("/a/?b=1", "/a?b=1"), ("/", "/"), ("/a", "/a"), ("//", "//"), ("/a//", "/a//")] {
+            let mut request = Request::builder().uri_str(sent).finish();
+            without_trailing_slash(&mut request);
+            assert_eq!(request.uri().to_string(), meant);
+        }
+    }
+}

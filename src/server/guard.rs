@@ -1,0 +1,452 @@
+//! In front of each operation: who calls, and whether the request is what the document says.
+//!
+//! The order is the promise: token (401) → rate limit (429) → media type and size (415, 413, 408) → caller (401) →
+//! parameters and body (400). A stranger learns nothing of the rules, and nobody holds a database connection
+//! while a slow body arrives.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota};
+use jsonschema::Validator;
+use poem::endpoint::BoxEndpoint;
+use poem::http::{Method, header};
+use poem::{Endpoint, EndpointExt, Request, Response, Result};
+use poem_openapi::OpenApi;
+use poem_openapi::registry::{MetaApi, MetaOperation, Registry};
+use serde_json::{Map, Value};
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::auth::caller::Proven;
+use crate::config::Config;
+use crate::error::{Code, Error, FieldError};
+use crate::http::json;
+use crate::http::payload::ValidBody;
+use crate::server::{document, schema};
+
+/// Addresses remembered by a limiter before those that have recovered are forgotten.
+const REMEMBERED: usize = 10_000;
+
+/// Who may call an operation; stated by its first parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone.
+    Public,
+    /// Whoever has an access token.
+    User,
+}
+
+/// The access rule that an operation states; none if it states none.
+pub fn access(operation: &MetaOperation) -> Option<Access> {
+    match operation.security.as_slice() {
+        [one] if one.is_empty() => Some(Access::Public),
+        [one] if one.len() == 1 => Some(Access::User),
+        _ => None,
+    }
+}
+
+/// What makes an API unfit to start: each fault names its operation.
+pub fn faults(apis: &[MetaApi]) -> Vec<String> {
+    let mut faults = vec![];
+    let mut owners = BTreeMap::new();
+    for (index, api) in apis.iter().enumerate() {
+        for path in &api.paths {
+            if owners.insert(path.path.clone(), index).is_some_and(|owner| owner != index) {
+                faults.push(format!("{}: two API structs have this path, one of them would vanish from the document", path.path));
+            }
+            let variables: Vec<_> = path.path.split('/').filter_map(variable).collect();
+            for operation in &path.operations {
+                let name = operation.operation_id.unwrap_or("an operation without operation_id");
+                let mut fault = |what: &str| faults.push(format!("{name} ({} {}): {what}", operation.method, path.path));
+                if access(operation).is_none() {
+                    fault("states no access rule; its first parameter must be a `Caller` or `Public`");
+                }
+                if operation.operation_id.is_none() || operation.summary.is_none() || operation.tags.len() != 1 {
+                    fault("needs an operation_id, a summary and one tag");
+                }
+                let in_path = operation.params.iter().filter(|p| p.in_type == poem_openapi::registry::MetaParamIn::Path);
+                if in_path.map(|parameter| parameter.name.as_str()).ne(variables.iter().copied()) {
+                    fault("path arguments are bound by position: name them as in the path, in its order");
+                }
+            }
+        }
+    }
+    faults
+}
+
+/// `{id}` → `id`.
+fn variable(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// `/posts/{id}` → `/posts/:param0`, the key poem-openapi routes by.
+pub fn route_key(path: &str) -> String {
+    let mut count = 0;
+    let segment = |segment| {
+        if variable(segment).is_none() {
+            return segment.to_owned();
+        }
+        count += 1;
+        format!(":param{}", count - 1)
+    };
+    path.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+/// A list of APIs, each operation behind its guard.
+pub struct Guarded<T>(pub T);
+
+impl<T: OpenApi> OpenApi for Guarded<T> {
+    fn meta() -> Vec<MetaApi> {
+        T::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn add_routes(self, table: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
+        let mut routes = HashMap::new();
+        self.0.add_routes(&mut routes);
+        for path in T::meta().iter().flat_map(|api| &api.paths) {
+            for operation in &path.operations {
+                // without a rule it is not served at all; the start has refused it before
+                let Some(access) = access(operation) else { continue };
+                let key = route_key(&path.path);
+                let Some(endpoint) = routes.get_mut(&key).and_then(|methods| methods.remove(&operation.method)) else { continue };
+                let guard = Guard::new(endpoint, access, &path.path, &operation.method);
+                table.entry(key).or_default().insert(operation.method.clone(), guard.boxed());
+            }
+        }
+    }
+}
+
+struct Guard {
+    endpoint: BoxEndpoint<'static>,
+    access: Access,
+    /// Segments of the path in the document.
+    template: Vec<String>,
+    parameters: Vec<Parameter>,
+    body: Option<Body>,
+    limited: bool,
+    limiter: OnceLock<Option<DefaultKeyedRateLimiter<IpAddr>>>,
+}
+
+struct Parameter {
+    name: String,
+    place: Place,
+    kind: Kind,
+    validator: Validator,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Path,
+    Query,
+    Header,
+}
+
+/// How the text of a parameter is read.
+#[derive(Clone, Copy)]
+enum Kind {
+    Integer,
+    Boolean,
+    Text,
+}
+
+struct Body {
+    media_type: String,
+    validator: Validator,
+}
+
+impl Guard {
+    fn new(endpoint: BoxEndpoint<'static>, access: Access, path: &str, method: &Method) -> Self {
+        let document = document::document();
+        let operation = &document["paths"][path][method.as_str().to_lowercase()];
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let body = operation["requestBody"]["content"].as_object().and_then(|content| content.iter().next());
+        Self {
+            endpoint,
+            access,
+            template: path.split('/').map(Into::into).collect(),
+            parameters: parameters.map(|parameter| Parameter::new(document, parameter)).collect(),
+            body: body.map(|(media_type, content)| Body {
+                media_type: media_type.clone(),
+                validator: schema::compile(document, &content["schema"]),
+            }),
+            limited: operation["responses"].get("429").is_some(),
+            limiter: OnceLock::new(),
+        }
+    }
+
+    /// An operation that declares 429 is limited, one that does not is not.
+    fn limit(&self, request: &Request, config: &Config) -> Result<(), Error> {
+        let limiter = self.limiter.get_or_init(|| {
+            let rate = NonZeroU32::new(config.rate_limit).filter(|_| self.limited)?;
+            Some(DefaultKeyedRateLimiter::keyed(Quota::per_minute(rate)))
+        });
+        let (Some(limiter), Some(address)) = (limiter, request.remote_addr().as_socket_addr()) else { return Ok(()) };
+        if limiter.len() > REMEMBERED {
+            limiter.retain_recent();
+        }
+        limiter.check_key(&address.ip()).map_err(|not_until| {
+            let wait = not_until.wait_time_from(DefaultClock::default().now());
+            let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+            let error = Error::new(Code::RateLimited, format!("Try again in {seconds} s."));
+            Error { retry_after: Some(seconds), ..error }
+        })
+    }
+
+    /// The bytes of the body, once media type and size are accepted.
+    async fn read(&self, request: &mut Request, config: &Config) -> Result<Option<Vec<u8>>, Error> {
+        let Some(body) = &self.body else { return Ok(None) };
+        let content_type = request.content_type().unwrap_or_default();
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case(&body.media_type) || request.headers().contains_key(header::CONTENT_ENCODING) {
+            let detail = format!("Send the body as {}, without Content-Encoding.", body.media_type);
+            return Err(Error::new(Code::UnsupportedMediaType, detail));
+        }
+        let too_large = || Error::new(Code::PayloadTooLarge, format!("A body may have {} bytes.", config.max_body));
+        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        if length.is_some_and(|length: u64| length > config.max_body as u64) {
+            return Err(too_large());
+        }
+        let reading = request.take_body().into_bytes_limit(config.max_body);
+        match tokio::time::timeout(Duration::from_secs(config.body_timeout), reading).await {
+            Ok(Ok(bytes)) => Ok(Some(bytes.to_vec())),
+            Ok(Err(poem::error::ReadBodyError::PayloadTooLarge)) => Err(too_large()),
+            Ok(Err(_)) => Err(Error::new(Code::MalformedBody, "The body ended before its length.")),
+            Err(_) => {
+                let detail = format!("The body did not arrive within {} s.", config.body_timeout);
+                Err(Error::new(Code::RequestTimeout, detail))
+            }
+        }
+    }
+
+    /// The faults of path, query and headers.
+    fn parameter_faults(&self, request: &Request) -> Vec<(Code, FieldError)> {
+        let mut faults = vec![];
+        let mut given: Vec<(Place, String, Option<String>)> = vec![];
+        for (template, segment) in self.template.iter().zip(request.uri().path().split('/')) {
+            if let Some(name) = variable(template) {
+                given.push((Place::Path, name.into(), percent_decode(segment)));
+            }
+        }
+        for pair in request.uri().query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let decode = |text: &str| percent_decode(&text.replace('+', " "));
+            let name = decode(name).unwrap_or_else(|| name.into());
+            let location = format!("query.{name}");
+            if !self.parameters.iter().any(|parameter| parameter.place == Place::Query && parameter.name == name) {
+                let fault = FieldError::parameter(location, "the operation takes no such parameter");
+                faults.push((Code::UnknownParameter, fault));
+            } else if given.iter().any(|(place, other, _)| *place == Place::Query && *other == name) {
+                faults.push((Code::Invalid, FieldError::parameter(location, "is given twice")));
+            } else {
+                given.push((Place::Query, name, decode(value)));
+            }
+        }
+        for parameter in self.parameters.iter().filter(|parameter| parameter.place == Place::Header) {
+            for value in request.headers().get_all(&parameter.name) {
+                given.push((Place::Header, parameter.name.clone(), value.to_str().ok().map(Into::into)));
+            }
+        }
+        for parameter in &self.parameters {
+            let values = given.iter().filter(|(place, name, _)| *place == parameter.place && *name == parameter.name);
+            for fault in values.filter_map(|(_, _, text)| parameter.fault(text.as_deref())) {
+                faults.push((Code::Invalid, fault));
+            }
+        }
+        faults
+    }
+
+    /// The body as a value, and its faults.
+    fn parse(&self, bytes: &[u8]) -> Result<(Value, Vec<(Code, FieldError)>), Error> {
+        let body = self.body.as_ref().expect("only read when there is one");
+        let malformed = |sentence: String| Error::new(Code::MalformedBody, sentence);
+        let value = if body.media_type == "application/json" { json::parse(bytes) } else { form(bytes) };
+        let value = value.map_err(malformed)?;
+        let faults = schema::body_faults(&body.validator, &value);
+        Ok((value, faults))
+    }
+}
+
+impl Endpoint for Guard {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let Some(app) = request.data::<App>().cloned() else {
+            return Err(Error::internal("the router has no App").into());
+        };
+        let claims = match self.access {
+            Access::Public => None,
+            Access::User => Some(app.tokens.verify(request.header(header::AUTHORIZATION), app.now())?),
+        };
+        self.limit(&request, &app.config)?;
+        let bytes = self.read(&mut request, &app.config).await?;
+        if let Some(claims) = claims {
+            let caller = Caller::prove(&app, &claims).await?;
+            tracing::Span::current().record("user_id", caller.id);
+            request.extensions_mut().insert(Proven::new(caller));
+        }
+        let mut faults = self.parameter_faults(&request);
+        if let Some(bytes) = bytes {
+            let (value, body_faults) = self.parse(&bytes)?;
+            faults.extend(body_faults);
+            request.extensions_mut().insert(ValidBody(Arc::new(value)));
+        }
+        if !faults.is_empty() {
+            return Err(schema::refuse(faults).into());
+        }
+        self.endpoint.call(request).await
+    }
+}
+
+impl Parameter {
+    fn new(document: &Value, parameter: &Value) -> Self {
+        let schema = schema::resolve(document, &parameter["schema"]);
+        let kind = schema["type"].as_str().or_else(|| schema["allOf"][0]["type"].as_str());
+        Self {
+            name: parameter["name"].as_str().unwrap_or_default().into(),
+            place: match parameter["in"].as_str() {
+                Some("path") => Place::Path,
+                Some("header") => Place::Header,
+                _ => Place::Query,
+            },
+            kind: match kind {
+                Some("integer") => Kind::Integer,
+                Some("boolean") => Kind::Boolean,
+                _ => Kind::Text,
+            },
+            validator: schema::compile(document, &schema),
+        }
+    }
+
+    /// What is wrong with the text of this parameter; none stands for text that is not UTF-8.
+    fn fault(&self, text: Option<&str>) -> Option<FieldError> {
+        let place = match self.place {
+            Place::Path => "path",
+            Place::Query => "query",
+            Place::Header => "header",
+        };
+        let fault = |detail: String| Some(FieldError::parameter(format!("{place}.{}", self.name), detail));
+        let Some(text) = text else { return fault("must be UTF-8".into()) };
+        let value = match self.kind {
+            Kind::Integer => match integer(text) {
+                Some(number) => number.into(),
+                None => return fault("must be a whole number of at most 64 bits".into()),
+            },
+            Kind::Boolean => match text.parse::<bool>() {
+                Ok(flag) => flag.into(),
+                Err(_) => return fault("must be true or false".into()),
+            },
+            Kind::Text => text.into(),
+        };
+        schema::value_fault(&self.validator, &value).and_then(fault)
+    }
+}
+
+/// Decimal digits without a plus, leading zeros or spaces: one number, one spelling.
+fn integer(text: &str) -> Option<i64> {
+    text.parse::<i64>().ok().filter(|number| number.to_string() == text)
+}
+
+/// Strict: a lone `%` or bytes that are not UTF-8 answer none.
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || (rest.next()? as char).to_digit(16);
+        bytes.push((digit()? * 16 + digit()?) as u8);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// A form as an object of texts.
+fn form(bytes: &[u8]) -> Result<Value, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "The body is not UTF-8.".to_owned())?;
+    let mut map = Map::new();
+    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let decode = |text: &str| {
+            let decoded = percent_decode(&text.replace('+', " "));
+            decoded.ok_or_else(|| "The body has an escape that is no UTF-8.".to_owned())
+        };
+        if map.insert(decode(name)?, decode(value)?.into()).is_some() {
+            return Err("The body has the same field twice.".into());
+        }
+    }
+    if map.is_empty() { Err("The body is empty.".into()) } else { Ok(Value::Object(map)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Public;
+    use poem_openapi::payload::PlainText;
+
+    struct Careless;
+
+    #[poem_openapi::OpenApi]
+    impl Careless {
+        /// Tell a secret
+        #[oai(path = "/secret", method = "get", operation_id = "tell_secret")]
+        async fn secret(&self) -> PlainText<&'static str> {
+            PlainText("42")
+        }
+
+        /// Swap
+        #[oai(path = "/a/:a/b/:b", method = "get", operation_id = "swap")]
+        async fn swap(
+            &self,
+            _public: Public,
+            b: poem_openapi::param::Path<i64>,
+            a: poem_openapi::param::Path<i64>,
+        ) -> PlainText<String> {
+            PlainText(format!("{}{}", a.0, b.0))
+        }
+    }
+
+    #[test]
+    fn an_operation_without_a_rule_is_named_and_not_served() {
+        let faults = faults(&Careless::meta());
+        assert!(faults.iter().any(|f| f.starts_with("tell_secret (GET /secret): states no access rule")), "{faults:#?}");
+        assert!(faults.iter().any(|f| f.starts_with("swap") && f.contains("bound by position")), "{faults:#?}");
+        let mut routes = HashMap::new();
+        Guarded(Careless).add_routes(&mut routes);
+        assert!(!routes.contains_key("/secret"));
+    }
+
+    #[test]
+    fn our_own_operations_are_fit_to_start() {
+        assert_eq!(super::faults(&crate::resources::Apis::meta()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn numbers_and_escapes_have_one_spelling() {
+        assert_eq!(integer("-7"), Some(-7));
+        for text in ["+7", "07", " 7", "7.0", "1e3", "0x7", "9223372036854775808", "", "٣"] {
+            assert_eq!(integer(text), None, "{text}");
+        }
+        assert_eq!(percent_decode("a%20%C3%A9").as_deref(), Some("a é"));
+        for text in ["%", "%f", "%zz", "%ff", "%+1"] {
+            assert_eq!(percent_decode(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_form_is_read_strictly() {
+        assert_eq!(form(b"a=1&b=x+y%26").expect("valid")["b"], "x y&");
+        assert!(form(b"a=1&a=2").is_err());
+        assert!(form(b"").is_err());
+        assert!(form(b"a=%ff").is_err());
+    }
+}

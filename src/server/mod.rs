@@ -1,0 +1,33 @@
+//! Serving: the document, the guard in front of each operation, the edge around everything, and the accept loop.
+//!
+//! Order, from the outside: accept loop → edge (request id, log, task of its own, CORS, deadline, problems) →
+//! router → guard (token, rate limit, body limit, caller, parameters, body) → handler.
+
+pub mod accept;
+pub mod docs;
+pub mod document;
+pub mod edge;
+pub mod guard;
+pub mod normalise;
+pub mod schema;
+pub mod system;
+
+use poem::middleware::{AddData, Compression};
+use poem::{Endpoint, EndpointExt, Response, Route};
+
+use crate::app::App;
+
+/// Everything that is served.
+pub fn endpoint(app: App) -> impl Endpoint<Output = Response> {
+    let config = app.config.clone();
+    let router = Route::new();
+    // only what holds no secret is compressed: the length of a compressed answer tells about its content (BREACH)
+    let router = system::ROUTES.iter().fold(router, |router, (path, page)| {
+        router.at(path, poem::get(*page).with(Compression::new()))
+    });
+    let inner = router
+        .nest("/", document::service())
+        .with(AddData::new(document::info()))
+        .with(AddData::new(app));
+    edge::Edge::new(inner, &config)
+}

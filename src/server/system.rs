@@ -1,0 +1,116 @@
+//! Routes beside the document: the front page, the viewer, the document itself, health.
+
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{Endpoint, Request, Response, Result};
+use sea_query::Query;
+use serde_json::json;
+
+use crate::app::App;
+use crate::db::migrate;
+use crate::error::Error;
+use crate::server::{docs, document};
+
+/// The Postman collection, made from the document and committed.
+const POSTMAN: &str = include_str!("../../postman/accord.postman_collection.json");
+
+/// What is served beside the document; all public, all GET.
+pub const ROUTES: &[(&str, Page)] = &[
+    ("/", Page::Front),
+    ("/docs", Page::Docs),
+    ("/docs/swagger-ui.css", Page::DocsStyle),
+    ("/docs/swagger-ui.js", Page::DocsScript),
+    ("/health/live", Page::Live),
+    ("/health/ready", Page::Ready),
+    ("/openapi.json", Page::DocumentJson),
+    ("/openapi.yaml", Page::DocumentYaml),
+    ("/postman.json", Page::Postman),
+];
+
+/// One of [`ROUTES`].
+#[derive(Debug, Clone, Copy)]
+pub enum Page {
+    /// Where to go.
+    Front,
+    /// The viewer.
+    Docs,
+    /// Its style sheet.
+    DocsStyle,
+    /// Its script.
+    DocsScript,
+    /// The process runs.
+    Live,
+    /// The database answers and has the schema this binary needs.
+    Ready,
+    /// The document.
+    DocumentJson,
+    /// The document, as it is committed.
+    DocumentYaml,
+    /// The Postman collection.
+    Postman,
+}
+
+impl Endpoint for Page {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        Ok(match self {
+            Self::Front => json_response(
+                StatusCode::OK,
+                &json!({
+                    "name": "Accord",
+                    "message": "Hello World",
+                    "version": document::VERSION,
+                    "docs": "/docs",
+                    "openapi": "/openapi.json",
+                }),
+            ),
+            Self::Docs => docs::page(),
+            Self::DocsStyle => docs::style(&request),
+            Self::DocsScript => docs::script(&request),
+            Self::Live => json_response(StatusCode::OK, &json!({ "status": "alive" })),
+            Self::Ready => ready(&request).await?,
+            Self::DocumentJson => text("application/json", document::json()),
+            Self::DocumentYaml => text("application/yaml", document::yaml()),
+            Self::Postman => text("application/json", POSTMAN),
+        })
+    }
+}
+
+fn text(media_type: &'static str, text: &'static str) -> Response {
+    Response::builder().content_type(media_type).body(text)
+}
+
+fn json_response(status: StatusCode, body: &serde_json::Value) -> Response {
+    Response::builder()
+        .status(status)
+        .content_type("application/json")
+        .header(header::CACHE_CONTROL, "no-store")
+        .body(body.to_string())
+}
+
+async fn ready(request: &Request) -> Result<Response> {
+    let app = request.data::<App>().ok_or_else(|| Error::internal("the router has no App"))?;
+    let unready = |database: &str| {
+        let mut response =
+            json_response(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "unavailable", "database": database }));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        response
+    };
+    // through the pool first: it is what requests use, and it gives up in time
+    let ping = async {
+        let statement = Query::select().expr(sea_query::Expr::val(1i64)).take();
+        app.db.read().await?.one::<(i64,)>(&statement).await
+    };
+    if ping.await.is_err() {
+        return Ok(unready("unavailable"));
+    }
+    Ok(match migrate::status(&app.config.database_url).await {
+        Ok(status) if status.is_head() => json_response(StatusCode::OK, &json!({ "status": "ready", "database": "healthy" })),
+        Ok(_) => unready("needs migration"),
+        Err(migrate::MigrationError::Database(_)) => unready("unavailable"),
+        Err(error) => {
+            tracing::warn!(%error, "the schema is not that of this binary");
+            unready("needs migration")
+        }
+    })
+}

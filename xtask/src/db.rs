@@ -1,0 +1,49 @@
+//! The database the server would use from here: its URL, a shell on it.
+
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::report::{Outcome, Report, Usage};
+use crate::run;
+
+/// `cargo xtask db url | shell`
+pub fn run(arguments: &[String]) -> Outcome {
+    let url = active()?;
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["url"] => {
+            println!("{}", ::accord::config::mask(&url));
+            Ok(Report::default())
+        }
+        ["shell"] => shell(&url),
+        _ => Err(Usage("say `cargo xtask db url` or `cargo xtask db shell`".into()).into()),
+    }
+}
+
+/// As `cargo run` would find it: defaults, `accord.toml`, environment.
+fn active() -> anyhow::Result<String> {
+    std::env::set_current_dir(run::root())?;
+    let file = std::path::Path::new("accord.toml");
+    let given = std::env::var_os("ACCORD_CONFIG").map(std::path::PathBuf::from);
+    let file = given.as_deref().or(file.is_file().then_some(file));
+    Ok(::accord::config::Config::load(file)?.database_url)
+}
+
+fn shell(url: &str) -> Outcome {
+    let mut command = match url.strip_prefix("sqlite:") {
+        Some(file) => {
+            let mut command = Command::new("sqlite3");
+            command.arg(file.trim_start_matches("//").split('?').next().unwrap_or_default());
+            command
+        }
+        None => {
+            let mut command = Command::new("psql");
+            command.arg(url);
+            command
+        }
+    };
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status = command.status().with_context(|| format!("`{name}` is missing: install it to get a shell"))?;
+    anyhow::ensure!(status.success(), "`{name}` ended with {status}");
+    Ok(Report::default())
+}

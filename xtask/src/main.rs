@@ -1,0 +1,153 @@
+//! `cargo xtask TASK`: what this repository does that cargo alone cannot. `ci` is the table in order.
+
+
+mod ci;
+mod contract;
+mod db;
+mod interrupt;
+mod migrate;
+mod postgres;
+mod postman;
+mod product;
+mod report;
+mod run;
+mod rust;
+mod serve;
+mod spec;
+
+use std::process::ExitCode;
+
+use report::{Failed, Outcome, Usage};
+
+/// A task: a line in the help, and a function that answers what it counted.
+struct Task {
+    name: &'static str,
+    arguments: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Outcome,
+}
+
+const TASKS: &[Task] = &[
+    Task { name: "ci", arguments: "", about: "every check below, in order, with a summary", run: ci::run },
+    Task { name: "fmt", arguments: "", about: "the sources are formatted", run: rust::fmt },
+    Task { name: "lint", arguments: "", about: "clippy on all targets, warnings denied", run: rust::lint },
+    Task {
+        name: "test",
+        arguments: "[FILTER…] [--e2e]",
+        about: "the unit tests; with --e2e the contract on SQLite",
+        run: rust::test,
+    },
+    Task {
+        name: "spec",
+        arguments: "check | write",
+        about: "openapi/ says what the code serves",
+        run: spec::run,
+    },
+    Task {
+        name: "postman",
+        arguments: "check | write | run",
+        about: "the collection is what the document generates; newman runs it twice",
+        run: postman::run,
+    },
+    Task {
+        name: "migrate",
+        arguments: "up | down | to | current | history [TARGET] | check",
+        about: "`accord migrate`; check: up, down, up on both databases gives one schema",
+        run: migrate::run,
+    },
+    Task {
+        name: "contract",
+        arguments: "[sqlite|postgres] [FILTER] [--write]",
+        about: "the stories against the real binary, every exchange held to the document",
+        run: contract::run,
+    },
+    Task {
+        name: "db",
+        arguments: "url | shell",
+        about: "the active DATABASE_URL, its password masked; a shell on it",
+        run: db::run,
+    },
+    Task {
+        name: "serve",
+        arguments: "[--postgres] [ARGUMENTS…]",
+        about: "the server; with --postgres on a private PostgreSQL",
+        run: serve::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Usage>() => {
+            eprintln!("{error:#}");
+            ExitCode::from(2)
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> anyhow::Result<()> {
+    let Some((name, rest)) = arguments.split_first() else {
+        println!("{}", help());
+        return Ok(());
+    };
+    if ["help", "--help", "-h"].contains(&name.as_str()) {
+        println!("{}", help());
+        return Ok(());
+    }
+    let Some(task) = TASKS.iter().find(|task| task.name == name) else {
+        return Err(unknown(name).into());
+    };
+    // `serve` and `migrate` hand their arguments on, `--help` among them
+    if rest.iter().any(|argument| argument == "--help" || argument == "-h") {
+        println!("cargo xtask {} {}\n\n{}", task.name, task.arguments, task.about);
+        return Ok(());
+    }
+    let report = (task.run)(rest)?;
+    if !report.note.is_empty() {
+        eprintln!("{}: {}", task.name, report.note);
+    }
+    if report.failed > 0 {
+        return Err(Failed::new(report.passed, report.failed, format!("{} failed", report.failed)).into());
+    }
+    Ok(())
+}
+
+fn help() -> String {
+    let left = |task: &Task| format!("{} {}", task.name, task.arguments);
+    let width = TASKS.iter().map(|task| left(task).chars().count()).max().unwrap_or_default();
+    let lines = TASKS.iter().map(|task| format!("  {:width$}  {}", left(task), task.about));
+    format!("cargo xtask TASK\n\n{}", lines.collect::<Vec<_>>().join("\n"))
+}
+
+fn unknown(name: &str) -> Usage {
+    let distance = |task: &&Task| strsim::damerau_levenshtein(task.name, name);
+    let nearest = TASKS.iter().min_by_key(distance).filter(|task| distance(task) <= 2);
+    Usage(match nearest {
+        Some(task) => format!("there is no task `{name}`; did you mean `{}`?", task.name),
+        None => format!("there is no task `{name}`; `cargo xtask --help` lists all"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_task_is_answered_with_the_nearest_or_the_list() {
+        assert!(unknown("postmann").0.contains("did you mean `postman`?"));
+        assert!(unknown("frobnicate").0.contains("--help"));
+    }
+
+    #[test]
+    fn the_help_names_every_task_once() {
+        let help = help();
+        for task in TASKS {
+            assert_eq!(help.matches(&format!("\n  {} ", task.name)).count(), 1, "{}", task.name);
+        }
+    }
+}
