@@ -55,9 +55,19 @@ pub fn json() -> &'static str {
     JSON.get_or_init(|| serde_json::to_string_pretty(document()).expect("plain data"))
 }
 
-/// Canonical text of a document.
+/// Canonical text of a document. Times are put in quotes: YAML 1.1 would read them as a type of its own.
 pub fn to_yaml(document: &Value) -> String {
-    yaml_serde::to_string(document).expect("plain data")
+    let text = yaml_serde::to_string(document).expect("plain data");
+    let quoted = |line: &str| match line.split_once(": ") {
+        Some((key, value)) if is_time(value) => format!("{key}: '{value}'\n"),
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(quoted).collect()
+}
+
+fn is_time(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() > 19 && bytes[..4].iter().all(u8::is_ascii_digit) && bytes[4] == b'-' && bytes[10] == b'T'
 }
 
 /// A document read from YAML.

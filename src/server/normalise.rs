@@ -1,6 +1,378 @@
-//! stub
-use serde_json::Value;
-/// x
+//! What poem-openapi writes, turned into what a contract needs. Each function is one correction, and says why.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::error::{Code, Error, FieldError};
+
+/// U+0000 is refused wherever a client sends text: PostgreSQL cannot store it, SQLite would.
 pub const NO_NUL: &str = "^[^\\u0000]*$";
-/// x
-pub fn normalise(raw: Value) -> Value { raw }
+
+const PROBLEM: &str = "application/problem+json";
+
+/// Every response header there is: name, description, example.
+const HEADERS: &[(&str, &str, &str)] = &[
+    ("Cache-Control", "`no-store`: the answer is not for caches", "no-store"),
+    ("ETag", "Strong entity tag of the representation (RFC 9110); send it in `If-Match` or `If-None-Match`", "\"3-9f86d081884c7d65\""),
+    ("Location", "Path of what was created", "/api/v1/posts/1"),
+    ("Retry-After", "Seconds to wait before the next try", "1"),
+    ("WWW-Authenticate", "How to authenticate (RFC 6750)", "Bearer realm=\"accord\""),
+    ("X-Request-Id", "Names this request in the server's log; your own is kept if it has at most 64 characters of `A-Za-z0-9._-`", "4f2a9c1b7d3e4a5f8c6b0d9e2f1a3b5c"),
+];
+
+/// Every error answer there is: status, name, when, an example's code.
+const FAILURES: &[(&str, &str, &str, Code)] = &[
+    ("400", "BadRequest", "The request breaks a rule of this document; `errors` says where", Code::Invalid),
+    ("401", "Unauthorized", "No credentials, or bad ones", Code::Unauthenticated),
+    ("403", "Forbidden", "The caller is known, but may not do this", Code::Forbidden),
+    ("404", "NotFound", "It does not exist, or the caller may not know that it does", Code::NotFound),
+    ("408", "RequestTimeout", "The body did not arrive in time", Code::RequestTimeout),
+    ("409", "Conflict", "It contradicts the present state", Code::EmailInUse),
+    ("412", "PreconditionFailed", "`If-Match` names another version than the present one", Code::PreconditionFailed),
+    ("413", "PayloadTooLarge", "The body is too large", Code::PayloadTooLarge),
+    ("415", "UnsupportedMediaType", "The body is of a media type that the operation does not take", Code::UnsupportedMediaType),
+    ("428", "PreconditionRequired", "`If-Match` is missing", Code::PreconditionRequired),
+    ("429", "TooManyRequests", "The address has called this operation too often", Code::RateLimited),
+    ("5XX", "ServerFault", "A fault of the server, or its database is away; with 503 a retry may help", Code::DatabaseUnavailable),
+];
+
+/// Operations that show one post with its ETag, and so lead on to those that need both.
+const POST_LINKS: &[(&str, &str, &str)] = &[
+    ("GetPost", "get_post", "Read it again, or learn that it is unchanged"),
+    ("ReplacePost", "replace_post", "Replace it in the version just read"),
+    ("UpdatePost", "update_post", "Change it in the version just read"),
+    ("DeletePost", "delete_post", "Delete it in the version just read"),
+];
+
+/// All corrections, in order.
+pub fn normalise(mut document: Value) -> Value {
+    // what it is in fact: the few things that 3.0.3 clarified hold for it
+    document["openapi"] = json!("3.0.3");
+    tidy(&mut document);
+    let mut paths = document["paths"].take();
+    for (_, item) in entries(&mut paths) {
+        for (method, operation) in entries(item) {
+            security(operation);
+            parameters(operation);
+            responses(operation);
+            if method == "patch" || method == "put" {
+                bodies_of_changes(&mut document, operation, method == "put");
+            }
+        }
+    }
+    document["paths"] = paths;
+    order_tags(&mut document);
+    requests_are_closed(&mut document);
+    answers_have_every_nullable_field(&mut document);
+    components(&mut document);
+    document["components"]["securitySchemes"]["oauth2"]["flows"]["password"]["scopes"] = json!({});
+    drop_unused(&mut document);
+    in_order(&document, "")
+}
+
+fn entries(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
+    value.as_object_mut().into_iter().flat_map(Map::iter_mut)
+}
+
+/// Whole numbers as integers (`5.0` makes clients lose the type), one `$ref` in `allOf`, UTC as `Z`, no noise.
+fn tidy(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for key in ["minimum", "maximum", "multipleOf"] {
+                if let Some(number) = map.get(key).and_then(Value::as_f64).filter(|number| number.fract() == 0.0) {
+                    map.insert(key.into(), json!(number as i64));
+                }
+            }
+            if let Some(Value::Array(parts)) = map.get_mut("allOf") {
+                // the second part repeats what stands beside
+                parts.retain(|part| part.get("$ref").is_some());
+            }
+            if map.get("deprecated") == Some(&json!(false)) {
+                map.remove("deprecated");
+            }
+            // the component's name says it
+            if map.get("type") == Some(&json!("object")) {
+                map.remove("title");
+            }
+            map.values_mut().for_each(tidy);
+        }
+        Value::Array(items) => items.iter_mut().for_each(tidy),
+        Value::String(text) if text.ends_with("+00:00") && text.len() >= 25 => {
+            *text = text.replace("+00:00", "Z");
+        }
+        _ => {}
+    }
+}
+
+/// `[{}]` says "anonymous allowed"; `[]` says "public", which is meant.
+fn security(operation: &mut Value) {
+    if operation["security"] == json!([{}]) {
+        operation["security"] = json!([]);
+    }
+}
+
+/// `explode` only where it is the default; text without U+0000.
+fn parameters(operation: &mut Value) {
+    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        if let Some(map) = parameter.as_object_mut() {
+            map.remove("explode");
+        }
+        no_nul(&mut parameter["schema"]);
+    }
+    if operation["parameters"].is_null()
+        && let Some(map) = operation.as_object_mut()
+    {
+        map.remove("parameters");
+    }
+}
+
+/// The failures that follow from the operation's shape, each as a reference; headers with their real names.
+fn responses(operation: &mut Value) {
+    let mut by_shape = vec!["400", "5XX"];
+    if operation["security"] != json!([]) {
+        by_shape.push("401");
+    }
+    if operation.get("requestBody").is_some() {
+        by_shape.extend(["408", "413", "415"]);
+    }
+    let Some(declared) = operation["responses"].as_object_mut() else { return };
+    for status in by_shape {
+        declared.insert(status.into(), Value::Null);
+    }
+    let mut sorted: Vec<_> = std::mem::take(declared).into_iter().collect();
+    sorted.sort_by(|a, b| a.0.cmp(&b.0));
+    for (status, mut response) in sorted {
+        if let Some((_, name, ..)) = FAILURES.iter().find(|(failure, ..)| *failure == status) {
+            response = json!({ "$ref": format!("#/components/responses/{name}") });
+        } else {
+            success(&mut response);
+        }
+        declared.insert(status, response);
+    }
+    // what one operation returns is what another takes
+    for status in ["200", "201"] {
+        if let Some(response) = declared.get_mut(status)
+            && response["headers"].get("ETag").is_some()
+        {
+            response["links"] = links();
+        }
+    }
+}
+
+/// poem-openapi writes header names in capitals.
+fn success(response: &mut Value) {
+    let mut headers = Map::new();
+    let declared: Vec<String> = entries(&mut response["headers"]).map(|(name, _)| name.to_lowercase()).collect();
+    for (name, ..) in HEADERS {
+        if *name == "X-Request-Id" || declared.contains(&name.to_lowercase()) {
+            headers.insert((*name).into(), header_reference(name));
+        }
+    }
+    response["headers"] = Value::Object(headers);
+}
+
+fn header_reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/headers/{name}") })
+}
+
+fn links() -> Value {
+    let link = |(name, operation, description): &(&str, &str, &str)| {
+        let mut parameters = json!({ "id": "$response.body#/id" });
+        let precondition = if *operation == "get_post" { "header.If-None-Match" } else { "header.If-Match" };
+        parameters[precondition] = json!("$response.header.ETag");
+        ((*name).to_owned(), json!({ "operationId": operation, "description": description, "parameters": parameters }))
+    };
+    Value::Object(POST_LINKS.iter().map(link).collect())
+}
+
+/// PATCH names at least one field; PUT names every one.
+fn bodies_of_changes(document: &mut Value, operation: &Value, whole: bool) {
+    let Some(name) = operation.pointer("/requestBody/content/application~1json/schema/$ref").and_then(Value::as_str) else { return };
+    let Some(schema) = document.pointer_mut(name.trim_start_matches('#')) else { return };
+    if whole {
+        schema["required"] = names(&schema["properties"]);
+    } else {
+        schema["minProperties"] = json!(1);
+    }
+}
+
+fn names(properties: &Value) -> Value {
+    properties.as_object().into_iter().flatten().map(|(name, _)| json!(name)).collect()
+}
+
+/// The chapters in the order in which the paths use them.
+fn order_tags(document: &mut Value) {
+    let mut used: Vec<String> = vec![];
+    for (_, item) in entries(&mut document["paths"]) {
+        for (_, operation) in entries(item) {
+            let tag = operation["tags"][0].as_str().unwrap_or_default().to_owned();
+            if !used.contains(&tag) {
+                used.push(tag);
+            }
+        }
+    }
+    if let Some(tags) = document["tags"].as_array_mut() {
+        tags.sort_by_key(|tag| used.iter().position(|name| tag["name"] == name.as_str()));
+    }
+}
+
+/// Objects that clients send take no unknown fields (the guard refuses them) and no U+0000.
+fn requests_are_closed(document: &mut Value) {
+    for name in reachable(document, |operation| operation.get("requestBody").cloned()) {
+        let schema = &mut document["components"]["schemas"][name];
+        if schema["type"] == "object" {
+            schema["additionalProperties"] = json!(false);
+            for (_, property) in entries(&mut schema["properties"]) {
+                no_nul(property);
+            }
+        }
+    }
+}
+
+fn no_nul(schema: &mut Value) {
+    let has = |key: &str| schema.get(key).is_some();
+    if schema["type"] == "string" && !has("enum") && !has("pattern") {
+        schema["pattern"] = json!(NO_NUL);
+    }
+    // indexing has put a null where there was no type
+    if schema["type"].is_null()
+        && let Some(map) = schema.as_object_mut()
+    {
+        map.remove("type");
+    }
+}
+
+/// serde writes `null` where a nullable field has no value, so the field is always there. Fields that may be
+/// absent are never null.
+fn answers_have_every_nullable_field(document: &mut Value) {
+    for name in reachable(document, |operation| operation.get("responses").cloned()) {
+        let schema = &mut document["components"]["schemas"][name];
+        let Some(properties) = schema["properties"].as_object() else { continue };
+        let required: BTreeSet<_> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let always = |(name, property): &(&String, &Value)| required.contains(name.as_str()) || property["nullable"] == true;
+        let names: Value = properties.iter().filter(always).map(|(name, _)| json!(name)).collect();
+        schema["required"] = names;
+    }
+}
+
+/// The names of the schemas that a part of the operations leads to.
+fn reachable(document: &Value, part: impl Fn(&Value) -> Option<Value>) -> BTreeSet<String> {
+    let items = document["paths"].as_object().into_iter().flatten().filter_map(|(_, item)| item.as_object());
+    let mut todo: Vec<Value> = items.flatten().filter_map(|(_, operation)| part(operation)).collect();
+    let mut found = BTreeSet::new();
+    while let Some(value) = todo.pop() {
+        for reference in references(&value) {
+            if let Some(name) = reference.strip_prefix("#/components/schemas/")
+                && found.insert(name.to_owned())
+            {
+                todo.push(document["components"]["schemas"][name].clone());
+            }
+        }
+    }
+    found
+}
+
+fn references(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(map) => {
+            let own = map.get("$ref").and_then(Value::as_str).map(Into::into);
+            own.into_iter().chain(map.values().flat_map(references)).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        _ => vec![],
+    }
+}
+
+/// Headers and failures stand once and are referred to.
+fn components(document: &mut Value) {
+    let header = |(name, description, example): &(&str, &str, &str)| {
+        let mut schema = json!({ "type": "string" });
+        if *name == "ETag" {
+            schema["pattern"] = json!("^\"[0-9]+-[0-9a-f]{16}\"$");
+        }
+        if *name == "Retry-After" {
+            schema = json!({ "type": "integer", "minimum": 1 });
+        }
+        let example = if *name == "Retry-After" { json!(1) } else { json!(example) };
+        ((*name).to_owned(), json!({ "description": description, "required": true, "schema": schema, "example": example }))
+    };
+    let failure = |(status, name, description, code): &(&str, &str, &str, Code)| {
+        let mut headers = Map::new();
+        headers.insert("Cache-Control".into(), header_reference("Cache-Control"));
+        headers.insert("X-Request-Id".into(), header_reference("X-Request-Id"));
+        match *status {
+            "401" => headers.insert("WWW-Authenticate".into(), header_reference("WWW-Authenticate")),
+            "429" => headers.insert("Retry-After".into(), header_reference("Retry-After")),
+            _ => None,
+        };
+        if *status == "5XX" {
+            // a 500 has none
+            let description = "Seconds to wait before the next try; with 503";
+            let header = json!({ "description": description, "schema": { "type": "integer", "minimum": 1 }, "example": 1 });
+            headers.insert("Retry-After".into(), header);
+        }
+        let content = json!({ PROBLEM: { "schema": { "$ref": "#/components/schemas/Problem" }, "example": example(*code) } });
+        ((*name).to_owned(), json!({ "description": description, "headers": headers, "content": content }))
+    };
+    let components = &mut document["components"];
+    components["headers"] = Value::Object(HEADERS.iter().map(header).collect());
+    components["responses"] = Value::Object(FAILURES.iter().map(failure).collect());
+    components["schemas"]["Problem"]["example"] = example(Code::Invalid);
+    // a code that a later version adds is no breaking change: clients fall back on the status
+    components["schemas"]["Code"]["x-extensible-enum"] = json!(true);
+}
+
+fn example(code: Code) -> Value {
+    let error = match code {
+        Code::Invalid => Error::fields(code, vec![FieldError::body("/title", "must not be empty")]),
+        Code::NotFound => Error::not_found("Post", 99),
+        code => Error::new(code, code.title().to_owned() + "."),
+    };
+    serde_json::to_value(error.problem("4f2a9c1b7d3e4a5f8c6b0d9e2f1a3b5c")).expect("plain data")
+}
+
+/// Components that nothing refers to only confuse.
+fn drop_unused(document: &mut Value) {
+    loop {
+        let used: BTreeSet<_> = references(document).into_iter().collect();
+        let mut dropped = false;
+        for kind in ["schemas", "responses", "headers"] {
+            let Some(map) = document["components"][kind].as_object_mut() else { continue };
+            let before = map.len();
+            map.retain(|name, _| used.contains(&format!("#/components/{kind}/{name}")));
+            dropped |= map.len() != before;
+        }
+        if !dropped {
+            return;
+        }
+    }
+}
+
+/// The order of keys within an object; others follow by name.
+const ORDER: &[&str] = &[
+    "openapi", "operationId", "name", "in", "$ref", "type", "format", "title", "summary", "description", "version", "contact",
+    "license", "tags", "deprecated", "security", "servers", "required", "nullable", "schema", "parameters", "requestBody",
+    "headers", "content", "links", "responses",
+];
+
+/// Canonical order: keys of the language as in [`ORDER`]; names that people chose (paths, properties, statuses,
+/// examples) as they were declared.
+fn in_order(value: &Value, parent: &str) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut pairs: Vec<_> = map.iter().collect();
+            let chosen = matches!(parent, "paths" | "properties" | "responses" | "example" | "default" | "schemas" | "mapping");
+            if parent.is_empty() {
+                let top = ["openapi", "info", "servers", "tags", "paths", "components"];
+                pairs.sort_by_key(|(key, _)| top.iter().position(|known| known == key).unwrap_or(top.len()));
+            } else if !chosen {
+                let rank = |key: &str| ORDER.iter().position(|known| *known == key).unwrap_or(ORDER.len());
+                pairs.sort_by(|(a, _), (b, _)| rank(a).cmp(&rank(b)).then(a.cmp(b)));
+            }
+            Value::Object(pairs.into_iter().map(|(key, value)| (key.clone(), in_order(value, key))).collect())
+        }
+        Value::Array(items) => items.iter().map(|item| in_order(item, "[]")).collect(),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,176 @@
+//! A fresh database for each test, copied from a template that the binary has migrated and filled with people.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::LazyLock;
+use std::sync::mpsc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+use crate::server;
+
+const URL_VARIABLE: &str = "ACCORD_TEST_POSTGRES_URL";
+
+/// A database that is gone when it is dropped.
+pub enum Database {
+    /// A file in a folder of its own.
+    Sqlite(TempDir),
+    /// A database of the server that `ACCORD_TEST_POSTGRES_URL` names.
+    Postgres {
+        /// How to connect.
+        options: Box<PgConnectOptions>,
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Database {
+    /// Whether this run is on PostgreSQL; `ACCORD_CONTRACT_DATABASE` says so.
+    pub fn on_postgres() -> bool {
+        match std::env::var("ACCORD_CONTRACT_DATABASE").as_deref() {
+            Ok("postgres") => true,
+            Ok("sqlite" | "") | Err(_) => false,
+            Ok(other) => panic!("ACCORD_CONTRACT_DATABASE is sqlite or postgres, not {other}"),
+        }
+    }
+
+    /// Migrated, with ann, ben and root in it.
+    pub async fn fresh() -> Self {
+        static TEMPLATE: OnceCell<Template> = OnceCell::const_new();
+        TEMPLATE.get_or_init(Template::make).await.copy().await
+    }
+
+    /// For `DATABASE_URL`.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Sqlite(folder) => sqlite_url(folder),
+            Self::Postgres { options, .. } => options.to_url_lossy().into(),
+        }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Self::Postgres { name, .. } = self {
+            let name = std::mem::take(name);
+            let (done, wait) = mpsc::channel();
+            ADMIN.spawn(async move {
+                let dropped = execute(admin().await, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+                done.send(dropped.is_ok())
+            });
+            // best effort: what stays is removed by the next run
+            let _dropped = wait.recv_timeout(Duration::from_secs(10));
+        }
+    }
+}
+
+fn sqlite_url(folder: &TempDir) -> String {
+    format!("sqlite:{}", folder.path().join("accord.db").display())
+}
+
+/// What each test's database is a copy of.
+enum Template {
+    /// The files of the database, by name.
+    Sqlite(Vec<(PathBuf, Vec<u8>)>),
+    /// The name of a database.
+    Postgres(String),
+}
+
+impl Template {
+    async fn make() -> Self {
+        if Database::on_postgres() {
+            let name = format!("{}_template", run());
+            execute(admin().await, format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"))
+                .await
+                .expect("the user of ACCORD_TEST_POSTGRES_URL may create databases");
+            fill(admin_options().database(&name).to_url_lossy().as_str()).await;
+            return Self::Postgres(name);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        fill(&sqlite_url(&folder)).await;
+        // with the write-ahead log, if the binary has left one
+        let entries = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap());
+        Self::Sqlite(entries.map(|entry| (entry.file_name().into(), std::fs::read(entry.path()).unwrap())).collect())
+    }
+
+    async fn copy(&self) -> Database {
+        match self {
+            Self::Sqlite(files) => {
+                let folder = tempfile::tempdir().unwrap();
+                for (name, bytes) in files {
+                    std::fs::write(folder.path().join(name), bytes).unwrap();
+                }
+                Database::Sqlite(folder)
+            }
+            Self::Postgres(template) => {
+                static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
+                let name = format!("{}_{}", run(), NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+                execute(admin().await, format!("CREATE DATABASE {name} TEMPLATE {template}")).await.unwrap();
+                Database::Postgres { options: Box::new(admin_options().database(&name)), name }
+            }
+        }
+    }
+}
+
+async fn fill(url: &str) {
+    server::run(&["migrate", "up"], url).await;
+    let people = concat!(env!("CARGO_MANIFEST_DIR"), "/people.yaml");
+    server::run(&["fixtures", people], url).await;
+}
+
+/// Outlives the runtime of each test, as the connection must that makes and drops their databases.
+static ADMIN: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+});
+
+/// What the databases of this run begin with, and how its connection is called.
+fn run() -> &'static str {
+    static RUN: LazyLock<String> = LazyLock::new(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+        format!("accord_contract_{}_{since:x}", std::process::id())
+    });
+    &RUN
+}
+
+fn admin_options() -> PgConnectOptions {
+    let url = std::env::var(URL_VARIABLE).unwrap_or_default();
+    assert!(!url.is_empty(), "{URL_VARIABLE} must name a PostgreSQL server whose user may create databases; `cargo xtask contract postgres` starts one");
+    PgConnectOptions::from_str(&url).unwrap_or_else(|error| panic!("{URL_VARIABLE}: {error}"))
+}
+
+/// One connection: a template can be copied only while nobody else uses it, so copies wait for each other here.
+async fn admin() -> &'static PgPool {
+    static POOL: OnceCell<PgPool> = OnceCell::const_new();
+    let connect = || async {
+        let connecting = ADMIN.spawn(async {
+            let options = PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(300));
+            let pool = options.connect_with(admin_options().application_name(run())).await;
+            let pool = pool.unwrap_or_else(|error| panic!("{URL_VARIABLE}: {error}"));
+            remove_leftovers(&pool).await;
+            pool
+        });
+        connecting.await.unwrap()
+    };
+    POOL.get_or_init(connect).await
+}
+
+/// Databases of runs that are no longer connected.
+async fn remove_leftovers(pool: &PgPool) {
+    let leftovers = "SELECT datname FROM pg_database WHERE datname LIKE 'accord\\_contract\\_%' AND NOT EXISTS \
+                     (SELECT FROM pg_stat_activity WHERE datname LIKE application_name || '\\_%' AND application_name LIKE 'accord\\_contract\\_%')";
+    let names: Vec<String> = sqlx::query_scalar(leftovers).fetch_all(pool).await.unwrap_or_default();
+    for name in names {
+        // another run may be removing it too
+        let _gone = execute(pool, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+    }
+}
+
+async fn execute(pool: &PgPool, statement: String) -> sqlx::Result<()> {
+    // names of ours, never input
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(pool).await.map(drop)
+}

@@ -1,0 +1,136 @@
+//! The real binary: built once, started on a free port, stopped when dropped.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+use crate::world::SECRET;
+
+/// How long the binary may take to listen, to refuse, and to end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Variables of the one who runs the tests that must not reach the binary.
+const SETTINGS: &[&str] = &["DATABASE_URL", "SECRET_KEY", "HOST", "PORT", "DEBUG"];
+
+/// `ACCORD_BIN`, or what cargo builds.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| std::env::var_os("ACCORD_BIN").map_or_else(build, PathBuf::from))
+}
+
+fn build() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = std::process::Command::new(cargo);
+    command.args(["build", "--package", "accord", "--bin", "accord", "--message-format", "json-render-diagnostics"]);
+    let output = command.current_dir(root()).stderr(Stdio::inherit()).output().expect("cargo runs");
+    assert!(output.status.success(), "the server does not build");
+    let messages = output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    let mut executables = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+    executables.next_back().expect("cargo names the executable it has built")
+}
+
+/// The folder of the workspace.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a package of the workspace").to_owned()
+}
+
+/// The binary in a folder of its own, with the settings of tests and these over them.
+fn command(folder: &Path, database_url: &str, settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(binary());
+    let inherited = std::env::vars_os().map(|(name, _)| name);
+    for name in inherited.filter(|name| SETTINGS.iter().any(|ours| name == ours) || begins_like_ours(name)) {
+        command.env_remove(name);
+    }
+    command
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .env("ACCORD_ENV", "test")
+        .env("ACCORD_DEMO", "false")
+        .env("ACCORD_LOG", "info")
+        .env("ACCORD_RATE_LIMIT", "0")
+        .env("ACCORD_DATABASE_CONNECTIONS", "5")
+        .env("PORT", "0")
+        .env("SECRET_KEY", SECRET)
+        .env("DATABASE_URL", database_url)
+        .envs(settings.iter().copied());
+    command
+}
+
+fn begins_like_ours(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with("ACCORD_")
+}
+
+/// Runs a command of the binary to its end.
+pub(crate) async fn run(arguments: &[&str], database_url: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = command(folder.path(), database_url, &[]).args(arguments).output().await.expect("the binary runs");
+    assert!(output.status.success(), "accord {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A start that must fail: the exit code and what stands on stderr. Files are put into its working folder first.
+pub async fn refused_start(database_url: &str, settings: &[(&str, &str)], files: &[(&str, &str)]) -> (i32, String) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let ended = timeout(PATIENCE, command(folder.path(), database_url, settings).output()).await;
+    let output = ended.expect("it ends by itself").expect("the binary runs");
+    let code = output.status.code().expect("it ends by itself");
+    // the folder's name is another one each time
+    (code, String::from_utf8_lossy(&output.stderr).replace(&folder.path().display().to_string(), "FOLDER"))
+}
+
+/// A server that listens.
+pub struct Server {
+    /// `http://127.0.0.1:PORT`
+    pub address: String,
+    child: Child,
+    folder: TempDir,
+    /// Kept open: a closed pipe would be an error of the server's next line.
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// Starts it and waits until it listens.
+    pub(crate) async fn start(database_url: &str, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let mut command = command(folder.path(), database_url, settings);
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the binary runs");
+        let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let mut line = String::new();
+        let read = timeout(PATIENCE, stdout.read_line(&mut line)).await;
+        let mut server = Self { address: String::new(), child, folder, _stdout: stdout };
+        let Some(address) = line.trim_end().strip_prefix("listening on ") else {
+            panic!("the first line of stdout is `listening on URL`, not {line:?} ({read:?}):\n{}", server.log());
+        };
+        server.address = address.into();
+        server
+    }
+
+    /// Everything it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// Asks it to end, as a supervisor does.
+    pub async fn terminate(&self) {
+        let id = self.child.id().expect("it runs").to_string();
+        let status = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&mut self) -> ExitStatus {
+        timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap()
+    }
+}

@@ -1,0 +1,99 @@
+//! Bytes on a connection, for what an HTTP client refuses to send.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::call::{Answer, Request};
+use crate::world::World;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One connection with one request on it.
+pub struct Wire {
+    stream: TcpStream,
+    sent: Vec<u8>,
+}
+
+impl Wire {
+    /// Connects.
+    pub async fn to(world: &World) -> Self {
+        let address = world.server.address.strip_prefix("http://").expect("an address");
+        Self { stream: TcpStream::connect(address).await.expect("the server listens"), sent: vec![] }
+    }
+
+    /// Sends bytes as they are.
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.sent.extend_from_slice(bytes.as_ref());
+        // a server that has answered already may have closed: its answer is still to be read
+        let _closed = self.stream.write_all(bytes.as_ref()).await;
+    }
+
+    /// Sends the head of a request with these headers.
+    pub async fn head(&mut self, request_line: &str, headers: &[(&str, &str)]) {
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        self.send(format!("{request_line} HTTP/1.1\r\nHost: accord\r\n{headers}\r\n")).await;
+    }
+
+    /// Reads the answer and holds it to the document.
+    pub async fn answer(mut self) -> Answer {
+        let request = read_request(&self.sent);
+        let reading = timeout(PATIENCE, read_answer(&mut self.stream)).await;
+        let read = reading.unwrap_or_else(|_| panic!("{} {}: no answer in time", request.method, request.target));
+        let (status, headers, body) = read.unwrap_or_else(|| panic!("{} {}: no answer", request.method, request.target));
+        Answer::new(request, status, headers, body)
+    }
+
+    /// Reads until the server closes the connection.
+    pub async fn closed(&mut self) -> bool {
+        let mut rest = vec![];
+        timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await.is_ok()
+    }
+}
+
+fn head_and_rest(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    Some((&bytes[..end], &bytes[end + 4..]))
+}
+
+fn header_lines(head: &str) -> impl Iterator<Item = (&str, &str)> {
+    head.lines().skip(1).filter_map(|line| line.split_once(": "))
+}
+
+fn read_request(sent: &[u8]) -> Request {
+    let (head, body) = head_and_rest(sent).unwrap_or((sent, b""));
+    let head = String::from_utf8_lossy(head);
+    let mut words = head.lines().next().unwrap_or_default().split(' ').map(str::to_owned);
+    Request {
+        by: "a connection".into(),
+        method: words.next().unwrap_or_default(),
+        target: words.next().unwrap_or_default(),
+        headers: header_lines(&head).map(|(name, value)| (name.into(), value.into())).collect(),
+        body: Some(body.to_vec()),
+    }
+}
+
+async fn read_answer(stream: &mut TcpStream) -> Option<(u16, HeaderMap, Vec<u8>)> {
+    let mut bytes = vec![];
+    loop {
+        if let Some((head, rest)) = head_and_rest(&bytes) {
+            let head = String::from_utf8_lossy(head);
+            let mut headers = HeaderMap::new();
+            for (name, value) in header_lines(&head) {
+                headers.append(name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?);
+            }
+            let length = headers.get("content-length").map_or(Some(0), |value| value.to_str().ok()?.parse().ok())?;
+            if rest.len() >= length {
+                let status = head.split(' ').nth(1)?.parse().ok()?;
+                return Some((status, headers, rest[..length].to_vec()));
+            }
+        }
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! One server with one database, and the people who use it.
+
+use reqwest::{Client, Method, redirect};
+use serde_json::json;
+
+use crate::call::{Answer, Call};
+use crate::database::Database;
+use crate::server::Server;
+
+/// Signs the access tokens of every world, so that tests can forge them.
+pub const SECRET: &str = "a secret that every contract test knows";
+
+/// A running server and its database. Both are gone when it is dropped.
+pub struct World {
+    /// The real binary; dropped before the database.
+    pub server: Server,
+    /// Where it keeps what it knows.
+    pub database: Database,
+    client: Client,
+}
+
+impl World {
+    /// With the settings of tests: no demo data, no rate limit.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With these variables over the settings of tests.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let database = Database::fresh().await;
+        let url = database.url();
+        Self::on(database, &url, settings).await
+    }
+
+    /// On a database that is reached by this URL.
+    pub async fn on(database: Database, url: &str, settings: &[(&str, &str)]) -> Self {
+        let server = Server::start(url, settings).await;
+        // a client that follows, stores and unpacks would hide what was answered
+        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
+        Self { server, database, client }
+    }
+
+    /// Somebody without an access token.
+    pub fn nobody(&self) -> Person {
+        Person {
+            name: "nobody".into(),
+            authorization: None,
+            client: self.client.clone(),
+            address: self.server.address.clone(),
+        }
+    }
+
+    /// Ann, who has an account like any other; each call is a new login.
+    pub async fn ann(&self) -> Person {
+        self.log_in("ann").await
+    }
+
+    /// Ben, another one.
+    pub async fn ben(&self) -> Person {
+        self.log_in("ben").await
+    }
+
+    /// Root, an admin.
+    pub async fn root(&self) -> Person {
+        self.log_in("root").await
+    }
+
+    async fn log_in(&self, name: &str) -> Person {
+        let credentials = json!({ "email": format!("{name}@example.com"), "password": format!("the password of {name}") });
+        let answer = self.nobody().post("/api/v1/authenticate").json(&credentials).await.expect(200);
+        self.nobody().named(name).with_token(answer.text("/token"))
+    }
+}
+
+/// Whoever calls: a name for the story, and what stands in `Authorization`.
+#[derive(Clone)]
+pub struct Person {
+    /// As the story calls them.
+    pub name: String,
+    /// The whole value of the header.
+    pub authorization: Option<String>,
+    client: Client,
+    address: String,
+}
+
+impl Person {
+    /// The same, as the story calls them.
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
+    /// The same, with this access token.
+    pub fn with_token(&self, token: &str) -> Self {
+        self.with_authorization(&format!("Bearer {token}"))
+    }
+
+    /// The same, with this value in `Authorization`.
+    pub fn with_authorization(&self, value: &str) -> Self {
+        Self { authorization: Some(value.into()), ..self.clone() }
+    }
+
+    /// The access token.
+    pub fn token(&self) -> &str {
+        let value = self.authorization.as_deref().unwrap_or_default();
+        value.strip_prefix("Bearer ").expect("a person who is logged in")
+    }
+
+    /// A request to a path with its query.
+    pub fn call(&self, method: &str, target: impl Into<String>) -> Call {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        let call = Call::new(self.client.clone(), &self.address, &self.name, method, target.into());
+        match &self.authorization {
+            Some(value) => call.header("Authorization", value),
+            None => call,
+        }
+    }
+
+    /// GET
+    pub fn get(&self, target: impl Into<String>) -> Call {
+        self.call("GET", target)
+    }
+
+    /// POST
+    pub fn post(&self, target: impl Into<String>) -> Call {
+        self.call("POST", target)
+    }
+
+    /// PUT
+    pub fn put(&self, target: impl Into<String>) -> Call {
+        self.call("PUT", target)
+    }
+
+    /// PATCH
+    pub fn patch(&self, target: impl Into<String>) -> Call {
+        self.call("PATCH", target)
+    }
+
+    /// DELETE
+    pub fn delete(&self, target: impl Into<String>) -> Call {
+        self.call("DELETE", target)
+    }
+
+    /// Writes a post with this title; the answer has its id and ETag.
+    pub async fn writes(&self, title: &str) -> Answer {
+        let post = json!({ "title": title, "content": format!("The text of {title}.") });
+        self.post("/api/v1/posts").json(&post).await.expect(201)
+    }
+}
