@@ -132,9 +132,8 @@ impl Config {
             set(&key, value, format!("environment {variable}"));
         }
         let table: Table = origins.iter().map(|(key, (value, _))| (key.clone(), value.clone())).collect();
-        let mut config: Self = table
-            .try_into()
-            .map_err(|error: toml::de::Error| ConfigError(format!("settings: {}", error.message())))?;
+        let mut config: Self =
+            table.try_into().map_err(|error: toml::de::Error| ConfigError(format!("settings: {}", error.message())))?;
         config.origins = origins;
         config.check()?;
         Ok(config)
@@ -171,17 +170,24 @@ impl Config {
             }
         }
         if !self.secret_key.is_empty() && self.secret_key.len() < SECRET_BYTES {
-            return refuse(format!("SECRET_KEY has {} bytes, it needs at least {SECRET_BYTES}: openssl rand -hex 32 makes one", self.secret_key.len()));
+            return refuse(format!(
+                "SECRET_KEY has {} bytes, it needs at least {SECRET_BYTES}: openssl rand -hex 32 makes one",
+                self.secret_key.len()
+            ));
         }
         if self.env == Env::Prod {
             if self.secret_key.is_empty() {
                 return refuse("SECRET_KEY is not set, and ACCORD_ENV=prod makes none: openssl rand -hex 32 makes one");
             }
             if self.demo() {
-                return refuse("ACCORD_DEMO=true would load demo accounts with known passwords: not with ACCORD_ENV=prod");
+                return refuse(
+                    "ACCORD_DEMO=true would load demo accounts with known passwords: not with ACCORD_ENV=prod",
+                );
             }
             if self.debug || ["debug", "trace"].iter().any(|level| self.log.contains(level)) {
-                return refuse("DEBUG and the log levels debug and trace are refused with ACCORD_ENV=prod: they may show what users send");
+                return refuse(
+                    "DEBUG and the log levels debug and trace are refused with ACCORD_ENV=prod: they may show what users send",
+                );
             }
         }
         Ok(())
@@ -243,7 +249,10 @@ impl Config {
         };
         let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
         std::fs::create_dir_all(&folder).map_err(|error| {
-            ConfigError(format!("cannot make the folder {}: {error}; set DATABASE_URL to a place that can be written", folder.display()))
+            ConfigError(format!(
+                "cannot make the folder {}: {error}; set DATABASE_URL to a place that can be written",
+                folder.display()
+            ))
         })?;
         Ok(folder)
     }
@@ -257,7 +266,8 @@ impl Config {
             return Ok(self.secret_key.clone());
         }
         let path = self.make_data_folder()?.join("accord.secret");
-        let failed = |error| ConfigError(format!("cannot keep a secret in {}: {error}; set SECRET_KEY", path.display()));
+        let failed =
+            |error| ConfigError(format!("cannot keep a secret in {}: {error}; set SECRET_KEY", path.display()));
         if let Ok(secret) = std::fs::read_to_string(&path)
             && secret.trim().len() >= SECRET_BYTES
         {

@@ -224,11 +224,9 @@ impl Error {
 /// The challenge of a 401 (RFC 6750 section 3): `error` only when a token was sent.
 fn challenge(code: Code) -> &'static str {
     match code {
-        Code::TokenMalformed
-        | Code::TokenExpired
-        | Code::TokenSignature
-        | Code::TokenRevoked
-        | Code::UserGone => r#"Bearer realm="accord", error="invalid_token""#,
+        Code::TokenMalformed | Code::TokenExpired | Code::TokenSignature | Code::TokenRevoked | Code::UserGone => {
+            r#"Bearer realm="accord", error="invalid_token""#
+        }
         _ => r#"Bearer realm="accord""#,
     }
 }

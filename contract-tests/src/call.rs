@@ -87,7 +87,8 @@ impl Call {
         let (method, target) = (request.method.clone(), request.target.clone());
         let response = builder.send().await.unwrap_or_else(|error| panic!("{method} {target}: no answer: {error:?}"));
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = response.bytes().await.unwrap_or_else(|error| panic!("{method} {target}: half an answer: {error:?}"));
+        let bytes =
+            response.bytes().await.unwrap_or_else(|error| panic!("{method} {target}: half an answer: {error:?}"));
         Answer::new(request, status, headers, bytes.to_vec())
     }
 }

@@ -85,9 +85,12 @@ impl Template {
     async fn make() -> Self {
         if Database::on_postgres() {
             let name = format!("{}_template", run());
-            execute(admin().await, format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"))
-                .await
-                .expect("the user of ACCORD_TEST_POSTGRES_URL may create databases");
+            execute(
+                admin().await,
+                format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"),
+            )
+            .await
+            .expect("the user of ACCORD_TEST_POSTGRES_URL may create databases");
             fill(admin_options().database(&name).to_url_lossy().as_str()).await;
             return Self::Postgres(name);
         }
@@ -124,9 +127,8 @@ async fn fill(url: &str) {
 }
 
 /// Outlives the runtime of each test, as the connection must that makes and drops their databases.
-static ADMIN: LazyLock<Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
-});
+static ADMIN: LazyLock<Runtime> =
+    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
 
 /// What the databases of this run begin with, and how its connection is called.
 fn run() -> &'static str {
@@ -139,7 +141,10 @@ fn run() -> &'static str {
 
 fn admin_options() -> PgConnectOptions {
     let url = std::env::var(URL_VARIABLE).unwrap_or_default();
-    assert!(!url.is_empty(), "{URL_VARIABLE} must name a PostgreSQL server whose user may create databases; `cargo xtask contract postgres` starts one");
+    assert!(
+        !url.is_empty(),
+        "{URL_VARIABLE} must name a PostgreSQL server whose user may create databases; `cargo xtask contract postgres` starts one"
+    );
     PgConnectOptions::from_str(&url).unwrap_or_else(|error| panic!("{URL_VARIABLE}: {error}"))
 }
 

@@ -119,7 +119,10 @@ impl Document {
         });
         let validator = validator.clone();
         drop(validators);
-        validator.iter_errors(value).map(|error| format!("at {:?}: {error}", error.instance_path().to_string())).collect()
+        validator
+            .iter_errors(value)
+            .map(|error| format!("at {:?}: {error}", error.instance_path().to_string()))
+            .collect()
     }
 }
 
@@ -135,7 +138,11 @@ impl Operation {
             path: path.into(),
             protected: security.as_array().is_some_and(|schemes| !schemes.is_empty()),
             parameters: parameters
-                .map(|node| Parameter { name: text(&node["name"]), place: text(&node["in"]), schema: node["schema"].clone() })
+                .map(|node| Parameter {
+                    name: text(&node["name"]),
+                    place: text(&node["in"]),
+                    schema: node["schema"].clone(),
+                })
                 .collect(),
             body: content.map(|(media_type, content)| Body {
                 media_type: media_type.clone(),
@@ -236,7 +243,8 @@ fn to_json_schema(schema: &Value, world: World) -> Value {
     for (key, value) in map {
         let convert = |value: &Value| to_json_schema(value, world);
         let (key, value) = match key.as_str() {
-            "nullable" | "example" | "discriminator" | "xml" | "externalDocs" | "exclusiveMinimum" | "exclusiveMaximum" => continue,
+            "nullable" | "example" | "discriminator" | "xml" | "externalDocs" | "exclusiveMinimum"
+            | "exclusiveMaximum" => continue,
             "minimum" if is("exclusiveMinimum") => ("exclusiveMinimum", value.clone()),
             "maximum" if is("exclusiveMaximum") => ("exclusiveMaximum", value.clone()),
             "properties" => {
@@ -247,7 +255,10 @@ fn to_json_schema(schema: &Value, world: World) -> Value {
             "allOf" => {
                 let parts = value.as_array().map_or(&[][..], Vec::as_slice);
                 // closing each of several parts would close them against each other
-                assert!(parts.len() == 1 && !map.contains_key("properties"), "these tests support allOf around one schema only");
+                assert!(
+                    parts.len() == 1 && !map.contains_key("properties"),
+                    "these tests support allOf around one schema only"
+                );
                 (key.as_str(), json!([convert(&parts[0])]))
             }
             "anyOf" | "oneOf" => (key.as_str(), value.as_array().into_iter().flatten().map(convert).collect()),
@@ -289,7 +300,8 @@ mod tests {
 
     #[test]
     fn a_closed_world_refuses_what_the_document_does_not_name() {
-        let list = json!({ "type": "array", "items": { "type": "object", "properties": { "id": { "type": "integer" } } } });
+        let list =
+            json!({ "type": "array", "items": { "type": "object", "properties": { "id": { "type": "integer" } } } });
         let leak = json!([{ "id": 1, "password_hash": "x" }]);
         assert!(is_valid(&list, World::Open, &leak));
         assert!(!is_valid(&list, World::Closed, &leak));

@@ -114,7 +114,8 @@ fn documented(answer: &Answer, operation: &Operation) -> Result<(), Violation> {
         problem(answer)?;
     } else if let Some(body) = operation.body.as_ref().filter(|body| body.is_json()) {
         // what was accepted must be what the document accepts
-        let sent = answer.request.body.as_deref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+        let sent =
+            answer.request.body.as_deref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
         let faults = document().faults(&body.schema, World::Open, &sent);
         ensure(faults.is_empty(), "C-NEG", "a body was accepted that the document forbids", faults.join("\n"))?;
     }
@@ -207,7 +208,8 @@ fn violation(check: &'static str, sentence: impl Into<String>, expected: impl In
 /// The request as a line for a shell, to a server that `cargo run` has started.
 fn curl(request: &Request) -> String {
     let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
-    let mut words = vec!["curl -i -X".into(), request.method.clone(), quote(&format!("http://127.0.0.1:3000{}", request.target))];
+    let mut words =
+        vec!["curl -i -X".into(), request.method.clone(), quote(&format!("http://127.0.0.1:3000{}", request.target))];
     for (name, value) in &request.headers {
         words.extend(["-H".into(), quote(&format!("{name}: {value}"))]);
     }

@@ -32,7 +32,8 @@ fn build() -> PathBuf {
     command.args(["build", "--package", "accord", "--bin", "accord", "--message-format", "json-render-diagnostics"]);
     let output = command.current_dir(root()).stderr(Stdio::inherit()).output().expect("cargo runs");
     assert!(output.status.success(), "the server does not build");
-    let messages = output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    let messages =
+        output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
     let mut executables = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
     executables.next_back().expect("cargo names the executable it has built")
 }

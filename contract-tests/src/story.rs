@@ -54,7 +54,8 @@ impl Step {
         let Request { by, method, target, headers, body } = &answer.request;
         // who calls is said in words
         let told = |name: &str| !["Authorization", "Content-Type"].contains(&name);
-        let with = headers.iter().filter(|(name, _)| told(name)).map(|(name, value)| hidden(name, value.as_str().into()));
+        let with =
+            headers.iter().filter(|(name, _)| told(name)).map(|(name, value)| hidden(name, value.as_str().into()));
         let sent = |name: &&str| Some(hidden(name, answer.header(name)?.into()));
         let content = body.as_deref().map_or(Value::Null, readable);
         Self {
@@ -79,5 +80,6 @@ fn readable(body: &[u8]) -> Value {
     if body.is_empty() {
         return Value::Null;
     }
-    serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).chars().take(200).collect::<String>().into())
+    serde_json::from_slice(body)
+        .unwrap_or_else(|_| String::from_utf8_lossy(body).chars().take(200).collect::<String>().into())
 }

@@ -44,7 +44,8 @@ impl Wire {
         let request = read_request(&self.sent);
         let reading = timeout(PATIENCE, read_answer(&mut self.stream)).await;
         let read = reading.unwrap_or_else(|_| panic!("{} {}: no answer in time", request.method, request.target));
-        let (status, headers, body) = read.unwrap_or_else(|| panic!("{} {}: no answer", request.method, request.target));
+        let (status, headers, body) =
+            read.unwrap_or_else(|| panic!("{} {}: no answer", request.method, request.target));
         Answer::new(request, status, headers, body)
     }
 

@@ -66,7 +66,8 @@ impl World {
     }
 
     async fn log_in(&self, name: &str) -> Person {
-        let credentials = json!({ "email": format!("{name}@example.com"), "password": format!("the password of {name}") });
+        let credentials =
+            json!({ "email": format!("{name}@example.com"), "password": format!("the password of {name}") });
         let answer = self.nobody().post("/api/v1/authenticate").json(&credentials).await.expect(200);
         self.nobody().named(name).with_token(answer.text("/token"))
     }

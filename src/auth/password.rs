@@ -84,8 +84,8 @@ fn verify(password: &str, hash: Option<&str>, nobody: &str) -> Verdict {
             _ => Verdict::Wrong,
         };
     }
-    let right = PasswordHash::new(hash)
-        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
+    let right =
+        PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
     if right { Verdict::Right } else { Verdict::Wrong }
 }
 

@@ -98,7 +98,10 @@ impl Tokens {
     /// 401 with the code that says which part does not.
     pub fn verify(&self, authorization: Option<&str>, now: DateTime<Utc>) -> Result<Claims, Error> {
         let Some(header) = authorization else {
-            return Err(Error::new(Code::Unauthenticated, "Send `Authorization: Bearer <token>`; POST /api/v1/authenticate gives one."));
+            return Err(Error::new(
+                Code::Unauthenticated,
+                "Send `Authorization: Bearer <token>`; POST /api/v1/authenticate gives one.",
+            ));
         };
         let (scheme, token) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
         if !scheme.eq_ignore_ascii_case("bearer") {
@@ -153,7 +156,8 @@ mod tests {
 
     #[test]
     fn the_claims_are_exactly_these() {
-        let claims = Claims { iss: "".into(), sub: "".into(), iat: 0, exp: 0, jti: "".into(), ver: 0, role: Role::Active };
+        let claims =
+            Claims { iss: "".into(), sub: "".into(), iat: 0, exp: 0, jti: "".into(), ver: 0, role: Role::Active };
         let value = serde_json::to_value(claims).expect("serialises");
         let names: Vec<_> = value.as_object().expect("an object").keys().cloned().collect();
         assert_eq!(names, ["iss", "sub", "iat", "exp", "jti", "ver", "role"]);

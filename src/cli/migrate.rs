@@ -68,10 +68,14 @@ pub fn failed(error: MigrationError) -> Failure {
     use sqlx::migrate::MigrateError;
     Failure::Other(match error {
         MigrationError::Migrate(MigrateError::VersionMissing(version)) => {
-            format!("the database has migration {version}, which this binary does not know: it was made by a newer release")
+            format!(
+                "the database has migration {version}, which this binary does not know: it was made by a newer release"
+            )
         }
         MigrationError::Migrate(MigrateError::VersionMismatch(version)) => {
-            format!("migration {version} was edited after it had been applied: restore the file, and write a new migration")
+            format!(
+                "migration {version} was edited after it had been applied: restore the file, and write a new migration"
+            )
         }
         MigrationError::Migrate(MigrateError::ExecuteMigration(cause, version)) => {
             format!("migration {version} failed and was undone: {cause}")

@@ -166,5 +166,7 @@ fn away(config: &Config, error: &DbError) -> Failure {
         DbError::Unavailable(cause) | DbError::Other(cause) | DbError::Violation(_, cause) => cause,
     };
     let url = crate::config::mask(&config.database_url);
-    Failure::Other(format!("cannot open the database {url}: {cause}; check DATABASE_URL, and that the place exists and can be written"))
+    Failure::Other(format!(
+        "cannot open the database {url}: {cause}; check DATABASE_URL, and that the place exists and can be written"
+    ))
 }

@@ -32,12 +32,10 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         for step in migrate::run(&config.database_url, Direction::Up, Target::Head).await.map_err(failed)? {
             tracing::info!(step, "migrated");
         }
-    } else if let Ok(status) = migrate::status(&config.database_url).await
-        && !status.is_head()
-    {
-        tracing::warn!(at = %status, "the schema needs `accord migrate up`; until then /health/ready says so");
+    } else if !is_head(&db).await {
+        tracing::warn!("the schema needs `accord migrate up`; until then /health/ready says so");
     }
-    let demo = config.demo() && demo(&db).await?;
+    let demo = config.demo() && is_head(&db).await && demo(&db).await?;
 
     let address = listener.local_addr().map_err(|error| Failure::Other(error.to_string()))?;
     let url = format!("http://{address}");
@@ -69,8 +67,10 @@ fn logs(config: &Config) -> Result<(), Failure> {
     // what runs below us is told only when it warns: its debug lines hold statements and headers
     let ours = if config.debug { "debug" } else { &config.log };
     let filter = if ours.contains(['=', ',']) { ours.to_owned() } else { format!("warn,accord={ours}") };
-    let filter = EnvFilter::try_new(&filter).map_err(|error| Failure::Config(format!("ACCORD_LOG `{}`: {error}", config.log)))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = EnvFilter::try_new(&filter)
+        .map_err(|error| Failure::Config(format!("ACCORD_LOG `{}`: {error}", config.log)))?;
+    let color = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(color);
     let installed = if config.logs_json() {
         logs.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
     } else {
@@ -82,11 +82,16 @@ fn logs(config: &Config) -> Result<(), Failure> {
 async fn listen(config: &Config) -> Result<TcpListener, Failure> {
     let (host, port) = (config.host.as_str(), config.port);
     TcpListener::bind((host, port)).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            Failure::Other(format!("port {port} on {host} is taken: stop the other program, or set PORT (0 takes a free one)"))
-        }
+        std::io::ErrorKind::AddrInUse => Failure::Other(format!(
+            "port {port} on {host} is taken: stop the other program, or set PORT (0 takes a free one)"
+        )),
         _ => Failure::Other(format!("cannot listen on {host}:{port}: {error}; check HOST and PORT")),
     })
+}
+
+async fn is_head(db: &Db) -> bool {
+    let asked = async { migrate::is_head(&mut db.read().await?).await };
+    asked.await.unwrap_or(false)
 }
 
 /// Loads the demo data into an empty database; answers whether the demo accounts are there.

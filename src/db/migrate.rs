@@ -8,10 +8,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sea_query::{Alias, Order, Query};
 use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
-use super::{Dialect, connect};
+use super::{Conn, DbError, DbResult, Dialect, connect};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -50,7 +51,10 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = |text: &str| text.parse::<i64>().map_err(|_| format!("`{text}` is no revision: use head, base, +1, -2 or a version such as 0003"));
+        let number = |text: &str| {
+            text.parse::<i64>()
+                .map_err(|_| format!("`{text}` is no revision: use head, base, +1, -2 or a version such as 0003"))
+        };
         match text {
             "head" => Ok(Self::Head),
             "base" => Ok(Self::Base),
@@ -159,6 +163,26 @@ pub async fn status(url: &str) -> Result<Status, MigrationError> {
     Ok(Status { revisions, applied })
 }
 
+/// Whether the database has exactly the schema this binary needs. Only reads, on a connection that is there already.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn is_head(conn: &mut Conn) -> DbResult<bool> {
+    let statement = Query::select()
+        .columns(["version", "checksum"].map(Alias::new))
+        .from(Alias::new(TABLE))
+        .order_by(Alias::new("version"), Order::Asc)
+        .take();
+    let applied = match conn.all::<(i64, Vec<u8>)>(&statement).await {
+        // there is no such table: nothing was ever applied
+        Err(DbError::Other(_)) => return Ok(false),
+        applied => applied?,
+    };
+    let revisions = revisions(conn.dialect());
+    let needed = revisions.iter().map(|revision| (revision.version, revision.up.checksum.as_ref()));
+    Ok(needed.eq(applied.iter().map(|(version, checksum)| (*version, checksum.as_slice()))))
+}
+
 /// Goes to the target; answers the steps taken, e.g. `up 0003_posts`.
 ///
 /// # Errors
@@ -205,7 +229,9 @@ async fn walk<C: Migrate>(
     let to = position(revisions, from, target)?;
     if (direction == Direction::Up && to < from) || (direction == Direction::Down && to > from) {
         let other = if direction == Direction::Up { "down" } else { "up" };
-        return Err(MigrationError::Target(format!("the target lies the other way: use `migrate {other}` or `migrate to`")));
+        return Err(MigrationError::Target(format!(
+            "the target lies the other way: use `migrate {other}` or `migrate to`"
+        )));
     }
     let mut steps = vec![];
     for revision in &revisions[from.min(to)..to] {

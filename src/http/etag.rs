@@ -13,7 +13,10 @@ use crate::error::{Code, Error};
 pub fn etag(version: i64, representation: &impl Serialize) -> String {
     let json = serde_json::to_vec(representation).expect("a representation is plain data");
     let hash = Sha256::digest(&json);
-    format!("\"{version}-{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}\"", hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7])
+    format!(
+        "\"{version}-{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}\"",
+        hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]
+    )
 }
 
 /// What `If-Match` allows to change.
@@ -32,7 +35,10 @@ impl IfMatch {
     /// 428 when it is missing.
     pub fn required(header: Option<&str>) -> Result<Self, Error> {
         let Some(header) = header else {
-            return Err(Error::new(Code::PreconditionRequired, "Send If-Match with the ETag that you read, so that no change is lost."));
+            return Err(Error::new(
+                Code::PreconditionRequired,
+                "Send If-Match with the ETag that you read, so that no change is lost.",
+            ));
         };
         if header.trim() == "*" {
             return Ok(Self::Any);

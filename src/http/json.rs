@@ -14,7 +14,9 @@ pub fn parse(text: &[u8]) -> Result<Value, String> {
     if text.iter().all(u8::is_ascii_whitespace) {
         return Err("The body is empty.".into());
     }
-    serde_json::from_slice::<Strict>(text).map(|strict| strict.0).map_err(|error| format!("The body is no valid JSON: {error}."))
+    serde_json::from_slice::<Strict>(text)
+        .map(|strict| strict.0)
+        .map_err(|error| format!("The body is no valid JSON: {error}."))
 }
 
 struct Strict(Value);
@@ -93,7 +95,19 @@ mod tests {
 
     #[test]
     fn what_is_not_exactly_one_json_value_is_refused() {
-        for text in ["", " \n", "{", "{} {}", "{\"a\":1,\"a\":2}", "{\"a\":{\"b\":1,\"b\":1}}", "NaN", "[1,]", "1e400", "{\"a\":\"\\ud800\"}", "// x\n1"] {
+        for text in [
+            "",
+            " \n",
+            "{",
+            "{} {}",
+            "{\"a\":1,\"a\":2}",
+            "{\"a\":{\"b\":1,\"b\":1}}",
+            "NaN",
+            "[1,]",
+            "1e400",
+            "{\"a\":\"\\ud800\"}",
+            "// x\n1",
+        ] {
             assert!(parse(text.as_bytes()).is_err(), "{text}");
         }
         assert!(parse(b"\"\xff\"").is_err());

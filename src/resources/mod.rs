@@ -24,23 +24,12 @@ pub enum Tag {
 }
 
 /// The one list of resources: what is in it is served and documented.
-pub type Apis = (
-    users::api::AccountApi,
-    sessions::api::SessionApi,
-    posts::api::PostsApi,
-    votes::api::VotesApi,
-    info::api::InfoApi,
-);
+pub type Apis =
+    (users::api::AccountApi, sessions::api::SessionApi, posts::api::PostsApi, votes::api::VotesApi, info::api::InfoApi);
 
 /// The list, as values.
 pub fn apis() -> Apis {
-    (
-        users::api::AccountApi,
-        sessions::api::SessionApi,
-        posts::api::PostsApi,
-        votes::api::VotesApi,
-        info::api::InfoApi,
-    )
+    (users::api::AccountApi, sessions::api::SessionApi, posts::api::PostsApi, votes::api::VotesApi, info::api::InfoApi)
 }
 
 /// An answer without content.

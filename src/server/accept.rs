@@ -27,7 +27,12 @@ const HEAD_BYTES: usize = 64 * 1024;
 const HEADERS: usize = 64;
 
 /// Serves until `stop` resolves, then lets the requests in flight finish within the grace time.
-pub async fn serve<E>(listener: TcpListener, endpoint: E, config: &Config, stop: impl Future<Output = ()>) -> io::Result<()>
+pub async fn serve<E>(
+    listener: TcpListener,
+    endpoint: E,
+    config: &Config,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()>
 where
     E: Endpoint<Output = Response> + 'static,
 {

@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use poem::http::{StatusCode, header};
 use poem::{Request, Response};
 use sha2::{Digest, Sha256};
@@ -34,14 +36,21 @@ fn assets() -> &'static (Asset, Asset) {
     })
 }
 
-/// The page. Its policy lets the browser talk to this host only.
+/// The page. Its policy lets the browser run our script only and talk to this host only.
 pub fn page() -> Response {
+    static POLICY: OnceLock<String> = OnceLock::new();
+    let policy = POLICY.get_or_init(|| {
+        let script = PAGE.split_once("<script>").and_then(|(_, rest)| rest.split_once("</script>"));
+        let (script, _) = script.expect("the page has its script, `the_policy_names_the_script` says so");
+        let hash = STANDARD.encode(Sha256::digest(script.as_bytes()));
+        format!(
+            "default-src 'self'; script-src 'self' 'sha256-{hash}'; style-src 'self' 'unsafe-inline'; \
+             img-src 'self' data:; frame-ancestors 'none'"
+        )
+    });
     Response::builder()
         .content_type("text/html; charset=utf-8")
-        .header(
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
-        )
+        .header(header::CONTENT_SECURITY_POLICY, policy)
         .body(PAGE)
 }
 
@@ -66,6 +75,13 @@ fn asset(request: &Request, asset: &'static Asset, media_type: &str) -> Response
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_policy_names_the_script() {
+        let page = page();
+        let policy = page.headers()[header::CONTENT_SECURITY_POLICY].to_str().expect("ASCII");
+        assert!(policy.contains("'sha256-") && !policy.contains("script-src 'self' 'unsafe-inline'"));
+    }
 
     #[test]
     fn the_assets_are_whole_and_name_no_other_host() {

@@ -110,7 +110,11 @@ pub fn route(path: &str) -> Option<&'static Route> {
     let fits = |route: &&Route| {
         let segments: Vec<_> = path.split('/').collect();
         segments.len() == route.segments.len()
-            && route.segments.iter().zip(segments).all(|(own, sent)| own == sent || (own.starts_with('{') && !sent.is_empty()))
+            && route
+                .segments
+                .iter()
+                .zip(segments)
+                .all(|(own, sent)| own == sent || (own.starts_with('{') && !sent.is_empty()))
     };
     routes.iter().filter(fits).min_by_key(|route| route.path.matches('{').count())
 }
@@ -187,7 +191,8 @@ mod tests {
         for (name, schema) in document["components"]["schemas"].as_object().expect("schemas") {
             let validator = crate::server::schema::compile(document, schema);
             if let Some(example) = schema.get("example") {
-                let faults: Vec<_> = validator.iter_errors(example).map(|e| format!("{}: {e}", e.instance_path())).collect();
+                let faults: Vec<_> =
+                    validator.iter_errors(example).map(|e| format!("{}: {e}", e.instance_path())).collect();
                 assert!(faults.is_empty(), "{name}: {faults:#?}");
             }
         }

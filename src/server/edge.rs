@@ -193,7 +193,9 @@ mod tests {
 
     #[test]
     fn one_trailing_slash_is_dropped() {
-        for (sent, meant) in [("/a/", "/a"), ("/a/?b=1", "/a?b=1"), ("/", "/"), ("/a", "/a"), ("//", "//"), ("/a//", "/a//")] {
+        for (sent, meant) in
+            [("/a/", "/a"), ("/a/?b=1", "/a?b=1"), ("/", "/"), ("/a", "/a"), ("//", "//"), ("/a//", "/a//")]
+        {
             let mut request = Request::builder().uri_str(sent).finish();
             without_trailing_slash(&mut request);
             assert_eq!(request.uri().to_string(), meant);

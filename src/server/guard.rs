@@ -57,19 +57,24 @@ pub fn faults(apis: &[MetaApi]) -> Vec<String> {
     for (index, api) in apis.iter().enumerate() {
         for path in &api.paths {
             if owners.insert(path.path.clone(), index).is_some_and(|owner| owner != index) {
-                faults.push(format!("{}: two API structs have this path, one of them would vanish from the document", path.path));
+                faults.push(format!(
+                    "{}: two API structs have this path, one of them would vanish from the document",
+                    path.path
+                ));
             }
             let variables: Vec<_> = path.path.split('/').filter_map(variable).collect();
             for operation in &path.operations {
                 let name = operation.operation_id.unwrap_or("an operation without operation_id");
-                let mut fault = |what: &str| faults.push(format!("{name} ({} {}): {what}", operation.method, path.path));
+                let mut fault =
+                    |what: &str| faults.push(format!("{name} ({} {}): {what}", operation.method, path.path));
                 if access(operation).is_none() {
                     fault("states no access rule; its first parameter must be a `Caller` or `Public`");
                 }
                 if operation.operation_id.is_none() || operation.summary.is_none() || operation.tags.len() != 1 {
                     fault("needs an operation_id, a summary and one tag");
                 }
-                let in_path = operation.params.iter().filter(|p| p.in_type == poem_openapi::registry::MetaParamIn::Path);
+                let in_path =
+                    operation.params.iter().filter(|p| p.in_type == poem_openapi::registry::MetaParamIn::Path);
                 if in_path.map(|parameter| parameter.name.as_str()).ne(variables.iter().copied()) {
                     fault("path arguments are bound by position: name them as in the path, in its order");
                 }
@@ -117,7 +122,9 @@ impl<T: OpenApi> OpenApi for Guarded<T> {
                 // without a rule it is not served at all; the start has refused it before
                 let Some(access) = access(operation) else { continue };
                 let key = route_key(&path.path);
-                let Some(endpoint) = routes.get_mut(&key).and_then(|methods| methods.remove(&operation.method)) else { continue };
+                let Some(endpoint) = routes.get_mut(&key).and_then(|methods| methods.remove(&operation.method)) else {
+                    continue;
+                };
                 let guard = Guard::new(endpoint, access, &path.path, &operation.method);
                 table.entry(key).or_default().insert(operation.method.clone(), guard.boxed());
             }
@@ -211,7 +218,8 @@ impl Guard {
             return Err(Error::new(Code::UnsupportedMediaType, detail));
         }
         let too_large = || Error::new(Code::PayloadTooLarge, format!("A body may have {} bytes.", config.max_body));
-        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let length =
+            request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         if length.is_some_and(|length: u64| length > config.max_body as u64) {
             return Err(too_large());
         }
@@ -417,9 +425,9 @@ mod tests {
 
     #[test]
     fn an_operation_without_a_rule_is_named_and_not_served() {
-        let faults = faults(&Careless::meta());
-        assert!(faults.iter().any(|f| f.starts_with("tell_secret (GET /secret): states no access rule")), "{faults:#?}");
-        assert!(faults.iter().any(|f| f.starts_with("swap") && f.contains("bound by position")), "{faults:#?}");
+        let found = faults(&Careless::meta());
+        assert!(found.iter().any(|f| f.starts_with("tell_secret (GET /secret): states no access rule")), "{found:#?}");
+        assert!(found.iter().any(|f| f.starts_with("swap") && f.contains("bound by position")), "{found:#?}");
         let mut routes = HashMap::new();
         Guarded(Careless).add_routes(&mut routes);
         assert!(!routes.contains_key("/secret"));
@@ -427,7 +435,7 @@ mod tests {
 
     #[test]
     fn our_own_operations_are_fit_to_start() {
-        assert_eq!(super::faults(&crate::resources::Apis::meta()), Vec::<String>::new());
+        assert_eq!(faults(&crate::resources::Apis::meta()), Vec::<String>::new());
     }
 
     #[test]

@@ -22,12 +22,9 @@ pub fn endpoint(app: App) -> impl Endpoint<Output = Response> {
     let config = app.config.clone();
     let router = Route::new();
     // only what holds no secret is compressed: the length of a compressed answer tells about its content (BREACH)
-    let router = system::ROUTES.iter().fold(router, |router, (path, page)| {
-        router.at(path, poem::get(*page).with(Compression::new()))
-    });
-    let inner = router
-        .nest("/", document::service())
-        .with(AddData::new(document::info()))
-        .with(AddData::new(app));
+    let router = system::ROUTES
+        .iter()
+        .fold(router, |router, (path, page)| router.at(path, poem::get(*page).with(Compression::new())));
+    let inner = router.nest("/", document::service()).with(AddData::new(document::info())).with(AddData::new(app));
     edge::Edge::new(inner, &config)
 }

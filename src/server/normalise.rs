@@ -14,11 +14,19 @@ const PROBLEM: &str = "application/problem+json";
 /// Every response header there is: name, description, example.
 const HEADERS: &[(&str, &str, &str)] = &[
     ("Cache-Control", "`no-store`: the answer is not for caches", "no-store"),
-    ("ETag", "Strong entity tag of the representation (RFC 9110); send it in `If-Match` or `If-None-Match`", "\"3-9f86d081884c7d65\""),
+    (
+        "ETag",
+        "Strong entity tag of the representation (RFC 9110); send it in `If-Match` or `If-None-Match`",
+        "\"3-9f86d081884c7d65\"",
+    ),
     ("Location", "Path of what was created", "/api/v1/posts/1"),
     ("Retry-After", "Seconds to wait before the next try", "1"),
     ("WWW-Authenticate", "How to authenticate (RFC 6750)", "Bearer realm=\"accord\""),
-    ("X-Request-Id", "Names this request in the server's log; your own is kept if it has at most 64 characters of `A-Za-z0-9._-`", "4f2a9c1b7d3e4a5f8c6b0d9e2f1a3b5c"),
+    (
+        "X-Request-Id",
+        "Names this request in the server's log; your own is kept if it has at most 64 characters of `A-Za-z0-9._-`",
+        "4f2a9c1b7d3e4a5f8c6b0d9e2f1a3b5c",
+    ),
 ];
 
 /// Every error answer there is: status, name, when, an example's code.
@@ -31,10 +39,20 @@ const FAILURES: &[(&str, &str, &str, Code)] = &[
     ("409", "Conflict", "It contradicts the present state", Code::EmailInUse),
     ("412", "PreconditionFailed", "`If-Match` names another version than the present one", Code::PreconditionFailed),
     ("413", "PayloadTooLarge", "The body is too large", Code::PayloadTooLarge),
-    ("415", "UnsupportedMediaType", "The body is of a media type that the operation does not take", Code::UnsupportedMediaType),
+    (
+        "415",
+        "UnsupportedMediaType",
+        "The body is of a media type that the operation does not take",
+        Code::UnsupportedMediaType,
+    ),
     ("428", "PreconditionRequired", "`If-Match` is missing", Code::PreconditionRequired),
     ("429", "TooManyRequests", "The address has called this operation too often", Code::RateLimited),
-    ("5XX", "ServerFault", "A fault of the server, or its database is away; with 503 a retry may help", Code::DatabaseUnavailable),
+    (
+        "5XX",
+        "ServerFault",
+        "A fault of the server, or its database is away; with 503 a retry may help",
+        Code::DatabaseUnavailable,
+    ),
 ];
 
 /// Operations that show one post with its ETag, and so lead on to those that need both.
@@ -87,6 +105,10 @@ fn tidy(value: &mut Value) {
             if let Some(Value::Array(parts)) = map.get_mut("allOf") {
                 // the second part repeats what stands beside
                 parts.retain(|part| part.get("$ref").is_some());
+                // 3.0.3: `nullable` counts only beside a `type`, and ours that are nullable are objects
+                if map.get("nullable") == Some(&json!(true)) {
+                    map.insert("type".into(), json!("object"));
+                }
             }
             if map.get("deprecated") == Some(&json!(false)) {
                 map.remove("deprecated");
@@ -188,7 +210,10 @@ fn links() -> Value {
 
 /// PATCH names at least one field; PUT names every one.
 fn bodies_of_changes(document: &mut Value, operation: &Value, whole: bool) {
-    let Some(name) = operation.pointer("/requestBody/content/application~1json/schema/$ref").and_then(Value::as_str) else { return };
+    let Some(name) = operation.pointer("/requestBody/content/application~1json/schema/$ref").and_then(Value::as_str)
+    else {
+        return;
+    };
     let Some(schema) = document.pointer_mut(name.trim_start_matches('#')) else { return };
     if whole {
         schema["required"] = names(&schema["properties"]);
@@ -249,8 +274,10 @@ fn answers_have_every_nullable_field(document: &mut Value) {
     for name in reachable(document, |operation| operation.get("responses").cloned()) {
         let schema = &mut document["components"]["schemas"][name];
         let Some(properties) = schema["properties"].as_object() else { continue };
-        let required: BTreeSet<_> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let always = |(name, property): &(&String, &Value)| required.contains(name.as_str()) || property["nullable"] == true;
+        let required: BTreeSet<_> =
+            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let always =
+            |(name, property): &(&String, &Value)| required.contains(name.as_str()) || property["nullable"] == true;
         let names: Value = properties.iter().filter(always).map(|(name, _)| json!(name)).collect();
         schema["required"] = names;
     }
@@ -295,7 +322,10 @@ fn components(document: &mut Value) {
             schema = json!({ "type": "integer", "minimum": 1 });
         }
         let example = if *name == "Retry-After" { json!(1) } else { json!(example) };
-        ((*name).to_owned(), json!({ "description": description, "required": true, "schema": schema, "example": example }))
+        (
+            (*name).to_owned(),
+            json!({ "description": description, "required": true, "schema": schema, "example": example }),
+        )
     };
     let failure = |(status, name, description, code): &(&str, &str, &str, Code)| {
         let mut headers = Map::new();
@@ -309,10 +339,12 @@ fn components(document: &mut Value) {
         if *status == "5XX" {
             // a 500 has none
             let description = "Seconds to wait before the next try; with 503";
-            let header = json!({ "description": description, "schema": { "type": "integer", "minimum": 1 }, "example": 1 });
+            let header =
+                json!({ "description": description, "schema": { "type": "integer", "minimum": 1 }, "example": 1 });
             headers.insert("Retry-After".into(), header);
         }
-        let content = json!({ PROBLEM: { "schema": { "$ref": "#/components/schemas/Problem" }, "example": example(*code) } });
+        let content =
+            json!({ PROBLEM: { "schema": { "$ref": "#/components/schemas/Problem" }, "example": example(*code) } });
         ((*name).to_owned(), json!({ "description": description, "headers": headers, "content": content }))
     };
     let components = &mut document["components"];
@@ -351,9 +383,32 @@ fn drop_unused(document: &mut Value) {
 
 /// The order of keys within an object; others follow by name.
 const ORDER: &[&str] = &[
-    "openapi", "operationId", "name", "in", "$ref", "type", "format", "title", "summary", "description", "version", "contact",
-    "license", "tags", "deprecated", "security", "servers", "required", "nullable", "schema", "parameters", "requestBody",
-    "headers", "content", "links", "responses",
+    "openapi",
+    "operationId",
+    "name",
+    "in",
+    "$ref",
+    "type",
+    "format",
+    "title",
+    "summary",
+    "description",
+    "version",
+    "contact",
+    "license",
+    "tags",
+    "deprecated",
+    "security",
+    "servers",
+    "required",
+    "nullable",
+    "schema",
+    "parameters",
+    "requestBody",
+    "headers",
+    "content",
+    "links",
+    "responses",
 ];
 
 /// Canonical order: keys of the language as in [`ORDER`]; names that people chose (paths, properties, statuses,
@@ -362,7 +417,8 @@ fn in_order(value: &Value, parent: &str) -> Value {
     match value {
         Value::Object(map) => {
             let mut pairs: Vec<_> = map.iter().collect();
-            let chosen = matches!(parent, "paths" | "properties" | "responses" | "example" | "default" | "schemas" | "mapping");
+            let chosen =
+                matches!(parent, "paths" | "properties" | "responses" | "example" | "default" | "schemas" | "mapping");
             if parent.is_empty() {
                 let top = ["openapi", "info", "servers", "tags", "paths", "components"];
                 pairs.sort_by_key(|(key, _)| top.iter().position(|known| known == key).unwrap_or(top.len()));

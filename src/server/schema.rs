@@ -39,7 +39,8 @@ pub fn to_json_schema(schema: &Value) -> Value {
     let mut out = Map::new();
     for (key, value) in map {
         let converted = match key.as_str() {
-            "nullable" | "example" | "discriminator" | "deprecated" | "xml" | "externalDocs" | "readOnly" | "writeOnly" => continue,
+            "nullable" | "example" | "discriminator" | "deprecated" | "xml" | "externalDocs" | "readOnly"
+            | "writeOnly" => continue,
             // 3.0's booleans are the numbers of 2020-12
             "exclusiveMinimum" | "exclusiveMaximum" if value.is_boolean() => continue,
             "minimum" if map.get("exclusiveMinimum") == Some(&json!(true)) => {
@@ -100,7 +101,9 @@ fn faults_of(error: &jsonschema::ValidationError<'_>) -> Vec<(Code, FieldError)>
     let invalid = |detail: String| one(Code::Invalid, detail);
     match error.kind() {
         Kind::AdditionalProperties { unexpected } => {
-            let unknown = |name: &String| (Code::UnknownField, FieldError::body(below(name), "the operation takes no such field"));
+            let unknown = |name: &String| {
+                (Code::UnknownField, FieldError::body(below(name), "the operation takes no such field"))
+            };
             unexpected.iter().map(unknown).collect()
         }
         Kind::Required { property } => {
@@ -143,7 +146,9 @@ fn types(kind: &TypeKind) -> String {
     };
     match kind {
         TypeKind::Single(name) => article(&name.to_string()),
-        TypeKind::Multiple(names) => names.iter().map(|name| article(&name.to_string())).collect::<Vec<_>>().join(" or "),
+        TypeKind::Multiple(names) => {
+            names.iter().map(|name| article(&name.to_string())).collect::<Vec<_>>().join(" or ")
+        }
     }
 }
 

@@ -18,9 +18,11 @@ fn main() -> ExitCode {
         }
     };
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
-    let seen: BTreeSet<(&str, &str, &str)> = lines.iter().filter_map(|line| Some((*line.first()?, *line.get(1)?, *line.get(2)?))).collect();
+    let seen: BTreeSet<(&str, &str, &str)> =
+        lines.iter().filter_map(|line| Some((*line.first()?, *line.get(1)?, *line.get(2)?))).collect();
     // the server's own faults are provoked once for all operations
-    let fault_seen = seen.iter().any(|(_, status, media_type)| status.starts_with('5') && media_type.ends_with("problem+json"));
+    let fault_seen =
+        seen.iter().any(|(_, status, media_type)| status.starts_with('5') && media_type.ends_with("problem+json"));
     let is_seen = |(operation, status, media_type): &(String, String, String)| match status.as_str() {
         "5XX" => fault_seen,
         status => seen.contains(&(operation, status, media_type)),
@@ -33,7 +35,8 @@ fn main() -> ExitCode {
     let promised = cells(document());
     println!("{:20} {:>9} {:>10}  unseen", "operation", "answers", "exchanges");
     for operation in &document().operations {
-        let (ours, count) = (promised.iter().filter(|cell| cell.0 == operation.id), exchanges.get(operation.id.as_str()));
+        let (ours, count) =
+            (promised.iter().filter(|cell| cell.0 == operation.id), exchanges.get(operation.id.as_str()));
         let unseen: Vec<_> = ours.clone().filter(|cell| !is_seen(cell)).map(|cell| cell.1.as_str()).collect();
         println!("{:20} {:>9} {:>10}  {}", operation.id, ours.count(), count.unwrap_or(&0), unseen.join(" "));
     }

@@ -193,8 +193,7 @@ impl PostsApi {
         body: JsonIn<PostReplace>,
     ) -> Result<ChangedResponse, ChangeFail> {
         let PostReplace { title, content, published, rating } = body.0;
-        let change =
-            PostUpdate { title: Some(title), content: Some(content), published: Some(published), rating };
+        let change = PostUpdate { title: Some(title), content: Some(content), published: Some(published), rating };
         change_post(caller, &app, id.0, if_match.0.as_deref(), change).await
     }
 

@@ -138,7 +138,11 @@ pub struct PostUpdate {
     #[oai(skip_serializing_if_is_none)]
     pub published: Option<bool>,
     /// 1 to 5; null removes it
-    #[oai(nullable, skip_serializing_if = "MaybeUndefined::is_undefined", validator(minimum(value = "1"), maximum(value = "5")))]
+    #[oai(
+        nullable,
+        skip_serializing_if = "MaybeUndefined::is_undefined",
+        validator(minimum(value = "1"), maximum(value = "5"))
+    )]
     pub rating: MaybeUndefined<i64>,
 }
 

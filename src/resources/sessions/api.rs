@@ -126,11 +126,17 @@ async fn with_refresh_token(app: &App, refresh_token: &str) -> Result<Pair, Erro
     let mut tx = app.db.begin().await?;
     let Some(session_id) = store::use_refresh_token(&mut tx, &token_hash, now).await? else {
         let Some(session_id) = store::session_of_used(&mut tx, &token_hash).await? else {
-            return Err(Error::new(Code::RefreshTokenInvalid, "Log in again: the refresh token is unknown or has expired."));
+            return Err(Error::new(
+                Code::RefreshTokenInvalid,
+                "Log in again: the refresh token is unknown or has expired.",
+            ));
         };
         store::revoke(&mut tx, session_id, now).await?;
         tx.commit().await?;
-        return Err(Error::new(Code::RefreshTokenReused, "The session was ended because one of its refresh tokens was used twice; log in again."));
+        return Err(Error::new(
+            Code::RefreshTokenReused,
+            "The session was ended because one of its refresh tokens was used twice; log in again.",
+        ));
     };
     let Some(account) = store::find_account(&mut tx, session_id).await? else {
         return Err(Error::new(Code::RefreshTokenInvalid, "Log in again: the session has ended."));

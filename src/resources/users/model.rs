@@ -1,8 +1,8 @@
 //! What goes over the wire for accounts.
 
 use chrono::{DateTime, Utc};
-use poem_openapi::types::{Example, MaybeUndefined, Password};
 use poem_openapi::Object;
+use poem_openapi::types::{Example, MaybeUndefined, Password};
 use serde::Serialize;
 use sqlx::FromRow;
 

@@ -12,8 +12,7 @@ use crate::db::{Conn, Constraint, DbError, DbResult};
 use crate::error::{Code, Error};
 
 /// What a [`User`] is read from.
-const COLUMNS: [Users; 6] =
-    [Users::Id, Users::Email, Users::Name, Users::Role, Users::CreatedAt, Users::UpdatedAt];
+const COLUMNS: [Users; 6] = [Users::Id, Users::Email, Users::Name, Users::Role, Users::CreatedAt, Users::UpdatedAt];
 
 /// A row to insert.
 pub struct NewUser {
@@ -50,15 +49,17 @@ pub async fn insert(conn: &mut Conn, user: NewUser, now: DateTime<Utc>) -> Resul
 
 /// The account with this id.
 pub async fn find(conn: &mut Conn, id: i64) -> DbResult<Option<User>> {
-    let statement =
-        Query::select().columns(COLUMNS).from(Users::Table).and_where(Expr::col(Users::Id).eq(id)).take();
+    let statement = Query::select().columns(COLUMNS).from(Users::Table).and_where(Expr::col(Users::Id).eq(id)).take();
     conn.maybe(&statement).await
 }
 
 /// The id of the account with this address.
 pub async fn find_id(conn: &mut Conn, email: &Email) -> DbResult<Option<i64>> {
-    let statement =
-        Query::select().column(Users::Id).from(Users::Table).and_where(Expr::col(Users::Email).eq(email.as_str())).take();
+    let statement = Query::select()
+        .column(Users::Id)
+        .from(Users::Table)
+        .and_where(Expr::col(Users::Email).eq(email.as_str()))
+        .take();
     Ok(conn.maybe::<(i64,)>(&statement).await?.map(|(id,)| id))
 }
 
@@ -94,9 +95,15 @@ pub async fn update(conn: &mut Conn, id: i64, change: UserUpdate, now: DateTime<
 /// Deletes the account. Its posts stay without an owner, its votes go and are counted down.
 pub async fn delete(conn: &mut Conn, id: i64) -> DbResult<()> {
     // the lock keeps a vote of this user from slipping in between the count and the deletion
-    let lock = Query::select().column(Users::Id).from(Users::Table).and_where(Expr::col(Users::Id).eq(id)).lock_exclusive().take();
+    let lock = Query::select()
+        .column(Users::Id)
+        .from(Users::Table)
+        .and_where(Expr::col(Users::Id).eq(id))
+        .lock_exclusive()
+        .take();
     conn.maybe::<(i64,)>(&lock).await?;
-    let voted = Query::select().column(Votes::PostId).from(Votes::Table).and_where(Expr::col(Votes::UserId).eq(id)).take();
+    let voted =
+        Query::select().column(Votes::PostId).from(Votes::Table).and_where(Expr::col(Votes::UserId).eq(id)).take();
     let uncount = Query::update()
         .table(Posts::Table)
         .value(Posts::Votes, Expr::col(Posts::Votes).sub(1))
@@ -116,7 +123,13 @@ pub async fn password_hash(conn: &mut Conn, id: i64) -> DbResult<Option<String>>
 }
 
 /// Replaces the password if it is still the one that was verified, and makes every token issued before worthless.
-pub async fn set_password(conn: &mut Conn, id: i64, old_hash: &str, new_hash: String, now: DateTime<Utc>) -> DbResult<bool> {
+pub async fn set_password(
+    conn: &mut Conn,
+    id: i64,
+    old_hash: &str,
+    new_hash: String,
+    now: DateTime<Utc>,
+) -> DbResult<bool> {
     let statement = Query::update()
         .table(Users::Table)
         .value(Users::PasswordHash, new_hash)

@@ -1,0 +1,135 @@
+//! Schemas of the document as the collection needs them: whole, without references, in the JSON Schema newman reads.
+
+use serde_json::{Map, Value, json};
+
+/// What a `$ref` stands for; anything else stands for itself.
+pub fn resolved<'a>(document: &'a Value, mut value: &'a Value) -> &'a Value {
+    while let Some(reference) = value["$ref"].as_str() {
+        match document.pointer(reference.trim_start_matches('#')) {
+            Some(target) => value = target,
+            None => return value,
+        }
+    }
+    value
+}
+
+/// The formats the validator of Postman (ajv 6) knows; it refuses to compile any other.
+const FORMATS: [&str; 5] = ["date", "date-time", "email", "uri", "uuid"];
+
+/// Words of OpenAPI that mean nothing to a validator, and texts a test script need not carry.
+const DROPPED: [&str; 11] = [
+    "description", "title", "example", "examples", "deprecated", "readOnly", "writeOnly", "xml", "externalDocs",
+    "discriminator", "default",
+];
+
+/// The schema with every reference replaced, `nullable` turned into a type and OpenAPI's own words left out.
+pub fn inlined(document: &Value, schema: &Value) -> Value {
+    inline(document, schema, &mut vec![])
+}
+
+fn inline(document: &Value, schema: &Value, open: &mut Vec<String>) -> Value {
+    let reference = schema["$ref"].as_str();
+    if let Some(reference) = reference {
+        if open.iter().any(|inside| inside == reference) {
+            // a type that contains itself is checked one level deep
+            return json!({});
+        }
+        open.push(reference.to_owned());
+    }
+    let result = match resolved(document, schema) {
+        Value::Object(words) => convert(document, words, open),
+        other => other.clone(),
+    };
+    if reference.is_some() {
+        open.pop();
+    }
+    result
+}
+
+fn convert(document: &Value, words: &Map<String, Value>, open: &mut Vec<String>) -> Value {
+    let mut result = Map::new();
+    for (word, value) in words {
+        let converted = match (word.as_str(), value) {
+            ("nullable", _) => continue,
+            (word, _) if DROPPED.contains(&word) || word.starts_with("x-") => continue,
+            ("format", Value::String(format)) if !FORMATS.contains(&format.as_str()) => continue,
+            ("properties", Value::Object(properties)) => {
+                let inner = properties.iter().map(|(name, schema)| (name.clone(), inline(document, schema, open)));
+                Value::Object(inner.collect())
+            }
+            ("allOf" | "anyOf" | "oneOf", Value::Array(schemas)) => {
+                schemas.iter().map(|schema| inline(document, schema, open)).collect()
+            }
+            ("items" | "not" | "additionalProperties", Value::Object(_)) => inline(document, value, open),
+            // a flag in OpenAPI 3.0, the bound itself in JSON Schema
+            ("exclusiveMinimum", Value::Bool(exclusive)) => {
+                if *exclusive && let Some(bound) = words.get("minimum") {
+                    result.insert(word.clone(), bound.clone());
+                }
+                continue;
+            }
+            ("exclusiveMaximum", Value::Bool(exclusive)) => {
+                if *exclusive && let Some(bound) = words.get("maximum") {
+                    result.insert(word.clone(), bound.clone());
+                }
+                continue;
+            }
+            _ => value.clone(),
+        };
+        result.insert(word.clone(), converted);
+    }
+    if words.get("nullable") == Some(&Value::Bool(true)) { nullable(result) } else { Value::Object(result) }
+}
+
+fn nullable(mut schema: Map<String, Value>) -> Value {
+    if let Some(Value::Array(values)) = schema.get_mut("enum")
+        && !values.contains(&Value::Null)
+    {
+        values.push(Value::Null);
+    }
+    match schema.get("type").cloned() {
+        Some(Value::String(kind)) => {
+            schema.insert("type".into(), json!([kind, "null"]));
+            Value::Object(schema)
+        }
+        _ => json!({"anyOf": [schema, {"type": "null"}]}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_and_nullable_become_plain_json_schema() {
+        let document = json!({"components": {"schemas": {
+            "Owner": {"type": "object", "description": "Who.", "properties": {
+                "id": {"type": "integer", "format": "int64", "example": 1},
+                "since": {"type": "string", "format": "date-time"},
+                "boss": {"$ref": "#/components/schemas/Owner"},
+            }},
+        }}});
+        let schema = json!({"type": "object", "properties": {
+            "owner": {"nullable": true, "allOf": [{"$ref": "#/components/schemas/Owner"}]},
+            "kind": {"type": "string", "nullable": true, "enum": ["a"]},
+            "rating": {"type": "integer", "minimum": 0, "exclusiveMinimum": true},
+        }});
+        let owner = json!({"type": "object", "properties": {
+            "id": {"type": "integer"},
+            "since": {"type": "string", "format": "date-time"},
+            "boss": {},
+        }});
+        let wanted = json!({"type": "object", "properties": {
+            "owner": {"anyOf": [{"allOf": [owner]}, {"type": "null"}]},
+            "kind": {"type": ["string", "null"], "enum": ["a", null]},
+            "rating": {"type": "integer", "minimum": 0, "exclusiveMinimum": 0},
+        }});
+        assert_eq!(inlined(&document, &schema), wanted);
+    }
+
+    #[test]
+    fn a_property_named_like_a_dropped_word_stays() {
+        let schema = json!({"type": "object", "properties": {"title": {"type": "string"}}});
+        assert_eq!(inlined(&json!({}), &schema), schema);
+    }
+}
