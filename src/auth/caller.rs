@@ -140,7 +140,7 @@ impl Proven {
     }
 }
 
-/// Access token in the `Authorization` header. `POST /login` gives one for an e-mail address and a password.
+/// Access token in the `Authorization` header. Log in with your e-mail address as username.
 #[derive(SecurityScheme)]
 #[oai(
     rename = "oauth2",

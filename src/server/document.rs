@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn a_path_finds_its_route_and_its_methods() {
         let allow = |path: &str| route(path).map(|route| route.allow.as_str());
-        assert_eq!(allow("/api/v1/posts/7"), Some("DELETE, GET, PATCH, PUT, HEAD, OPTIONS"));
+        assert_eq!(allow("/api/v1/posts/7"), Some("GET, PUT, PATCH, DELETE, HEAD, OPTIONS"));
         assert_eq!(allow("/docs"), Some("GET, HEAD, OPTIONS"));
         assert_eq!(allow("/api/v1/posts/"), None);
         assert_eq!(allow("/nowhere"), None);

@@ -411,14 +411,18 @@ const ORDER: &[&str] = &[
     "responses",
 ];
 
-/// Canonical order: keys of the language as in [`ORDER`]; names that people chose (paths, properties, statuses,
-/// examples) as they were declared.
+/// Canonical order: keys of the language as in [`ORDER`]; names that people chose (paths and their methods, properties,
+/// statuses, examples) as they were declared.
 fn in_order(value: &Value, parent: &str) -> Value {
     match value {
         Value::Object(map) => {
             let mut pairs: Vec<_> = map.iter().collect();
-            let chosen =
-                matches!(parent, "paths" | "properties" | "responses" | "example" | "default" | "schemas" | "mapping");
+            // the methods of a path, too
+            let chosen = parent.starts_with('/')
+                || matches!(
+                    parent,
+                    "paths" | "properties" | "responses" | "example" | "default" | "schemas" | "mapping"
+                );
             if parent.is_empty() {
                 let top = ["openapi", "info", "servers", "tags", "paths", "components"];
                 pairs.sort_by_key(|(key, _)| top.iter().position(|known| known == key).unwrap_or(top.len()));
