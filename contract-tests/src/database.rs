@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::LazyLock;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -43,6 +43,18 @@ impl Database {
     pub async fn fresh() -> Self {
         static TEMPLATE: OnceCell<Template> = OnceCell::const_new();
         TEMPLATE.get_or_init(Template::make).await.copy().await
+    }
+
+    /// Without a table in it.
+    pub async fn empty() -> Self {
+        if Self::on_postgres() { Self::create("template0").await } else { Self::Sqlite(tempfile::tempdir().unwrap()) }
+    }
+
+    async fn create(template: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let name = format!("{}_{}", run(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        create(&name, template).await;
+        Self::Postgres { options: Box::new(admin_options().database(&name)), name }
     }
 
     /// For `DATABASE_URL`.
@@ -110,14 +122,16 @@ impl Template {
                 }
                 Database::Sqlite(folder)
             }
-            Self::Postgres(template) => {
-                static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
-                let name = format!("{}_{}", run(), NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-                execute(admin().await, format!("CREATE DATABASE {name} TEMPLATE {template}")).await.unwrap();
-                Database::Postgres { options: Box::new(admin_options().database(&name)), name }
-            }
+            Self::Postgres(template) => Database::create(template).await,
         }
     }
+}
+
+/// The same encoding and order of texts wherever the server runs; a template has them already.
+async fn create(name: &str, template: &str) {
+    let statement = format!("CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8' LOCALE 'C.UTF-8'");
+    let created = execute(admin().await, statement).await;
+    created.unwrap_or_else(|error| panic!("the user of {URL_VARIABLE} must be able to create databases: {error}"));
 }
 
 async fn fill(url: &str) {

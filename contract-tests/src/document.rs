@@ -27,11 +27,11 @@ pub struct Document {
 
 /// Whether an object may have properties that the document does not name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum World {
-    /// As the document says.
-    Open,
-    /// None: what a server sends must be documented.
-    Closed,
+pub enum Unnamed {
+    /// As the document says: mostly yes.
+    Allowed,
+    /// No: what a server sends must be documented.
+    Refused,
 }
 
 /// One operation of the document.
@@ -110,8 +110,8 @@ impl Document {
     }
 
     /// What is wrong with a value, each fault with its place.
-    pub fn faults(&self, schema: &Value, world: World, value: &Value) -> Vec<String> {
-        let schema = to_json_schema(schema, world);
+    pub fn faults(&self, schema: &Value, unnamed: Unnamed, value: &Value) -> Vec<String> {
+        let schema = to_json_schema(schema, unnamed);
         let mut validators = self.validators.lock().unwrap();
         let validator = validators.entry(schema.to_string()).or_insert_with(|| {
             let options = jsonschema::draft202012::options().should_validate_formats(true);
@@ -236,12 +236,12 @@ fn dereference(root: &Value, node: &Value, depth: u8) -> Value {
 }
 
 /// A schema of OpenAPI 3.0 as one of JSON Schema 2020-12.
-fn to_json_schema(schema: &Value, world: World) -> Value {
+fn to_json_schema(schema: &Value, unnamed: Unnamed) -> Value {
     let Value::Object(map) = schema else { return schema.clone() };
     let is = |key: &str| map.get(key) == Some(&json!(true));
     let mut out = Map::new();
     for (key, value) in map {
-        let convert = |value: &Value| to_json_schema(value, world);
+        let convert = |value: &Value| to_json_schema(value, unnamed);
         let (key, value) = match key.as_str() {
             "nullable" | "example" | "discriminator" | "xml" | "externalDocs" | "exclusiveMinimum"
             | "exclusiveMaximum" => continue,
@@ -266,7 +266,7 @@ fn to_json_schema(schema: &Value, world: World) -> Value {
         };
         out.insert(key.into(), value);
     }
-    if world == World::Closed && map.contains_key("properties") {
+    if unnamed == Unnamed::Refused && map.contains_key("properties") {
         out.insert("additionalProperties".into(), json!(false));
     }
     let bounds = match map.get("format").and_then(Value::as_str) {
@@ -285,17 +285,17 @@ fn to_json_schema(schema: &Value, world: World) -> Value {
 mod tests {
     use super::*;
 
-    fn is_valid(schema: &Value, world: World, value: &Value) -> bool {
-        jsonschema::draft202012::new(&to_json_schema(schema, world)).unwrap().is_valid(value)
+    fn is_valid(schema: &Value, unnamed: Unnamed, value: &Value) -> bool {
+        jsonschema::draft202012::new(&to_json_schema(schema, unnamed)).unwrap().is_valid(value)
     }
 
     #[test]
     fn null_is_valid_only_where_the_document_says_so() {
         let owner = json!({ "type": "object", "properties": { "id": { "type": "integer" } } });
         let nullable = json!({ "nullable": true, "allOf": [owner] });
-        assert!(is_valid(&nullable, World::Closed, &json!(null)));
-        assert!(is_valid(&nullable, World::Closed, &json!({ "id": 1 })));
-        assert!(!is_valid(&owner, World::Closed, &json!(null)));
+        assert!(is_valid(&nullable, Unnamed::Refused, &json!(null)));
+        assert!(is_valid(&nullable, Unnamed::Refused, &json!({ "id": 1 })));
+        assert!(!is_valid(&owner, Unnamed::Refused, &json!(null)));
     }
 
     #[test]
@@ -303,14 +303,14 @@ mod tests {
         let list =
             json!({ "type": "array", "items": { "type": "object", "properties": { "id": { "type": "integer" } } } });
         let leak = json!([{ "id": 1, "password_hash": "x" }]);
-        assert!(is_valid(&list, World::Open, &leak));
-        assert!(!is_valid(&list, World::Closed, &leak));
+        assert!(is_valid(&list, Unnamed::Allowed, &leak));
+        assert!(!is_valid(&list, Unnamed::Refused, &leak));
     }
 
     #[test]
     fn a_bound_may_be_excluded() {
         let schema = json!({ "type": "integer", "minimum": 1, "exclusiveMinimum": true });
-        assert!(!is_valid(&schema, World::Open, &json!(1)));
-        assert!(is_valid(&schema, World::Open, &json!(2)));
+        assert!(!is_valid(&schema, Unnamed::Allowed, &json!(1)));
+        assert!(is_valid(&schema, Unnamed::Allowed, &json!(2)));
     }
 }

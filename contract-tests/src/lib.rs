@@ -17,7 +17,7 @@ mod world;
 
 pub use call::{Answer, Call, Request};
 pub use database::Database;
-pub use document::{Body, Document, Operation, Parameter, World as Properties, document, examples};
+pub use document::{Body, Document, Operation, Parameter, Unnamed, document, examples};
 pub use recorder::cells;
 pub use server::{Server, refused_start};
 pub use story::{Step, Story};

@@ -7,7 +7,7 @@ use std::io::Write;
 use serde_json::Value;
 
 use crate::call::{Answer, Request};
-use crate::document::{Document, Operation, World, document};
+use crate::document::{Document, Operation, Unnamed, document};
 
 /// Names the file that each exchange appends a line to: operation, status, media type.
 const SEEN_VARIABLE: &str = "ACCORD_CONTRACT_SEEN";
@@ -116,7 +116,7 @@ fn documented(answer: &Answer, operation: &Operation) -> Result<(), Violation> {
         // what was accepted must be what the document accepts
         let sent =
             answer.request.body.as_deref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
-        let faults = document().faults(&body.schema, World::Open, &sent);
+        let faults = document().faults(&body.schema, Unnamed::Allowed, &sent);
         ensure(faults.is_empty(), "C-NEG", "a body was accepted that the document forbids", faults.join("\n"))?;
     }
     let content = response["content"].as_object();
@@ -132,7 +132,7 @@ fn documented(answer: &Answer, operation: &Operation) -> Result<(), Violation> {
         Ok(body) => body,
         Err(error) => return violation("C-JSON", format!("the body is no JSON: {error}"), "JSON"),
     };
-    let faults = document().faults(&declared["schema"], World::Closed, &body);
+    let faults = document().faults(&declared["schema"], Unnamed::Refused, &body);
     ensure(faults.is_empty(), "C-SCHEMA", "the body breaks its schema", faults.join("\n"))
 }
 
@@ -146,7 +146,7 @@ fn headers(answer: &Answer, response: &Value) -> Result<(), Violation> {
         };
         let number = text.parse::<i64>().ok().filter(|_| header["schema"]["type"] == "integer");
         let value = number.map_or_else(|| Value::from(text), Value::from);
-        let faults = document().faults(&header["schema"], World::Closed, &value);
+        let faults = document().faults(&header["schema"], Unnamed::Refused, &value);
         ensure(faults.is_empty(), "C-HEADER-SCHEMA", &format!("{name} breaks its schema"), faults.join("\n"))?;
     }
     let is_declared = |name: &str| declared.keys().any(|other| other.eq_ignore_ascii_case(name));
@@ -169,7 +169,7 @@ fn problem(answer: &Answer) -> Result<(), Violation> {
     ensure(id == answer.header("X-Request-Id"), "C-PROBLEM", "`request_id` is X-Request-Id", format!("{id:?}"))?;
     let problems = document().operations.iter().flat_map(|operation| operation.responses.values());
     let schema = problems.map(|response| &response["content"][PROBLEM]["schema"]).find(|schema| schema.is_object());
-    let faults = document().faults(schema.expect("the document has problems"), World::Closed, &answer.body);
+    let faults = document().faults(schema.expect("the document has problems"), Unnamed::Refused, &answer.body);
     ensure(faults.is_empty(), "C-PROBLEM", "the problem breaks its schema", faults.join("\n"))?;
     // a pointer leads to what was sent, or to what is missing in it
     let sent = answer.request.body.as_deref().and_then(|body| serde_json::from_slice::<Value>(body).ok());

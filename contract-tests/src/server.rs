@@ -130,6 +130,11 @@ impl Server {
         assert!(status.success());
     }
 
+    /// Ends it without warning.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
     /// Waits until it has ended.
     pub async fn ended(&mut self) -> ExitStatus {
         timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap()

@@ -40,13 +40,19 @@ impl Wire {
     }
 
     /// Reads the answer and holds it to the document.
-    pub async fn answer(mut self) -> Answer {
-        let request = read_request(&self.sent);
+    pub async fn answer(&mut self) -> Answer {
+        let request = read_request(&std::mem::take(&mut self.sent));
         let reading = timeout(PATIENCE, read_answer(&mut self.stream)).await;
         let read = reading.unwrap_or_else(|_| panic!("{} {}: no answer in time", request.method, request.target));
         let (status, headers, body) =
             read.unwrap_or_else(|| panic!("{} {}: no answer", request.method, request.target));
         Answer::new(request, status, headers, body)
+    }
+
+    /// Reads the status only: of an answer to what is no HTTP, which no document can promise anything about.
+    pub async fn status(&mut self) -> u16 {
+        let read = timeout(PATIENCE, read_answer(&mut self.stream)).await.expect("an answer in time");
+        read.expect("an answer").0
     }
 
     /// Reads until the server closes the connection.

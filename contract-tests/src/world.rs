@@ -40,6 +40,12 @@ impl World {
         Self { server, database, client }
     }
 
+    /// Kills the server without warning, and starts it again on the same database.
+    pub async fn restart(&mut self) {
+        self.server.kill().await;
+        self.server = Server::start(&self.database.url(), &[]).await;
+    }
+
     /// Somebody without an access token.
     pub fn nobody(&self) -> Person {
         Person {

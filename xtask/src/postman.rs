@@ -94,7 +94,7 @@ fn read(name: &str) -> anyhow::Result<String> {
     text.with_context(|| format!("cannot read {name}: `cargo xtask postman write` makes it"))
 }
 
-/// Address and password of the first account of the demo data: what a first start lets one log in with.
+/// Address and password of the first plain account of the demo data: what a first start lets one log in with.
 struct DemoUser {
     email: String,
     password: String,
@@ -110,8 +110,9 @@ fn demo_user() -> anyhow::Result<Option<DemoUser>> {
             entry => entries.push(entry),
         }
     }
-    let user = entries.iter().find(|entry| entry["model"] == "users.User").map(|entry| &entry["properties"]);
-    Ok(user.and_then(|user| {
+    let users = entries.iter().filter(|entry| entry["model"] == "users.User").map(|entry| &entry["properties"]);
+    let plain = users.into_iter().find(|user| user["role"] != "admin");
+    Ok(plain.and_then(|user| {
         let text = |name: &str| Some(user[name].as_str()?.to_owned());
         Some(DemoUser { email: text("email")?, password: text("password")? })
     }))

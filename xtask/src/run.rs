@@ -72,11 +72,6 @@ pub fn in_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// Whether nobody is there to read a hint.
-pub fn is_ci() -> bool {
-    std::env::var("CI").is_ok_and(|value| !value.is_empty() && value != "false")
-}
-
 /// Sixteen random bytes in hex, for names and passwords that live as long as the task.
 pub fn random_hex() -> String {
     use std::hash::{BuildHasher, Hasher, RandomState};

@@ -1,0 +1,141 @@
+//! Who may call: every operation of the document, with every kind of bad token.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use contract_tests::{Person, SECRET, World, document};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+
+const HOUR: i64 = 3600;
+
+/// What a token says.
+fn claims(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+/// The claims with some of them replaced, signed.
+fn forge(claims: &Value, changes: Value, algorithm: Algorithm, secret: &str) -> String {
+    let mut claims = claims.clone();
+    for (name, value) in changes.as_object().unwrap() {
+        claims[name] = value.clone();
+    }
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    format!("Bearer {}", jsonwebtoken::encode(&Header::new(algorithm), &claims, &key).unwrap())
+}
+
+/// Values of `Authorization` that prove nobody, and the code each is refused with.
+fn bad_tokens(person: &Person) -> Vec<(String, &'static str)> {
+    let token = person.token();
+    let [header, payload, signature] = token.split('.').collect::<Vec<_>>()[..] else {
+        panic!("a token has three parts")
+    };
+    let claims = claims(token);
+    let now = claims["iat"].as_i64().unwrap();
+    let past = json!({ "iat": now - 2 * HOUR, "exp": now - HOUR });
+    let flip = |text: &str| text.chars().rev().collect::<String>();
+    let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
+    let admin = URL_SAFE_NO_PAD.encode(
+        json!({ "sub": "3", "role": "admin", "iss": "accord", "iat": now, "exp": now + HOUR, "jti": "1.x", "ver": 1 })
+            .to_string(),
+    );
+    let hs256 = Algorithm::HS256;
+    vec![
+        ("Bearer".into(), "token_malformed"),
+        ("Bearer x".into(), "token_malformed"),
+        (format!("Bearer {header}.{payload}"), "token_malformed"),
+        (format!("Bearer {token}.x"), "token_malformed"),
+        (format!("Bearer {token} {token}"), "token_malformed"),
+        (format!("Bearer {}", "a".repeat(4000)), "token_malformed"),
+        (format!("Bearer {none}.{payload}."), "token_malformed"),
+        (format!("Bearer {none}.{payload}.{signature}"), "token_malformed"),
+        (forge(&claims, json!({ "sub": "x" }), hs256, SECRET), "token_malformed"),
+        (forge(&claims, json!({ "jti": "x" }), hs256, SECRET), "token_malformed"),
+        (forge(&claims, json!({ "iat": now + HOUR, "exp": now + 2 * HOUR }), hs256, SECRET), "token_malformed"),
+        (format!("Basic {}", URL_SAFE_NO_PAD.encode("ann@example.com:the password of ann")), "scheme_missing"),
+        (token.into(), "scheme_missing"),
+        (format!("Token {token}"), "scheme_missing"),
+        (forge(&claims, past, hs256, SECRET), "token_expired"),
+        (format!("Bearer {header}.{payload}.{}", flip(signature)), "token_signature"),
+        (format!("Bearer {header}.{admin}.{signature}"), "token_signature"),
+        (forge(&claims, json!({}), hs256, "another secret that is as long as ours"), "token_signature"),
+        (forge(&claims, json!({}), hs256, ""), "token_signature"),
+        (forge(&claims, json!({}), Algorithm::HS512, SECRET), "token_signature"),
+        (forge(&claims, json!({ "iss": "another" }), hs256, SECRET), "token_signature"),
+    ]
+}
+
+#[tokio::test]
+async fn whoever_has_no_good_token_meets_401_before_anything_else() {
+    let world = World::start().await;
+    let ann = world.ann().await;
+    let mut bad: Vec<(Person, &str)> = vec![(world.nobody(), "unauthenticated")];
+    bad.extend(bad_tokens(&ann).into_iter().map(|(value, code)| (ann.with_authorization(&value), code)));
+    for operation in document().operations.iter().filter(|operation| operation.protected) {
+        for (person, code) in &bad {
+            let target = format!("{}?nonsense=1", operation.target("nonsense"));
+            let call = person.call(&operation.method, target);
+            let call = if operation.body.is_some() { call.body("text/plain", "{") } else { call };
+            let answer = call.await.refused(401, code);
+            let challenge = answer.header("WWW-Authenticate").unwrap();
+            assert!(challenge.starts_with("Bearer"), "{challenge}");
+            // RFC 6750 section 3.1: no error word for a request without a token
+            let token_was_sent = code.starts_with("token");
+            assert_eq!(challenge.contains("error=\"invalid_token\""), token_was_sent, "{code}: {challenge}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_signed_token_is_not_enough() {
+    let world = World::start().await;
+    let (ann, ben) = (world.ann().await, world.ben().await);
+    ann.writes("A post").await;
+    let claims = claims(ann.token());
+    let forged = |changes| forge(&claims, changes, Algorithm::HS256, SECRET);
+    let mut bad = vec![
+        (ann.with_authorization(&forged(json!({ "sub": "99" }))), "user_gone"),
+        (ann.with_authorization(&forged(json!({ "sub": "2" }))), "token_revoked"),
+        (ann.with_authorization(&forged(json!({ "jti": "99.x" }))), "token_revoked"),
+        (ann.with_authorization(&forged(json!({ "ver": 2 }))), "token_revoked"),
+        (ann.with_authorization(&forged(json!({ "ver": 0 }))), "token_revoked"),
+    ];
+    ben.post("/api/v1/logout").await.expect(204);
+    bad.push((ben, "token_revoked"));
+    for operation in document().operations.iter().filter(|operation| operation.protected) {
+        for (person, code) in &bad {
+            operation.call(person, "1").await.refused(401, code);
+        }
+    }
+    ann.get("/api/v1/posts/1").await.expect(200);
+}
+
+#[tokio::test]
+async fn the_role_in_a_token_counts_for_nothing() {
+    let world = World::start().await;
+    let (ann, ben) = (world.ann().await, world.ben().await);
+    ann.writes("A post").await;
+    let pretender =
+        ben.with_authorization(&forge(&claims(ben.token()), json!({ "role": "admin" }), Algorithm::HS256, SECRET));
+    pretender.delete("/api/v1/posts/1").header("If-Match", "*").await.refused(403, "forbidden");
+    assert_eq!(pretender.get("/api/v1/user").await.body["role"], "active");
+}
+
+#[tokio::test]
+async fn a_token_says_nothing_private() {
+    let world = World::start().await;
+    let claims = claims(world.ann().await.token()).to_string();
+    assert!(!claims.contains("example.com") && !claims.contains("password") && !claims.contains("Ann"), "{claims}");
+}
+
+#[tokio::test]
+async fn a_public_operation_needs_no_token_and_minds_no_bad_one() {
+    let world = World::start().await;
+    for person in [world.nobody(), world.nobody().with_authorization("Bearer nonsense")] {
+        for operation in document().operations.iter().filter(|operation| !operation.protected) {
+            let answer = operation.call(&person, "1").await;
+            let code = answer.body["code"].as_str().unwrap_or_default();
+            assert!(!code.starts_with("token") && !code.starts_with("un") && code != "scheme_missing", "{answer}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! An account: registered, changed, deleted.
+
+use contract_tests::{Story, World};
+use insta::assert_yaml_snapshot;
+use serde_json::json;
+
+#[tokio::test]
+async fn an_account_lives_from_registration_to_deletion() {
+    let (world, mut story) = (World::start().await, Story::default());
+    let nobody = world.nobody();
+    let account = json!({ "email": "Carl@Example.COM", "password": "a long password", "name": "Carl" });
+    let session = story.tell("Carl registers", nobody.post("/api/v1/user").json(&account)).await;
+    let carl = world.nobody().named("carl").with_token(session.text("/token"));
+
+    let location = session.header("Location").unwrap();
+    story.tell("his account is where Location says, its address in lower case", carl.get(location)).await;
+    story.tell("he takes another name", carl.patch("/api/v1/user").json(&json!({ "name": "Carlo" }))).await;
+    story.tell("he takes it back", carl.patch("/api/v1/user").json(&json!({ "name": null }))).await;
+    story
+        .tell("he moves to a new address", carl.patch("/api/v1/user").json(&json!({ "email": "carl@NEW.example" })))
+        .await;
+    story
+        .tell("the address of Ann is in use", carl.patch("/api/v1/user").json(&json!({ "email": "ANN@example.com" })))
+        .await;
+    story.tell("a change must name a field", carl.patch("/api/v1/user").json(&json!({}))).await;
+    let role = json!({ "name": "Carl", "role": "admin" });
+    story.tell("nobody makes himself an admin", carl.patch("/api/v1/user").json(&role)).await;
+    story.tell("nothing of that was written", carl.get("/api/v1/user")).await;
+
+    story.tell("he deletes his account", carl.delete("/api/v1/user")).await;
+    story.tell("his token is worth nothing", carl.get("/api/v1/user")).await;
+    let credentials = json!({ "email": "carl@new.example", "password": "a long password" });
+    story.tell("he cannot log in", nobody.post("/api/v1/authenticate").json(&credentials)).await;
+    story.tell("the address is free again", nobody.post("/api/v1/user").json(&credentials)).await;
+    assert_yaml_snapshot!(story);
+}
+
+#[tokio::test]
+async fn an_address_registers_once_in_any_case() {
+    let (world, mut story) = (World::start().await, Story::default());
+    for email in ["ann@example.com", "Ann@Example.com"] {
+        let account = json!({ "email": email, "password": "a long password" });
+        story.tell("the address is in use", world.nobody().post("/api/v1/user").json(&account)).await;
+    }
+    assert_yaml_snapshot!(story);
+}
+
+#[tokio::test]
+async fn registering_takes_the_longest_and_the_strangest_that_is_allowed() {
+    let world = World::start().await;
+    let label = "b".repeat(63);
+    let longest = format!("{}@{label}.{label}.{}.com", "a".repeat(64), "c".repeat(57));
+    assert_eq!(longest.len(), 254);
+    for (email, password, name) in [
+        (longest.as_str(), "ü".repeat(128), json!("Ä".repeat(80))),
+        ("x+y.z'q@sub.example.org", "12345678".into(), json!("🦀")),
+        ("short@a.bc", " spaces \" and 'quotes' % _ ".into(), json!(null)),
+    ] {
+        let account = json!({ "email": email, "password": password, "name": name });
+        let session = world.nobody().post("/api/v1/user").json(&account).await.expect(201);
+        let user = world.nobody().with_token(session.text("/token")).get("/api/v1/user").await.expect(200);
+        assert_eq!((user.text("/email"), &user.body["name"]), (email, &name));
+        let credentials = json!({ "email": email, "password": password });
+        world.nobody().post("/api/v1/authenticate").json(&credentials).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_new_password_ends_every_session() {
+    let (world, mut story) = (World::start().await, Story::default());
+    let nobody = world.nobody();
+    let old = json!({ "email": "ann@example.com", "password": "the password of ann" });
+    let session = nobody.post("/api/v1/authenticate").json(&old).await.expect(200);
+    let elsewhere = nobody.clone().named("ann elsewhere").with_token(session.text("/token"));
+    let ann = world.ann().await;
+
+    let wrong = json!({ "old_password": "not the password", "new_password": "the new password" });
+    story.tell("the old password must be right", ann.post("/api/v1/user/password").json(&wrong)).await;
+    story.tell("nothing has happened", ann.get("/api/v1/user")).await;
+    let right = json!({ "old_password": "the password of ann", "new_password": "the new password" });
+    story.tell("Ann takes a new one", ann.post("/api/v1/user/password").json(&right)).await;
+    story.tell("the token of the request has ended", ann.get("/api/v1/user")).await;
+    story.tell("so has that of another session", elsewhere.get("/api/v1/user")).await;
+    let refresh = json!({ "refresh_token": session.text("/refresh_token") });
+    story.tell("and its refresh token", nobody.post("/api/v1/token/refresh").json(&refresh)).await;
+    story.tell("the old password is wrong", nobody.post("/api/v1/authenticate").json(&old)).await;
+    let new = json!({ "email": "ann@example.com", "password": "the new password" });
+    story.tell("the new one is right", nobody.post("/api/v1/authenticate").json(&new)).await;
+    assert_yaml_snapshot!(story);
+}
+
+#[tokio::test]
+async fn a_deleted_account_leaves_its_posts_and_takes_its_votes() {
+    let (world, mut story) = (World::start().await, Story::default());
+    let (ann, ben) = (world.ann().await, world.ben().await);
+    let (hers, his) = (ann.writes("By Ann").await.id(), ben.writes("By Ben").await.id());
+    for post_id in [hers, his] {
+        ann.post("/api/v1/vote").json(&json!({ "post_id": post_id, "vote_dir": 1 })).await.expect(201);
+        ben.post("/api/v1/vote").json(&json!({ "post_id": post_id, "vote_dir": 1 })).await.expect(201);
+    }
+    story.tell("both have two votes", ben.get("/api/v1/posts?sort=created_at")).await;
+    story.tell("Ann deletes her account", ann.delete("/api/v1/user")).await;
+    story.tell("her post has no owner, her votes are gone", ben.get("/api/v1/posts?sort=created_at")).await;
+    let path = format!("/api/v1/posts/{hers}");
+    story.tell("a post without an owner is nobody's to change", ben.delete(&path).header("If-Match", "*")).await;
+    let root = world.root().await;
+    story.tell("but an admin's", root.delete(&path).header("If-Match", "*")).await;
+    assert_yaml_snapshot!(story);
+}

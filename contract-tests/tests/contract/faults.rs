@@ -1,0 +1,161 @@
+//! The database goes away and comes back; the server is asked to end.
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use contract_tests::{Database, Story, Wire, World, document};
+use insta::assert_yaml_snapshot;
+use serde_json::json;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// Stands between a server and PostgreSQL, and can be cut.
+struct Proxy {
+    address: SocketAddr,
+    target: String,
+    serving: JoinHandle<()>,
+}
+
+impl Proxy {
+    async fn to(target: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        Self { address, serving: serve(listener, target.clone()), target }
+    }
+
+    /// Ends every connection, and takes no new one.
+    async fn cut(&mut self) {
+        self.serving.abort();
+        let _aborted = (&mut self.serving).await;
+    }
+
+    /// Listens again where it did.
+    async fn mend(&mut self) {
+        let listener = TcpListener::bind(self.address).await.expect("the port is still free");
+        self.serving = serve(listener, self.target.clone());
+    }
+}
+
+fn serve(listener: TcpListener, target: String) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        // dropped with this task, and with it all connections
+        let mut connections = JoinSet::new();
+        while let Ok((mut client, _)) = listener.accept().await {
+            let target = target.clone();
+            connections.spawn(async move {
+                let Ok(mut server) = TcpStream::connect(target).await else { return };
+                let _ended = copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    })
+}
+
+/// Operations that a server answers without its database.
+const WITHOUT_DATABASE: &[&str] = &["get_info"];
+
+#[tokio::test]
+async fn a_database_that_goes_away_costs_503_until_it_is_back() {
+    if !Database::on_postgres() {
+        return;
+    }
+    let database = Database::fresh().await;
+    let options = PgConnectOptions::from_str(&database.url()).unwrap();
+    let mut proxy = Proxy::to(format!("{}:{}", options.get_host(), options.get_port())).await;
+    let url = options.host("127.0.0.1").port(proxy.address.port()).to_url_lossy().to_string();
+    let world = World::on(database, &url, &[("ACCORD_DB_TIMEOUT", "1")]).await;
+    let ann = world.ann().await;
+    ann.writes("A post").await;
+
+    proxy.cut().await;
+    for operation in document().operations.iter().filter(|operation| !WITHOUT_DATABASE.contains(&operation.id.as_str()))
+    {
+        operation.call(&ann, "1").await.refused(503, "database_unavailable");
+    }
+    let nobody = world.nobody();
+    nobody.get("/api/v1/info").await.expect(200);
+    nobody.get("/health/live").await.expect(200);
+    let ready = nobody.get("/health/ready").await.expect(503);
+    assert_eq!(ready.body, json!({ "status": "unavailable", "database": "unavailable" }));
+    nobody.get("/api/v1/user").await.refused(401, "unauthenticated");
+
+    proxy.mend().await;
+    let mut healed = false;
+    for _ in 0..50 {
+        healed = healed || ann.get("/health/ready").await.status == 200;
+        tokio::time::sleep(Duration::from_millis(if healed { 0 } else { 100 })).await;
+    }
+    assert!(healed, "it does not heal by itself");
+    ann.get("/api/v1/posts/1").await.expect(200);
+    ann.writes("Another post").await;
+}
+
+#[tokio::test]
+async fn a_locked_database_costs_writers_503_and_readers_nothing() {
+    if Database::on_postgres() {
+        return;
+    }
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "1")]).await;
+    let ann = world.ann().await;
+    ann.writes("A post").await;
+    let options = SqliteConnectOptions::from_str(&world.database.url()).unwrap();
+    let mut other = options.connect().await.unwrap();
+    sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
+
+    let post = json!({ "title": "A post", "content": "x" });
+    ann.post("/api/v1/posts").json(&post).await.refused(503, "database_unavailable");
+    ann.patch("/api/v1/user").json(&json!({ "name": "Anna" })).await.refused(503, "database_unavailable");
+    ann.post("/api/v1/vote").json(&json!({ "post_id": 1, "vote_dir": 1 })).await.refused(503, "database_unavailable");
+    ann.delete("/api/v1/posts/1").header("If-Match", "*").await.refused(503, "database_unavailable");
+    ann.get("/api/v1/posts/1").await.expect(200);
+    ann.get("/health/live").await.expect(200);
+
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    ann.post("/api/v1/posts").json(&post).await.expect(201);
+    assert_eq!(ann.get("/api/v1/user").await.body["name"], "Ann");
+}
+
+#[tokio::test]
+async fn a_server_that_is_asked_to_end_finishes_what_it_has_begun() {
+    let mut world = World::start().await;
+    let ann = world.ann().await;
+    let post = json!({ "title": "The last post", "content": "x" }).to_string();
+    let (first, second) = post.split_at(10);
+    let headers = [
+        ("Authorization", ann.authorization.as_deref().unwrap()),
+        ("Content-Type", "application/json"),
+        ("Content-Length", &post.len().to_string()),
+    ];
+    let mut wire = Wire::to(&world).await;
+    wire.head("POST /api/v1/posts", &headers).await;
+    wire.send(first).await;
+    // until the server has begun to read
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    world.server.terminate().await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let address = world.server.address.strip_prefix("http://").unwrap();
+    assert!(TcpStream::connect(address).await.is_err(), "it still takes connections");
+    wire.send(second).await;
+    wire.answer().await.expect(201);
+    let status = world.server.ended().await;
+    assert_eq!(status.code(), Some(0), "{}", world.server.log());
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_the_death_of_the_server() {
+    let database = Database::fresh().await;
+    let url = database.url();
+    let mut story = Story::default();
+    let mut world = World::on(database, &url, &[]).await;
+    let ann = world.ann().await;
+    story.tell("Ann writes a post", ann.post("/api/v1/posts").json(&json!({ "title": "Kept", "content": "x" }))).await;
+    world.restart().await;
+    let ann = world.nobody().named("ann").with_token(ann.token());
+    story.tell("after the server was killed and started again it is there", ann.get("/api/v1/posts/1")).await;
+    assert_yaml_snapshot!(story);
+}

@@ -1,0 +1,193 @@
+//! The manners of HTTP: methods, HEAD, OPTIONS, slashes, request ids, other origins.
+
+use std::collections::BTreeSet;
+
+use contract_tests::{Story, Wire, World, document};
+use insta::assert_yaml_snapshot;
+use serde_json::json;
+
+const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"];
+
+/// Every path of the document with `1` as its variable, and of what is served beside it.
+fn paths() -> BTreeSet<String> {
+    let documented = document().operations.iter().map(|operation| operation.target("1"));
+    documented.collect()
+}
+
+#[tokio::test]
+async fn a_path_refuses_other_methods_and_says_which_it_takes() {
+    let world = World::start().await;
+    let ann = world.ann().await;
+    for path in paths() {
+        let allow = document().allow(&path);
+        for method in METHODS.iter().filter(|method| !allow.iter().any(|allowed| allowed == *method)) {
+            // the recorder compares Allow with the document
+            let answer = ann.call(method, &path).await.expect(405);
+            if *method != "HEAD" {
+                answer.refused(405, "method_not_allowed");
+            }
+            world.nobody().call(method, &path).await.expect(405);
+        }
+        world.nobody().call("OPTIONS", &path).await.expect(204);
+    }
+}
+
+#[tokio::test]
+async fn what_is_served_beside_the_document_is_for_reading_only() {
+    let world = World::start().await;
+    for path in ["/", "/docs", "/openapi.json", "/openapi.yaml", "/postman.json", "/health/live", "/health/ready"] {
+        let get = world.nobody().get(path).await.expect(200);
+        let head = world.nobody().call("HEAD", path).await.expect(200);
+        assert_eq!((head.bytes.len(), head.header("Content-Type")), (0, get.header("Content-Type")), "{path}");
+        for method in ["POST", "PUT", "PATCH", "DELETE"] {
+            let answer = world.nobody().call(method, path).await.refused(405, "method_not_allowed");
+            assert_eq!(answer.header("Allow"), Some("GET, HEAD, OPTIONS"), "{path}");
+        }
+        world.nobody().call("OPTIONS", path).await.expect(204);
+    }
+}
+
+#[tokio::test]
+async fn head_answers_what_get_would_without_the_content() {
+    let world = World::start().await;
+    let ann = world.ann().await;
+    ann.writes("A post").await;
+    for operation in document().operations.iter().filter(|operation| operation.method == "GET") {
+        for person in [&ann, &world.nobody()] {
+            for target in
+                [operation.target("1"), operation.target("99"), format!("{}?nonsense=1", operation.target("1"))]
+            {
+                let get = person.get(&target).await;
+                let head = person.call("HEAD", &target).await.expect(get.status);
+                assert!(head.bytes.is_empty());
+                let mut names = vec!["Content-Type", "ETag", "WWW-Authenticate", "Cache-Control"];
+                if get.status == 200 {
+                    names.push("Content-Length");
+                }
+                for name in names {
+                    assert_eq!(head.header(name), get.header(name), "{target} {name}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_makes_no_difference() {
+    let world = World::start().await;
+    let ann = world.ann().await;
+    ann.writes("A post").await;
+    for operation in document().operations.iter().filter(|operation| operation.method == "GET") {
+        let path = operation.target("1");
+        let (without, with) = (ann.get(&path).await.expect(200), ann.get(format!("{path}/")).await.expect(200));
+        assert_eq!(without.body, with.body, "{path}");
+    }
+    let post = json!({ "title": "A post", "content": "x" });
+    ann.post("/api/v1/posts/").json(&post).await.expect(201);
+    ann.get("/api/v1/posts/?limit=1").await.expect(200);
+    ann.get("/api/v1/posts/1/?nonsense=1").await.refused(400, "unknown_parameter");
+    for path in [
+        "/api/v1/posts//",
+        "//api/v1/posts",
+        "/api//v1/posts",
+        "/api/v1/posts/1/2",
+        "/api/v1",
+        "/api/v1/Posts",
+        "/docs/nothing",
+    ] {
+        ann.get(path).await.refused(404, "route_not_found");
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_no_fault_of_the_server() {
+    let world = World::start().await;
+    for target in [
+        "/%FF",
+        "/%00",
+        "/%",
+        "/api/v1/%FF",
+        "/api/v1/posts%2F1",
+        "/\u{1}",
+        "/ä",
+        "/api/v1/posts/..%2f..%2fetc",
+        "/{id}",
+        "*",
+        "nonsense",
+    ] {
+        let mut wire = Wire::to(&world).await;
+        wire.send(format!("GET {target} HTTP/1.1\r\nHost: accord\r\nConnection: close\r\n\r\n")).await;
+        let status = wire.status().await;
+        assert!((400..500).contains(&status), "{target}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_keeps_its_own_id_if_that_is_plain() {
+    let world = World::start().await;
+    for id in ["my-request.1_A", "x", &"a".repeat(64)] {
+        let answer = world.nobody().get("/api/v1/info").header("X-Request-Id", id).await.expect(200);
+        assert_eq!(answer.header("X-Request-Id"), Some(id));
+        world.nobody().get("/api/v1/user").header("X-Request-Id", id).await.expect(401);
+    }
+    let mut ids = BTreeSet::new();
+    for id in ["", "two words", "new\tline", "ä", "<script>", &"a".repeat(65)] {
+        let answer = world.nobody().get("/api/v1/info").header("X-Request-Id", id).await.expect(200);
+        ids.insert(answer.header("X-Request-Id").unwrap().to_owned());
+    }
+    assert_eq!(ids.len(), 6, "{ids:?}");
+    assert!(ids.iter().all(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())), "{ids:?}");
+}
+
+#[tokio::test]
+async fn only_listed_origins_may_call_from_a_browser() {
+    let origins = "https://app.example.com, http://localhost:5173";
+    let (world, mut story) = (World::with(&[("ACCORD_CORS_ORIGINS", origins)]).await, Story::default());
+    let nobody = world.nobody();
+    let preflight = |origin: &str| {
+        let call = nobody.call("OPTIONS", "/api/v1/posts/1").header("Origin", origin);
+        call.header("Access-Control-Request-Method", "PATCH").header("Access-Control-Request-Headers", "if-match")
+    };
+    story.tell("a browser asks for a listed origin", preflight("https://app.example.com")).await;
+    let listed = nobody.get("/api/v1/info").header("Origin", "http://localhost:5173");
+    story.tell("a listed origin reads", listed).await;
+    story
+        .tell("it reads what went wrong, too", nobody.get("/api/v1/user").header("Origin", "http://localhost:5173"))
+        .await;
+    story.tell("another origin is not told of any right", preflight("https://evil.example")).await;
+    story
+        .tell("and its browser hides the answer", nobody.get("/api/v1/info").header("Origin", "https://evil.example"))
+        .await;
+    for origin in ["null", "https://app.example.com.evil.example", "http://app.example.com", "https://APP.example.com"]
+    {
+        let answer = nobody.get("/api/v1/info").header("Origin", origin).await.expect(200);
+        assert_eq!(answer.header("Access-Control-Allow-Origin"), None, "{origin}");
+        assert!(answer.header("Vary").unwrap_or_default().contains("Origin"), "a cache would mix them up");
+    }
+    assert_yaml_snapshot!(story);
+}
+
+#[tokio::test]
+async fn without_a_list_no_other_origin_may_call() {
+    let world = World::start().await;
+    let answer = world.nobody().get("/api/v1/info").header("Origin", "https://app.example.com").await.expect(200);
+    assert_eq!(answer.header("Access-Control-Allow-Origin"), None);
+}
+
+#[tokio::test]
+async fn a_connection_serves_one_request_after_the_other() {
+    let world = World::start().await;
+    let mut wire = Wire::to(&world).await;
+    for _ in 0..3 {
+        wire.head("GET /api/v1/info", &[]).await;
+        wire.answer().await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_sends_no_request_is_not_waited_for() {
+    let world = World::with(&[("ACCORD_HEADER_TIMEOUT", "1")]).await;
+    let mut wire = Wire::to(&world).await;
+    wire.send("GET /api/v1/info HTTP/1.1\r\nHost:").await;
+    assert!(wire.closed().await, "the connection stays open");
+}

@@ -1,0 +1,72 @@
+//! What a server writes down: enough to find a request again, nothing that is private.
+
+use contract_tests::{Answer, SECRET, World};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn every_request_is_in_the_log_and_nothing_private_is() {
+    let world = World::with(&[("ACCORD_LOG_FORMAT", "json")]).await;
+    let nobody = world.nobody();
+    let mut answers: Vec<Answer> = vec![];
+    let account = json!({ "email": "secretive@example.com", "password": "a very private word", "name": "Gwendolyn" });
+    let session = nobody.post("/api/v1/user").json(&account).await.expect(201);
+    let person = nobody.with_token(session.text("/token"));
+    let wrong = json!({ "email": "secretive@example.com", "password": "another private word" });
+    let change = json!({ "old_password": "a very private word", "new_password": "a third private word" });
+    let form = [("grant_type", "password"), ("username", "secretive@example.com"), ("password", "a very private word")];
+    for call in [
+        person.get("/api/v1/user"),
+        person.patch("/api/v1/user").json(&json!({ "email": "moved@example.com" })),
+        person.patch("/api/v1/user").json(&json!({ "email": "ann@example.com" })),
+        person.patch("/api/v1/user").json(&json!({ "email": "no private word" })),
+        person.get("/api/v1/posts?search=a+very+private+search"),
+        person.get("/api/v1/posts?nonsense=private-parameter"),
+        person.get("/api/v1/posts/private-path"),
+        person.get("/private-route?token=private-token"),
+        nobody.post("/api/v1/authenticate").json(&wrong),
+        nobody.post("/api/v1/authenticate").json(&account),
+        nobody.post("/api/v1/login").form(&form),
+        nobody.post("/api/v1/token/refresh").json(&json!({ "refresh_token": session.text("/refresh_token") })),
+        nobody.with_authorization("Bearer a-private-token").get("/api/v1/user"),
+        person.post("/api/v1/user/password").json(&change),
+        person.get("/api/v1/user"),
+        nobody.get("/api/v1/info").header("X-Request-Id", "my-own-id"),
+    ] {
+        answers.push(call.await);
+    }
+    answers.push(session.clone());
+
+    let log = world.server.log();
+    for secret in [
+        "secretive",
+        "moved@",
+        "ann@",
+        "Gwendolyn",
+        "private",
+        "argon2",
+        "Bearer",
+        "eyJ",
+        SECRET,
+        session.text("/token"),
+        session.text("/refresh_token"),
+    ] {
+        let line = log.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "the log tells {secret}");
+    }
+    let lines: Vec<Value> =
+        log.lines().map(|line| serde_json::from_str(line).expect("a line of the log is JSON")).collect();
+    for answer in &answers {
+        let id = answer.header("X-Request-Id").unwrap();
+        let of_request = lines.iter().filter(|line| line.to_string().contains(&format!("\"{id}\"")));
+        let told = of_request.filter(|line| line.to_string().contains(&answer.status.to_string())).count();
+        assert!(told >= 1, "the log does not tell of {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_pretty_log_tells_the_same() {
+    let world = World::with(&[("ACCORD_LOG_FORMAT", "pretty")]).await;
+    let answer = world.nobody().get("/api/v1/info").header("X-Request-Id", "my-own-id").await.expect(200);
+    let line = world.server.log().lines().find(|line| line.contains("my-own-id")).map(str::to_owned);
+    assert!(line.is_some_and(|line| line.contains("200")), "{answer}\n{}", world.server.log());
+}

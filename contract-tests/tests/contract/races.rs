@@ -1,0 +1,105 @@
+//! Many requests at once.
+
+use std::collections::BTreeMap;
+
+use contract_tests::{Answer, World};
+use futures_util::future::join_all;
+use serde_json::json;
+
+/// How often each status was answered.
+fn statuses(answers: &[Answer]) -> BTreeMap<u16, usize> {
+    let mut counts = BTreeMap::new();
+    for answer in answers {
+        *counts.entry(answer.status).or_default() += 1;
+    }
+    counts
+}
+
+#[tokio::test]
+async fn an_address_that_registers_twice_at_once_registers_once() {
+    let world = World::start().await;
+    for (round, emails) in
+        [["eve@example.com"; 2], ["mia@example.com", "MIA@Example.com"], ["Zoe@example.com", "zOE@example.com"]]
+            .iter()
+            .enumerate()
+    {
+        let register = emails.map(|email| {
+            let account = json!({ "email": email, "password": "a long password" });
+            world.nobody().post("/api/v1/user").json(&account).into_future()
+        });
+        let answers = join_all(register).await;
+        assert_eq!(statuses(&answers), BTreeMap::from([(201, 1), (409, 1)]), "round {round}");
+        answers
+            .into_iter()
+            .filter(|answer| answer.status == 409)
+            .for_each(|answer| drop(answer.refused(409, "email_in_use")));
+    }
+}
+
+#[tokio::test]
+async fn two_accounts_cannot_move_to_one_address_at_once() {
+    let world = World::start().await;
+    let (ann, ben) = (world.ann().await, world.ben().await);
+    let moves = [(&ann, "new@example.com"), (&ben, "NEW@example.com")]
+        .map(|(person, email)| person.patch("/api/v1/user").json(&json!({ "email": email })).into_future());
+    assert_eq!(statuses(&join_all(moves).await), BTreeMap::from([(200, 1), (409, 1)]));
+}
+
+#[tokio::test]
+async fn of_two_hundred_votes_of_one_user_one_counts() {
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let ann = world.ann().await;
+    let post_id = ann.writes("A post").await.id();
+    let (up, down) = (json!({ "post_id": post_id, "vote_dir": 1 }), json!({ "post_id": post_id, "vote_dir": 0 }));
+    let votes = (0..200).map(|_| ann.post("/api/v1/vote").json(&up).into_future());
+    assert_eq!(statuses(&join_all(votes).await), BTreeMap::from([(201, 1), (409, 199)]));
+    assert_eq!(ann.get(format!("/api/v1/posts/{post_id}")).await.body["votes"], 1);
+    let votes = (0..50).map(|_| ann.post("/api/v1/vote").json(&down).into_future());
+    assert_eq!(statuses(&join_all(votes).await), BTreeMap::from([(200, 1), (404, 49)]));
+    assert_eq!(ann.get(format!("/api/v1/posts/{post_id}")).await.body["votes"], 0);
+}
+
+#[tokio::test]
+async fn of_fifty_changes_of_one_version_one_wins() {
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let ann = world.ann().await;
+    let post = ann.writes("A post").await;
+    let path = format!("/api/v1/posts/{}", post.id());
+    let changes = (0..50).map(|number| {
+        let title = json!({ "title": format!("Change {number}") });
+        ann.patch(&path).header("If-Match", post.etag()).json(&title).into_future()
+    });
+    let answers = join_all(changes).await;
+    assert_eq!(statuses(&answers), BTreeMap::from([(200, 1), (412, 49)]));
+    let winner = answers.iter().find(|answer| answer.status == 200).unwrap();
+    let after = ann.get(&path).await;
+    assert_eq!((winner.etag(), &winner.body), (after.etag(), &after.body));
+}
+
+#[tokio::test]
+async fn of_many_uses_of_one_refresh_token_at_most_one_wins() {
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let credentials = json!({ "email": "ann@example.com", "password": "the password of ann" });
+    let session = world.nobody().post("/api/v1/authenticate").json(&credentials).await.expect(200);
+    let refresh = json!({ "refresh_token": session.text("/refresh_token") });
+    let uses = (0..10).map(|_| world.nobody().post("/api/v1/token/refresh").json(&refresh).into_future());
+    let answers = join_all(uses).await;
+    assert_eq!(statuses(&answers), BTreeMap::from([(200, 1), (401, 9)]));
+    // the nine have shown that the token was copied
+    let winner = answers.iter().find(|answer| answer.status == 200).unwrap();
+    world.nobody().with_token(winner.text("/token")).get("/api/v1/user").await.refused(401, "token_revoked");
+}
+
+#[tokio::test]
+async fn a_vote_and_the_end_of_its_post_leave_no_half() {
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let (ann, ben) = (world.ann().await, world.ben().await);
+    for round in 0..10 {
+        let post_id = ann.writes(&format!("Post {round}")).await.id();
+        let vote = ben.post("/api/v1/vote").json(&json!({ "post_id": post_id, "vote_dir": 1 })).into_future();
+        let delete = ann.delete(format!("/api/v1/posts/{post_id}")).header("If-Match", "*").into_future();
+        let answers = join_all([vote, delete]).await;
+        assert!([201, 404].contains(&answers[0].status), "{}", answers[0]);
+        assert_eq!(answers[1].status, 204, "{}", answers[1]);
+    }
+}

@@ -1,0 +1,117 @@
+//! A session: opened, refreshed, ended.
+
+use std::time::Duration;
+
+use contract_tests::{Answer, Story, World};
+use insta::assert_yaml_snapshot;
+use serde_json::{Value, json};
+
+fn ann(password: &str) -> Value {
+    json!({ "email": "ann@example.com", "password": password })
+}
+
+fn refresh(session: &Answer) -> Value {
+    json!({ "refresh_token": session.text("/refresh_token") })
+}
+
+#[tokio::test]
+async fn logging_in_takes_address_and_password() {
+    let (world, mut story) = (World::start().await, Story::default());
+    let nobody = world.nobody();
+    let right = json!({ "email": "ANN@Example.com", "password": "the password of ann" });
+    let session = story.tell("the address counts without case", nobody.post("/api/v1/authenticate").json(&right)).await;
+    let ann_herself = world.nobody().named("ann").with_token(session.text("/token"));
+    story.tell("the token is hers", ann_herself.get("/api/v1/user")).await;
+    let call = nobody.post("/api/v1/authenticate").json(&ann("The password of ann"));
+    let mut wrong = story.tell("the password counts as it is", call).await;
+    let stranger = json!({ "email": "nobody@example.com", "password": "the password of ann" });
+    let mut unknown = story.tell("an unknown address", nobody.post("/api/v1/authenticate").json(&stranger)).await;
+    for answer in [&mut wrong, &mut unknown] {
+        answer.body["request_id"] = Value::Null;
+    }
+    assert_eq!(wrong.body, unknown.body, "the answer tells which addresses have an account");
+    assert_yaml_snapshot!(story);
+}
+
+#[tokio::test]
+async fn logging_in_with_a_form_follows_oauth2() {
+    let (world, mut story) = (World::start().await, Story::default());
+    let login = || world.nobody().post("/api/v1/login");
+    let password = [("grant_type", "password"), ("username", "ann@example.com"), ("password", "the password of ann")];
+    let extras = [("scope", ""), ("client_id", "docs"), ("client_secret", "")];
+    let call = login().form(&[&password[..], &extras].concat());
+    let token = story.tell("the password grant, as clients send it", call).await;
+    let ann = world.nobody().named("ann").with_token(token.text("/access_token"));
+    story.tell("the token is hers", ann.get("/api/v1/user")).await;
+    let grant = [("grant_type", "refresh_token"), ("refresh_token", token.text("/refresh_token"))];
+    story.tell("the refresh grant", login().form(&grant)).await;
+    story.tell("works once", login().form(&grant)).await;
+    let wrong = [("grant_type", "password"), ("username", "ann@example.com"), ("password", "wrong")];
+    story.tell("a wrong password", login().form(&wrong)).await;
+    story.tell("the password grant without a password", login().form(&password[..2])).await;
+    story.tell("the password grant without anything", login().form(&password[..1])).await;
+    story.tell("the refresh grant without a token", login().form(&[("grant_type", "refresh_token")])).await;
+    story.tell("no grant", login().form(&password[1..])).await;
+    story.tell("another grant", login().form(&[("grant_type", "client_credentials")])).await;
+    let unknown = [("grant_type", "refresh_token"), ("refresh_token", "unknown")];
+    story.tell("an unknown refresh token", login().form(&unknown)).await;
+    assert_yaml_snapshot!(story);
+}
+
+#[tokio::test]
+async fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
+    let (world, mut story) = (World::start().await, Story::default());
+    let nobody = world.nobody();
+    let first = nobody.post("/api/v1/authenticate").json(&ann("the password of ann")).await.expect(200);
+    let second = story.tell("Ann refreshes", nobody.post("/api/v1/token/refresh").json(&refresh(&first))).await;
+    assert_ne!(first.text("/token"), second.text("/token"));
+    assert_ne!(first.text("/refresh_token"), second.text("/refresh_token"));
+    let by_first = nobody.clone().named("ann, first token").with_token(first.text("/token"));
+    let by_second = nobody.clone().named("ann, second token").with_token(second.text("/token"));
+    story.tell("the first access token lives until it expires", by_first.get("/api/v1/user")).await;
+    story.tell("the second is good", by_second.get("/api/v1/user")).await;
+    story
+        .tell(
+            "somebody uses the first refresh token again",
+            nobody.post("/api/v1/token/refresh").json(&refresh(&first)),
+        )
+        .await;
+    story.tell("now the session has ended", by_second.get("/api/v1/user")).await;
+    story.tell("with every access token", by_first.get("/api/v1/user")).await;
+    story.tell("and the newest refresh token", nobody.post("/api/v1/token/refresh").json(&refresh(&second))).await;
+    let call = nobody.post("/api/v1/token/refresh").json(&json!({ "refresh_token": "unknown" }));
+    story.tell("an unknown refresh token", call).await;
+    assert_yaml_snapshot!(story);
+}
+
+#[tokio::test]
+async fn logging_out_ends_this_session_only() {
+    let (world, mut story) = (World::start().await, Story::default());
+    let nobody = world.nobody();
+    let session = nobody.post("/api/v1/authenticate").json(&ann("the password of ann")).await.expect(200);
+    let here = nobody.clone().named("ann").with_token(session.text("/token"));
+    let elsewhere = world.ann().await.named("ann elsewhere");
+    story.tell("Ann logs out", here.post("/api/v1/logout")).await;
+    story.tell("her token is revoked", here.get("/api/v1/user")).await;
+    story.tell("she cannot log out twice", here.post("/api/v1/logout")).await;
+    story.tell("her refresh token has ended", nobody.post("/api/v1/token/refresh").json(&refresh(&session))).await;
+    story.tell("her other session goes on", elsewhere.get("/api/v1/user")).await;
+    assert_yaml_snapshot!(story);
+}
+
+#[tokio::test]
+async fn tokens_expire() {
+    let (world, mut story) =
+        (World::with(&[("ACCORD_TOKEN_TTL", "1"), ("ACCORD_REFRESH_TTL", "3")]).await, Story::default());
+    let nobody = world.nobody();
+    let session =
+        story.tell("Ann logs in", nobody.post("/api/v1/authenticate").json(&ann("the password of ann"))).await;
+    let ann = nobody.clone().named("ann").with_token(session.text("/token"));
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    story.tell("her access token has expired", ann.get("/api/v1/user")).await;
+    let second =
+        story.tell("her refresh token has not", nobody.post("/api/v1/token/refresh").json(&refresh(&session))).await;
+    tokio::time::sleep(Duration::from_millis(3100)).await;
+    story.tell("now it has", nobody.post("/api/v1/token/refresh").json(&refresh(&second))).await;
+    assert_yaml_snapshot!(story);
+}

@@ -1,0 +1,70 @@
+//! What keeps a server from starting: one sentence that says what to change, and an exit code.
+
+use contract_tests::{Database, World, refused_start};
+
+/// EX_CONFIG of sysexits.h: the settings are at fault.
+const CONFIGURATION: i32 = 78;
+
+#[tokio::test]
+async fn a_setting_at_fault_is_named() {
+    let database = Database::fresh().await;
+    let url = database.url();
+    let unset_secret = ("SECRET_KEY", "");
+    let prod = ("ACCORD_ENV", "prod");
+    for (settings, file, words) in [
+        (vec![("ACCORD_RATE_LIMITS", "3")], "", vec!["ACCORD_RATE_LIMITS", "ACCORD_RATE_LIMIT"]),
+        (vec![("ACCORD_TOKEN_TTL", "soon")], "", vec!["ACCORD_TOKEN_TTL"]),
+        (vec![("ACCORD_TOKEN_TTL", "-1")], "", vec!["ACCORD_TOKEN_TTL"]),
+        (vec![("PORT", "65536")], "", vec!["port"]),
+        (vec![("ACCORD_ENV", "production")], "", vec!["production"]),
+        (vec![("DATABASE_URL", "mysql://localhost/accord")], "", vec!["DATABASE_URL", "sqlite:", "postgres://"]),
+        (vec![("SECRET_KEY", "short")], "", vec!["SECRET_KEY", "32"]),
+        (vec![prod, unset_secret], "", vec!["SECRET_KEY"]),
+        (vec![prod, ("ACCORD_DEMO", "true")], "", vec!["ACCORD_DEMO"]),
+        (vec![prod, ("DEBUG", "true")], "", vec!["DEBUG"]),
+        (vec![], "prot = 3000", vec!["accord.toml", "prot", "port"]),
+        (vec![], "port = \"3000\"", vec!["accord.toml", "port"]),
+        (vec![], "port = ", vec!["accord.toml"]),
+    ] {
+        let files: Vec<_> = (!file.is_empty()).then_some(("accord.toml", file)).into_iter().collect();
+        let (code, told) = refused_start(&url, &settings, &files).await;
+        let case = format!("{settings:?} {file:?}: exit {code}: {told}");
+        assert_eq!(code, CONFIGURATION, "{case}");
+        assert!(words.iter().all(|word| told.contains(word)), "{words:?}: {case}");
+        assert_plain(&told);
+    }
+}
+
+#[tokio::test]
+async fn a_place_that_is_taken_or_closed_is_named() {
+    let world = World::start().await;
+    let url = world.database.url();
+    let port = world.server.address.rsplit(':').next().unwrap();
+    let (code, told) = refused_start(&url, &[("PORT", port)], &[]).await;
+    assert!([1, CONFIGURATION].contains(&code) && told.contains(port), "exit {code}: {told}");
+    assert_plain(&told);
+
+    let (code, told) =
+        refused_start("sqlite:blocked/accord.db", &[], &[("blocked", "a file where a folder must be")]).await;
+    assert!([1, CONFIGURATION].contains(&code) && told.contains("blocked"), "exit {code}: {told}");
+    assert_plain(&told);
+
+    let (code, told) =
+        refused_start("sqlite:accord.db", &[], &[("accord.db", &"this is no database ".repeat(100))]).await;
+    assert!([1, CONFIGURATION].contains(&code) && told.contains("accord.db"), "exit {code}: {told}");
+    assert_plain(&told);
+
+    let nowhere = "postgres://user:hunter2@127.0.0.1:1/accord";
+    let (code, told) = refused_start(nowhere, &[("ACCORD_DB_WAIT", "1")], &[]).await;
+    assert!([1, CONFIGURATION].contains(&code), "exit {code}: {told}");
+    assert!(!told.contains("hunter2"), "{told}");
+    assert_plain(&told);
+}
+
+/// One sentence for a person, nothing for a debugger.
+#[track_caller]
+fn assert_plain(told: &str) {
+    assert!(!told.contains("panicked") && !told.to_lowercase().contains("backtrace"), "{told}");
+    let sentences = told.lines().filter(|line| !line.trim().is_empty()).count();
+    assert_eq!(sentences, 1, "{told}");
+}
