@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
 
 use super::{Db, DbError, Dialect};
 
@@ -71,6 +72,9 @@ impl Db {
                         ("lock_timeout", format!("{}ms", timeout.as_millis() * 2)),
                         ("idle_in_transaction_session_timeout", "30s".to_owned()),
                     ]);
+                // once without the pool, which would only say that it timed out, not why
+                let first = tokio::time::timeout(*timeout, options.connect()).await;
+                first.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await?;
                 // the ping on acquire is what heals the pool after a restart of the server
                 let pool = PgPoolOptions::new()
                     .max_connections(*connections)

@@ -51,7 +51,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "migrate",
-        arguments: "up | down | to | current | history [TARGET] | check",
+        arguments: "check | up | down | to | …",
         about: "`accord migrate`; check: up, down, up on both databases gives one schema",
         run: migrate::run,
     },
