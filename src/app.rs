@@ -37,6 +37,7 @@ impl App {
 }
 
 /// The time as [`App::now`] gives it, for what runs without an [`App`].
+#[expect(clippy::disallowed_methods, reason = "this is the one clock")]
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)
 }

@@ -87,6 +87,7 @@ impl Config {
     ///
     /// # Errors
     /// An unknown name (with the nearest known one), a value of the wrong kind, or a setting that `env` refuses.
+    #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let file = match file {
             Some(path) => Some(path.to_owned()),
@@ -266,8 +267,12 @@ impl Config {
             return Ok(self.secret_key.clone());
         }
         let path = self.make_data_folder()?.join("accord.secret");
-        let failed =
-            |error| ConfigError(format!("cannot keep a secret in {}: {error}; set SECRET_KEY", path.display()));
+        let failed = |error| {
+            ConfigError(format!(
+                "cannot write {}: {error}; set DATABASE_URL to a place that can be written, or SECRET_KEY",
+                path.display()
+            ))
+        };
         if let Ok(secret) = std::fs::read_to_string(&path)
             && secret.trim().len() >= SECRET_BYTES
         {

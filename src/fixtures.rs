@@ -5,13 +5,13 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::auth::Email;
 use crate::auth::Role;
 use crate::auth::password::Passwords;
 use crate::db::{Conn, Db};
 use crate::resources::posts::model::{PostCreate, Sort};
 use crate::resources::posts::rules::Reader;
 use crate::resources::posts::store as posts;
-use crate::resources::users::email::Email;
 use crate::resources::users::store as users;
 use crate::resources::votes::store as votes;
 

@@ -4,19 +4,20 @@
 #![warn(missing_docs)]
 
 pub mod cli;
+
 pub mod server;
 
 pub mod fixtures;
+
 pub mod resources;
-
-pub mod http;
-
-pub mod auth;
 
 pub mod app;
 
+pub mod auth;
+pub mod http;
+
 pub mod error;
 
-pub mod db;
-
 pub mod config;
+
+pub mod db;

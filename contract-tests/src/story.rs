@@ -1,5 +1,6 @@
 //! What a test tells: the steps that its snapshot shows.
 
+use reqwest::Url;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -57,7 +58,12 @@ impl Step {
         let with =
             headers.iter().filter(|(name, _)| told(name)).map(|(name, value)| hidden(name, value.as_str().into()));
         let sent = |name: &&str| Some(hidden(name, answer.header(name)?.into()));
-        let content = body.as_deref().map_or(Value::Null, readable);
+        let content = match body.as_deref() {
+            Some(form) if answer.request.header("Content-Type") == Some("application/x-www-form-urlencoded") => {
+                fields(form)
+            }
+            body => readable(body.unwrap_or_default()),
+        };
         Self {
             step: step.into(),
             request: format!("{by}: {method} {target}"),
@@ -73,6 +79,14 @@ impl Step {
 fn hidden(name: &str, mut value: Value) -> (String, Value) {
     hide::within(name, &mut value);
     (name.into(), value)
+}
+
+/// A form as an object.
+fn fields(form: &[u8]) -> Value {
+    let mut url = Url::parse("http://form").unwrap();
+    url.set_query(Some(&String::from_utf8_lossy(form)));
+    let pairs = url.query_pairs().map(|(name, value)| (name.into_owned(), Value::from(value.into_owned())));
+    Value::Object(pairs.collect())
 }
 
 /// JSON as it is, anything else as its beginning.

@@ -13,10 +13,9 @@ use sea_query::{Expr, ExprTrait, JoinType, Query};
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
-use crate::app::App;
 use crate::auth::token::Claims;
 use crate::db::tables::{Sessions, Users};
-use crate::db::{Conn, DbResult};
+use crate::db::{Conn, Db, DbResult};
 use crate::error::{Code, Error};
 
 /// What an account may do everywhere: `admin` everything, `staff` and `active` what they own
@@ -77,9 +76,9 @@ impl Caller {
     ///
     /// # Errors
     /// 401 `user_gone` or `token_revoked`, 503 when the database is away.
-    pub async fn prove(app: &App, claims: &Claims) -> Result<Self, Error> {
+    pub async fn prove(db: &Db, claims: &Claims) -> Result<Self, Error> {
         let (id, session_id) = (claims.user_id()?, claims.session_id()?);
-        let mut conn = app.db.read().await?;
+        let mut conn = db.read().await?;
         match standing(&mut conn, id, session_id).await? {
             None => Err(Error::new(Code::UserGone, "The account was deleted; its tokens are worth nothing.")),
             Some(found) if found.session_id.is_none() || found.token_version != claims.ver => {
@@ -98,10 +97,10 @@ impl Caller {
     ///
     /// # Errors
     /// 503 when the database is away.
-    pub async fn read(&mut self, app: &App) -> DbResult<Conn> {
+    pub async fn read(&mut self, db: &Db) -> DbResult<Conn> {
         match self.conn.take() {
             Some(conn) => Ok(conn),
-            None => app.db.read().await,
+            None => db.read().await,
         }
     }
 
@@ -109,8 +108,8 @@ impl Caller {
     ///
     /// # Errors
     /// 503 when the database is away or locked for too long.
-    pub async fn begin(&mut self, app: &App) -> DbResult<Conn> {
-        app.db.begin_on(self.conn.take()).await
+    pub async fn begin(&mut self, db: &Db) -> DbResult<Conn> {
+        db.begin_on(self.conn.take()).await
     }
 }
 

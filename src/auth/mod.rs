@@ -4,7 +4,9 @@
 //! less work for an unknown address than for a known one.
 
 pub mod caller;
+pub mod email;
 pub mod password;
 pub mod token;
 
 pub use caller::{Caller, Public, Role};
+pub use email::Email;

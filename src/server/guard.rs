@@ -297,7 +297,7 @@ impl Endpoint for Guard {
         self.limit(&request, &app.config)?;
         let bytes = self.read(&mut request, &app.config).await?;
         if let Some(claims) = claims {
-            let caller = Caller::prove(&app, &claims).await?;
+            let caller = Caller::prove(&app.db, &claims).await?;
             tracing::Span::current().record("user_id", caller.id);
             request.extensions_mut().insert(Proven::new(caller));
         }

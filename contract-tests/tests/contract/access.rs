@@ -33,7 +33,8 @@ fn bad_tokens(person: &Person) -> Vec<(String, &'static str)> {
     let claims = claims(token);
     let now = claims["iat"].as_i64().unwrap();
     let past = json!({ "iat": now - 2 * HOUR, "exp": now - HOUR });
-    let flip = |text: &str| text.chars().rev().collect::<String>();
+    // another character at the front, where each is possible
+    let tampered = format!("{}{}", if signature.starts_with('A') { 'B' } else { 'A' }, &signature[1..]);
     let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
     let admin = URL_SAFE_NO_PAD.encode(
         json!({ "sub": "3", "role": "admin", "iss": "accord", "iat": now, "exp": now + HOUR, "jti": "1.x", "ver": 1 })
@@ -49,14 +50,12 @@ fn bad_tokens(person: &Person) -> Vec<(String, &'static str)> {
         (format!("Bearer {}", "a".repeat(4000)), "token_malformed"),
         (format!("Bearer {none}.{payload}."), "token_malformed"),
         (format!("Bearer {none}.{payload}.{signature}"), "token_malformed"),
-        (forge(&claims, json!({ "sub": "x" }), hs256, SECRET), "token_malformed"),
-        (forge(&claims, json!({ "jti": "x" }), hs256, SECRET), "token_malformed"),
         (forge(&claims, json!({ "iat": now + HOUR, "exp": now + 2 * HOUR }), hs256, SECRET), "token_malformed"),
         (format!("Basic {}", URL_SAFE_NO_PAD.encode("ann@example.com:the password of ann")), "scheme_missing"),
         (token.into(), "scheme_missing"),
         (format!("Token {token}"), "scheme_missing"),
         (forge(&claims, past, hs256, SECRET), "token_expired"),
-        (format!("Bearer {header}.{payload}.{}", flip(signature)), "token_signature"),
+        (format!("Bearer {header}.{payload}.{tampered}"), "token_signature"),
         (format!("Bearer {header}.{admin}.{signature}"), "token_signature"),
         (forge(&claims, json!({}), hs256, "another secret that is as long as ours"), "token_signature"),
         (forge(&claims, json!({}), hs256, ""), "token_signature"),
@@ -94,6 +93,8 @@ async fn a_signed_token_is_not_enough() {
     let claims = claims(ann.token());
     let forged = |changes| forge(&claims, changes, Algorithm::HS256, SECRET);
     let mut bad = vec![
+        (ann.with_authorization(&forged(json!({ "sub": "x" }))), "token_malformed"),
+        (ann.with_authorization(&forged(json!({ "jti": "x" }))), "token_malformed"),
         (ann.with_authorization(&forged(json!({ "sub": "99" }))), "user_gone"),
         (ann.with_authorization(&forged(json!({ "sub": "2" }))), "token_revoked"),
         (ann.with_authorization(&forged(json!({ "jti": "99.x" }))), "token_revoked"),

@@ -166,6 +166,8 @@ async fn a_search_finds_the_text_and_nothing_else() {
         "\"hello\"",
         "\"",
         "'bye'",
+        "ΟΔΥΣ",
+        "οδυσσευς",
         "ελλάδα",
         "москва",
         "日本",

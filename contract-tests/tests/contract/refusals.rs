@@ -298,7 +298,7 @@ async fn a_body_that_does_not_arrive_is_not_waited_for() {
         let mut wire = Wire::to(&world).await;
         wire.head(&request_line, &[&headers[..], &[("Content-Length", "100")]].concat()).await;
         wire.send("{\"title\"").await;
-        wire.answer().await.refused(408, "timeout")
+        wire.answer().await.refused(408, "request_timeout")
     });
     join_all(stalled).await;
     assert_eq!(state(&ann).await, before);

@@ -55,7 +55,7 @@ async fn a_place_that_is_taken_or_closed_is_named() {
     assert_plain(&told);
 
     let nowhere = "postgres://user:hunter2@127.0.0.1:1/accord";
-    let (code, told) = refused_start(nowhere, &[("ACCORD_DB_WAIT", "1")], &[]).await;
+    let (code, told) = refused_start(nowhere, &[("ACCORD_DB_WAIT", "1"), ("ACCORD_LOG", "error")], &[]).await;
     assert!([1, CONFIGURATION].contains(&code), "exit {code}: {told}");
     assert!(!told.contains("hunter2"), "{told}");
     assert_plain(&told);

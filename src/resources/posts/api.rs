@@ -125,7 +125,7 @@ impl PostsApi {
         };
         let (sort, limit) = (filter.sort, limit.0 as usize);
         let cursor = cursor.0.map(|text| Cursor::decode(&text, sort.word())).transpose()?;
-        let mut conn = caller.read(&app).await?;
+        let mut conn = caller.read(&app.db).await?;
         let mut rows = store::list(&mut conn, &filter, cursor, skip.0 as u64, limit as u64 + 1).await?;
         let next = page::cut(&mut rows, limit, sort.word(), |row| position(sort, row));
         let total = if with_total.0 { Some(store::count(&mut conn, &filter).await?) } else { None };
@@ -143,7 +143,7 @@ impl PostsApi {
         app: Data<&App>,
         body: JsonIn<PostCreate>,
     ) -> Result<CreatedResponse, Fail<()>> {
-        let mut tx = caller.begin(&app).await?;
+        let mut tx = caller.begin(&app.db).await?;
         let id = store::insert(&mut tx, caller.id, body.0, app.now()).await?;
         let (post, tag) = tagged(written(&mut tx, id).await?);
         tx.commit().await?;
@@ -166,7 +166,7 @@ impl PostsApi {
         #[oai(name = "If-None-Match", validator(max_length = 1000))]
         if_none_match: Header<Option<String>>,
     ) -> Result<PostResponse, Fail<(NotFound,)>> {
-        let mut conn = caller.read(&app).await?;
+        let mut conn = caller.read(&app.db).await?;
         let post = rules::visible(store::find(&mut conn, id.0).await?, id.0, reader(&caller))?;
         let (post, tag) = tagged(post);
         if is_current(if_none_match.0.as_deref(), &tag) {
@@ -233,7 +233,7 @@ impl PostsApi {
         if_match: Header<Option<String>>,
     ) -> Result<NoContent, ChangeFail> {
         let if_match = IfMatch::required(if_match.0.as_deref())?;
-        let mut tx = caller.begin(&app).await?;
+        let mut tx = caller.begin(&app.db).await?;
         let (post, version) = open(&mut tx, &caller, id.0, &if_match).await?;
         if !store::delete(&mut tx, post.id, version).await? {
             return Err(changed().into());
@@ -286,7 +286,7 @@ async fn change_post(
     change: PostUpdate,
 ) -> Result<ChangedResponse, ChangeFail> {
     let if_match = IfMatch::required(if_match)?;
-    let mut tx = caller.begin(app).await?;
+    let mut tx = caller.begin(&app.db).await?;
     let (post, version) = open(&mut tx, &caller, id, &if_match).await?;
     if !store::update(&mut tx, &post, change, version, app.now()).await? {
         return Err(changed().into());

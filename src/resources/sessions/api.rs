@@ -6,12 +6,12 @@ use poem_openapi::{ApiResponse, OpenApi};
 use super::model::{Credentials, GrantType, Refresh, Session, Token, TokenRequest};
 use super::{Pair, hash, issue, open, store};
 use crate::app::App;
+use crate::auth::Email;
 use crate::auth::password::Verdict;
 use crate::auth::{Caller, Public};
 use crate::error::{Code, Error, FieldError};
 use crate::http::fail::{Fail, RateLimited, Unauthorized};
 use crate::http::payload::{FormIn, JsonIn, JsonOut};
-use crate::resources::users::email::Email;
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
@@ -96,7 +96,7 @@ impl SessionApi {
     /// Other sessions of the user go on.
     #[oai(path = "/logout", method = "post", operation_id = "log_out")]
     async fn log_out(&self, mut caller: Caller, app: Data<&App>) -> Result<NoContent, Fail<()>> {
-        let mut tx = caller.begin(&app).await?;
+        let mut tx = caller.begin(&app.db).await?;
         store::revoke(&mut tx, caller.session_id, app.now()).await?;
         tx.commit().await?;
         Ok(NoContent::Done)

@@ -5,7 +5,7 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use super::Pair;
-use crate::resources::users::email::Email;
+use crate::auth::Email;
 
 /// A session: what a client needs to act for its user
 #[derive(Object, Serialize)]

@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, JoinType, Query};
 use sqlx::FromRow;
 
+use crate::auth::Email;
 use crate::auth::Role;
 use crate::db::tables::{RefreshTokens, Sessions, Users};
 use crate::db::{Conn, DbResult};
-use crate::resources::users::email::Email;
 
 /// What a token is made of.
 #[derive(Clone, Copy, FromRow)]

@@ -71,7 +71,7 @@ impl AccountApi {
     /// The account that the access token belongs to.
     #[oai(path = "/user", method = "get", operation_id = "get_user")]
     async fn get(&self, mut caller: Caller, app: Data<&App>) -> Result<UserResponse, Fail<()>> {
-        let mut conn = caller.read(&app).await?;
+        let mut conn = caller.read(&app.db).await?;
         let user = store::find(&mut conn, caller.id).await?.ok_or_else(gone)?;
         Ok(UserResponse::Found(JsonOut(user)))
     }
@@ -86,7 +86,7 @@ impl AccountApi {
         app: Data<&App>,
         body: JsonIn<UserUpdate>,
     ) -> Result<UserResponse, Fail<(Conflict,)>> {
-        let mut tx = caller.begin(&app).await?;
+        let mut tx = caller.begin(&app.db).await?;
         let user = store::update(&mut tx, caller.id, body.0, app.now()).await?.ok_or_else(gone)?;
         tx.commit().await?;
         Ok(UserResponse::Found(JsonOut(user)))
@@ -98,7 +98,7 @@ impl AccountApi {
     /// votes are taken back.
     #[oai(path = "/user", method = "delete", operation_id = "delete_user")]
     async fn delete(&self, mut caller: Caller, app: Data<&App>) -> Result<NoContent, Fail<()>> {
-        let mut tx = caller.begin(&app).await?;
+        let mut tx = caller.begin(&app.db).await?;
         store::delete(&mut tx, caller.id).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
@@ -115,7 +115,7 @@ impl AccountApi {
         app: Data<&App>,
         body: JsonIn<PasswordChange>,
     ) -> Result<NoContent, Fail<(RateLimited,)>> {
-        let mut conn = caller.read(&app).await?;
+        let mut conn = caller.read(&app.db).await?;
         let old_hash = store::password_hash(&mut conn, caller.id).await?.ok_or_else(gone)?;
         // hashing takes tens of milliseconds: no connection is held meanwhile
         drop(conn);

@@ -3,6 +3,5 @@
 //! Must never be: a password or its hash in an answer; two accounts with one address in any case.
 
 pub mod api;
-pub mod email;
 pub mod model;
 pub mod store;

@@ -6,7 +6,7 @@ use poem_openapi::types::{Example, MaybeUndefined, Password};
 use serde::Serialize;
 use sqlx::FromRow;
 
-use super::email::Email;
+use crate::auth::Email;
 use crate::auth::Role;
 
 /// An account

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use poem_openapi::types::MaybeUndefined;
 use sea_query::{Expr, ExprTrait, Query};
 
-use super::email::Email;
 use super::model::{User, UserUpdate};
+use crate::auth::Email;
 use crate::auth::Role;
 use crate::db::tables::{Posts, Users, Votes};
 use crate::db::{Conn, Constraint, DbError, DbResult};

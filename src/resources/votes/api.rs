@@ -43,7 +43,7 @@ impl VotesApi {
         body: JsonIn<Vote>,
     ) -> Result<VoteResponse, Fail<(NotFound, Conflict)>> {
         let Vote { post_id, vote_dir } = body.0;
-        let mut tx = caller.begin(&app).await?;
+        let mut tx = caller.begin(&app.db).await?;
         let reader = Reader { id: caller.id, role: caller.role };
         visible(posts::find(&mut tx, post_id).await?, post_id, reader)?;
         let response = if vote_dir == 1 {
