@@ -133,8 +133,16 @@ impl Config {
             set(&key, value, format!("environment {variable}"));
         }
         let table: Table = origins.iter().map(|(key, (value, _))| (key.clone(), value.clone())).collect();
-        let mut config: Self =
-            table.try_into().map_err(|error: toml::de::Error| ConfigError(format!("settings: {}", error.message())))?;
+        let mut config: Self = table.clone().try_into().map_err(|error: toml::de::Error| {
+            // the library does not say which setting it means: it is the one that fails alone
+            let alone = |(key, value): &(&String, &Value)| {
+                let mut one = defaults.clone();
+                one.insert((*key).clone(), (*value).clone());
+                one.try_into::<Self>().is_err()
+            };
+            let key = table.iter().find(alone).map_or("settings", |(key, _)| key.as_str());
+            ConfigError(format!("`{key}`: {}", error.message()))
+        })?;
         config.origins = origins;
         config.check()?;
         Ok(config)

@@ -139,6 +139,17 @@ impl Answer {
         self
     }
 
+    /// Asserts that nothing but this part of the request is at fault: `body/title`, `query.limit`, `path.id`.
+    #[track_caller]
+    pub fn blames(&self, part: &str) {
+        let errors = self.body["errors"].as_array().map_or(&[][..], Vec::as_slice);
+        let part_of = |error: &Value| {
+            let text = |key: &str| error[key].as_str().unwrap_or_default();
+            text("location").to_owned() + text("pointer")
+        };
+        assert!(!errors.is_empty() && errors.iter().all(|error| part_of(error) == part), "blames not {part}: {self}");
+    }
+
     /// A header as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         let name: HeaderName = name.parse().expect("a header name");

@@ -35,11 +35,12 @@ struct Violation {
 pub(crate) fn record(answer: &Answer) {
     let operation = document().operation(&answer.request.method, answer.request.path());
     let name = operation.map_or("-", |operation| &operation.id);
+    let place = operation.map_or(String::new(), |operation| format!(" ({} {})", operation.method, operation.path));
     if let Err(violation) = hold(answer, operation) {
         let Violation { check, sentence, expected } = violation;
         let got = String::from_utf8_lossy(&answer.bytes);
         panic!(
-            "{check} {name}: {sentence}\nexpected: {expected}\ngot: {} {:#?}\n{}\n{}",
+            "{check} {name}{place}: {sentence}\nexpected: {expected}\ngot: {} {:#?}\n{}\n{}",
             answer.status,
             answer.headers,
             got.chars().take(2000).collect::<String>(),

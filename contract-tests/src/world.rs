@@ -147,6 +147,13 @@ impl Person {
         self.call("DELETE", target)
     }
 
+    /// All that a request of theirs could have changed.
+    pub async fn state(&self) -> String {
+        let user = self.get("/api/v1/user").await.expect(200);
+        let posts = self.get("/api/v1/posts?with_total=true").await.expect(200);
+        format!("{} {}", user.body, posts.body)
+    }
+
     /// Writes a post with this title; the answer has its id and ETag.
     pub async fn writes(&self, title: &str) -> Answer {
         let post = json!({ "title": title, "content": format!("The text of {title}.") });

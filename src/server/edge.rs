@@ -11,6 +11,7 @@ use tracing::Instrument;
 use crate::config::Config;
 use crate::error::{Code, Error};
 use crate::server::document;
+use crate::server::guard::percent_decode;
 
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -65,7 +66,7 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
         let start = Instant::now();
         let request_id = request_id(&request);
         let method = request.method().clone();
-        without_trailing_slash(&mut request);
+        tidy_path(&mut request);
         let path = request.uri().path().to_owned();
         let known = document::route(&path);
         let allow = known.map(|route| route.allow.as_str());
@@ -107,11 +108,17 @@ fn request_id(request: &Request) -> String {
     }
 }
 
-/// A path with a trailing slash is the one without it.
-fn without_trailing_slash(request: &mut Request) {
+/// A path with a trailing slash is the one without it. In one that is no UTF-8 each `%` stands for itself: the
+/// router would refuse it before the guard has asked who calls.
+fn tidy_path(request: &mut Request) {
     let path = request.uri().path();
     let trimmed = path.strip_suffix('/').filter(|trimmed| !trimmed.is_empty() && !trimmed.ends_with('/'));
-    let Some(trimmed) = trimmed else { return };
+    let readable = percent_decode(path).is_some();
+    if trimmed.is_none() && readable {
+        return;
+    }
+    let trimmed = trimmed.unwrap_or(path);
+    let trimmed = if readable { trimmed.to_owned() } else { trimmed.replace('%', "%25") };
     let query = request.uri().query().map_or(String::new(), |query| format!("?{query}"));
     let mut parts = request.uri().clone().into_parts();
     parts.path_and_query = PathAndQuery::try_from(format!("{trimmed}{query}")).ok();
@@ -192,12 +199,20 @@ mod tests {
     }
 
     #[test]
-    fn one_trailing_slash_is_dropped() {
-        for (sent, meant) in
-            [("/a/", "/a"), ("/a/?b=1", "/a?b=1"), ("/", "/"), ("/a", "/a"), ("//", "//"), ("/a//", "/a//")]
-        {
+    fn one_trailing_slash_is_dropped_and_what_is_no_text_is_kept() {
+        for (sent, meant) in [
+            ("/a/", "/a"),
+            ("/a/?b=1", "/a?b=1"),
+            ("/", "/"),
+            ("/a", "/a"),
+            ("//", "//"),
+            ("/a//", "/a//"),
+            ("/%41/", "/%41"),
+            ("/%FF/", "/%25FF"),
+            ("/%?a=%FF", "/%25?a=%FF"),
+        ] {
             let mut request = Request::builder().uri_str(sent).finish();
-            without_trailing_slash(&mut request);
+            tidy_path(&mut request);
             assert_eq!(request.uri().to_string(), meant);
         }
     }

@@ -364,7 +364,7 @@ fn integer(text: &str) -> Option<i64> {
 }
 
 /// Strict: a lone `%` or bytes that are not UTF-8 answer none.
-fn percent_decode(text: &str) -> Option<String> {
+pub(super) fn percent_decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

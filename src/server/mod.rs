@@ -25,6 +25,8 @@ pub fn endpoint(app: App) -> impl Endpoint<Output = Response> {
     let router = system::ROUTES
         .iter()
         .fold(router, |router, (path, page)| router.at(path, poem::get(*page).with(Compression::new())));
-    let inner = router.nest("/", document::service()).with(AddData::new(document::info())).with(AddData::new(app));
+    // not at "/": that would take the front page
+    let inner =
+        router.nest_no_strip("/api", document::service()).with(AddData::new(document::info())).with(AddData::new(app));
     edge::Edge::new(inner, &config)
 }

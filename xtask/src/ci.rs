@@ -25,7 +25,12 @@ const STEPS: &[Step] = &[
     },
     Step { name: "format", alone: "cargo xtask fmt", repair: "`cargo fmt`", run: |_| rust::fmt(&[]) },
     Step { name: "lint", alone: "cargo xtask lint", repair: "do as clippy says", run: |_| rust::lint(&[]) },
-    Step { name: "unit tests", alone: "cargo xtask test", repair: "change the code or its test", run: |_| rust::test(&[]) },
+    Step {
+        name: "unit tests",
+        alone: "cargo xtask test",
+        repair: "change the code or its test",
+        run: |_| rust::test(&[]),
+    },
     Step {
         name: "spec",
         alone: "cargo xtask spec check",

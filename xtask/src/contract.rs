@@ -93,12 +93,15 @@ pub fn tell(database: Database<'_>, filters: &[&str], write: bool) -> Outcome {
         );
         return Err(Failed::new(count.passed, count.failed, text).into());
     }
+    if count.passed == 0 {
+        return Err(Failed::new(0, 1, format!("no contract test is called like {}", filters.join(" or "))).into());
+    }
     let exchanges = std::fs::read_to_string(&seen)?.lines().count();
     let mut note = format!("{} tests, {exchanges} exchanges on {}", count.passed, database.name());
     if filters.is_empty() {
         forgotten(&asserted, write, count.passed)?;
         let coverage = coverage(&seen, count.passed, &again)?;
-        note = format!("{note}, {coverage}");
+        note = format!("{} tests on {}: {coverage}", count.passed, database.name());
     }
     Ok(Report::passed(count.passed, note))
 }

@@ -1,6 +1,5 @@
 //! `cargo xtask TASK`: what this repository does that cargo alone cannot. `ci` is the table in order.
 
-
 mod ci;
 mod contract;
 mod db;
@@ -37,12 +36,7 @@ const TASKS: &[Task] = &[
         about: "the unit tests; with --e2e the contract on SQLite",
         run: rust::test,
     },
-    Task {
-        name: "spec",
-        arguments: "check | write",
-        about: "openapi/ says what the code serves",
-        run: spec::run,
-    },
+    Task { name: "spec", arguments: "check | write", about: "openapi/ says what the code serves", run: spec::run },
     Task {
         name: "postman",
         arguments: "check | write | run",

@@ -26,6 +26,10 @@ pub fn run(arguments: &[String]) -> Outcome {
 /// Up, down, up on an empty database of each kind gives the same schema twice and nothing in between.
 pub fn check(postgres: &Postgres) -> Outcome {
     let mut faults = pairs(&run::root().join("migrations"))?;
+    if !faults.is_empty() {
+        // a binary of these would not even start
+        return Err(Failed::new(0, faults.len(), faults.join("\n")).into());
+    }
     let binary = product::build()?;
     let folder = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -89,7 +93,9 @@ fn pairs(migrations: &Path) -> anyhow::Result<Vec<String>> {
 type Schema = BTreeMap<String, String>;
 
 async fn there_and_back(kind: &str, binary: &Path, folder: &Path, url: &str) -> anyhow::Result<Vec<String>> {
-    let step = |words: [&str; 2]| run::silently(product::command(binary, folder, url).arg("migrate").args(words));
+    let step = |words: [&str; 2]| {
+        run::silently(product::command(binary, folder, url).arg("migrate").args(words)).with_context(|| kind.to_owned())
+    };
     let mut faults = vec![];
     step(["up", "head"])?;
     let first = schema(url).await?;
@@ -128,11 +134,11 @@ relation AS (
     SELECT c.oid, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'public' AND c.relname NOT LIKE '\\_sqlx\\_%' AND c.oid NOT IN (SELECT objid FROM owned)
 )
-SELECT 'relation ' || relname, relkind::text FROM relation
+SELECT 'relation ' || relname::text, relkind::text FROM relation
 UNION ALL
 SELECT 'column ' || r.relname || '.' || a.attname,
-    format_type(a.atttypid, a.atttypmod) || ' position ' || a.attnum || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END
-    || ' ' || a.attidentity || a.attgenerated || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), '')
+    format_type(a.atttypid, a.atttypmod) || ' position ' || a.attnum::text || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END
+    || ' ' || a.attidentity::text || a.attgenerated::text || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), '')
 FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum WHERE r.relkind IN ('r', 'p', 'v', 'm')
 UNION ALL
@@ -144,7 +150,7 @@ UNION ALL
 SELECT 'trigger ' || r.relname || '.' || t.tgname, pg_get_triggerdef(t.oid)
 FROM relation r JOIN pg_trigger t ON t.tgrelid = r.oid AND NOT t.tgisinternal
 UNION ALL
-SELECT 'function ' || p.oid::regprocedure, pg_get_functiondef(p.oid)
+SELECT 'function ' || p.oid::regprocedure::text, pg_get_functiondef(p.oid)
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname = 'public' AND p.prokind IN ('f', 'p') AND p.oid NOT IN (SELECT objid FROM owned)
 UNION ALL
@@ -175,7 +181,9 @@ mod tests {
     #[test]
     fn a_missing_way_back_and_a_missing_twin_are_named() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        for file in ["sqlite/0001_a.up.sql", "sqlite/0001_a.down.sql", "postgres/0001_a.up.sql", "postgres/0002_b.up.sql"] {
+        for file in
+            ["sqlite/0001_a.up.sql", "sqlite/0001_a.down.sql", "postgres/0001_a.up.sql", "postgres/0002_b.up.sql"]
+        {
             let file = folder.path().join(file);
             std::fs::create_dir_all(file.parent().expect("it has one")).expect("a folder");
             std::fs::write(file, "").expect("a file");

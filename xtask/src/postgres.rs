@@ -122,7 +122,17 @@ impl Cluster {
         let data = folder.path().join("data");
         let mut initdb = unprivileged(&binaries.join("initdb"))?;
         initdb.current_dir(folder.path()).arg("--pgdata").arg(&data).arg("--pwfile").arg(&secret);
-        initdb.args(["--username", USER, "--auth", "password", "--locale", "C.UTF-8", "--encoding", "UTF8", "--no-sync"]);
+        initdb.args([
+            "--username",
+            USER,
+            "--auth",
+            "password",
+            "--locale",
+            "C.UTF-8",
+            "--encoding",
+            "UTF8",
+            "--no-sync",
+        ]);
         run::silently(&mut initdb)?;
 
         // another program may take the port between our asking and PostgreSQL's binding
@@ -179,7 +189,10 @@ impl Cluster {
                 (None, Err(_)) if since.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(50)),
                 (_, error) => {
                     let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-                    bail!("PostgreSQL did not start: {}\n{log}", error.err().map(|e| e.to_string()).unwrap_or_default());
+                    bail!(
+                        "PostgreSQL did not start: {}\n{log}",
+                        error.err().map(|e| e.to_string()).unwrap_or_default()
+                    );
                 }
             }
         }

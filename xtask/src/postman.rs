@@ -28,7 +28,9 @@ pub fn run(arguments: &[String]) -> Outcome {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["check"] => check(),
         ["write"] => write(),
-        ["run"] => newman::run_twice(&path(COLLECTION), &path(ENVIRONMENT), spec::operations(&spec::committed()?).len()),
+        ["run"] => {
+            newman::run_twice(&path(COLLECTION), &path(ENVIRONMENT), spec::operations(&spec::committed()?).len())
+        }
         _ => Err(Usage("say `cargo xtask postman check`, `… write` or `… run`".into()).into()),
     }
 }

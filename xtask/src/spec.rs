@@ -26,7 +26,9 @@ pub fn run(arguments: &[String]) -> Outcome {
 /// The committed document.
 pub fn committed() -> anyhow::Result<Value> {
     let text = read(DOCUMENT)?;
-    document::from_yaml(&text).map_err(|error| anyhow::anyhow!("{DOCUMENT} is no valid YAML: {error}"))
+    document::from_yaml(&text).map_err(|error| {
+        anyhow::anyhow!("{DOCUMENT} is no valid YAML: {error}\nrepair it, or run `cargo xtask spec write`")
+    })
 }
 
 fn check() -> Outcome {
@@ -43,7 +45,9 @@ fn check() -> Outcome {
         return Ok(Report::passed(2, note));
     }
     let count = faults.len();
-    faults.push("change the code, or run `cargo xtask spec write` and read the diff: it is the change of the contract".into());
+    faults.push(
+        "change the code, or run `cargo xtask spec write` and read the diff: it is the change of the contract".into(),
+    );
     Err(Failed::new(0, count, faults.join("\n")).into())
 }
 
@@ -67,7 +71,8 @@ fn path(name: &str) -> PathBuf {
 }
 
 fn read(name: &str) -> anyhow::Result<String> {
-    std::fs::read_to_string(path(name)).with_context(|| format!("cannot read {name}: `cargo xtask spec write` makes it"))
+    std::fs::read_to_string(path(name))
+        .with_context(|| format!("cannot read {name}: `cargo xtask spec write` makes it"))
 }
 
 /// The methods a path item may have, in the order people expect.
@@ -141,7 +146,9 @@ fn place(steps: &[String]) -> String {
             (format!("{} {path}", method.to_uppercase()), rest)
         }
         [paths, path, rest @ ..] if paths == "paths" => (path.clone(), rest),
-        [components, kind, name, rest @ ..] if components == "components" => (format!("components.{kind}.{name}"), rest),
+        [components, kind, name, rest @ ..] if components == "components" => {
+            (format!("components.{kind}.{name}"), rest)
+        }
         [first, rest @ ..] => (first.clone(), rest),
         [] => ("the document".into(), &[][..]),
     };
@@ -234,8 +241,22 @@ fn compare_maps(
 /// How to read what stands under a key, and whether that is a map of names.
 fn inside(reading: Reading, key: &str) -> (Reading, bool) {
     const NAMED: [&str; 16] = [
-        "properties", "paths", "responses", "headers", "schemas", "parameters", "examples", "requestBodies", "links",
-        "callbacks", "securitySchemes", "content", "scopes", "variables", "encoding", "mapping",
+        "properties",
+        "paths",
+        "responses",
+        "headers",
+        "schemas",
+        "parameters",
+        "examples",
+        "requestBodies",
+        "links",
+        "callbacks",
+        "securitySchemes",
+        "content",
+        "scopes",
+        "variables",
+        "encoding",
+        "mapping",
     ];
     match reading {
         Reading::Data => (Reading::Data, false),
@@ -383,7 +404,8 @@ mod tests {
 
     #[test]
     fn a_dropped_and_a_changed_bound_are_named() {
-        let title = |code: &mut Value, to: Value| code["components"]["schemas"]["PostCreate"]["properties"]["title"] = to;
+        let title =
+            |code: &mut Value, to: Value| code["components"]["schemas"]["PostCreate"]["properties"]["title"] = to;
         let found = after(|code| title(code, json!({"type": "string"})));
         let place = "components.schemas.PostCreate › title › maxLength";
         assert_eq!(found, [format!("{place}: in openapi/accord.yaml, but the code does not declare it")]);
@@ -398,7 +420,8 @@ mod tests {
         let says = r#"openapi/accord.yaml says "Deletes a post.", the code serves "Deletes the post.""#;
         assert_eq!(found, [format!("{place}: {says}")]);
         let long = |end: &str| Value::from(format!("{}{end}", "word ".repeat(50)));
-        let quoted = Difference { place: vec!["info".into()], what: What::Changed(long("one"), long("two")) }.to_string();
+        let quoted =
+            Difference { place: vec!["info".into()], what: What::Changed(long("one"), long("two")) }.to_string();
         assert!(quoted.contains("one\"") && quoted.contains("two\"") && quoted.len() < 220, "{quoted}");
     }
 

@@ -4,14 +4,15 @@
 
 mod access;
 mod account;
+mod bodies;
 mod faults;
 mod http;
 mod info;
 mod lists;
 mod logs;
+mod parameters;
 mod posts;
 mod races;
-mod refusals;
 mod session;
 mod start;
 mod votes;

@@ -103,3 +103,51 @@ async fn a_vote_and_the_end_of_its_post_leave_no_half() {
         assert_eq!(answers[1].status, 204, "{}", answers[1]);
     }
 }
+
+#[tokio::test]
+async fn changes_of_different_fields_in_any_version_are_all_kept() {
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let ann = world.ann().await;
+    let post = ann.writes("A post").await;
+    let path = format!("/api/v1/posts/{}", post.id());
+    for round in 0..20 {
+        let (title, content, rating) = (format!("Title {round}"), format!("Content {round}"), round % 5 + 1);
+        let changes = [json!({ "title": title }), json!({ "content": content }), json!({ "rating": rating })];
+        let changes = changes.map(|change| ann.patch(&path).header("If-Match", "*").json(&change).into_future());
+        assert_eq!(statuses(&join_all(changes).await), BTreeMap::from([(200, 3)]));
+        let after = ann.get(&path).await.body;
+        assert_eq!(
+            (&after["title"], &after["content"], &after["rating"]),
+            (&json!(title), &json!(content), &json!(rating))
+        );
+    }
+}
+
+#[tokio::test]
+async fn accounts_that_are_deleted_at_once_take_each_vote_back_once() {
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let ann = world.ann().await;
+    for number in 1..=10 {
+        ann.writes(&format!("Post {number}")).await;
+    }
+    let mut voters = vec![];
+    for number in 0..8 {
+        let account = json!({ "email": format!("voter{number}@example.com"), "password": "a long password" });
+        let session = world.nobody().post("/api/v1/user").json(&account).await.expect(201);
+        let voter = world.nobody().with_token(session.text("/token"));
+        // in another order each
+        for step in 0..10 {
+            let vote = json!({ "post_id": (number + step * 3) % 10 + 1, "vote_dir": 1 });
+            voter.post("/api/v1/vote").json(&vote).await.expect(201);
+        }
+        voters.push(voter);
+    }
+    let (leaving, staying) = voters.split_at(6);
+    let deletions = leaving.iter().map(|voter| voter.delete("/api/v1/user").into_future());
+    let back = json!({ "post_id": 5, "vote_dir": 0 });
+    let votes = staying.iter().map(|voter| voter.post("/api/v1/vote").json(&back).into_future());
+    assert_eq!(statuses(&join_all(deletions.chain(votes)).await), BTreeMap::from([(200, 2), (204, 6)]));
+    for post in ann.get("/api/v1/posts").await.body["items"].as_array().unwrap() {
+        assert_eq!(post["votes"], if post["id"] == 5 { 0 } else { 2 }, "{post}");
+    }
+}

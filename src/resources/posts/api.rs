@@ -271,7 +271,7 @@ async fn written(tx: &mut Conn, id: i64) -> Result<StoredPost, Error> {
 
 /// The post, if the caller may change it in this version; and the version that the statement must find.
 async fn open(tx: &mut Conn, caller: &Caller, id: i64, if_match: &IfMatch) -> Result<(StoredPost, Option<i64>), Error> {
-    let post = rules::visible(store::find(tx, id).await?, id, reader(caller))?;
+    let post = rules::visible(store::find_to_change(tx, id).await?, id, reader(caller))?;
     rules::changeable(&post, reader(caller))?;
     if_match.allows(post.version)?;
     let version = (*if_match != IfMatch::Any).then_some(post.version);

@@ -8,7 +8,7 @@ use sea_query::{
 use sqlx::FromRow;
 
 use super::model::{Owner, Post, PostCreate, PostUpdate, Sort};
-use super::rules::{Reader, search_text};
+use super::rules::{Reader, fold, search_text};
 use crate::db::tables::{Posts, PostsSearch, Users};
 use crate::db::{Conn, DbResult, Dialect};
 use crate::http::page::Cursor;
@@ -77,9 +77,17 @@ pub struct Filter {
 
 /// The post with this id, whoever asks: the rules decide who sees it.
 pub async fn find(conn: &mut Conn, id: i64) -> DbResult<Option<StoredPost>> {
-    let mut page = Query::select();
-    page.columns(COLUMNS).from(Posts::Table).and_where(Expr::col(Posts::Id).eq(id));
-    conn.maybe(&with_owner(page)).await
+    conn.maybe(&with_owner(by_id(id))).await
+}
+
+/// The same, kept from other writers until the transaction ends: what a change leaves out is written as it was read.
+pub async fn find_to_change(conn: &mut Conn, id: i64) -> DbResult<Option<StoredPost>> {
+    // SQLite has one writer at a time and no such clause
+    conn.maybe(&with_owner(by_id(id).lock_exclusive().take())).await
+}
+
+fn by_id(id: i64) -> SelectStatement {
+    Query::select().columns(COLUMNS).from(Posts::Table).and_where(Expr::col(Posts::Id).eq(id)).take()
 }
 
 /// One page; `limit` rows at most, after the cursor, skipping `skip`.
@@ -230,7 +238,7 @@ fn id_column(dialect: Dialect, filter: &Filter) -> sea_query::ColumnRef {
 fn matching(dialect: Dialect, filter: &Filter) -> SelectStatement {
     let mut statement = Query::select();
     let post = |column| Expr::col((Posts::Table, column));
-    if let Some(search) = filter.search.as_ref().map(|search| search.to_lowercase()) {
+    if let Some(search) = filter.search.as_deref().map(fold) {
         match dialect {
             Dialect::Sqlite if uses_search_table(dialect, filter) => {
                 let same = Expr::col((PostsSearch::Table, PostsSearch::Rowid)).equals((Posts::Table, Posts::Id));

@@ -24,7 +24,10 @@ impl Operation<'_> {
     pub fn member_variable(&self, document: &Value) -> Option<String> {
         let parent = format!("{}/{{", self.path);
         let paths = document["paths"].as_object()?;
-        paths.keys().any(|path| path.starts_with(&parent)).then(|| singular_id(self.path.rsplit('/').next().unwrap_or_default()))
+        paths
+            .keys()
+            .any(|path| path.starts_with(&parent))
+            .then(|| singular_id(self.path.rsplit('/').next().unwrap_or_default()))
     }
 
     /// The environment's names for the parameters of the path.
@@ -195,13 +198,20 @@ fn item(document: &Value, operation: &Operation<'_>) -> Value {
 fn request(document: &Value, operation: &Operation<'_>) -> Value {
     let mut headers = vec![];
     let body = body(document, operation);
-    if let Some(("raw", _)) = &body.as_ref().map(|body| (text(&body["mode"]), ())) {
+    if body.as_ref().is_some_and(|body| body["mode"] == "raw") {
         headers.push(json!({"key": "Content-Type", "value": "application/json"}));
     }
     for parameter in parameters(document, operation, "header") {
         let tag = ["If-Match", "If-None-Match"].contains(&text(&parameter["name"]));
         let value = if tag { json!("{{etag}}") } else { plain(&example::of_parameter(document, parameter)) };
-        headers.push(entry(parameter, value));
+        let mut entry = entry(parameter, value);
+        // optional in the document so that its absence is a 428, yet nothing works without it
+        if parameter["name"] == "If-Match"
+            && let Some(entry) = entry.as_object_mut()
+        {
+            entry.remove("disabled");
+        }
+        headers.push(entry);
     }
     let mut request = Map::new();
     let security = operation.value.get("security").or_else(|| document.get("security"));
@@ -253,7 +263,8 @@ fn url(document: &Value, operation: &Operation<'_>) -> Value {
         .map(|parameter| entry(parameter, plain(&example::of_parameter(document, parameter))))
         .collect();
     let enabled = query.iter().filter(|entry| entry.get("disabled").is_none());
-    let enabled: Vec<String> = enabled.map(|entry| format!("{}={}", text(&entry["key"]), text(&entry["value"]))).collect();
+    let enabled: Vec<String> =
+        enabled.map(|entry| format!("{}={}", text(&entry["key"]), text(&entry["value"]))).collect();
     let mark = if enabled.is_empty() { "" } else { "?" };
     let mut url = json!({
         "raw": format!("{{{{baseUrl}}}}/{}{mark}{}", path.join("/"), enabled.join("&")),
@@ -294,11 +305,10 @@ fn body(document: &Value, operation: &Operation<'_>) -> Option<Value> {
     }
     values.retain(|name, _| !flow::omitted(operation.id, name));
     if values.is_empty() && schema.get("minProperties").is_some() {
-        let properties = schema["properties"].as_object().into_iter().flatten();
-        let rest = properties.filter(|(name, _)| !flow::omitted(operation.id, name)).next();
-        values.extend(rest.map(|(name, schema)| {
-            (name.clone(), example::of_media(document, &json!({"schema": schema})))
-        }));
+        let mut properties = schema["properties"].as_object().into_iter().flatten();
+        let rest = properties.find(|(name, _)| !flow::omitted(operation.id, name));
+        values
+            .extend(rest.map(|(name, schema)| (name.clone(), example::of_media(document, &json!({"schema": schema})))));
     }
     let mut raw = format!("{:#}", Value::Object(values.clone()));
     for (name, value) in &values {

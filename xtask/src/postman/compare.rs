@@ -13,8 +13,21 @@ pub fn differences(name: &str, file: &str, wanted: &Value) -> Vec<String> {
         Ok(found) => found,
         Err(error) => return vec![format!("{name}: no JSON: {error}")],
     };
-    let (found_parts, wanted_parts) = (parts(&found), parts(wanted));
+    let (mut found_parts, mut wanted_parts) = (parts(&found), parts(wanted));
     let mut faults = vec![];
+    // a whole request is one sentence, not one for each of its parts
+    for (here, there, parts, what) in [
+        (wanted, &found, &mut wanted_parts, "missing"),
+        (&found, wanted, &mut found_parts, "not generated from the document"),
+    ] {
+        for (_, item) in requests(here) {
+            if requests(there).iter().all(|(_, other)| other["name"] != item["name"]) {
+                let request = format!("request {}", item["name"]);
+                parts.retain(|place, _| !place.starts_with(&format!("{request} › ")));
+                faults.push(format!("{name}: {request}: {what}"));
+            }
+        }
+    }
     for (place, wanted) in &wanted_parts {
         match found_parts.get(place) {
             None => faults.push(format!("{name}: {place}: missing")),
@@ -181,6 +194,11 @@ mod tests {
         assert_eq!(found, ["c.json: request \"Log in\" › method: is \"GET\", generated is \"POST\""]);
         let found = after(|file| file["item"][0]["item"][0]["response"][0]["code"] = json!(201));
         assert_eq!(found, ["c.json: request \"Log in\" › example 200 OK: code is 201, generated is 200"]);
+        let found = after(|file| file["item"][0]["item"][0]["name"] = json!("Log on"));
+        assert_eq!(
+            found,
+            ["c.json: request \"Log in\": missing", "c.json: request \"Log on\": not generated from the document"]
+        );
         let found = differences("c.json", &sample().to_string(), &sample());
         assert_eq!(found, ["c.json: the right content, but not in the order or layout that is generated"]);
     }

@@ -33,7 +33,9 @@ pub fn rank(operation: &str) -> usize {
 pub fn field(operation: &str, field: &str) -> Option<Value> {
     let variable = match (operation, field) {
         ("register_user" | "authenticate", "email") | ("log_in", "username") => "{{email}}",
-        ("register_user" | "authenticate" | "log_in", "password") | ("change_password", "old_password") => "{{password}}",
+        ("register_user" | "authenticate" | "log_in", "password") | ("change_password", "old_password") => {
+            "{{password}}"
+        }
         ("change_password", "new_password") => "{{newPassword}}",
         ("refresh_token", "refresh_token") => "{{refreshToken}}",
         ("log_in", "grant_type") => "password",
@@ -60,25 +62,40 @@ pub fn before(operation: &str, url: &dyn Fn(&str) -> Option<String>) -> Vec<Stri
         "register_user" => format!("// a new account each time, so that the run never meets itself\n{NEW_ACCOUNT}"),
         "change_password" => format!("pm.variables.set(\"newPassword\", {NEW_PASSWORD});"),
         // the password change above has ended every session
-        "delete_user" => unless("JWT", "a session to delete the account with", &post(
-            url("authenticate"),
-            "{ email: pm.environment.get(\"email\"), password: pm.environment.get(\"password\") }",
-            false,
-            "pm.environment.set(\"JWT\", response.json().token);",
-        )),
-        "authenticate" => unless("email", "somebody to log in as", &format!("{NEW_ACCOUNT}\n{}", post(
-            url("register_user"),
-            "{ email: pm.environment.get(\"email\"), password: pm.environment.get(\"password\") }",
-            false,
-            "",
-        ))),
-        "vote" => unless("postId", "a post to vote for", &post(
-            url("create_post"),
-            "{ title: \"A post to vote for\", content: \"Written because there was none.\" }",
-            true,
-            "pm.environment.set(\"postId\", response.json().id);\n\
+        "delete_user" => unless(
+            "JWT",
+            "a session to delete the account with",
+            &post(
+                url("authenticate"),
+                "{ email: pm.environment.get(\"email\"), password: pm.environment.get(\"password\") }",
+                false,
+                "pm.environment.set(\"JWT\", response.json().token);",
+            ),
+        ),
+        "authenticate" => unless(
+            "email",
+            "somebody to log in as",
+            &format!(
+                "{NEW_ACCOUNT}\n{}",
+                post(
+                    url("register_user"),
+                    "{ email: pm.environment.get(\"email\"), password: pm.environment.get(\"password\") }",
+                    false,
+                    "",
+                )
+            ),
+        ),
+        "vote" => unless(
+            "postId",
+            "a post to vote for",
+            &post(
+                url("create_post"),
+                "{ title: \"A post to vote for\", content: \"Written because there was none.\" }",
+                true,
+                "pm.environment.set(\"postId\", response.json().id);\n\
              pm.environment.set(\"etag\", response.headers.get(\"ETag\"));",
-        )),
+            ),
+        ),
         _ => return vec![],
     };
     text.lines().map(str::to_owned).collect()

@@ -49,7 +49,10 @@ pub fn faults(collection: &Value, environment: &Value, document: &Value) -> Vec<
     let scripts = collection.to_string();
     for name in variables(collection) {
         let set = scripts.contains(&format!("pm.variables.set(\\\"{name}\\\""));
-        check(set || known.contains(&name.as_str()), format!("{{{{{name}}}}}: neither in the environment nor set by a script"));
+        check(
+            set || known.contains(&name.as_str()),
+            format!("{{{{{name}}}}}: neither in the environment nor set by a script"),
+        );
     }
     faults
 }
@@ -72,13 +75,22 @@ fn item_faults(item: &Value) -> Vec<String> {
     };
     let request = &item["request"];
     check(filled(&item["name"]), "name is required");
-    check(request["method"].as_str().is_some_and(|method| spec::METHODS.contains(&method.to_lowercase().as_str())), "method");
+    check(
+        request["method"].as_str().is_some_and(|method| spec::METHODS.contains(&method.to_lowercase().as_str())),
+        "method",
+    );
     check(request.get("auth").is_none_or(is_auth), "auth: not of the form {type, TYPE: [{key, value, type}]}");
     check(is_url(&request["url"]), "url: `raw` is not what `host`, `path` and `query` say");
-    check(request["header"].as_array().is_some_and(|list| list.iter().all(is_entry)), "header: entries need key and value");
+    check(
+        request["header"].as_array().is_some_and(|list| list.iter().all(is_entry)),
+        "header: entries need key and value",
+    );
     check(request.get("body").is_none_or(is_body), "body: `mode` does not name a member of the right type");
     let events = item["event"].as_array();
-    check(events.is_some_and(|events| events.iter().all(is_event)), "event: not of the form {listen, script: {type, exec: [lines]}}");
+    check(
+        events.is_some_and(|events| events.iter().all(is_event)),
+        "event: not of the form {listen, script: {type, exec: [lines]}}",
+    );
     check(events.is_some_and(|events| events.iter().any(|event| event["listen"] == "test")), "event: no tests");
     for answer in item["response"].as_array().into_iter().flatten() {
         let typed = answer["code"].is_u64()
@@ -103,7 +115,9 @@ fn is_entry(value: &Value) -> bool {
 fn is_auth(auth: &Value) -> bool {
     match auth["type"].as_str() {
         Some("noauth") => true,
-        Some(kind) => auth[kind].as_array().is_some_and(|list| list.iter().all(|entry| is_entry(entry) && filled(&entry["type"]))),
+        Some(kind) => {
+            auth[kind].as_array().is_some_and(|list| list.iter().all(|entry| is_entry(entry) && filled(&entry["type"])))
+        }
         None => false,
     }
 }

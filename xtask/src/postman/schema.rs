@@ -18,8 +18,17 @@ const FORMATS: [&str; 5] = ["date", "date-time", "email", "uri", "uuid"];
 
 /// Words of OpenAPI that mean nothing to a validator, and texts a test script need not carry.
 const DROPPED: [&str; 11] = [
-    "description", "title", "example", "examples", "deprecated", "readOnly", "writeOnly", "xml", "externalDocs",
-    "discriminator", "default",
+    "description",
+    "title",
+    "example",
+    "examples",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "xml",
+    "externalDocs",
+    "discriminator",
+    "default",
 ];
 
 /// The schema with every reference replaced, `nullable` turned into a type and OpenAPI's own words left out.
@@ -78,7 +87,17 @@ fn convert(document: &Value, words: &Map<String, Value>, open: &mut Vec<String>)
         };
         result.insert(word.clone(), converted);
     }
-    if words.get("nullable") == Some(&Value::Bool(true)) { nullable(result) } else { Value::Object(result) }
+    if words.get("nullable") == Some(&Value::Bool(true)) { nullable(result) } else { unwrapped(result) }
+}
+
+/// `allOf` of one schema is how the document puts a description beside a reference; without the description the
+/// schema stands for itself.
+fn unwrapped(mut schema: Map<String, Value>) -> Value {
+    let wraps = schema.keys().all(|word| word == "allOf" || word == "type");
+    match schema.get_mut("allOf").and_then(Value::as_array_mut) {
+        Some(inner) if wraps && inner.len() == 1 => inner.remove(0),
+        _ => Value::Object(schema),
+    }
 }
 
 fn nullable(mut schema: Map<String, Value>) -> Value {
@@ -88,11 +107,12 @@ fn nullable(mut schema: Map<String, Value>) -> Value {
         values.push(Value::Null);
     }
     match schema.get("type").cloned() {
-        Some(Value::String(kind)) => {
+        // what stands in an `allOf` has a type of its own, which null is not
+        Some(Value::String(kind)) if !["allOf", "anyOf", "oneOf"].iter().any(|word| schema.contains_key(*word)) => {
             schema.insert("type".into(), json!([kind, "null"]));
             Value::Object(schema)
         }
-        _ => json!({"anyOf": [schema, {"type": "null"}]}),
+        _ => json!({"anyOf": [unwrapped(schema), {"type": "null"}]}),
     }
 }
 
@@ -110,7 +130,7 @@ mod tests {
             }},
         }}});
         let schema = json!({"type": "object", "properties": {
-            "owner": {"nullable": true, "allOf": [{"$ref": "#/components/schemas/Owner"}]},
+            "owner": {"type": "object", "nullable": true, "allOf": [{"$ref": "#/components/schemas/Owner"}]},
             "kind": {"type": "string", "nullable": true, "enum": ["a"]},
             "rating": {"type": "integer", "minimum": 0, "exclusiveMinimum": true},
         }});
@@ -120,7 +140,7 @@ mod tests {
             "boss": {},
         }});
         let wanted = json!({"type": "object", "properties": {
-            "owner": {"anyOf": [{"allOf": [owner]}, {"type": "null"}]},
+            "owner": {"anyOf": [owner, {"type": "null"}]},
             "kind": {"type": ["string", "null"], "enum": ["a", null]},
             "rating": {"type": "integer", "minimum": 0, "exclusiveMinimum": 0},
         }});

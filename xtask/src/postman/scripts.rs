@@ -80,11 +80,14 @@ fn checks(answer: &Answer) -> Vec<String> {
                  pm.expect(pm.response.headers.get(\"Content-Type\").split(\";\")[0]).to.equal(\"{media_type}\"));"
             ));
             let schema = format!("{schema:#}");
-            let mut text = format!("pm.test(\"body is as documented\", () => pm.response.to.have.jsonSchema({schema}));");
+            let mut text =
+                format!("pm.test(\"body is as documented\", () => pm.response.to.have.jsonSchema({schema}));");
             text = text.replace('\r', "");
             lines.extend(text.lines().map(str::to_owned));
         }
-        _ => lines.push("pm.test(\"body is empty\", () => pm.expect(pm.response.text() || \"\").to.equal(\"\"));".into()),
+        _ => {
+            lines.push("pm.test(\"body is empty\", () => pm.expect(pm.response.text() || \"\").to.equal(\"\"));".into())
+        }
     }
     lines
 }
@@ -93,7 +96,10 @@ fn checks(answer: &Answer) -> Vec<String> {
 fn kept(document: &Value, operation: &Operation<'_>, groups: &[(Vec<u16>, Answer)]) -> Vec<String> {
     let mut lines = vec![];
     let has = |name: &str| {
-        groups.iter().filter_map(|(_, answer)| answer.schema.as_ref()).any(|schema| schema["properties"].get(name).is_some())
+        groups
+            .iter()
+            .filter_map(|(_, answer)| answer.schema.as_ref())
+            .any(|schema| schema["properties"].get(name).is_some())
     };
     let set = |variable: &str, value: &str| format!("pm.environment.set(\"{variable}\", {value});");
     for (field, variable) in [("access_token", "JWT"), ("token", "JWT"), ("refresh_token", "refreshToken")] {
@@ -125,7 +131,10 @@ fn kept(document: &Value, operation: &Operation<'_>, groups: &[(Vec<u16>, Answer
 fn when(statuses: &[u16], lines: Vec<String>) -> Vec<String> {
     let condition = match statuses {
         [status] => format!("pm.response.code === {status}"),
-        _ => format!("[{}].includes(pm.response.code)", statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")),
+        _ => format!(
+            "[{}].includes(pm.response.code)",
+            statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
+        ),
     };
     let mut block = vec![format!("if ({condition}) {{")];
     block.extend(lines.into_iter().map(|line| format!("    {line}")));
