@@ -151,3 +151,33 @@ async fn accounts_that_are_deleted_at_once_take_each_vote_back_once() {
         assert_eq!(post["votes"], if post["id"] == 5 { 0 } else { 2 }, "{post}");
     }
 }
+
+#[tokio::test]
+async fn what_is_asked_while_the_account_goes_away_is_done_or_refused() {
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let ann = world.ann().await;
+    ann.writes("A post").await;
+    for round in 0..5 {
+        let account = json!({ "email": format!("leaver{round}@example.com"), "password": "a long password" });
+        let session = world.nobody().post("/api/v1/user").json(&account).await.expect(201);
+        let leaver = world.nobody().with_token(session.text("/token"));
+        let refresh = json!({ "refresh_token": session.text("/refresh_token") });
+        let credentials = json!({ "email": account["email"], "password": account["password"] });
+        let post = json!({ "title": "The last one", "content": "x" });
+        let mut calls = vec![];
+        for number in 0..10 {
+            calls.push(leaver.post("/api/v1/posts").json(&post).into_future());
+            calls.push(leaver.post("/api/v1/vote").json(&json!({ "post_id": 1, "vote_dir": number % 2 })).into_future());
+            if number == 3 {
+                calls.push(leaver.delete("/api/v1/user").into_future());
+                calls.push(world.nobody().post("/api/v1/token/refresh").json(&refresh).into_future());
+                calls.push(world.nobody().post("/api/v1/authenticate").json(&credentials).into_future());
+            }
+        }
+        // the recorder refuses a 500 and every status that is not documented
+        for answer in join_all(calls).await {
+            assert!(answer.status < 500, "{answer}");
+        }
+        assert_eq!(ann.get("/api/v1/posts/1").await.body["votes"], 0, "the votes of who has left are taken back");
+    }
+}
