@@ -23,10 +23,18 @@ const WELL_KNOWN: &[(&str, &str)] = &[
 ];
 
 /// Variables that begin like settings but belong to the command line, the build and the workshop.
-const NOT_SETTINGS: &[&str] = &["ACCORD_CONFIG", "ACCORD_COMMIT", "ACCORD_BIN", "ACCORD_TEST_", "ACCORD_CONTRACT_"];
+const NOT_SETTINGS: &[&str] = &["ACCORD_CONFIG", "ACCORD_COMMIT", "ACCORD_BIN"];
+const NOT_SETTINGS_PREFIXES: &[&str] = &["ACCORD_TEST_", "ACCORD_CONTRACT_"];
 
 /// Bytes of a secret that may sign tokens: as long as the hash it keys (RFC 7518 section 3.2).
 const SECRET_BYTES: usize = 32;
+
+/// Different characters of a secret that was not typed by holding a key down.
+const SECRET_VARIETY: usize = 8;
+
+/// Seconds; longer time-outs are slips of the keyboard.
+const AN_HOUR: u64 = 3600;
+const A_YEAR: u64 = 366 * 24 * AN_HOUR;
 
 /// Where the product runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -68,6 +76,7 @@ pub struct Config {
     pub max_body: usize,
     pub header_timeout: u64,
     pub body_timeout: u64,
+    pub write_timeout: u64,
     pub request_timeout: u64,
     pub max_connections: usize,
     pub grace: u64,
@@ -156,6 +165,20 @@ impl Config {
         {
             return refuse("DATABASE_URL must begin with sqlite: or postgres://");
         }
+        if Dialect::of(&self.database_url) == Dialect::Sqlite && self.database_file().is_none() {
+            return refuse("DATABASE_URL must name a file: each connection to a database in memory would have its own");
+        }
+        if matches!(&self.demo, Value::String(demo) if demo != "auto") {
+            return refuse("ACCORD_DEMO must be true, false or auto");
+        }
+        for origin in self.cors_origins() {
+            let parsed = url::Url::parse(&origin).map(|url| url.origin().ascii_serialization());
+            if parsed.as_ref() != Ok(&origin) {
+                return refuse(format!(
+                    "ACCORD_CORS_ORIGINS: `{origin}` is no origin; write it as https://app.example.com"
+                ));
+            }
+        }
         for (name, value, allowed) in [
             ("migrate", &self.migrate, ["up", "off", "auto"]),
             ("log_format", &self.log_format, ["pretty", "json", "auto"]),
@@ -164,18 +187,26 @@ impl Config {
                 return refuse(format!("`{name}` must be one of {}, not `{value}`", allowed.join(", ")));
             }
         }
-        for (name, value) in [
-            ("database_connections", self.database_connections as usize),
-            ("max_connections", self.max_connections),
-            ("password_workers", self.password_workers),
-            ("max_body", self.max_body),
-            ("token_ttl", self.token_ttl as usize),
-            ("refresh_ttl", self.refresh_ttl as usize),
-            ("db_timeout", self.db_timeout as usize),
-            ("request_timeout", self.request_timeout as usize),
+        for (name, value, most) in [
+            ("database_connections", self.database_connections.into(), 10_000),
+            ("max_connections", self.max_connections as u64, 1_000_000),
+            ("password_workers", self.password_workers as u64, 1_000),
+            ("max_body", self.max_body as u64, 1 << 30),
+            ("token_ttl", self.token_ttl.into(), A_YEAR),
+            ("refresh_ttl", self.refresh_ttl.into(), 10 * A_YEAR),
+            ("db_timeout", self.db_timeout, AN_HOUR),
+            ("header_timeout", self.header_timeout, AN_HOUR),
+            ("body_timeout", self.body_timeout, AN_HOUR),
+            ("write_timeout", self.write_timeout, AN_HOUR),
+            ("request_timeout", self.request_timeout, AN_HOUR),
         ] {
-            if value == 0 {
-                return refuse(format!("`{name}` must be at least 1"));
+            if !(1..=most).contains(&value) {
+                return refuse(format!("`{name}` must be 1 to {most}, not {value}"));
+            }
+        }
+        for (name, value) in [("db_wait", self.db_wait), ("grace", self.grace)] {
+            if value > AN_HOUR {
+                return refuse(format!("`{name}` must be at most {AN_HOUR} seconds, not {value}"));
             }
         }
         if !self.secret_key.is_empty() && self.secret_key.len() < SECRET_BYTES {
@@ -187,6 +218,10 @@ impl Config {
         if self.env == Env::Prod {
             if self.secret_key.is_empty() {
                 return refuse("SECRET_KEY is not set, and ACCORD_ENV=prod makes none: openssl rand -hex 32 makes one");
+            }
+            let different: std::collections::BTreeSet<_> = self.secret_key.chars().collect();
+            if different.len() < SECRET_VARIETY {
+                return refuse("SECRET_KEY can be guessed: openssl rand -hex 32 makes a better one");
             }
             if self.demo() {
                 return refuse(
@@ -310,15 +345,13 @@ impl Config {
     }
 }
 
-/// A database URL without its password.
+/// A database URL without what may be secret in it: the password, and everything behind a question mark.
 pub fn mask(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(mut parsed) if parsed.password().is_some() => {
-            let _ = parsed.set_password(Some("***"));
-            parsed.into()
-        }
-        _ => url.into(),
-    }
+    let plain = url.split('?').next().unwrap_or_default();
+    let Some((before, host)) = plain.rsplit_once('@') else { return plain.into() };
+    let (scheme, who) = before.split_once("://").unwrap_or(("", before));
+    let user = who.split(':').next().unwrap_or_default();
+    format!("{scheme}://{user}:***@{host}")
 }
 
 /// The setting that a variable sets; none when it is not ours.
@@ -326,7 +359,7 @@ fn key_of(variable: &str, defaults: &Table) -> Result<Option<String>, ConfigErro
     if let Some((_, key)) = WELL_KNOWN.iter().find(|(name, _)| *name == variable) {
         return Ok(Some((*key).into()));
     }
-    if NOT_SETTINGS.iter().any(|name| variable.starts_with(name)) {
+    if NOT_SETTINGS.contains(&variable) || NOT_SETTINGS_PREFIXES.iter().any(|prefix| variable.starts_with(prefix)) {
         return Ok(None);
     }
     let Some(key) = variable.strip_prefix("ACCORD_").map(str::to_lowercase) else { return Ok(None) };
@@ -416,6 +449,25 @@ mod tests {
         assert!(refusal("", &[("ACCORD_MIGRATE", "sideways")]).contains("up, off, auto"));
         assert!(refusal("", &[("ACCORD_ENV", "production")]).contains("production"));
         assert!(refusal("", &[("DATABASE_URL", "mysql://x")]).contains("DATABASE_URL"));
+        assert!(refusal("", &[("DATABASE_URL", "sqlite::memory:")]).contains("must name a file"));
+        assert!(refusal("", &[("ACCORD_DEMO", "maybe")]).contains("true, false or auto"));
+        assert!(refusal("", &[("ACCORD_DB_TIMEOUT", "9223372036854775807")]).contains("1 to 3600"));
+        assert!(refusal("", &[("ACCORD_BODY_TIMEOUT", "0")]).contains("1 to 3600"));
+        assert!(refusal("", &[("ACCORD_CORS_ORIGINS", "*")]).contains("is no origin"));
+        assert!(refusal("", &[("ACCORD_CORS_ORIGINS", "https://a.b/")]).contains("is no origin"));
+        assert!(refusal("", &[("ACCORD_CONFIG_FILE", "x")]).contains("ACCORD_CONFIG_FILE"));
+    }
+
+    #[test]
+    fn a_masked_address_keeps_the_password_to_itself() {
+        for (url, masked) in [
+            ("postgres://u:p@h:5432/d", "postgres://u:***@h:5432/d"),
+            ("postgres://u:p#@x@h/d?password=q", "postgres://u:***@h/d"),
+            ("postgres://h/d?password=q", "postgres://h/d"),
+            ("sqlite:data/accord.db", "sqlite:data/accord.db"),
+        ] {
+            assert_eq!(mask(url), masked);
+        }
     }
 
     #[test]
@@ -424,6 +476,7 @@ mod tests {
         let secret = ("SECRET_KEY", "0123456789abcdef0123456789abcdef");
         assert!(refusal("", &[prod]).contains("SECRET_KEY is not set"));
         assert!(refusal("", &[prod, ("SECRET_KEY", "short")]).contains("at least 32"));
+        assert!(refusal("", &[prod, ("SECRET_KEY", &"a".repeat(40))]).contains("can be guessed"));
         assert!(refusal("", &[prod, secret, ("ACCORD_DEMO", "true")]).contains("ACCORD_DEMO"));
         assert!(refusal("", &[prod, secret, ("DEBUG", "true")]).contains("DEBUG"));
         assert!(!load("", &[prod, secret]).expect("fit for prod").demo());

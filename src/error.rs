@@ -7,7 +7,7 @@ use poem::{IntoResponse, Response};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
-use crate::db::DbError;
+use crate::db::{Constraint, DbError};
 
 /// Declares [`Code`]: each line is one code, its status, and its title (the same for every occurrence).
 macro_rules! codes {
@@ -237,6 +237,13 @@ impl From<DbError> for Error {
             DbError::Unavailable(cause) => {
                 tracing::warn!(error = %cause, "database unavailable");
                 Self::new(Code::DatabaseUnavailable, "The database does not answer; try again soon.")
+            }
+            DbError::Violation(Constraint::User, _) => {
+                Self::new(Code::UserGone, "The account was deleted; its tokens are worth nothing.")
+            }
+            DbError::Unmigrated(cause) => {
+                tracing::error!(error = %cause, "the database needs `accord migrate up`");
+                Self::new(Code::DatabaseUnavailable, "The database is not ready yet; try again later.")
             }
             DbError::Violation(_, cause) | DbError::Other(cause) => Self::internal(cause),
         }

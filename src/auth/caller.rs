@@ -88,11 +88,6 @@ impl Caller {
         }
     }
 
-    /// May see and change what belongs to others.
-    pub fn is_admin(&self) -> bool {
-        self.role == Role::Admin
-    }
-
     /// The connection for reading; the one that proved the caller, so that a request takes one.
     ///
     /// # Errors

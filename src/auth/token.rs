@@ -11,6 +11,9 @@ use crate::error::{Code, Error};
 /// Who issues our tokens; a token of another issuer is refused.
 const ISSUER: &str = "accord";
 
+/// Seconds that the clock of another instance may be ahead of ours.
+const CLOCK_SKEW: i64 = 5;
+
 /// What a token says. No e-mail, no name, no secret.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Claims {
@@ -61,7 +64,7 @@ impl Tokens {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);
-        // one clock makes and judges the tokens, so there is no skew to allow for
+        // an expired token is expired: a clock that is behind only shortens its life
         validation.leeway = 0;
         Self {
             encoding: EncodingKey::from_secret(secret),
@@ -115,8 +118,8 @@ impl Tokens {
             }
             _ => malformed(),
         })?;
-        // what the library lets pass: a critical extension (RFC 7515 section 4.1.11), the very second of expiry, a token from the future
-        if decoded.header.extras.inner().contains_key("crit") || decoded.claims.iat > now.timestamp() {
+        // what the library lets pass: a critical extension (RFC 7515 section 4.1.11), a token from the future, the very second of expiry
+        if decoded.header.crit.is_some() || decoded.claims.iat > now.timestamp() + CLOCK_SKEW {
             return Err(malformed());
         }
         if decoded.claims.exp <= now.timestamp() {
@@ -152,6 +155,21 @@ mod tests {
         assert_eq!(code(&ours, Some("Bearer"), now), Code::TokenMalformed);
         let old = format!("Bearer {}", ours.issue(7, Role::Active, 1, 3, now - chrono::TimeDelta::seconds(60)));
         assert_eq!(code(&ours, Some(&old), now), Code::TokenExpired);
+    }
+
+    #[test]
+    fn a_critical_extension_and_a_token_from_the_future_are_refused() {
+        let (tokens, now) = (Tokens::new(&[1; 32], 60), crate::app::now());
+        let ahead = |seconds| {
+            format!("Bearer {}", tokens.issue(7, Role::Active, 1, 3, now + chrono::TimeDelta::seconds(seconds)))
+        };
+        assert!(tokens.verify(Some(&ahead(CLOCK_SKEW)), now).is_ok());
+        assert_eq!(code(&tokens, Some(&ahead(CLOCK_SKEW + 2)), now), Code::TokenMalformed);
+
+        let claims = tokens.verify(Some(&ahead(0)), now).expect("valid");
+        let header = Header { crit: Some(vec!["x".into()]), ..Header::new(Algorithm::HS256) };
+        let token = jsonwebtoken::encode(&header, &claims, &tokens.encoding).expect("signs");
+        assert_eq!(code(&tokens, Some(&format!("Bearer {token}")), now), Code::TokenMalformed);
     }
 
     #[test]

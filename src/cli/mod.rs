@@ -3,6 +3,7 @@
 mod migrate;
 mod serve;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -113,14 +114,9 @@ pub fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     // what needs no settings
     match &arguments.command {
-        Some(Command::Routes) => {
-            print!("{}", document::operations());
-            return Ok(());
-        }
-        Some(Command::Openapi { json }) => {
-            println!("{}", if *json { document::json() } else { document::yaml().trim_end() });
-            return Ok(());
-        }
+        Some(Command::Routes) => return print(&document::operations()),
+        Some(Command::Openapi { json: true }) => return print(&format!("{}\n", document::json())),
+        Some(Command::Openapi { json: false }) => return print(document::yaml()),
         _ => {}
     }
     let mut config = Config::load(arguments.config.as_deref())?;
@@ -132,11 +128,19 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Migrate { step } => migrate::run(&config, step).await,
         Command::Fixtures { files } => load(&config, &files).await,
-        Command::Config { what: ConfigCommand::Check } => {
-            print!("{}", config.describe());
-            Ok(())
-        }
+        Command::Config { what: ConfigCommand::Check } => print(&config.describe()),
         Command::Routes | Command::Openapi { .. } => unreachable!("handled above"),
+    }
+}
+
+/// Writes to standard output; a reader that has seen enough is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Other(format!("cannot write: {error}")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -152,6 +156,9 @@ async fn load(config: &Config, files: &[PathBuf]) -> Result<(), Failure> {
             files.iter().map(read).collect::<Result<Vec<_>, _>>()?
         }
     };
+    if config.database_file().is_some() {
+        config.make_data_folder()?;
+    }
     let db = Db::connect(&config.database()).await.map_err(|error| away(config, &error))?;
     for (name, text) in files {
         let loaded = fixtures::load(&db, &name, &text).await.map_err(|error| Failure::Other(error.to_string()))?;
@@ -163,7 +170,8 @@ async fn load(config: &Config, files: &[PathBuf]) -> Result<(), Failure> {
 /// The database cannot be opened: what, where, and what to look at.
 fn away(config: &Config, error: &DbError) -> Failure {
     let cause = match error {
-        DbError::Unavailable(cause) | DbError::Other(cause) | DbError::Violation(_, cause) => cause,
+        DbError::Unavailable(cause) | DbError::Unmigrated(cause) => cause,
+        DbError::Other(cause) | DbError::Violation(_, cause) => cause,
     };
     let url = crate::config::mask(&config.database_url);
     Failure::Other(format!(

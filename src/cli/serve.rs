@@ -9,11 +9,16 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Failure, away, migrate::failed};
 use crate::app::App;
+use crate::auth::Email;
 use crate::config::Config;
 use crate::db::Db;
 use crate::db::migrate::{self, Direction, Target};
+use crate::resources::users::store as users;
 use crate::server::{accept, document};
 use crate::{fixtures, server};
+
+/// Who can log in after the demo data was loaded.
+const DEMO_ACCOUNT: &str = "ann@example.com";
 
 /// Serves until SIGTERM or Ctrl-C.
 pub async fn run(config: Config) -> Result<(), Failure> {
@@ -24,6 +29,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         config.make_data_folder()?;
     }
     let secret = config.secret()?;
+    keep_private(&config)?;
     // before the database: a port that is taken is told at once
     let listener = listen(&config).await?;
     let wait = Duration::from_secs(config.db_wait);
@@ -45,7 +51,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         println!("  docs viewer    {url}/docs");
         println!("  database       {}", crate::config::mask(&config.database_url));
         if demo {
-            println!("  demo account   ann@example.com, password: correct horse battery");
+            println!("  demo account   {DEMO_ACCOUNT}, password: correct horse battery");
         }
     }
     let _ = std::io::stdout().flush();
@@ -76,7 +82,22 @@ fn logs(config: &Config) -> Result<(), Failure> {
     } else {
         logs.with_target(false).try_init()
     };
-    installed.map_err(|error| Failure::Other(error.to_string()))
+    installed.map_err(|error| Failure::Other(error.to_string()))?;
+    // in the form and under the request id of every other line
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
+    Ok(())
+}
+
+/// Makes the database's file before SQLite would: it holds addresses and hashes, so only its owner reads it.
+fn keep_private(config: &Config) -> Result<(), Failure> {
+    let Some(file) = config.database_file().filter(|file| !file.exists()) else { return Ok(()) };
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let made = options.open(&file);
+    made.map(drop)
+        .map_err(|error| Failure::Other(format!("cannot write {}: {error}; check DATABASE_URL", file.display())))
 }
 
 async fn listen(config: &Config) -> Result<TcpListener, Failure> {
@@ -100,7 +121,8 @@ async fn demo(db: &Db) -> Result<bool, Failure> {
     if let Some(loaded) = loaded {
         tracing::info!(objects = loaded.new, "loaded the demo data");
     }
-    Ok(true)
+    let account = async { users::find_id(&mut db.read().await?, &Email::new(DEMO_ACCOUNT)).await };
+    Ok(account.await.is_ok_and(|id| id.is_some()))
 }
 
 async fn stopped() {

@@ -69,7 +69,7 @@ impl Db {
                     .statement_cache_capacity(STATEMENTS)
                     .options([
                         ("statement_timeout", format!("{}ms", timeout.as_millis() * 3)),
-                        ("lock_timeout", format!("{}ms", timeout.as_millis() * 2)),
+                        ("lock_timeout", format!("{}ms", timeout.as_millis())),
                         ("idle_in_transaction_session_timeout", "30s".to_owned()),
                     ]);
                 // once without the pool, which would only say that it timed out, not why
@@ -103,6 +103,13 @@ impl Db {
             }
         }
     }
+}
+
+/// Whether a table is missing: PostgreSQL's code 42P01, SQLite's message.
+pub fn is_unmigrated(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| {
+        error.code().is_some_and(|code| code == "42P01") || error.message().starts_with("no such table")
+    })
 }
 
 /// Whether a later try may succeed without anyone changing anything.

@@ -7,13 +7,18 @@ pub enum Constraint {
     UsersEmail,
     /// A vote is for a post that exists.
     VotesPost,
+    /// What a user writes belongs to an account that exists.
+    User,
 }
 
 /// What PostgreSQL calls the constraint, and what SQLite's message says.
 const NAMES: &[(Constraint, &str, &str)] = &[
     (Constraint::UsersEmail, "users_email_key", "UNIQUE constraint failed: users.email"),
-    // SQLite does not say which foreign key failed; `votes` is the only table a client's id goes into
-    (Constraint::VotesPost, "votes_post_id_fkey", "FOREIGN KEY constraint failed"),
+    // SQLite does not say which foreign key failed. Its transactions run one after the other, so a post that one has
+    // found is still there: it is the user who has gone since the token was checked.
+    (Constraint::User, "posts_owner_id_fkey", "FOREIGN KEY constraint failed"),
+    (Constraint::User, "votes_user_id_fkey", "FOREIGN KEY constraint failed"),
+    (Constraint::VotesPost, "votes_post_id_fkey", "-"),
 ];
 
 /// The constraint that refused the row, if it is one of [`NAMES`].

@@ -175,7 +175,7 @@ pub async fn is_head(conn: &mut Conn) -> DbResult<bool> {
         .take();
     let applied = match conn.all::<(i64, Vec<u8>)>(&statement).await {
         // there is no such table: nothing was ever applied
-        Err(DbError::Other(_)) => return Ok(false),
+        Err(DbError::Unmigrated(_)) => return Ok(false),
         applied => applied?,
     };
     let revisions = revisions(conn.dialect());

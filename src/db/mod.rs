@@ -32,6 +32,9 @@ pub enum DbError {
     /// A named constraint refused the row.
     #[error("constraint {0:?} violated")]
     Violation(Constraint, #[source] sqlx::Error),
+    /// A table is missing: `accord migrate up` was not run.
+    #[error("the database needs `accord migrate up`")]
+    Unmigrated(#[source] sqlx::Error),
     /// A fault of ours.
     #[error(transparent)]
     Other(sqlx::Error),
@@ -49,6 +52,7 @@ impl From<sqlx::Error> for DbError {
         match constraint::violated(&error) {
             Some(constraint) => Self::Violation(constraint, error),
             None if connect::is_unavailable(&error) => Self::Unavailable(error),
+            None if connect::is_unmigrated(&error) => Self::Unmigrated(error),
             None => Self::Other(error),
         }
     }
@@ -90,8 +94,8 @@ pub enum Db {
 
 /// One pooled connection: each statement stands alone until [`Conn::begin`].
 ///
-/// Dropping it inside a transaction rolls back; after a failed statement of a transaction the
-/// connection is closed rather than pooled, because a failed COMMIT leaves sqlx's SQLite connection unusable.
+/// Dropping it inside a transaction rolls back. After a failed BEGIN or COMMIT, or a statement that the database did
+/// not answer, the connection is closed rather than pooled: sqlx's SQLite connection is unusable after a failed COMMIT.
 pub struct Conn {
     inner: Inner,
     transaction: Transaction,
@@ -124,7 +128,9 @@ macro_rules! run {
                 $call.await
             }
         };
-        if result.is_err() && $conn.transaction == Transaction::Open {
+        // what the database itself refuses leaves a transaction that can be rolled back
+        let broken = matches!(&result, Err(error) if error.as_database_error().is_none());
+        if broken && $conn.transaction == Transaction::Open {
             $conn.transaction = Transaction::Broken;
         }
         result.map_err(DbError::from)

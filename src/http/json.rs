@@ -53,8 +53,8 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        // 1.0 is the integer 1 (JSON Schema 2020-12 section 4.2.3); up to 2^53 nothing is lost
-        if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 {
+        // 1.0 is the integer 1 (JSON Schema 2020-12 section 4.2.3)
+        if value.fract() == 0.0 && value.abs() < i64::MAX as f64 {
             return Ok((value as i64).into());
         }
         Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
@@ -118,5 +118,6 @@ mod tests {
     fn what_is_json_is_read_as_it_stands() {
         let text = r#"{"a":[1,-2,3.5,true,null,"x"],"b":{}}"#;
         assert_eq!(parse(text.as_bytes()).expect("valid").to_string(), text);
+        assert_eq!(parse(b"[1.0, 1e18, 1e20]").expect("valid").to_string(), "[1,1000000000000000000,1e+20]");
     }
 }

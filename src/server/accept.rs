@@ -1,8 +1,10 @@
 //! The accept loop: hyper around the endpoint, with the limits that poem's own server does not have
-//! (half-sent headers would stay open for ever, and an accept error would spin).
+//! (half-sent headers and unread answers would stay open for ever, and an accept error would spin).
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -13,12 +15,17 @@ use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Endpoint, Request, Response};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::config::Config;
+use crate::server::stream::{Activity, Stream};
 
 /// Pause after a failed accept, e.g. when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a connection without a request in work is watched before it is ended at the stop, twice: half-sent
+/// headers would otherwise use up the whole grace time.
+const QUIET: Duration = Duration::from_millis(100);
 
 /// Bytes of a request's line and headers at most.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -45,6 +52,7 @@ where
         .header_read_timeout(Duration::from_secs(config.header_timeout))
         .max_headers(HEADERS)
         .max_buf_size(HEAD_BYTES);
+    let stopping = watch::Sender::new(false);
     let mut stop = std::pin::pin!(stop);
     loop {
         let accept = async {
@@ -65,23 +73,44 @@ where
         };
         // small answers are not held back to be sent with later ones
         let _ = stream.set_nodelay(true);
-        let (endpoint, local) = (endpoint.clone(), local.clone());
+        let activity = Arc::new(Activity::default());
+        let stream = Stream::new(stream, activity.clone(), Duration::from_secs(config.write_timeout));
+        let (endpoint, local, counted) = (endpoint.clone(), local.clone(), activity.clone());
         let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             let request = Request::from((request, local.clone(), RemoteAddr(remote.into()), Scheme::HTTP));
-            let endpoint = endpoint.clone();
+            let (endpoint, counted) = (endpoint.clone(), counted.clone());
             async move {
+                counted.requests.fetch_add(1, Ordering::AcqRel);
                 let response = endpoint.call(request).await.unwrap_or_else(|error| error.into_response());
-                Ok::<_, std::convert::Infallible>(hyper::Response::from(response))
+                counted.requests.fetch_sub(1, Ordering::AcqRel);
+                Ok::<_, Infallible>(hyper::Response::from(response))
             }
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let mut stopping = stopping.subscribe();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+            let idle = async {
+                // an error says that the loop has ended, which is the same
+                let _ = stopping.wait_for(|stopping| *stopping).await;
+                // twice, so that an answer just given to the connection is on its way
+                let mut quiet = 0;
+                while quiet < 2 {
+                    tokio::time::sleep(QUIET).await;
+                    quiet = if activity.is_idle() { quiet + 1 } else { 0 };
+                }
+            };
+            tokio::select! {
+                result = connection => {
+                    if let Err(error) = result {
+                        tracing::debug!(%error, "a connection ended early");
+                    }
+                }
+                () = idle => {}
             }
             drop(permit);
         });
     }
+    let _ = stopping.send(true);
     drop(listener);
     let grace = Duration::from_secs(config.grace);
     if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {

@@ -1,8 +1,9 @@
 //! The one document: made from the types of the handlers, normalised once, then served, committed, and used as the validator.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
 
+use poem::http::Method;
 use poem_openapi::{ContactObject, LicenseObject, OpenApi, OpenApiService, ServerObject};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -140,17 +141,15 @@ fn routes() -> Vec<Route> {
 pub fn operations() -> String {
     let mut table = HashMap::new();
     Guarded(apis()).add_routes(&mut table);
-    let mut router: BTreeMap<(String, String), ()> = BTreeMap::new();
-    for (path, methods) in &table {
-        for method in methods.keys() {
-            router.insert((path.clone(), method.to_string()), ());
-        }
-    }
+    let methods = |(path, methods): (&String, &HashMap<Method, _>)| -> Vec<_> {
+        methods.keys().map(|method| (path.clone(), method.to_string())).collect()
+    };
+    let mut router: BTreeSet<(String, String)> = table.iter().flat_map(methods).collect();
     let mut lines = vec![];
     for path in Apis::meta().iter().flat_map(|api| &api.paths) {
         for operation in &path.operations {
             let key = (guard::route_key(&path.path), operation.method.to_string());
-            if router.remove(&key).is_none() {
+            if !router.remove(&key) {
                 continue; // declared, but the router does not have it
             }
             let access = match guard::access(operation) {
@@ -162,7 +161,7 @@ pub fn operations() -> String {
             lines.push(format!("{id:18} {:7} {:28} {access:7} {tag}", operation.method.as_str(), path.path));
         }
     }
-    for ((path, method), ()) in router {
+    for (path, method) in router {
         lines.push(format!("{:18} {method:7} {path:28} {:7} -", "-", "none"));
     }
     for (path, _) in system::ROUTES {

@@ -75,7 +75,10 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
         let origin = self.origin(&request);
 
         let span = tracing::info_span!("request", request_id, user_id = tracing::field::Empty);
+        let hosts = request.headers().get_all(header::HOST).iter().count();
         let mut response = match allow {
+            // RFC 9112 section 3.2; hyper lets it through
+            _ if hosts > 1 => Error::new(Code::Invalid, "Send one Host header.").response(&request_id),
             Some(allow) if method == Method::OPTIONS => options(&request, allow, origin.is_some()),
             _ => self.answer(request, &request_id, allow).instrument(span.clone()).await,
         };

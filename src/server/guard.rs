@@ -235,6 +235,15 @@ impl Guard {
         }
     }
 
+    /// A form is an OAuth2 token request: its refusal carries the word of RFC 6749 section 5.2.
+    fn oauth(&self, error: Error, fields: &[FieldError]) -> Error {
+        let is_form = self.body.as_ref().is_some_and(|body| body.media_type != "application/json");
+        let grant_type =
+            fields.iter().any(|fault| fault.pointer.as_deref() == Some("/grant_type") && fault.detail != "is required");
+        let word = if grant_type { "unsupported_grant_type" } else { "invalid_request" };
+        Error { oauth: is_form.then_some(word), ..error }
+    }
+
     /// The faults of path, query and headers.
     fn parameter_faults(&self, request: &Request) -> Vec<(Code, FieldError)> {
         let mut faults = vec![];
@@ -248,7 +257,7 @@ impl Guard {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let decode = |text: &str| percent_decode(&text.replace('+', " "));
             let name = decode(name).unwrap_or_else(|| name.into());
-            let location = format!("query.{name}");
+            let location = format!("query.{}", schema::shorten(&name));
             if !self.parameters.iter().any(|parameter| parameter.place == Place::Query && parameter.name == name) {
                 let fault = FieldError::parameter(location, "the operation takes no such parameter");
                 faults.push((Code::UnknownParameter, fault));
@@ -259,8 +268,13 @@ impl Guard {
             }
         }
         for parameter in self.parameters.iter().filter(|parameter| parameter.place == Place::Header) {
-            for value in request.headers().get_all(&parameter.name) {
+            let mut values = request.headers().get_all(&parameter.name).iter();
+            if let Some(value) = values.next() {
                 given.push((Place::Header, parameter.name.clone(), value.to_str().ok().map(Into::into)));
+            }
+            if values.next().is_some() {
+                let location = format!("header.{}", parameter.name);
+                faults.push((Code::Invalid, FieldError::parameter(location, "is given twice")));
             }
         }
         for parameter in &self.parameters {
@@ -292,7 +306,7 @@ impl Endpoint for Guard {
         };
         let claims = match self.access {
             Access::Public => None,
-            Access::User => Some(app.tokens.verify(request.header(header::AUTHORIZATION), app.now())?),
+            Access::User => Some(app.tokens.verify(authorization(&request)?, app.now())?),
         };
         self.limit(&request, &app.config)?;
         let bytes = self.read(&mut request, &app.config).await?;
@@ -303,12 +317,14 @@ impl Endpoint for Guard {
         }
         let mut faults = self.parameter_faults(&request);
         if let Some(bytes) = bytes {
-            let (value, body_faults) = self.parse(&bytes)?;
+            let (value, body_faults) = self.parse(&bytes).map_err(|error| self.oauth(error, &[]))?;
             faults.extend(body_faults);
             request.extensions_mut().insert(ValidBody(Arc::new(value)));
         }
         if !faults.is_empty() {
-            return Err(schema::refuse(faults).into());
+            let error = schema::refuse(faults);
+            let fields = error.fields.clone();
+            return Err(self.oauth(error, &fields).into());
         }
         self.endpoint.call(request).await
     }
@@ -342,7 +358,9 @@ impl Parameter {
             Place::Header => "header",
         };
         let fault = |detail: String| Some(FieldError::parameter(format!("{place}.{}", self.name), detail));
-        let Some(text) = text else { return fault("must be UTF-8".into()) };
+        let Some(text) = text else {
+            return fault("must be UTF-8, with `%` only before two hexadecimal digits".into());
+        };
         let value = match self.kind {
             Kind::Integer => match integer(text) {
                 Some(number) => number.into(),
@@ -356,6 +374,16 @@ impl Parameter {
         };
         schema::value_fault(&self.validator, &value).and_then(fault)
     }
+}
+
+/// The one `Authorization` header; two would leave open which one counts.
+fn authorization(request: &Request) -> Result<Option<&str>, Error> {
+    let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(Error::new(Code::TokenMalformed, "Send one Authorization header."));
+    }
+    Ok(first.map(|value| value.to_str().unwrap_or("Bearer")))
 }
 
 /// Decimal digits without a plus, leading zeros or spaces: one number, one spelling.

@@ -10,9 +10,11 @@ pub mod edge;
 pub mod guard;
 pub mod normalise;
 pub mod schema;
+pub mod stream;
 pub mod system;
 
-use poem::middleware::{AddData, Compression};
+use poem::http::header;
+use poem::middleware::{AddData, Compression, SetHeader};
 use poem::{Endpoint, EndpointExt, Response, Route};
 
 use crate::app::App;
@@ -22,9 +24,10 @@ pub fn endpoint(app: App) -> impl Endpoint<Output = Response> {
     let config = app.config.clone();
     let router = Route::new();
     // only what holds no secret is compressed: the length of a compressed answer tells about its content (BREACH)
-    let router = system::ROUTES
-        .iter()
-        .fold(router, |router, (path, page)| router.at(path, poem::get(*page).with(Compression::new())));
+    let router = system::ROUTES.iter().fold(router, |router, (path, page)| {
+        let vary = SetHeader::new().appending(header::VARY, "Accept-Encoding");
+        router.at(path, poem::get(*page).with(Compression::new()).with(vary))
+    });
     // not at "/": that would take the front page
     let inner =
         router.nest_no_strip("/api", document::service()).with(AddData::new(document::info())).with(AddData::new(app));

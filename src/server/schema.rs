@@ -9,6 +9,9 @@ use crate::error::{Code, Error, FieldError};
 /// Faults reported at most.
 const FAULTS: usize = 20;
 
+/// Characters of an unknown name that are told back at most.
+const NAME_LENGTH: usize = 80;
+
 /// A validator for one schema of the document.
 pub fn compile(document: &Value, schema: &Value) -> Validator {
     let schema = to_json_schema(&resolve(document, schema));
@@ -77,7 +80,7 @@ pub fn body_faults(validator: &Validator, body: &Value) -> Vec<(Code, FieldError
     if validator.is_valid(body) {
         return vec![];
     }
-    validator.iter_errors(body).flat_map(|error| faults_of(&error)).take(FAULTS).collect()
+    validator.iter_errors(body).flat_map(|error| faults_of(&error)).collect()
 }
 
 /// What is wrong with one value, e.g. of a parameter.
@@ -87,7 +90,8 @@ pub fn value_fault(validator: &Validator, value: &Value) -> Option<String> {
 }
 
 /// One error with the code of the most special fault that all share.
-pub fn refuse(faults: Vec<(Code, FieldError)>) -> Error {
+pub fn refuse(mut faults: Vec<(Code, FieldError)>) -> Error {
+    faults.truncate(FAULTS);
     let first = faults.first().map_or(Code::Invalid, |(code, _)| *code);
     let code = if faults.iter().all(|(code, _)| *code == first) { first } else { Code::Invalid };
     Error::fields(code, faults.into_iter().map(|(_, fault)| fault).collect())
@@ -96,7 +100,7 @@ pub fn refuse(faults: Vec<(Code, FieldError)>) -> Error {
 fn faults_of(error: &jsonschema::ValidationError<'_>) -> Vec<(Code, FieldError)> {
     use ValidationErrorKind as Kind;
     let at = error.instance_path().to_string();
-    let below = |name: &str| format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+    let below = |name: &str| format!("{at}/{}", shorten(name).replace('~', "~0").replace('/', "~1"));
     let one = |code, detail: String| vec![(code, FieldError::body(at.clone(), detail))];
     let invalid = |detail: String| one(Code::Invalid, detail);
     match error.kind() {
@@ -128,6 +132,11 @@ fn faults_of(error: &jsonschema::ValidationError<'_>) -> Vec<(Code, FieldError)>
         // never the library's own text: it repeats the value, which may be a password
         other => invalid(format!("breaks `{}` of the document", other.keyword())),
     }
+}
+
+/// A name that a client made up is told back, but not at any length.
+pub fn shorten(name: &str) -> String {
+    name.chars().take(NAME_LENGTH).collect()
 }
 
 fn is_null_branch(error: &jsonschema::ValidationError<'_>) -> bool {

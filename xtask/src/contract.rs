@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Context;
 
@@ -68,7 +69,7 @@ pub fn tell(database: Database<'_>, filters: &[&str], write: bool) -> Outcome {
     for file in [&seen, &asserted] {
         std::fs::write(file, "")?;
     }
-    let mut command = run::cargo(["test", "--package", "contract-tests", "--no-fail-fast", "--"]);
+    let mut command = run::cargo(["test", "--workspace", "--test", "*", "--no-fail-fast", "--"]);
     command
         .args(filters)
         .env("ACCORD_BIN", binary)
@@ -83,14 +84,16 @@ pub fn tell(database: Database<'_>, filters: &[&str], write: bool) -> Outcome {
     let count = Count::of(&ended.stdout);
     let again = format!("cargo xtask contract {}", database.name());
     if !ended.success {
-        let text = format!(
-            "{}\n{} of {} contract tests fail on {}; `{again} NAME` tells one story, \
-             `{again} --write` accepts changed snapshots",
-            failures(&ended.stdout),
-            count.failed,
-            count.passed + count.failed,
-            database.name(),
-        );
+        let summary = match count.failed {
+            0 => "the contract tests do not compile, or were cut off (see above)".to_owned(),
+            failed => format!(
+                "{failed} of {} contract tests fail on {}; `{again} NAME` tells one story, \
+                 `{again} --write` accepts changed snapshots",
+                count.passed + failed,
+                database.name(),
+            ),
+        };
+        let text = format!("{}\n{summary}", failures(&ended.stdout));
         return Err(Failed::new(count.passed, count.failed, text).into());
     }
     if count.passed == 0 {
@@ -151,8 +154,8 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> anyhow::Result<()> {
 
 /// Every documented answer was seen; contract-tests' own program compares and names those that were not.
 fn coverage(seen: &Path, passed: usize, again: &str) -> anyhow::Result<String> {
-    let words = ["run", "--quiet", "--package", "contract-tests", "--bin", "coverage", "--"];
-    let ended = run::keeping_stdout(run::cargo(words).arg(seen))?;
+    run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "coverage"]))?;
+    let ended = run::keeping_stdout(Command::new(product::built("coverage")?).arg(seen).current_dir(run::root()))?;
     let text = ended.stdout.trim();
     if ended.success {
         return Ok(text.lines().last().unwrap_or("every documented answer seen").to_owned());

@@ -1,5 +1,6 @@
 //! The database the server would use from here: its URL, a shell on it.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
@@ -23,8 +24,8 @@ pub fn run(arguments: &[String]) -> Outcome {
 /// As `cargo run` would find it: defaults, `accord.toml`, environment.
 fn active() -> anyhow::Result<String> {
     std::env::set_current_dir(run::root())?;
-    let file = std::path::Path::new("accord.toml");
-    let given = std::env::var_os("ACCORD_CONFIG").map(std::path::PathBuf::from);
+    let file = Path::new("accord.toml");
+    let given = std::env::var_os("ACCORD_CONFIG").map(PathBuf::from);
     let file = given.as_deref().or(file.is_file().then_some(file));
     Ok(::accord::config::Config::load(file)?.database_url)
 }
@@ -32,8 +33,10 @@ fn active() -> anyhow::Result<String> {
 fn shell(url: &str) -> Outcome {
     let mut command = match url.strip_prefix("sqlite:") {
         Some(file) => {
+            let file = file.trim_start_matches("//").split('?').next().unwrap_or_default();
+            anyhow::ensure!(Path::new(file).is_file(), "{file} is not there yet: `cargo xtask migrate up` makes it");
             let mut command = Command::new("sqlite3");
-            command.arg(file.trim_start_matches("//").split('?').next().unwrap_or_default());
+            command.arg(file);
             command
         }
         None => {

@@ -119,3 +119,69 @@ fn demo_user() -> anyhow::Result<Option<DemoUser>> {
         Some(DemoUser { email: text("email")?, password: text("password")? })
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn generated() -> Generated {
+        generate().expect("the committed document")
+    }
+
+    fn request<'a>(collection: &'a Value, name: &str) -> &'a Value {
+        let requests = compare::requests(collection);
+        requests.into_iter().find(|(_, item)| item["name"] == name).expect("a request of this name").1
+    }
+
+    /// All lines of a request's scripts.
+    fn scripts(item: &Value) -> String {
+        let events = item["event"].as_array().into_iter().flatten();
+        let lines = events.flat_map(|event| event["script"]["exec"].as_array().into_iter().flatten());
+        lines.filter_map(Value::as_str).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_same_document_gives_the_same_bytes_and_breaks_no_rule() {
+        let (one, two) = (generated(), generated());
+        assert_eq!(text(&one.collection), text(&two.collection));
+        assert_eq!(text(&one.environment), text(&two.environment));
+        let document = spec::committed().expect("the committed document");
+        assert_eq!(rules::faults(&one.collection, &one.environment, &document), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_logs_in_keeps_the_token_and_needs_none() {
+        let collection = generated().collection;
+        for (name, member) in [("Log in", "access_token"), ("Authenticate", "token"), ("Register", "token")] {
+            let item = request(&collection, name);
+            let line = format!("pm.environment.set(\"JWT\", pm.response.json().{member});");
+            assert!(scripts(item).contains(&line), "{name}");
+            assert_eq!(item["request"]["auth"]["type"], "noauth", "{name}");
+        }
+        assert!(request(&collection, "Read a post")["request"].get("auth").is_none());
+    }
+
+    #[test]
+    fn a_change_of_a_post_sends_the_tag_it_has() {
+        let collection = generated().collection;
+        assert!(
+            scripts(request(&collection, "Create a post"))
+                .contains("pm.environment.set(\"postId\", pm.response.json().id);")
+        );
+        let headers = &request(&collection, "Change a post")["request"]["header"];
+        let tag = headers.as_array().into_iter().flatten().find(|header| header["key"] == "If-Match");
+        let tag = tag.expect("If-Match is sent");
+        assert_eq!((&tag["value"], tag.get("disabled")), (&Value::from("{{etag}}"), None));
+    }
+
+    #[test]
+    fn a_broken_rule_is_told_with_its_request() {
+        let Generated { mut collection, environment } = generated();
+        let document = spec::committed().expect("the committed document");
+        collection["item"][0]["item"][0]["request"]["url"]["raw"] = "{{other}}/x".into();
+        let faults = rules::faults(&collection, &environment, &document).join("\n");
+        assert!(faults.contains("\"Register\": url: `raw` is not what `host`, `path` and `query` say"), "{faults}");
+        assert!(faults.contains("\"register_user\": 0 requests for this operation"), "{faults}");
+        assert!(faults.contains("{{other}}: neither in the environment nor set by a script"), "{faults}");
+    }
+}

@@ -13,13 +13,18 @@ use crate::run;
 /// How long a server may take to print its address, and to end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Builds the server and answers its file, which lies beside this task's own.
+/// Builds the server and answers its file.
 pub fn build() -> anyhow::Result<PathBuf> {
     run::passing_on(&mut run::cargo(["build", "--package", "accord", "--bin", "accord"]))?;
+    built("accord")
+}
+
+/// A binary of this workspace; cargo puts it beside this task's own.
+pub fn built(name: &str) -> anyhow::Result<PathBuf> {
     let task = std::env::current_exe().context("where is this task?")?;
-    let binary = task.with_file_name(format!("accord{}", std::env::consts::EXE_SUFFIX));
+    let binary = task.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     if !binary.is_file() {
-        bail!("the build left no binary beside {}", task.display());
+        bail!("the build left no `{name}` beside {}", task.display());
     }
     Ok(binary)
 }

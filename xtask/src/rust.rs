@@ -29,7 +29,8 @@ pub fn test(arguments: &[String]) -> Outcome {
     if !flags.is_empty() {
         return contract::run(&[vec!["sqlite".to_owned()], filters].concat());
     }
-    let mut command = run::cargo(["test", "--workspace", "--exclude", "contract-tests", "--no-fail-fast", "--"]);
+    // all packages at once, here as in the other tasks: cargo then builds what they share with one set of features
+    let mut command = run::cargo(["test", "--workspace", "--lib", "--bins", "--no-fail-fast", "--"]);
     command.args(filters);
     let ended = run::keeping_stdout(&mut command)?;
     let count = Count::of(&ended.stdout);

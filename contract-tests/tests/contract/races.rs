@@ -1,10 +1,14 @@
 //! Many requests at once.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
 
-use contract_tests::{Answer, World};
+use contract_tests::{Answer, Database, World};
 use futures_util::future::join_all;
 use serde_json::json;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 
 /// How often each status was answered.
 fn statuses(answers: &[Answer]) -> BTreeMap<u16, usize> {
@@ -167,7 +171,8 @@ async fn what_is_asked_while_the_account_goes_away_is_done_or_refused() {
         let mut calls = vec![];
         for number in 0..10 {
             calls.push(leaver.post("/api/v1/posts").json(&post).into_future());
-            calls.push(leaver.post("/api/v1/vote").json(&json!({ "post_id": 1, "vote_dir": number % 2 })).into_future());
+            calls
+                .push(leaver.post("/api/v1/vote").json(&json!({ "post_id": 1, "vote_dir": number % 2 })).into_future());
             if number == 3 {
                 calls.push(leaver.delete("/api/v1/user").into_future());
                 calls.push(world.nobody().post("/api/v1/token/refresh").json(&refresh).into_future());
@@ -179,5 +184,39 @@ async fn what_is_asked_while_the_account_goes_away_is_done_or_refused() {
             assert!(answer.status < 500, "{answer}");
         }
         assert_eq!(ann.get("/api/v1/posts/1").await.body["votes"], 0, "the votes of who has left are taken back");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_the_old_password_opens_does_not_outlive_it() {
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let (ann, nobody) = (world.ann().await, world.nobody());
+    // both verify the old password while nobody can write; then the change comes first
+    let mut lock = None;
+    if !Database::on_postgres() {
+        let options = SqliteConnectOptions::from_str(&world.database.url()).unwrap();
+        let mut other = options.connect().await.unwrap();
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+        lock = Some(other);
+    }
+    let (old, new) = ("the password of ann", "the new password");
+    let change = json!({ "old_password": old, "new_password": new });
+    let change = tokio::spawn(ann.post("/api/v1/user/password").json(&change).into_future());
+    tokio::time::sleep(Duration::from_millis(if lock.is_some() { 500 } else { 0 })).await;
+    let credentials = json!({ "email": "ann@example.com", "password": old });
+    let logins = [(); 5].map(|()| tokio::spawn(nobody.post("/api/v1/authenticate").json(&credentials).into_future()));
+    if let Some(other) = lock {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        other.close().await.unwrap();
+    }
+    change.await.unwrap().expect(204);
+    for login in join_all(logins).await {
+        let login = login.unwrap();
+        if login.status == 401 {
+            continue;
+        }
+        let refresh = json!({ "refresh_token": login.text("/refresh_token") });
+        nobody.with_token(login.text("/token")).get("/api/v1/user").await.refused(401, "token_revoked");
+        nobody.post("/api/v1/token/refresh").json(&refresh).await.refused(401, "refresh_token_invalid");
     }
 }

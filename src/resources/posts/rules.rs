@@ -45,7 +45,8 @@ pub fn changeable(post: &StoredPost, by: Reader) -> Result<(), Error> {
 
 /// What a search looks through: title and content in lower case, made here so that both databases find the same.
 pub fn search_text(title: &str, content: &str) -> String {
-    fold(&format!("{title}\n{content}"))
+    // U+001F, the unit separator, so that no search in plain text matches across the border
+    fold(&format!("{title}\u{1f}{content}"))
 }
 
 /// Text as a search compares it. The small sigma at the end of a word is the one inside it, or `ΟΔΥΣ` would not be
@@ -88,6 +89,6 @@ mod tests {
 
     #[test]
     fn search_text_folds_more_than_ascii() {
-        assert_eq!(search_text("ÄB", "Éc"), "äb\néc");
+        assert_eq!(search_text("ÄB", "Éc"), "äb\u{1f}éc");
     }
 }

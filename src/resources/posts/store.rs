@@ -249,11 +249,7 @@ fn matching(dialect: Dialect, filter: &Filter) -> SelectStatement {
                     .join(JoinType::InnerJoin, Posts::Table, same)
                     .and_where(Expr::col(PostsSearch::Table).binary(BinOper::Custom("MATCH"), phrase));
             }
-            Dialect::Sqlite => {
-                statement.from(Posts::Table);
-                statement.and_where(contains(post(Posts::SearchText), &search));
-            }
-            Dialect::Postgres => {
+            _ => {
                 statement.from(Posts::Table);
                 statement.and_where(contains(post(Posts::SearchText), &search));
             }

@@ -109,10 +109,14 @@ async fn with_password(app: &App, email: &Email, password: String) -> Result<Pai
     // hashing takes tens of milliseconds: no connection is held meanwhile
     drop(conn);
     let verdict = app.passwords.verify(password, login.as_ref().map(|login| login.password_hash.clone())).await?;
+    let wrong = || Error::new(Code::InvalidCredentials, "Check the address and the password.");
     let (Some(login), Verdict::Right | Verdict::RightUpgrade(_)) = (login, &verdict) else {
-        return Err(Error::new(Code::InvalidCredentials, "Check the address and the password."));
+        return Err(wrong());
     };
     let mut tx = app.db.begin().await?;
+    if !store::stands(&mut tx, login.account).await? {
+        return Err(wrong());
+    }
     if let Verdict::RightUpgrade(new) = verdict {
         store::upgrade_hash(&mut tx, login.account.id, &login.password_hash, new).await?;
     }
@@ -124,6 +128,7 @@ async fn with_password(app: &App, email: &Email, password: String) -> Result<Pai
 async fn with_refresh_token(app: &App, refresh_token: &str) -> Result<Pair, Error> {
     let (token_hash, now) = (hash(refresh_token), app.now());
     let mut tx = app.db.begin().await?;
+    store::hold(&mut tx, &token_hash).await?;
     let Some(session_id) = store::use_refresh_token(&mut tx, &token_hash, now).await? else {
         let Some(session_id) = store::session_of_used(&mut tx, &token_hash).await? else {
             return Err(Error::new(

@@ -1,7 +1,7 @@
 //! All SQL for sessions and refresh tokens.
 
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, JoinType, Query};
+use sea_query::{Expr, ExprTrait, JoinType, LockType, Query};
 use sqlx::FromRow;
 
 use crate::auth::Email;
@@ -39,6 +39,19 @@ pub async fn find_login(conn: &mut Conn, email: &Email) -> DbResult<Option<Login
         .and_where(Expr::col(Users::Email).eq(email.as_str()))
         .take();
     conn.maybe(&statement).await
+}
+
+/// Whether the account is still there with the password that was verified, and stays so until the transaction ends:
+/// a new password must not leave a session behind that the old one has opened.
+pub async fn stands(conn: &mut Conn, account: Account) -> DbResult<bool> {
+    let statement = Query::select()
+        .column(Users::Id)
+        .from(Users::Table)
+        .and_where(Expr::col(Users::Id).eq(account.id))
+        .and_where(Expr::col(Users::TokenVersion).eq(account.token_version))
+        .lock_shared()
+        .take();
+    Ok(conn.maybe::<(i64,)>(&statement).await?.is_some())
 }
 
 /// Replaces an imported hash by a stronger one of the same password.
@@ -83,6 +96,23 @@ pub async fn insert_refresh_token(
         .values_panic([token_hash.into(), session_id.into(), now.into(), expires_at.into()])
         .take();
     conn.execute(&statement).await?;
+    Ok(())
+}
+
+/// Keeps the account of a refresh token until the transaction ends. Its deletion takes the account first and the tokens
+/// last; in another order the two would wait for each other.
+pub async fn hold(conn: &mut Conn, token_hash: &str) -> DbResult<()> {
+    let session = Expr::col((Sessions::Table, Sessions::UserId)).equals((Users::Table, Users::Id));
+    let token = Expr::col((RefreshTokens::Table, RefreshTokens::SessionId)).equals((Sessions::Table, Sessions::Id));
+    let statement = Query::select()
+        .column((Users::Table, Users::Id))
+        .from(Users::Table)
+        .join(JoinType::InnerJoin, Sessions::Table, session)
+        .join(JoinType::InnerJoin, RefreshTokens::Table, token)
+        .and_where(Expr::col((RefreshTokens::Table, RefreshTokens::TokenHash)).eq(token_hash))
+        .lock_with_tables(LockType::KeyShare, [Users::Table])
+        .take();
+    conn.maybe::<(i64,)>(&statement).await?;
     Ok(())
 }
 

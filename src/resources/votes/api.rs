@@ -45,7 +45,13 @@ impl VotesApi {
         let Vote { post_id, vote_dir } = body.0;
         let mut tx = caller.begin(&app.db).await?;
         let reader = Reader { id: caller.id, role: caller.role };
-        visible(posts::find(&mut tx, post_id).await?, post_id, reader)?;
+        let post = if vote_dir == 1 {
+            posts::find(&mut tx, post_id).await?
+        } else {
+            store::hold(&mut tx, caller.id).await?;
+            posts::find_to_change(&mut tx, post_id).await?
+        };
+        visible(post, post_id, reader)?;
         let response = if vote_dir == 1 {
             let votes = store::add(&mut tx, post_id, caller.id, app.now()).await;
             let votes = votes.map_err(|error| gone(error, post_id))?.ok_or_else(already_voted)?;

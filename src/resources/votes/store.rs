@@ -1,9 +1,9 @@
 //! All SQL for votes. Each function keeps the count of the post in the same transaction.
 
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_query::{Expr, ExprTrait, LockType, OnConflict, Query};
 
-use crate::db::tables::{Posts, Votes};
+use crate::db::tables::{Posts, Users, Votes};
 use crate::db::{Conn, DbResult};
 
 /// Adds a vote; answers the new count, or none if there is one already.
@@ -18,6 +18,21 @@ pub async fn add(conn: &mut Conn, post_id: i64, user_id: i64, now: DateTime<Utc>
         return Ok(None);
     }
     count(conn, post_id, 1).await
+}
+
+/// Keeps the voter's account until the transaction ends: its deletion would count the same vote down again.
+///
+/// Who removes a vote locks first the account, then the post, then the vote, as whoever deletes an account or a post
+/// does; in another order two of them would wait for each other. Adding one locks the account by the foreign key.
+pub async fn hold(conn: &mut Conn, user_id: i64) -> DbResult<()> {
+    let statement = Query::select()
+        .column(Users::Id)
+        .from(Users::Table)
+        .and_where(Expr::col(Users::Id).eq(user_id))
+        .lock(LockType::KeyShare)
+        .take();
+    conn.maybe::<(i64,)>(&statement).await?;
+    Ok(())
 }
 
 /// Removes a vote; answers the new count, or none if there was none.
