@@ -13,6 +13,7 @@ mod logs;
 mod parameters;
 mod posts;
 mod races;
+mod readme;
 mod session;
 mod start;
 mod votes;
