@@ -4,9 +4,9 @@ use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{ApiResponse, OpenApi};
 
-use super::model::{Post, PostCreate, PostPage, PostReplace, PostUpdate, Sort};
+use super::model::{Post, PostCreate, PostPage, PostReplace, PostUpdate, Sort, StoredPost};
 use super::rules::{self, Reader};
-use super::store::{self, Filter, StoredPost};
+use super::store::{self, Filter};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::db::Conn;

@@ -1,9 +1,10 @@
-//! What goes over the wire for posts.
+//! What goes over the wire for posts, and the row it is made from.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::types::{Example, MaybeUndefined};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
+use sqlx::FromRow;
 
 /// A post
 #[derive(Debug, Clone, Object, Serialize)]
@@ -194,6 +195,62 @@ impl Sort {
             Self::Newest => "-created_at",
             Self::Oldest => "created_at",
             Self::MostVotes => "-votes",
+        }
+    }
+}
+
+/// A post with what its answer does not show.
+#[derive(Debug, Clone, FromRow)]
+#[expect(missing_docs, reason = "model::Post documents them")]
+pub struct StoredPost {
+    pub id: i64,
+    pub owner_id: Option<i64>,
+    pub owner_name: Option<String>,
+    pub title: String,
+    pub content: String,
+    pub published: bool,
+    pub rating: Option<i64>,
+    pub votes: i64,
+    pub version: i64,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<StoredPost> for Post {
+    fn from(row: StoredPost) -> Self {
+        let owner_name = row.owner_name;
+        Self {
+            id: row.id,
+            owner: row.owner_id.map(|id| Owner { id, name: owner_name }),
+            title: row.title,
+            content: row.content,
+            published: row.published,
+            rating: row.rating,
+            votes: row.votes,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+#[cfg(test)]
+impl StoredPost {
+    /// A published post for the tests of the rules.
+    pub fn for_tests(owner_id: Option<i64>) -> Self {
+        let at = DateTime::UNIX_EPOCH;
+        let (title, content) = ("Hello".into(), "…".into());
+        Self {
+            id: 9,
+            owner_id,
+            owner_name: None,
+            title,
+            content,
+            published: true,
+            rating: None,
+            votes: 0,
+            version: 1,
+            created_at: at,
+            updated_at: at,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Who may see and change a post: pure functions, no database, no HTTP.
 
-use super::store::StoredPost;
+use super::model::StoredPost;
 use crate::auth::Role;
 use crate::error::{Code, Error};
 

@@ -5,9 +5,8 @@ use poem_openapi::types::MaybeUndefined;
 use sea_query::{
     BinOper, Condition, Expr, ExprTrait, IntoColumnRef, JoinType, LikeExpr, Order, Query, SelectStatement, SimpleExpr,
 };
-use sqlx::FromRow;
 
-use super::model::{Owner, Post, PostCreate, PostUpdate, Sort};
+use super::model::{PostCreate, PostUpdate, Sort, StoredPost};
 use super::rules::{Reader, fold, search_text};
 use crate::db::tables::{Posts, PostsSearch, Users};
 use crate::db::{Conn, DbResult, Dialect};
@@ -26,40 +25,6 @@ const COLUMNS: [Posts; 10] = [
     Posts::CreatedAt,
     Posts::UpdatedAt,
 ];
-
-/// A post with what its answer does not show.
-#[derive(Debug, Clone, FromRow)]
-#[expect(missing_docs, reason = "model::Post documents them")]
-pub struct StoredPost {
-    pub id: i64,
-    pub owner_id: Option<i64>,
-    pub owner_name: Option<String>,
-    pub title: String,
-    pub content: String,
-    pub published: bool,
-    pub rating: Option<i64>,
-    pub votes: i64,
-    pub version: i64,
-    pub created_at: DateTime<Utc>,
-    pub updated_at: DateTime<Utc>,
-}
-
-impl From<StoredPost> for Post {
-    fn from(row: StoredPost) -> Self {
-        let owner_name = row.owner_name;
-        Self {
-            id: row.id,
-            owner: row.owner_id.map(|id| Owner { id, name: owner_name }),
-            title: row.title,
-            content: row.content,
-            published: row.published,
-            rating: row.rating,
-            votes: row.votes,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        }
-    }
-}
 
 /// Which posts a list shows, and in which order.
 pub struct Filter {
@@ -271,28 +236,6 @@ fn matching(dialect: Dialect, filter: &Filter) -> SelectStatement {
 fn contains(column: Expr, search: &str) -> SimpleExpr {
     let literal = search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     column.like(LikeExpr::new(format!("%{literal}%")).escape('\\'))
-}
-
-#[cfg(test)]
-impl StoredPost {
-    /// A published post for the tests of the rules.
-    pub fn for_tests(owner_id: Option<i64>) -> Self {
-        let at = DateTime::UNIX_EPOCH;
-        let (title, content) = ("Hello".into(), "…".into());
-        Self {
-            id: 9,
-            owner_id,
-            owner_name: None,
-            title,
-            content,
-            published: true,
-            rating: None,
-            votes: 0,
-            version: 1,
-            created_at: at,
-            updated_at: at,
-        }
-    }
 }
 
 #[cfg(test)]
