@@ -470,6 +470,19 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn the_secret_of_a_developer_is_kept_for_its_owner() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite:{}", folder.path().join("data/t.db").display());
+        let config = load("", &[("DATABASE_URL", &url)]).expect("valid");
+        let secret = config.secret().expect("made");
+        assert!(secret.len() >= SECRET_BYTES);
+        assert_eq!(config.secret().expect("kept"), secret);
+        let file = std::fs::metadata(folder.path().join("data/accord.secret")).expect("is there");
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o777, 0o600);
+    }
+
     #[test]
     fn prod_refuses_what_is_unsafe() {
         let prod = ("ACCORD_ENV", "prod");

@@ -45,6 +45,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
 
     let address = listener.local_addr().map_err(|error| Failure::Other(error.to_string()))?;
     let url = format!("http://{address}");
+    let stopped = stopped();
     // the first line is for programs; the others are for people
     println!("listening on {url}");
     if !config.logs_json() {
@@ -57,7 +58,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let _ = std::io::stdout().flush();
 
     let app = App::new(config.clone(), db, &secret);
-    let served = accept::serve(listener, server::endpoint(app), &config, stopped()).await;
+    let served = accept::serve(listener, server::endpoint(app), &config, stopped).await;
     served.map_err(|error| Failure::Other(format!("the server stopped: {error}")))
 }
 
@@ -125,20 +126,25 @@ async fn demo(db: &Db) -> Result<bool, Failure> {
     Ok(account.await.is_ok_and(|id| id.is_some()))
 }
 
-async fn stopped() {
+/// Resolves at SIGTERM or Ctrl-C. From the call on, not from the first poll: before it SIGTERM would kill.
+fn stopped() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+    async move {
+        let terminated = async {
+            #[cfg(unix)]
+            if let Some(terminate) = &mut terminate {
+                terminate.recv().await;
+                return;
             }
-            tracing::info!("stopping: requests in flight may finish");
-            return;
+            std::future::pending().await
+        };
+        tokio::select! {
+            () = terminated => {}
+            _ = tokio::signal::ctrl_c() => {}
         }
+        tracing::info!("stopping: requests in flight may finish");
     }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 #[cfg(test)]

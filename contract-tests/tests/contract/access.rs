@@ -41,7 +41,10 @@ fn bad_tokens(person: &Person) -> Vec<(String, &'static str)> {
             .to_string(),
     );
     let hs256 = Algorithm::HS256;
+    let critical = Header { crit: Some(vec!["b64".into()]), ..Header::new(hs256) };
+    let critical = jsonwebtoken::encode(&critical, &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap();
     vec![
+        (format!("Bearer {critical}"), "token_malformed"),
         ("Bearer".into(), "token_malformed"),
         ("Bearer x".into(), "token_malformed"),
         (format!("Bearer {header}.{payload}"), "token_malformed"),

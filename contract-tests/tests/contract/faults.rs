@@ -147,6 +147,18 @@ async fn a_server_that_is_asked_to_end_finishes_what_it_has_begun() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_asked_to_end_does_not_wait_for_silent_clients() {
+    let mut world = World::with(&[("ACCORD_GRACE", "15")]).await;
+    let (mut half, _idle) = (Wire::to(&world).await, Wire::to(&world).await);
+    half.send("GET /api/v1/info HTTP/1.1\r\nHost:").await;
+    let asked = std::time::Instant::now();
+    world.server.terminate().await;
+    let status = world.server.ended().await;
+    assert_eq!(status.code(), Some(0), "{}", world.server.log());
+    assert!(asked.elapsed() < Duration::from_secs(8), "it took {:?}", asked.elapsed());
+}
+
+#[tokio::test]
 async fn what_was_acknowledged_survives_the_death_of_the_server() {
     let database = Database::fresh().await;
     let url = database.url();

@@ -186,3 +186,45 @@ async fn a_client_that_sends_no_request_is_not_waited_for() {
     wire.send("GET /api/v1/info HTTP/1.1\r\nHost:").await;
     assert!(wire.closed().await, "the connection stays open");
 }
+
+#[tokio::test]
+async fn of_two_headers_that_decide_none_is_chosen() {
+    let world = World::start().await;
+    let ann = world.ann().await;
+    let token = ann.authorization.as_deref().unwrap();
+    let mut wire = Wire::to(&world).await;
+    wire.head("GET /api/v1/user", &[("Authorization", token), ("Authorization", token)]).await;
+    wire.answer().await.refused(401, "token_malformed");
+    wire.head("GET /api/v1/info", &[("Host", "another")]).await;
+    wire.answer().await.refused(400, "invalid");
+    let twice = [("Authorization", token), ("If-None-Match", "\"a\""), ("If-None-Match", "\"b\"")];
+    wire.head("GET /api/v1/posts/1", &twice).await;
+    let refused = wire.answer().await.refused(400, "invalid");
+    assert_eq!(refused.body["errors"][0]["location"], "header.If-None-Match");
+}
+
+#[tokio::test]
+async fn a_refusal_is_short_whatever_was_sent() {
+    let world = World::start().await;
+    let names: Vec<_> = (0..5000).map(|number| format!("x{number}=1")).collect();
+    let refused =
+        world.nobody().get(format!("/api/v1/info?{}", names.join("&"))).await.refused(400, "unknown_parameter");
+    assert!(refused.bytes.len() < 10_000, "{} bytes", refused.bytes.len());
+    let name = "x".repeat(50_000);
+    let refused = world.nobody().get(format!("/api/v1/info?{name}=1")).await.refused(400, "unknown_parameter");
+    assert!(refused.bytes.len() < 1_000, "{} bytes", refused.bytes.len());
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_does_not_keep_its_connection() {
+    let world = World::with(&[("ACCORD_WRITE_TIMEOUT", "1"), ("ACCORD_MAX_CONNECTIONS", "1")]).await;
+    let mut silent = Wire::to(&world).await;
+    for _ in 0..10 {
+        // more than the buffers between the two hold
+        silent.head("GET /docs/swagger-ui.js", &[]).await;
+    }
+    // the one connection there is becomes free again
+    let mut wire = Wire::to(&world).await;
+    wire.head("GET /api/v1/info", &[]).await;
+    wire.answer().await.expect(200);
+}
