@@ -25,6 +25,7 @@ async fn walk(by: &Person, query: &str, limit: usize) -> Vec<i64> {
         let found = ids(&page);
         assert!(found.len() <= limit);
         all.extend(found);
+        assert!(all.len() <= 100, "the walk does not end: {all:?}");
         let Some(next) = page.body["next"].as_str() else { return all };
         assert_eq!(ids(&page).len(), limit, "only the last page is short");
         target = format!("{first}&cursor={next}");
@@ -87,6 +88,7 @@ async fn a_walk_goes_on_where_it_was_whatever_is_written_meanwhile() {
     loop {
         let page = ann.get(&target).await.expect(200);
         seen.extend(ids(&page));
+        assert!(seen.len() <= 9, "a post is met twice: {seen:?}");
         ann.writes("Written meanwhile").await;
         // the last one read is the cursor's own row
         let last = seen.last().unwrap();

@@ -234,8 +234,8 @@ impl PostsApi {
     ) -> Result<NoContent, ChangeFail> {
         let if_match = IfMatch::required(if_match.0.as_deref())?;
         let mut tx = caller.begin(&app.db).await?;
-        let (post, version) = open(&mut tx, &caller, id.0, &if_match).await?;
-        if !store::delete(&mut tx, post.id, version).await? {
+        let post = open(&mut tx, &caller, id.0, &if_match).await?;
+        if !store::delete(&mut tx, &post).await? {
             return Err(changed().into());
         }
         tx.commit().await?;
@@ -269,13 +269,12 @@ async fn written(tx: &mut Conn, id: i64) -> Result<StoredPost, Error> {
     store::find(tx, id).await?.ok_or_else(|| Error::internal("a row vanished inside its transaction"))
 }
 
-/// The post, if the caller may change it in this version; and the version that the statement must find.
-async fn open(tx: &mut Conn, caller: &Caller, id: i64, if_match: &IfMatch) -> Result<(StoredPost, Option<i64>), Error> {
+/// The post, if the caller may change it in this version; the statement that does must still find the version.
+async fn open(tx: &mut Conn, caller: &Caller, id: i64, if_match: &IfMatch) -> Result<StoredPost, Error> {
     let post = rules::visible(store::find_to_change(tx, id).await?, id, reader(caller))?;
     rules::changeable(&post, reader(caller))?;
     if_match.allows(post.version)?;
-    let version = (*if_match != IfMatch::Any).then_some(post.version);
-    Ok((post, version))
+    Ok(post)
 }
 
 async fn change_post(
@@ -287,8 +286,8 @@ async fn change_post(
 ) -> Result<ChangedResponse, ChangeFail> {
     let if_match = IfMatch::required(if_match)?;
     let mut tx = caller.begin(&app.db).await?;
-    let (post, version) = open(&mut tx, &caller, id, &if_match).await?;
-    if !store::update(&mut tx, &post, change, version, app.now()).await? {
+    let post = open(&mut tx, &caller, id, &if_match).await?;
+    if !store::update(&mut tx, &post, change, app.now()).await? {
         return Err(changed().into());
     }
     let (post, tag) = tagged(written(&mut tx, id).await?);

@@ -134,14 +134,8 @@ pub async fn insert(conn: &mut Conn, owner_id: i64, post: PostCreate, now: DateT
     Ok(conn.one::<(i64,)>(&statement).await?.0)
 }
 
-/// Changes the named fields if the post is still in one of the versions; false if it is not.
-pub async fn update(
-    conn: &mut Conn,
-    post: &StoredPost,
-    change: PostUpdate,
-    version: Option<i64>,
-    now: DateTime<Utc>,
-) -> DbResult<bool> {
+/// Changes the named fields of the post as it was found; false if it is in another version by now.
+pub async fn update(conn: &mut Conn, post: &StoredPost, change: PostUpdate, now: DateTime<Utc>) -> DbResult<bool> {
     let title = change.title.unwrap_or_else(|| post.title.clone());
     let content = change.content.unwrap_or_else(|| post.content.clone());
     let rating = match change.rating {
@@ -159,17 +153,17 @@ pub async fn update(
         .value(Posts::Version, Expr::col(Posts::Version).add(1))
         .value(Posts::UpdatedAt, now)
         .and_where(Expr::col(Posts::Id).eq(post.id))
-        .and_where_option(version.map(|version| Expr::col(Posts::Version).eq(version)))
+        .and_where(Expr::col(Posts::Version).eq(post.version))
         .take();
     Ok(conn.execute(&statement).await? == 1)
 }
 
-/// Deletes the post and, by the schema, its votes, if it is still in this version; false if it is not.
-pub async fn delete(conn: &mut Conn, id: i64, version: Option<i64>) -> DbResult<bool> {
+/// Deletes the post as it was found and, by the schema, its votes; false if it is in another version by now.
+pub async fn delete(conn: &mut Conn, post: &StoredPost) -> DbResult<bool> {
     let statement = Query::delete()
         .from_table(Posts::Table)
-        .and_where(Expr::col(Posts::Id).eq(id))
-        .and_where_option(version.map(|version| Expr::col(Posts::Version).eq(version)))
+        .and_where(Expr::col(Posts::Id).eq(post.id))
+        .and_where(Expr::col(Posts::Version).eq(post.version))
         .take();
     Ok(conn.execute(&statement).await? == 1)
 }

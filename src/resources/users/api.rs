@@ -99,7 +99,9 @@ impl AccountApi {
     #[oai(path = "/user", method = "delete", operation_id = "delete_user")]
     async fn delete(&self, mut caller: Caller, app: Data<&App>) -> Result<NoContent, Fail<()>> {
         let mut tx = caller.begin(&app.db).await?;
-        store::delete(&mut tx, caller.id).await?;
+        if !store::delete(&mut tx, caller.id).await? {
+            return Err(gone().into());
+        }
         tx.commit().await?;
         Ok(NoContent::Done)
     }

@@ -92,8 +92,8 @@ pub async fn update(conn: &mut Conn, id: i64, change: UserUpdate, now: DateTime<
     conn.maybe(&statement).await.map_err(taken)
 }
 
-/// Deletes the account. Its posts stay without an owner, its votes go and are counted down.
-pub async fn delete(conn: &mut Conn, id: i64) -> DbResult<()> {
+/// Deletes the account; false if it is gone already. Its posts stay without an owner, its votes go and are counted down.
+pub async fn delete(conn: &mut Conn, id: i64) -> DbResult<bool> {
     // the lock keeps a vote of this user from slipping in between the count and the deletion
     let lock = Query::select()
         .column(Users::Id)
@@ -111,8 +111,7 @@ pub async fn delete(conn: &mut Conn, id: i64) -> DbResult<()> {
         .take();
     conn.execute(&uncount).await?;
     let delete = Query::delete().from_table(Users::Table).and_where(Expr::col(Users::Id).eq(id)).take();
-    conn.execute(&delete).await?;
-    Ok(())
+    Ok(conn.execute(&delete).await? == 1)
 }
 
 /// The hash of the present password.
