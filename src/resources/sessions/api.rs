@@ -176,3 +176,39 @@ fn oauth(error: Error) -> Error {
     };
     Error { oauth: word, ..error }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::auth::Role;
+    use crate::config::Config;
+    use crate::db::Db;
+    use crate::db::migrate::{self, Direction, Target};
+    use crate::resources::users::store::{self as users, NewUser};
+
+    #[tokio::test]
+    async fn the_first_login_upgrades_an_imported_hash() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut config = Config::load(None).expect("the defaults");
+        config.database_url = format!("sqlite:{}", folder.path().join("t.db").display());
+        migrate::run(&config.database_url, Direction::Up, Target::Head).await.expect("migrates");
+        let db = Db::connect(&config.database()).await.expect("connects");
+        let app = App::new(Arc::new(config), db, "a secret of this test, 32 bytes long");
+
+        let (email, password) = (Email::new("ann@example.com"), "correct horse");
+        let imported = bcrypt::hash(password, 4).expect("bcrypt");
+        let user = NewUser { email: email.clone(), name: None, password_hash: imported, role: Role::Active };
+        let mut tx = app.db.begin().await.expect("a transaction");
+        let id = users::insert(&mut tx, user, app.now()).await.expect("inserts").id;
+        tx.commit().await.expect("commits");
+
+        assert!(with_password(&app, &email, "wrong horse".into()).await.is_err());
+        with_password(&app, &email, password.into()).await.expect("logs in");
+        let mut conn = app.db.read().await.expect("a connection");
+        let hash = users::password_hash(&mut conn, id).await.expect("reads").expect("is there");
+        assert!(hash.starts_with("$argon2id$"), "{hash}");
+        with_password(&app, &email, password.into()).await.expect("logs in with the new hash");
+    }
+}

@@ -49,7 +49,8 @@ pub async fn stands(conn: &mut Conn, account: Account) -> DbResult<bool> {
         .from(Users::Table)
         .and_where(Expr::col(Users::Id).eq(account.id))
         .and_where(Expr::col(Users::TokenVersion).eq(account.token_version))
-        .lock_shared()
+        // not shared: two logins that both upgrade the hash would wait for each other
+        .lock(LockType::NoKeyUpdate)
         .take();
     Ok(conn.maybe::<(i64,)>(&statement).await?.is_some())
 }
