@@ -30,7 +30,7 @@ Accord is an API foundation: accounts, sessions, posts and votes on SQLite and P
 pub fn service() -> OpenApiService<Guarded<Apis>, ()> {
     OpenApiService::new(Guarded(apis()), "Accord", VERSION)
         .description(DESCRIPTION)
-        .contact(ContactObject::new().name("The Accord team").url("https://example.com/accord"))
+        .contact(ContactObject::new().name("The Accord team"))
         .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
         .server(ServerObject::new("http://127.0.0.1:3000").description("Where `cargo run` listens"))
 }
