@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use poem_openapi::types::MaybeUndefined;
-use sea_query::{Expr, ExprTrait, Query};
+use sea_query::{Expr, ExprTrait, LockType, Order, Query};
 
 use super::model::{User, UserUpdate};
 use crate::auth::Email;
@@ -104,6 +104,15 @@ pub async fn delete(conn: &mut Conn, id: i64) -> DbResult<bool> {
     conn.maybe::<(i64,)>(&lock).await?;
     let voted =
         Query::select().column(Votes::PostId).from(Votes::Table).and_where(Expr::col(Votes::UserId).eq(id)).take();
+    // every post that changes, by its id: two deletions that share posts would else wait for each other
+    let posts = Query::select()
+        .column(Posts::Id)
+        .from(Posts::Table)
+        .and_where(Expr::col(Posts::OwnerId).eq(id).or(Expr::col(Posts::Id).in_subquery(voted.clone())))
+        .order_by(Posts::Id, Order::Asc)
+        .lock(LockType::NoKeyUpdate)
+        .take();
+    conn.all::<(i64,)>(&posts).await?;
     let uncount = Query::update()
         .table(Posts::Table)
         .value(Posts::Votes, Expr::col(Posts::Votes).sub(1))
