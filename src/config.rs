@@ -301,6 +301,23 @@ impl Config {
         Ok(folder)
     }
 
+    /// Makes SQLite's file before SQLite would: it holds addresses and hashes, so only its owner reads it.
+    ///
+    /// # Errors
+    /// It or its folder cannot be made.
+    pub fn make_database_file(&self) -> Result<(), ConfigError> {
+        let Some(file) = self.database_file() else { return Ok(()) };
+        self.make_data_folder()?;
+        // of two starters at once one makes it
+        match private(std::fs::OpenOptions::new().write(true).create_new(true)).open(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => refuse(format!(
+                "cannot write {}: {error}; set DATABASE_URL to a place that can be written",
+                file.display()
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The key of the access tokens; outside prod it is made on first use and kept, readable by its owner only.
     ///
     /// # Errors
@@ -323,10 +340,7 @@ impl Config {
         }
         let secret: String = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect();
         let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&path).map_err(failed)?;
+        let mut file = private(options.write(true).create(true).truncate(true)).open(&path).map_err(failed)?;
         writeln!(file, "{secret}").map_err(failed)?;
         Ok(secret)
     }
@@ -343,6 +357,13 @@ impl Config {
         };
         self.origins.iter().map(line).collect()
     }
+}
+
+/// A file that only its owner reads.
+fn private(options: &mut std::fs::OpenOptions) -> &mut std::fs::OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
 }
 
 /// A database URL without what may be secret in it: the password, and everything behind a question mark.
@@ -472,15 +493,19 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_secret_of_a_developer_is_kept_for_its_owner() {
+    fn secret_and_database_are_kept_for_their_owner() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite:{}", folder.path().join("data/t.db").display());
         let config = load("", &[("DATABASE_URL", &url)]).expect("valid");
         let secret = config.secret().expect("made");
         assert!(secret.len() >= SECRET_BYTES);
         assert_eq!(config.secret().expect("kept"), secret);
-        let file = std::fs::metadata(folder.path().join("data/accord.secret")).expect("is there");
-        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o777, 0o600);
+        config.make_database_file().expect("made");
+        config.make_database_file().expect("there already");
+        for name in ["data/accord.secret", "data/t.db"] {
+            let file = std::fs::metadata(folder.path().join(name)).expect("is there");
+            assert_eq!(std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o777, 0o600, "{name}");
+        }
     }
 
     #[test]

@@ -36,9 +36,7 @@ pub enum Step {
 /// Runs it.
 pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
     let url = &config.database_url;
-    if config.database_file().is_some() {
-        config.make_data_folder()?;
-    }
+    config.make_database_file()?;
     let (direction, target) = match step {
         Step::Up { target } => (Direction::Up, target),
         Step::Down { target } => (Direction::Down, target),

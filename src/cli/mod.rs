@@ -156,9 +156,7 @@ async fn load(config: &Config, files: &[PathBuf]) -> Result<(), Failure> {
             files.iter().map(read).collect::<Result<Vec<_>, _>>()?
         }
     };
-    if config.database_file().is_some() {
-        config.make_data_folder()?;
-    }
+    config.make_database_file()?;
     let db = Db::connect(&config.database()).await.map_err(|error| away(config, &error))?;
     for (name, text) in files {
         let loaded = fixtures::load(&db, &name, &text).await.map_err(|error| Failure::Other(error.to_string()))?;

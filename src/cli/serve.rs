@@ -25,11 +25,8 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     fit(document::faults())?;
     logs(&config)?;
     let config = Arc::new(config);
-    if config.database_file().is_some() {
-        config.make_data_folder()?;
-    }
+    config.make_database_file()?;
     let secret = config.secret()?;
-    keep_private(&config)?;
     // before the database: a port that is taken is told at once
     let listener = listen(&config).await?;
     let wait = Duration::from_secs(config.db_wait);
@@ -87,18 +84,6 @@ fn logs(config: &Config) -> Result<(), Failure> {
     // in the form and under the request id of every other line
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
     Ok(())
-}
-
-/// Makes the database's file before SQLite would: it holds addresses and hashes, so only its owner reads it.
-fn keep_private(config: &Config) -> Result<(), Failure> {
-    let Some(file) = config.database_file().filter(|file| !file.exists()) else { return Ok(()) };
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let made = options.open(&file);
-    made.map(drop)
-        .map_err(|error| Failure::Other(format!("cannot write {}: {error}; check DATABASE_URL", file.display())))
 }
 
 async fn listen(config: &Config) -> Result<TcpListener, Failure> {
