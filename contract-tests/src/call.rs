@@ -42,12 +42,18 @@ pub struct Call {
     client: Client,
     address: String,
     request: Request,
+    told: bool,
 }
 
 impl Call {
     pub(crate) fn new(client: Client, address: &str, by: &str, method: Method, target: String) -> Self {
         let request = Request { by: by.into(), method: method.to_string(), target, headers: vec![], body: None };
-        Self { client, address: address.into(), request }
+        Self { client, address: address.into(), request, told: false }
+    }
+
+    /// A step of a story: its answer is the better example.
+    pub(crate) fn told(self) -> Self {
+        Self { told: true, ..self }
     }
 
     /// Adds a header.
@@ -75,7 +81,7 @@ impl Call {
     }
 
     async fn send(self) -> Answer {
-        let Self { client, address, request } = self;
+        let Self { client, address, request, told } = self;
         let method = Method::from_bytes(request.method.as_bytes()).unwrap();
         let mut builder = client.request(method, format!("{address}{}", request.target));
         for (name, value) in &request.headers {
@@ -89,7 +95,9 @@ impl Call {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes =
             response.bytes().await.unwrap_or_else(|error| panic!("{method} {target}: half an answer: {error:?}"));
-        Answer::new(request, status, headers, bytes.to_vec())
+        let answer = Answer::new(request, status, headers, bytes.to_vec());
+        recorder::record(&answer, told);
+        answer
     }
 }
 
@@ -120,9 +128,7 @@ pub struct Answer {
 impl Answer {
     pub(crate) fn new(request: Request, status: u16, headers: HeaderMap, bytes: Vec<u8>) -> Self {
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
-        let answer = Self { request, status, headers, bytes, body };
-        recorder::record(&answer);
-        answer
+        Self { request, status, headers, bytes, body }
     }
 
     /// The same if it has this status.

@@ -1,4 +1,6 @@
-//! What differs from run to run is replaced by its name, if it has the right form; a wrong form stays to be seen.
+//! What differs from run to run is replaced, if it has the right form; a wrong form stays to be seen.
+//!
+//! A snapshot shows its name, an answer that is kept as an example a value of the same form.
 
 use std::sync::LazyLock;
 
@@ -6,40 +8,72 @@ use chrono::{DateTime, TimeDelta, Utc};
 use regex::Regex;
 use serde_json::Value;
 
-/// Names of fields and headers, the form of what they hold, and what is shown of it.
-const FORMS: &[(&[&str], &str, &str)] = &[
-    (&["token", "access_token"], r"^[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}$", "[access token]"),
-    (&["refresh_token"], r"^[\w-]{43}$", "[refresh token]"),
-    (&["request_id"], r"^[0-9a-f]{32}$", "[request id]"),
-    (&["contract_sha256"], r"^[0-9a-f]{64}$", "[sha256]"),
-    (&["commit"], r"^([0-9a-f]{7,40}|unknown)$", "[commit]"),
-    (&["version"], r"^\d+\.\d+\.\d+$", "[version]"),
+/// What is put in place of a value.
+#[derive(Clone, Copy)]
+pub(crate) enum Instead {
+    /// Its name in brackets.
+    Name,
+    /// Always the same value of its form.
+    StandIn,
+}
+
+/// Names of fields and headers, the form of what they hold, its name, and its stand-in.
+const FORMS: &[(&[&str], &str, &str, &str)] = &[
+    (
+        &["token", "access_token"],
+        r"^[\w-]{10,}\.[\w-]{3,}\.[\w-]{10,}$",
+        "[access token]",
+        "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl",
+    ),
+    (
+        &["Authorization"],
+        r"^Bearer [\w-]{10,}\.[\w-]{3,}\.[\w-]{10,}$",
+        "Bearer [access token]",
+        "Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl",
+    ),
+    (&["refresh_token"], r"^[\w-]{43}$", "[refresh token]", "QmV0dGVyIG5vdCB0byB1c2UgdGhpcyBvbmUuIEV4YW0"),
+    (&["request_id", "X-Request-Id"], r"^[0-9a-f]{32}$", "[request id]", "4f2a9c1b7d3e4a5f8c6b0d9e2f1a3b5c"),
+    (
+        &["contract_sha256"],
+        r"^[0-9a-f]{64}$",
+        "[sha256]",
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    ),
+    (&["commit"], r"^([0-9a-f]{7,40}|unknown)$", "[commit]", "4f2a9c1"),
+    (&["version"], r"^\d+\.\d+\.\d+$", "[version]", "0.1.0"),
     // the version of a post stays to be seen
-    (&["ETag", "If-Match", "If-None-Match"], r#""(\d+)-[0-9a-f]{16}""#, r#""$1-[hash]""#),
-    (&["Retry-After"], r"^[1-9]\d*$", "[seconds]"),
+    (&["ETag", "If-Match", "If-None-Match"], r#""(\d+)-[0-9a-f]{16}""#, r#""$1-[hash]""#, r#""$1-0123456789abcdef""#),
+    (&["Retry-After"], r"^[1-9]\d*$", "[seconds]", "1"),
+    (&["detail"], r"^Try again in [1-9]\d* s\.$", "Try again in [seconds] s.", "Try again in 1 s."),
 ];
+
+/// Stands in for every time.
+const TIME: &str = "2026-01-02T03:04:05.678901Z";
 
 /// How far a time may be from that of the test.
 const NOW: TimeDelta = TimeDelta::minutes(10);
 
-/// Hides what is in the value of a field or header of this name, and in all below it.
-pub(crate) fn within(name: &str, value: &mut Value) {
+/// Replaces what is in the value of a field or header of this name, and in all below it.
+pub(crate) fn within(name: &str, value: &mut Value, instead: Instead) {
     match value {
-        Value::Object(map) => map.iter_mut().for_each(|(name, value)| within(name, value)),
-        Value::Array(items) => items.iter_mut().for_each(|item| within(name, item)),
-        Value::String(text) => *text = shown(name, text),
+        Value::Object(map) => map.iter_mut().for_each(|(name, value)| within(name, value, instead)),
+        Value::Array(items) => items.iter_mut().for_each(|item| within(name, item, instead)),
+        Value::String(text) => *text = replaced(name, text, instead),
         _ => {}
     }
 }
 
-fn shown(name: &str, text: &str) -> String {
+/// The same for one text.
+pub(crate) fn replaced(name: &str, text: &str, instead: Instead) -> String {
     static COMPILED: LazyLock<Vec<Regex>> =
-        LazyLock::new(|| FORMS.iter().map(|(_, form, _)| Regex::new(form).expect("a form is a regex")).collect());
+        LazyLock::new(|| FORMS.iter().map(|(_, form, ..)| Regex::new(form).expect("a form is a regex")).collect());
     if name.ends_with("_at") && is_recent(text) {
-        return "[time]".into();
+        return if matches!(instead, Instead::Name) { "[time]" } else { TIME }.into();
     }
     match FORMS.iter().zip(COMPILED.iter()).find(|((names, ..), _)| names.contains(&name)) {
-        Some(((.., shown), form)) => form.replace_all(text, *shown).into_owned(),
+        Some(((_, _, shown, stand_in), form)) => {
+            form.replace_all(text, if matches!(instead, Instead::Name) { *shown } else { *stand_in }).into_owned()
+        }
         None => text.into(),
     }
 }
@@ -53,6 +87,19 @@ fn is_recent(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn shown(name: &str, text: &str) -> String {
+        replaced(name, text, Instead::Name)
+    }
+
+    #[test]
+    fn a_stand_in_has_the_form_of_what_it_replaces() {
+        for (names, form, _, stand_in) in FORMS.iter().filter(|(_, _, _, stand_in)| !stand_in.contains("$1")) {
+            assert!(Regex::new(form).unwrap().is_match(stand_in), "{names:?}: {stand_in}");
+        }
+        assert_eq!(replaced("ETag", r#""3-fedcba9876543210""#, Instead::StandIn), r#""3-0123456789abcdef""#);
+        assert!(DateTime::parse_from_rfc3339(TIME).is_ok());
+    }
 
     #[test]
     fn only_the_right_form_is_hidden() {

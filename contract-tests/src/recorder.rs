@@ -6,11 +6,15 @@ use std::io::Write;
 
 use serde_json::Value;
 
+use crate::answers;
 use crate::call::{Answer, Request};
 use crate::document::{Document, Operation, Unnamed, document};
 
 /// Names the file that each exchange appends a line to: operation, status, media type.
 const SEEN_VARIABLE: &str = "ACCORD_CONTRACT_SEEN";
+
+/// Names the file that each documented answer is appended to, whole, as a line of JSON.
+const ANSWERS_VARIABLE: &str = "ACCORD_CONTRACT_ANSWERS";
 
 /// Paths that are served and not documented.
 const UNDOCUMENTED: &[&str] =
@@ -32,7 +36,7 @@ struct Violation {
 ///
 /// # Panics
 /// It breaks a promise: with the promise, and with the request as a line to paste.
-pub(crate) fn record(answer: &Answer) {
+pub(crate) fn record(answer: &Answer, told: bool) {
     let operation = document().operation(&answer.request.method, answer.request.path());
     let name = operation.map_or("-", |operation| &operation.id);
     let place = operation.map_or(String::new(), |operation| format!(" ({} {})", operation.method, operation.path));
@@ -47,13 +51,23 @@ pub(crate) fn record(answer: &Answer) {
             curl(&answer.request),
         );
     }
-    if let Some(path) = std::env::var_os(SEEN_VARIABLE) {
-        let cell = if answer.request.method == "HEAD" { "-" } else { name };
-        let line = format!("{cell} {} {}\n", answer.status, media_type(answer).unwrap_or("-"));
-        let mut file = OpenOptions::new().append(true).create(true).open(path).expect("the file of seen answers");
-        // one write of one short line: those of other processes do not cut into it
-        file.write_all(line.as_bytes()).expect("the file of seen answers");
+    let cell = if answer.request.method == "HEAD" { "-" } else { name };
+    append(SEEN_VARIABLE, || format!("{cell} {} {}", answer.status, media_type(answer).unwrap_or("-")));
+    if let Some(operation) = operation.filter(|_| cell != "-" && answer.status < 500) {
+        append_some(ANSWERS_VARIABLE, || answers::kept(operation, answer, told).map(|kept| kept.to_string()));
     }
+}
+
+fn append(variable: &str, line: impl FnOnce() -> String) {
+    append_some(variable, || Some(line()));
+}
+
+/// Adds a line to the file that a variable names, if it is set.
+fn append_some(variable: &str, line: impl FnOnce() -> Option<String>) {
+    let Some((path, line)) = std::env::var_os(variable).and_then(|path| Some((path, line()?))) else { return };
+    let mut file = OpenOptions::new().append(true).create(true).open(path).expect("the file of what was seen");
+    // one write of one line: those of other processes do not cut into it
+    file.write_all(format!("{line}\n").as_bytes()).expect("the file of what was seen");
 }
 
 /// Every answer that the document promises: operation, status, media type (`-` without content).
@@ -194,7 +208,7 @@ fn allowed(answer: &Answer, allow: &[String]) -> Result<(), Violation> {
     ensure(sent == allow, "C-ALLOW", "Allow names what the path takes", allow.join(", "))
 }
 
-fn media_type(answer: &Answer) -> Option<&str> {
+pub(crate) fn media_type(answer: &Answer) -> Option<&str> {
     answer.header("Content-Type").map(|value| value.split(';').next().unwrap_or_default().trim())
 }
 

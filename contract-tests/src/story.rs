@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::call::{Answer, Call, Request};
-use crate::hide;
+use crate::hide::{self, Instead};
 
 /// Headers of an answer that a reader of a story wants to see.
 const SHOWN: &[&str] = &[
@@ -44,7 +44,7 @@ pub struct Step {
 impl Story {
     /// Sends a call and keeps it as a step.
     pub async fn tell(&mut self, step: &str, call: Call) -> Answer {
-        let answer = call.await;
+        let answer = call.told().await;
         self.0.push(Step::new(step, &answer));
         answer
     }
@@ -77,7 +77,7 @@ impl Step {
 }
 
 fn hidden(name: &str, mut value: Value) -> (String, Value) {
-    hide::within(name, &mut value);
+    hide::within(name, &mut value, Instead::Name);
     (name.into(), value)
 }
 

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::call::{Answer, Request};
+use crate::recorder;
 use crate::world::World;
 
 /// How long an answer may take.
@@ -46,7 +47,9 @@ impl Wire {
         let read = reading.unwrap_or_else(|_| panic!("{} {}: no answer in time", request.method, request.target));
         let (status, headers, body) =
             read.unwrap_or_else(|| panic!("{} {}: no answer", request.method, request.target));
-        Answer::new(request, status, headers, body)
+        let answer = Answer::new(request, status, headers, body);
+        recorder::record(&answer, false);
+        answer
     }
 
     /// Reads the status only: of an answer to what is no HTTP, which no document can promise anything about.

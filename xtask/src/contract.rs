@@ -1,6 +1,8 @@
 //! Runs contract-tests against the real binary and accounts for what they left: snapshots nobody asserts, answers
 //! nobody provoked.
 
+mod answers;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -64,9 +66,9 @@ pub fn run(arguments: &[String]) -> Outcome {
 pub fn tell(database: Database<'_>, filters: &[&str], write: bool) -> Outcome {
     let binary = product::build()?;
     let folder = tempfile::tempdir()?;
-    let (seen, asserted) = (folder.path().join("seen"), folder.path().join("asserted"));
+    let [seen, asserted, answers] = ["seen", "asserted", "answers"].map(|name| folder.path().join(name));
     // each run of a test binary appends
-    for file in [&seen, &asserted] {
+    for file in [&seen, &asserted, &answers] {
         std::fs::write(file, "")?;
     }
     let mut command = run::cargo(["test", "--workspace", "--test", "*", "--no-fail-fast", "--"]);
@@ -75,6 +77,7 @@ pub fn tell(database: Database<'_>, filters: &[&str], write: bool) -> Outcome {
         .env("ACCORD_BIN", binary)
         .env("ACCORD_CONTRACT_DATABASE", database.name())
         .env("ACCORD_CONTRACT_SEEN", &seen)
+        .env("ACCORD_CONTRACT_ANSWERS", &answers)
         .env("INSTA_UPDATE", if write { "always" } else { "no" })
         .env("INSTA_SNAPSHOT_REFERENCES_FILE", &asserted);
     if let Database::Postgres(server) = database {
@@ -104,7 +107,8 @@ pub fn tell(database: Database<'_>, filters: &[&str], write: bool) -> Outcome {
     if filters.is_empty() {
         forgotten(&asserted, write, count.passed)?;
         let coverage = coverage(&seen, count.passed, &again)?;
-        note = format!("{} tests on {}: {coverage}", count.passed, database.name());
+        let kept = answers::account(&answers, write, count.passed)?;
+        note = format!("{} tests on {}: {coverage}; {kept}", count.passed, database.name());
     }
     Ok(Report::passed(count.passed, note))
 }
