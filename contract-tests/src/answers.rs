@@ -3,10 +3,9 @@
 use reqwest::Url;
 use serde_json::{Map, Value, json};
 
-use crate::call::{Answer, Request};
 use crate::document::Operation;
+use crate::exchange::{Answer, Request};
 use crate::hide::{self, Instead};
-use crate::recorder::media_type;
 
 /// Bytes of a request's body at most; a longer one is no example.
 const LONGEST: usize = 2000;
@@ -31,7 +30,7 @@ pub(crate) fn kept(operation: &Operation, answer: &Answer, told: bool) -> Option
         "told": told,
         "operation": operation.id,
         "status": answer.status,
-        "media_type": media_type(answer),
+        "media_type": answer.media_type(),
         "request": {
             "method": method,
             "target": target,

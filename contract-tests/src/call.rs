@@ -1,40 +1,14 @@
-//! A request on its way, and its answer.
+//! A request on its way: awaiting it sends it and holds its answer to the document.
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::HeaderValue;
 use reqwest::{Client, Method, Url};
 use serde_json::Value;
 
-use crate::recorder;
-
-/// What is sent.
-#[derive(Clone)]
-pub struct Request {
-    /// Who sends it, for the story.
-    pub by: String,
-    /// The method.
-    pub method: String,
-    /// Path and query.
-    pub target: String,
-    /// Headers in their order.
-    pub headers: Vec<(String, String)>,
-    /// The body; none is not the same as an empty one.
-    pub body: Option<Vec<u8>>,
-}
-
-impl Request {
-    /// The path without the query.
-    pub fn path(&self) -> &str {
-        self.target.split('?').next().unwrap_or_default()
-    }
-
-    /// The first header of this name.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    }
-}
+use crate::committed;
+use crate::exchange::{Answer, Request};
 
 /// A request that has not been sent yet; awaiting it sends it and holds the answer to the document.
 #[must_use = "a call is sent by awaiting it"]
@@ -96,7 +70,7 @@ impl Call {
         let bytes =
             response.bytes().await.unwrap_or_else(|error| panic!("{method} {target}: half an answer: {error:?}"));
         let answer = Answer::new(request, status, headers, bytes.to_vec());
-        recorder::record(&answer, told);
+        committed::record(&answer, told);
         answer
     }
 }
@@ -107,86 +81,5 @@ impl IntoFuture for Call {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.send())
-    }
-}
-
-/// An answer that keeps what the document promises.
-#[derive(Clone)]
-pub struct Answer {
-    /// What it answers.
-    pub request: Request,
-    /// The HTTP status.
-    pub status: u16,
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// The body as it came.
-    pub bytes: Vec<u8>,
-    /// The body if it is JSON, else null.
-    pub body: Value,
-}
-
-impl Answer {
-    pub(crate) fn new(request: Request, status: u16, headers: HeaderMap, bytes: Vec<u8>) -> Self {
-        let body = serde_json::from_slice(&bytes).unwrap_or_default();
-        Self { request, status, headers, bytes, body }
-    }
-
-    /// The same if it has this status.
-    #[track_caller]
-    pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{self}");
-        self
-    }
-
-    /// The same if it is a problem with this status and code.
-    #[track_caller]
-    pub fn refused(self, status: u16, code: &str) -> Self {
-        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{self}");
-        self
-    }
-
-    /// Asserts that nothing but this part of the request is at fault: `body/title`, `query.limit`, `path.id`.
-    #[track_caller]
-    pub fn blames(&self, part: &str) {
-        let errors = self.body["errors"].as_array().map_or(&[][..], Vec::as_slice);
-        let part_of = |error: &Value| {
-            let text = |key: &str| error[key].as_str().unwrap_or_default();
-            text("location").to_owned() + text("pointer")
-        };
-        assert!(!errors.is_empty() && errors.iter().all(|error| part_of(error) == part), "blames not {part}: {self}");
-    }
-
-    /// A header as text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let name: HeaderName = name.parse().expect("a header name");
-        self.headers.get(name).map(|value| value.to_str().expect("visible ASCII"))
-    }
-
-    /// The entity tag.
-    #[track_caller]
-    pub fn etag(&self) -> &str {
-        self.header("ETag").unwrap_or_else(|| panic!("no ETag: {self}"))
-    }
-
-    /// The text at a JSON pointer of the body.
-    #[track_caller]
-    pub fn text(&self, pointer: &str) -> &str {
-        let text = self.body.pointer(pointer).and_then(Value::as_str);
-        text.unwrap_or_else(|| panic!("no text at {pointer}: {self}"))
-    }
-
-    /// `id` of the body.
-    #[track_caller]
-    pub fn id(&self) -> i64 {
-        self.body["id"].as_i64().unwrap_or_else(|| panic!("no id: {self}"))
-    }
-}
-
-impl std::fmt::Display for Answer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Request { by, method, target, body, .. } = &self.request;
-        let sent = String::from_utf8_lossy(body.as_deref().unwrap_or_default()).chars().take(300).collect::<String>();
-        writeln!(f, "{by}: {method} {target} {sent}")?;
-        write!(f, "{} {}", self.status, String::from_utf8_lossy(&self.bytes))
     }
 }

@@ -1,37 +1,24 @@
-//! The committed document: its operations, and its schemas as validators.
+//! An OpenAPI document: its operations, and where in it each thing stands.
+
+mod schema;
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use jsonschema::Validator;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::call::Call;
-use crate::server;
-use crate::world::Person;
+pub use schema::{Fault, Unnamed};
 
-/// `openapi/accord.yaml` as it is on disk.
-pub fn document() -> &'static Document {
-    static DOCUMENT: LazyLock<Document> = LazyLock::new(Document::read);
-    &DOCUMENT
-}
-
-/// The document with every `$ref` replaced by what it names.
+/// A document with every `$ref` replaced by what it names.
 pub struct Document {
     /// The file as it is.
     pub text: String,
     /// Its operations in their order.
     pub operations: Vec<Operation>,
-    validators: Mutex<HashMap<String, Arc<Validator>>>,
-}
-
-/// Whether an object may have properties that the document does not name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Unnamed {
-    /// As the document says: mostly yes.
-    Allowed,
-    /// No: what a server sends must be documented.
-    Refused,
+    root: Value,
+    validators: Mutex<HashMap<(String, Unnamed), Arc<Validator>>>,
 }
 
 /// One operation of the document.
@@ -42,115 +29,179 @@ pub struct Operation {
     pub method: String,
     /// With variables in braces.
     pub path: String,
-    /// Whether it needs an access token.
+    /// Whether it needs credentials.
     pub protected: bool,
-    /// Its parameters.
+    /// The ways to authenticate, each a list of schemes and their scopes.
+    pub security: Vec<Vec<(String, Vec<String>)>>,
+    /// Its parameters, with those of its path.
     pub parameters: Vec<Parameter>,
     /// Its request body.
     pub body: Option<Body>,
     /// Its answers by status: `200`, `5XX`.
     pub responses: Map<String, Value>,
+    /// Where it stands.
+    pub at: String,
 }
 
 /// A parameter of an operation.
 pub struct Parameter {
     /// Its name.
     pub name: String,
-    /// `path`, `query` or `header`.
+    /// `path`, `query`, `header` or `cookie`.
     pub place: String,
+    /// Whether it must be there.
+    pub required: bool,
     /// Its schema.
     pub schema: Value,
+    /// What the document shows.
+    pub example: Option<Value>,
+    /// Where its schema stands.
+    pub at: String,
 }
 
 /// The request body of an operation.
 pub struct Body {
-    /// The one it takes.
+    /// The first that it takes.
     pub media_type: String,
     /// Its schema.
     pub schema: Value,
     /// What the document shows.
     pub example: Value,
+    /// Where its schema stands.
+    pub at: String,
 }
 
 impl Document {
-    fn read() -> Self {
-        let path = server::root().join("openapi").join("accord.yaml");
-        let text = std::fs::read_to_string(&path)
-            .unwrap_or_else(|error| panic!("openapi/accord.yaml: {error}; `cargo xtask spec write` makes it"));
-        let root: Value = yaml_serde::from_str(&text).expect("openapi/accord.yaml is YAML");
-        let root = dereference(&root, &root, 0);
-        let paths = root["paths"].as_object().expect("the document has paths");
-        let item = |(path, item): (&String, &Value)| {
-            let operations = item.as_object().into_iter().flatten();
-            let operations = operations.filter(|(_, node)| node.get("operationId").is_some());
-            operations.map(|(method, node)| Operation::new(path, method, node, &root["security"])).collect::<Vec<_>>()
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no OpenAPI 3.0 document.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Self::parse(text).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    /// Reads a text, YAML or JSON.
+    ///
+    /// # Errors
+    /// It is no OpenAPI 3.0 document.
+    pub fn parse(text: String) -> Result<Self, String> {
+        let root: Value = yaml_serde::from_str(&text).map_err(|error| format!("is no YAML: {error}"))?;
+        let version = root["openapi"].as_str().unwrap_or_default();
+        if !version.starts_with("3.0.") {
+            return Err(format!("is no OpenAPI 3.0 document: `openapi` is {version:?}"));
+        }
+        let whole = schema::dereference(&root, &root, &mut vec![])?;
+        let paths = whole["paths"].as_object().ok_or("has no paths")?;
+        let mut operations = vec![];
+        for (path, item) in paths {
+            for method in ["get", "put", "post", "patch", "delete", "head", "options", "trace"] {
+                if let Some(node) = item.get(method) {
+                    operations.push(Operation::new(path, method, item, node, &whole["security"])?);
+                }
+            }
+        }
+        let order = |operation: &Operation| {
+            let item = root["paths"][&operation.path].as_object();
+            item.and_then(|item| item.keys().position(|key| key.eq_ignore_ascii_case(&operation.method)))
         };
-        let operations = paths.iter().flat_map(item).collect();
-        Self { text, operations, validators: Mutex::default() }
+        // within a path as the document has them
+        let mut sorted: Vec<Operation> = vec![];
+        for path in paths.keys() {
+            let (mut here, rest) = operations.into_iter().partition::<Vec<_>, _>(|operation| operation.path == *path);
+            here.sort_by_key(order);
+            sorted.extend(here);
+            operations = rest;
+        }
+        Ok(Self { text, operations: sorted, root, validators: Mutex::default() })
     }
 
     /// The operation that a request reaches; HEAD reaches that of GET.
     pub fn operation(&self, method: &str, path: &str) -> Option<&Operation> {
         let method = if method == "HEAD" { "GET" } else { method };
-        self.operations.iter().find(|operation| operation.method == method && operation.matches(path))
+        // a path without variables is meant before one with
+        let here = self.operations.iter().filter(|operation| operation.method == method && operation.matches(path));
+        here.min_by_key(|operation| operation.path.matches('{').count())
     }
 
-    /// The methods that a path takes, as `Allow` names them; none if there is no such path.
-    pub fn allow(&self, path: &str) -> Vec<String> {
-        let here = self.operations.iter().filter(|operation| operation.matches(path));
-        let mut methods: Vec<String> = here.map(|operation| operation.method.clone()).collect();
-        if methods.iter().any(|method| method == "GET") {
-            methods.push("HEAD".into());
-        }
-        if !methods.is_empty() {
-            methods.push("OPTIONS".into());
-        }
-        methods.sort();
-        methods
+    /// The operation of this id.
+    pub fn by_id(&self, id: &str) -> Option<&Operation> {
+        self.operations.iter().find(|operation| operation.id == id)
     }
 
-    /// What is wrong with a value, each fault with its place.
-    pub fn faults(&self, schema: &Value, unnamed: Unnamed, value: &Value) -> Vec<String> {
-        let schema = to_json_schema(schema, unnamed);
-        let mut validators = self.validators.lock().unwrap();
-        let validator = validators.entry(schema.to_string()).or_insert_with(|| {
-            let options = jsonschema::draft202012::options().should_validate_formats(true);
-            Arc::new(options.build(&schema).expect("the document's schemas are valid"))
-        });
-        let validator = validator.clone();
-        drop(validators);
-        validator
-            .iter_errors(value)
-            .map(|error| format!("at {:?}: {error}", error.instance_path().to_string()))
-            .collect()
+    /// The methods that a path has operations for; none if there is no such path.
+    pub fn methods(&self, path: &str) -> Vec<&str> {
+        self.operations.iter().filter(|operation| operation.matches(path)).map(|operation| &*operation.method).collect()
+    }
+
+    /// How a scheme of the document carries credentials.
+    pub fn scheme(&self, name: &str) -> &Value {
+        &self.root["components"]["securitySchemes"][name]
+    }
+
+    /// Where a node really stands, when its pointer was made without regard to `$ref` and `allOf`.
+    pub fn place(&self, pointer: &str) -> String {
+        let (mut node, mut at) = (&self.root, String::new());
+        for token in pointer.split('/').skip(1) {
+            (node, at) = self.followed(node, at);
+            let key = token.replace("~1", "/").replace("~0", "~");
+            let child = |node: &'_ Value| -> bool {
+                node.get(&key).is_some() || key.parse::<usize>().is_ok_and(|index| node.get(index).is_some())
+            };
+            if !child(node) {
+                let parts = node["allOf"].as_array().map_or(&[][..], Vec::as_slice);
+                let inside =
+                    parts.iter().enumerate().map(|(index, part)| self.followed(part, format!("{at}/allOf/{index}")));
+                let Some((part, place)) = inside.into_iter().find(|(part, _)| child(part)) else { return at };
+                (node, at) = (part, place);
+            }
+            let next = node.get(&key).or_else(|| node.get(key.parse::<usize>().ok()?));
+            let Some(next) = next else { return at };
+            (node, at) = (next, format!("{at}/{token}"));
+        }
+        at
+    }
+
+    fn followed<'a>(&'a self, node: &'a Value, at: String) -> (&'a Value, String) {
+        match node.get("$ref").and_then(Value::as_str) {
+            Some(reference) => {
+                let target = reference.trim_start_matches('#');
+                self.root.pointer(target).map_or((node, at), |node| self.followed(node, target.into()))
+            }
+            None => (node, at),
+        }
     }
 }
 
 impl Operation {
-    fn new(path: &str, method: &str, node: &Value, default_security: &Value) -> Self {
-        let security = node.get("security").unwrap_or(default_security);
-        let parameters = node["parameters"].as_array().into_iter().flatten();
-        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    fn new(path: &str, method: &str, item: &Value, node: &Value, default_security: &Value) -> Result<Self, String> {
+        let at = format!("/paths/{}/{method}", token(path));
+        let id = node["operationId"].as_str().map_or_else(|| format!("{method} {path}"), Into::into);
+        let security = node.get("security").unwrap_or(default_security).as_array().cloned().unwrap_or_default();
+        let scopes = |scopes: &Value| {
+            scopes.as_array().into_iter().flatten().filter_map(Value::as_str).map(Into::into).collect()
+        };
+        let security: Vec<Vec<_>> = security
+            .iter()
+            .map(|way| way.as_object().into_iter().flatten().map(|(name, list)| (name.clone(), scopes(list))).collect())
+            .collect();
         let content = node["requestBody"]["content"].as_object().into_iter().flatten().next();
-        Self {
-            id: text(&node["operationId"]),
+        Ok(Self {
             method: method.to_uppercase(),
             path: path.into(),
-            protected: security.as_array().is_some_and(|schemes| !schemes.is_empty()),
-            parameters: parameters
-                .map(|node| Parameter {
-                    name: text(&node["name"]),
-                    place: text(&node["in"]),
-                    schema: node["schema"].clone(),
-                })
-                .collect(),
+            protected: !security.is_empty() && !security.iter().any(Vec::is_empty),
+            security,
+            parameters: Parameter::all(&at, item, node)?,
             body: content.map(|(media_type, content)| Body {
                 media_type: media_type.clone(),
                 schema: content["schema"].clone(),
                 example: examples(content).into_iter().next().unwrap_or_default(),
+                at: format!("{at}/requestBody/content/{}/schema", token(media_type)),
             }),
             responses: node["responses"].as_object().cloned().unwrap_or_default(),
-        }
+            id,
+            at,
+        })
     }
 
     fn matches(&self, path: &str) -> bool {
@@ -162,14 +213,24 @@ impl Operation {
 
     /// The declaration of a status, with the key it is declared by.
     pub fn response(&self, status: u16) -> Option<(String, &Value)> {
-        let (exact, range) = (status.to_string(), format!("{}XX", status / 100));
-        let key = if self.responses.contains_key(&exact) { exact } else { range };
-        self.responses.get(&key).map(|response| (key, response))
+        let keys = [status.to_string(), format!("{}XX", status / 100), "default".into()];
+        keys.into_iter().find_map(|key| self.responses.get(&key).map(|response| (key, response)))
+    }
+
+    /// Whether it declares exactly this status.
+    pub fn declares(&self, status: u16) -> bool {
+        self.responses.contains_key(&status.to_string())
+    }
+
+    /// Its parameter of this name; those of headers have one name in any case.
+    pub fn parameter(&self, place: &str, name: &str) -> Option<&Parameter> {
+        let same = |other: &str| if place == "header" { other.eq_ignore_ascii_case(name) } else { other == name };
+        self.parameters.iter().find(|parameter| parameter.place == place && same(&parameter.name))
     }
 
     /// Whether it has a parameter of this name.
     pub fn takes(&self, place: &str, name: &str) -> bool {
-        self.parameters.iter().any(|parameter| parameter.place == place && parameter.name == name)
+        self.parameter(place, name).is_some()
     }
 
     /// Its path with this in place of every variable.
@@ -177,24 +238,35 @@ impl Operation {
         let segments = self.path.split('/').map(|segment| if segment.starts_with('{') { value } else { segment });
         segments.collect::<Vec<_>>().join("/")
     }
+}
 
-    /// A call to this target, of any version where it asks for one, without a body.
-    pub fn bare(&self, by: &Person, target: impl Into<String>) -> Call {
-        let call = by.call(&self.method, target);
-        if self.takes("header", "If-Match") { call.header("If-Match", "*") } else { call }
-    }
-
-    /// The call with the document's example as its body, if it takes one.
-    pub fn filled(&self, call: Call) -> Call {
-        match &self.body {
-            Some(body) => call.body(&body.media_type, body.write(&body.example)),
-            None => call,
+impl Parameter {
+    fn all(operation: &str, item: &Value, node: &Value) -> Result<Vec<Self>, String> {
+        let list = |node: &Value, at: &str| {
+            let list = node["parameters"].as_array().into_iter().flatten().enumerate();
+            list.map(|(index, node)| Self::new(node, &format!("{at}/parameters/{index}"))).collect::<Vec<_>>()
+        };
+        let above = operation.rsplit_once('/').map_or("", |(path, _)| path);
+        let mut all = list(node, operation).into_iter().collect::<Result<Vec<_>, _>>()?;
+        for parameter in list(item, above) {
+            let parameter = parameter?;
+            if !all.iter().any(|other| (&other.place, &other.name) == (&parameter.place, &parameter.name)) {
+                all.push(parameter);
+            }
         }
+        Ok(all)
     }
 
-    /// A call with all that is needed.
-    pub fn call(&self, by: &Person, id: &str) -> Call {
-        self.filled(self.bare(by, self.target(id)))
+    fn new(node: &Value, at: &str) -> Result<Self, String> {
+        let text = |key: &str| node[key].as_str().map(ToOwned::to_owned).ok_or(format!("{at} has no `{key}`"));
+        Ok(Self {
+            name: text("name")?,
+            place: text("in")?,
+            required: node["required"] == true,
+            schema: node["schema"].clone(),
+            example: examples(node).into_iter().next(),
+            at: format!("{at}/schema"),
+        })
     }
 }
 
@@ -206,115 +278,66 @@ impl Body {
         }
         let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), Into::into);
         let fields = value.as_object().into_iter().flatten();
-        let mut url = reqwest::Url::parse("http://form").unwrap();
-        url.query_pairs_mut().extend_pairs(fields.map(|(name, value)| (name, plain(value))));
-        url.query().unwrap_or_default().into()
+        let mut form = reqwest::Url::parse("http://form").expect("a URL");
+        form.query_pairs_mut().extend_pairs(fields.map(|(name, value)| (name, plain(value))));
+        form.query().unwrap_or_default().into()
+    }
+
+    /// What was sent, read back; none if it cannot be read.
+    pub fn read(&self, bytes: &[u8]) -> Option<Value> {
+        if self.is_json() {
+            return serde_json::from_slice(bytes).ok();
+        }
+        let mut form = reqwest::Url::parse("http://form").ok()?;
+        form.set_query(Some(std::str::from_utf8(bytes).ok()?));
+        let pairs = form.query_pairs().map(|(name, value)| (name.into_owned(), Value::from(value.into_owned())));
+        Some(Value::Object(pairs.collect()))
     }
 
     /// JSON, or else a form.
     pub fn is_json(&self) -> bool {
-        self.media_type == "application/json"
+        self.media_type == "application/json" || self.media_type.ends_with("+json")
     }
 }
 
-/// Every example of a media type: its own, its named ones, its schema's.
+/// Every example of a media type or parameter: its own, its named ones, its schema's.
 pub fn examples(content: &Value) -> Vec<Value> {
     let named = content["examples"].as_object().into_iter().flatten().map(|(_, example)| &example["value"]);
     let own = [content.get("example"), content["schema"].get("example")];
     named.chain(own.into_iter().flatten()).cloned().collect()
 }
 
-/// The node with every `$ref` replaced by what it names, and every `allOf` around one schema by that schema with its
-/// siblings.
-fn dereference(root: &Value, node: &Value, depth: u8) -> Value {
-    assert!(depth < 100, "a schema of the document refers to itself, which these tests do not support");
-    let map = match node {
-        Value::Object(map) => map,
-        Value::Array(items) => return items.iter().map(|item| dereference(root, item, depth + 1)).collect(),
-        other => return other.clone(),
-    };
-    if let Some(reference) = map.get("$ref").and_then(Value::as_str) {
-        let target = root.pointer(reference.trim_start_matches('#'));
-        return dereference(root, target.unwrap_or_else(|| panic!("{reference} is not in the document")), depth + 1);
-    }
-    let mut own: Map<String, Value> =
-        map.iter().map(|(key, value)| (key.clone(), dereference(root, value, depth + 1))).collect();
-    let Some(Value::Array(parts)) = own.remove("allOf") else { return Value::Object(own) };
-    // closing each of several parts would close them against each other
-    assert!(parts.len() == 1, "these tests support allOf around one schema only");
-    let mut whole = parts[0].as_object().cloned().unwrap_or_default();
-    whole.extend(own);
-    Value::Object(whole)
-}
-
-/// A schema of OpenAPI 3.0 as one of JSON Schema 2020-12.
-fn to_json_schema(schema: &Value, unnamed: Unnamed) -> Value {
-    let Value::Object(map) = schema else { return schema.clone() };
-    let is = |key: &str| map.get(key) == Some(&json!(true));
-    let mut out = Map::new();
-    for (key, value) in map {
-        let convert = |value: &Value| to_json_schema(value, unnamed);
-        let (key, value) = match key.as_str() {
-            "nullable" | "example" | "discriminator" | "xml" | "externalDocs" | "exclusiveMinimum"
-            | "exclusiveMaximum" => continue,
-            "minimum" if is("exclusiveMinimum") => ("exclusiveMinimum", value.clone()),
-            "maximum" if is("exclusiveMaximum") => ("exclusiveMaximum", value.clone()),
-            "properties" => {
-                let properties = value.as_object().into_iter().flatten();
-                (key.as_str(), properties.map(|(name, schema)| (name.clone(), convert(schema))).collect())
-            }
-            "items" | "additionalProperties" | "not" => (key.as_str(), convert(value)),
-            "anyOf" | "oneOf" => (key.as_str(), value.as_array().into_iter().flatten().map(convert).collect()),
-            _ => (key.as_str(), value.clone()),
-        };
-        out.insert(key.into(), value);
-    }
-    if unnamed == Unnamed::Refused && map.contains_key("properties") {
-        out.insert("additionalProperties".into(), json!(false));
-    }
-    let bounds = match map.get("format").and_then(Value::as_str) {
-        Some("int32") => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
-        Some("int64") => Some((i64::MIN, i64::MAX)),
-        _ => None,
-    };
-    if let Some((minimum, maximum)) = bounds {
-        out.entry("minimum").or_insert(json!(minimum));
-        out.entry("maximum").or_insert(json!(maximum));
-    }
-    if is("nullable") { json!({ "anyOf": [{ "type": "null" }, out] }) } else { Value::Object(out) }
+/// A key as a part of a JSON pointer.
+pub fn token(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn is_valid(schema: &Value, unnamed: Unnamed, value: &Value) -> bool {
-        jsonschema::draft202012::new(&to_json_schema(schema, unnamed)).unwrap().is_valid(value)
-    }
-
     #[test]
-    fn null_is_valid_only_where_the_document_says_so() {
-        let owner = json!({ "type": "object", "properties": { "id": { "type": "integer" } } });
-        let node = json!({ "nullable": true, "description": "x", "allOf": [owner] });
-        let nullable = dereference(&json!({}), &node, 0);
-        assert!(is_valid(&nullable, Unnamed::Refused, &json!(null)));
-        assert!(is_valid(&nullable, Unnamed::Refused, &json!({ "id": 1 })));
-        assert!(!is_valid(&owner, Unnamed::Refused, &json!(null)));
-    }
-
-    #[test]
-    fn a_closed_world_refuses_what_the_document_does_not_name() {
-        let list =
-            json!({ "type": "array", "items": { "type": "object", "properties": { "id": { "type": "integer" } } } });
-        let leak = json!([{ "id": 1, "password_hash": "x" }]);
-        assert!(is_valid(&list, Unnamed::Allowed, &leak));
-        assert!(!is_valid(&list, Unnamed::Refused, &leak));
-    }
-
-    #[test]
-    fn a_bound_may_be_excluded() {
-        let schema = json!({ "type": "integer", "minimum": 1, "exclusiveMinimum": true });
-        assert!(!is_valid(&schema, Unnamed::Allowed, &json!(1)));
-        assert!(is_valid(&schema, Unnamed::Allowed, &json!(2)));
+    fn a_place_is_found_through_references() {
+        let document = Document::parse(
+            r##"
+openapi: 3.0.3
+paths:
+  /a/{id}:
+    parameters: [{ name: id, in: path, required: true, schema: { type: integer } }]
+    get:
+      operationId: get_a
+      parameters: [{ name: sort, in: query, schema: { allOf: [{ $ref: "#/components/schemas/Sort" }], default: x } }]
+      responses: { "200": { description: Fine } }
+components:
+  schemas:
+    Sort: { type: string, enum: [x, y] }
+"##
+            .into(),
+        )
+        .unwrap();
+        let sort = document.by_id("get_a").unwrap().parameter("query", "sort").unwrap();
+        assert_eq!(document.place(&format!("{}/enum", sort.at)), "/components/schemas/Sort/enum");
+        assert_eq!(document.place(&format!("{}/default", sort.at)), "/paths/~1a~1{id}/get/parameters/0/schema/default");
+        assert!(document.by_id("get_a").unwrap().takes("path", "id"));
     }
 }

@@ -1,14 +1,20 @@
-//! Holds a running Accord to its committed document. Knows it by HTTP, by `openapi/accord.yaml` and by its binary.
+//! Holds a running server to its OpenAPI document.
 //!
-//! A test starts a [`World`] (a server and a database of its own), asks it for [`Person`]s, and sends [`Call`]s.
-//! Every [`Answer`] is held to the document before the test sees it; a [`Story`] keeps what is worth a snapshot.
+//! Two ways lead here. The program `contract` is for any server: what it sends is [`derived`] from the document, and a
+//! setup file says what no document says. The stories of `tests/contract/` are for Accord: a test starts a [`World`]
+//! (the real binary and a database of its own), asks it for [`Person`]s, and sends [`Call`]s; a [`Story`] keeps what is
+//! worth a snapshot. Both hold every [`Answer`] to the document, by [`conformity`].
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answers;
 mod call;
+mod committed;
+pub mod conformity;
 mod database;
+pub mod derived;
 mod document;
+mod exchange;
 mod hide;
 mod recorder;
 mod server;
@@ -16,9 +22,11 @@ mod story;
 mod wire;
 mod world;
 
-pub use call::{Answer, Call, Request};
+pub use call::Call;
+pub use committed::{document, setup};
 pub use database::Database;
-pub use document::{Body, Document, Operation, Parameter, Unnamed, document, examples};
+pub use document::{Body, Document, Fault, Operation, Parameter, Unnamed, examples};
+pub use exchange::{Answer, Request};
 pub use recorder::cells;
 pub use server::{Server, refused_start};
 pub use story::{Step, Story};

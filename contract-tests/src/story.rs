@@ -4,7 +4,8 @@ use reqwest::Url;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::call::{Answer, Call, Request};
+use crate::call::Call;
+use crate::exchange::{Answer, Request};
 use crate::hide::{self, Instead};
 
 /// Headers of an answer that a reader of a story wants to see.

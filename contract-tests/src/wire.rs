@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::call::{Answer, Request};
-use crate::recorder;
+use crate::committed;
+use crate::exchange::{Answer, Request};
 use crate::world::World;
 
 /// How long an answer may take.
@@ -48,7 +48,7 @@ impl Wire {
         let (status, headers, body) =
             read.unwrap_or_else(|| panic!("{} {}: no answer", request.method, request.target));
         let answer = Answer::new(request, status, headers, body);
-        recorder::record(&answer, false);
+        committed::record(&answer, false);
         answer
     }
 

@@ -3,8 +3,10 @@
 use reqwest::{Client, Method, redirect};
 use serde_json::json;
 
-use crate::call::{Answer, Call};
+use crate::call::Call;
 use crate::database::Database;
+use crate::document::Operation;
+use crate::exchange::Answer;
 use crate::server::Server;
 
 /// Signs the access tokens of every world, so that tests can forge them.
@@ -158,5 +160,26 @@ impl Person {
     pub async fn writes(&self, title: &str) -> Answer {
         let post = json!({ "title": title, "content": format!("The text of {title}.") });
         self.post("/api/v1/posts").json(&post).await.expect(201)
+    }
+}
+
+impl Operation {
+    /// A call to this target, of any version where it asks for one, without a body.
+    pub fn bare(&self, by: &Person, target: impl Into<String>) -> Call {
+        let call = by.call(&self.method, target);
+        if self.takes("header", "If-Match") { call.header("If-Match", "*") } else { call }
+    }
+
+    /// The call with the document's example as its body, if it takes one.
+    pub fn filled(&self, call: Call) -> Call {
+        match &self.body {
+            Some(body) => call.body(&body.media_type, body.write(&body.example)),
+            None => call,
+        }
+    }
+
+    /// A call with all that is needed.
+    pub fn call(&self, by: &Person, id: &str) -> Call {
+        self.filled(self.bare(by, self.target(id)))
     }
 }

@@ -2,10 +2,12 @@
 //! nobody provoked.
 
 mod answers;
+mod legs;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::Context;
 
@@ -13,6 +15,9 @@ use crate::postgres::{self, Postgres};
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::rust::{Count, failures};
 use crate::{product, run};
+
+/// The leg that is told by hand.
+const STORIES: &str = "stories";
 
 /// Which database the stories are told on.
 #[derive(Clone, Copy)]
@@ -30,56 +35,155 @@ impl Database<'_> {
     }
 }
 
-/// `cargo xtask contract [sqlite|postgres] [FILTER] [--write]`; without a database: on both.
-pub fn run(arguments: &[String]) -> Outcome {
-    let mut words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let write = words.contains(&"--write");
-    words.retain(|word| *word != "--write");
-    if let Some(flag) = words.iter().find(|word| word.starts_with("--")) {
-        return Err(Usage(format!("`contract` knows no `{flag}`, only --write")).into());
+/// What is to be run, and how.
+#[derive(Default)]
+struct Choice {
+    /// Only these databases; none means both.
+    databases: Vec<String>,
+    /// Only stories whose name contains one of these.
+    filters: Vec<String>,
+    /// Only these legs; none means all.
+    legs: Vec<String>,
+    /// Accept what has changed.
+    write: bool,
+    /// What is handed on to the program: `--seed 7 --cases 1000`.
+    handed_on: Vec<String>,
+}
+
+impl Choice {
+    fn of(arguments: &[String]) -> Result<Self, Usage> {
+        let mut choice = Self::default();
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().cloned().ok_or_else(|| Usage(format!("`{word}` needs a value")));
+            match word.as_str() {
+                "--write" => choice.write = true,
+                "--leg" => choice.legs.push(value()?),
+                "--seed" | "--cases" => choice.handed_on.extend([word.clone(), value()?]),
+                "sqlite" | "postgres" if choice.filters.is_empty() => choice.databases.push(word.clone()),
+                flag if flag.starts_with("--") => {
+                    let known = "--write, --leg, --seed and --cases";
+                    return Err(Usage(format!("`contract` knows no `{flag}`, only {known}")));
+                }
+                filter => choice.filters.push(filter.into()),
+            }
+        }
+        let known = |leg: &&String| *leg != STORIES && !legs::NAMES.contains(&leg.as_str());
+        if let Some(leg) = choice.legs.iter().find(known) {
+            return Err(Usage(format!("there is no leg `{leg}`, only {STORIES}, {}", legs::NAMES.join(", "))));
+        }
+        Ok(choice)
     }
-    let (sqlite, postgres) = match words.first() {
-        Some(&"sqlite") => (true, false),
-        Some(&"postgres") => (false, true),
-        _ => (true, true),
-    };
-    let filters = if sqlite && postgres { &words[..] } else { &words[1..] };
+
+    /// A part of the legs leaves answers unseen, and snapshots unasserted.
+    fn is_whole(&self) -> bool {
+        self.filters.is_empty() && self.legs.is_empty()
+    }
+
+    fn takes(&self, leg: &str) -> bool {
+        let chosen = self.legs.is_empty() && (self.filters.is_empty() || leg == STORIES);
+        chosen || self.legs.iter().any(|chosen| chosen == leg)
+    }
+}
+
+/// `cargo xtask contract [sqlite|postgres] [FILTER] [--leg LEG] [--seed N] [--cases N] [--write]`; without a database:
+/// on both.
+pub fn run(arguments: &[String]) -> Outcome {
+    let choice = Choice::of(arguments)?;
     let mut notes = vec![];
     let mut passed = 0;
-    let mut tell = |database| -> anyhow::Result<()> {
-        let report = tell(database, filters, write)?;
-        passed += report.passed;
-        notes.push(report.note);
+    let mut told = |database: Database<'_>| -> anyhow::Result<()> {
+        if choice.databases.is_empty() || choice.databases.iter().any(|name| name == database.name()) {
+            let report = all(database, &choice)?;
+            passed += report.passed;
+            notes.push(report.note);
+        }
         Ok(())
     };
-    if sqlite {
-        tell(Database::Sqlite)?;
-    }
-    if postgres {
+    told(Database::Sqlite)?;
+    if choice.databases.is_empty() || choice.databases.iter().any(|name| name == "postgres") {
         let server = Postgres::start()?;
-        tell(Database::Postgres(&server))?;
+        told(Database::Postgres(&server))?;
     }
     Ok(Report::passed(passed, notes.join("; ")))
 }
 
-/// Tells the stories that match on one database.
+/// Everything, on one database.
 pub fn tell(database: Database<'_>, filters: &[&str], write: bool) -> Outcome {
+    let filters = filters.iter().map(|filter| (*filter).to_owned()).collect();
+    all(database, &Choice { filters, write, ..Choice::default() })
+}
+
+/// The chosen legs on one database, and the account of what they have left.
+fn all(database: Database<'_>, choice: &Choice) -> Outcome {
     let binary = product::build()?;
     let folder = tempfile::tempdir()?;
-    let [seen, asserted, answers] = ["seen", "asserted", "answers"].map(|name| folder.path().join(name));
-    // each run of a test binary appends
-    for file in [&seen, &asserted, &answers] {
-        std::fs::write(file, "")?;
+    let left = Left::in_folder(folder.path())?;
+    let (mut passed, mut notes) = (0, vec![]);
+    if choice.takes(STORIES) {
+        let began = Instant::now();
+        passed += stories(database, choice, &binary, &left)?;
+        let requests = left.exchanges()?;
+        notes.push(figures(STORIES, passed, "tests", requests, began.elapsed().as_secs_f64()));
+        eprintln!("{}: {}", database.name(), notes[notes.len() - 1]);
     }
+    for leg in legs::NAMES.iter().filter(|leg| choice.takes(leg)) {
+        let done = legs::run(database, leg, &binary, &choice.handed_on, &left)?;
+        eprintln!("{}: {}", database.name(), done.note);
+        passed += done.passed;
+        notes.push(done.note);
+    }
+    if choice.is_whole() {
+        let again = format!("cargo xtask contract {}", database.name());
+        forgotten(&left.asserted, choice.write, passed)?;
+        notes.push(coverage(&left.seen, passed, &again)?);
+        notes.push(answers::account(&left.answers, choice.write, passed)?);
+    }
+    Ok(Report::passed(passed, format!("{}: {}", database.name(), notes.join("; "))))
+}
+
+/// One line of figures.
+fn figures(leg: &str, count: usize, what: &str, requests: usize, seconds: f64) -> String {
+    let rate = requests as f64 / seconds.max(0.001);
+    format!("{leg}: {count} {what}, {requests} requests in {seconds:.1} s ({rate:.0}/s)")
+}
+
+/// What the legs of one run leave behind for the account of it.
+struct Left {
+    /// A line for each exchange.
+    seen: PathBuf,
+    /// The snapshots that tests asserted.
+    asserted: PathBuf,
+    /// Each documented answer whole.
+    answers: PathBuf,
+}
+
+impl Left {
+    fn in_folder(folder: &Path) -> anyhow::Result<Self> {
+        let [seen, asserted, answers] = ["seen", "asserted", "answers"].map(|name| folder.join(name));
+        // each program appends
+        for file in [&seen, &asserted, &answers] {
+            std::fs::write(file, "")?;
+        }
+        Ok(Self { seen, asserted, answers })
+    }
+
+    fn exchanges(&self) -> anyhow::Result<usize> {
+        Ok(std::fs::read_to_string(&self.seen)?.lines().count())
+    }
+}
+
+/// Tells the stories that match.
+fn stories(database: Database<'_>, choice: &Choice, binary: &Path, left: &Left) -> anyhow::Result<usize> {
     let mut command = run::cargo(["test", "--workspace", "--test", "*", "--no-fail-fast", "--"]);
     command
-        .args(filters)
+        .args(&choice.filters)
         .env("ACCORD_BIN", binary)
         .env("ACCORD_CONTRACT_DATABASE", database.name())
-        .env("ACCORD_CONTRACT_SEEN", &seen)
-        .env("ACCORD_CONTRACT_ANSWERS", &answers)
-        .env("INSTA_UPDATE", if write { "always" } else { "no" })
-        .env("INSTA_SNAPSHOT_REFERENCES_FILE", &asserted);
+        .env("ACCORD_CONTRACT_SEEN", &left.seen)
+        .env("ACCORD_CONTRACT_ANSWERS", &left.answers)
+        .env("INSTA_UPDATE", if choice.write { "always" } else { "no" })
+        .env("INSTA_SNAPSHOT_REFERENCES_FILE", &left.asserted);
     if let Database::Postgres(server) = database {
         command.env(postgres::URL_VARIABLE, server.url());
     }
@@ -100,17 +204,10 @@ pub fn tell(database: Database<'_>, filters: &[&str], write: bool) -> Outcome {
         return Err(Failed::new(count.passed, count.failed, text).into());
     }
     if count.passed == 0 {
-        return Err(Failed::new(0, 1, format!("no contract test is called like {}", filters.join(" or "))).into());
+        let text = format!("no contract test is called like {}", choice.filters.join(" or "));
+        return Err(Failed::new(0, 1, text).into());
     }
-    let exchanges = std::fs::read_to_string(&seen)?.lines().count();
-    let mut note = format!("{} tests, {exchanges} exchanges on {}", count.passed, database.name());
-    if filters.is_empty() {
-        forgotten(&asserted, write, count.passed)?;
-        let coverage = coverage(&seen, count.passed, &again)?;
-        let kept = answers::account(&answers, write, count.passed)?;
-        note = format!("{} tests on {}: {coverage}; {kept}", count.passed, database.name());
-    }
-    Ok(Report::passed(count.passed, note))
+    Ok(count.passed)
 }
 
 /// Snapshots no test asserts any more: removed by `--write`, a failure otherwise.
@@ -166,4 +263,27 @@ fn coverage(seen: &Path, passed: usize, again: &str) -> anyhow::Result<String> {
     }
     let text = format!("{text}\nadd a story for each, or take the answer out of the document; then `{again}`");
     Err(Failed::new(passed, 1, text).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choice(words: &str) -> Result<Choice, Usage> {
+        Choice::of(&words.split_whitespace().map(Into::into).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_filter_tells_stories_only_and_a_leg_is_that_leg() {
+        let filtered = choice("sqlite a_post").expect("valid");
+        assert!(filtered.takes(STORIES) && !filtered.takes("refusals") && !filtered.is_whole());
+        let random = choice("--leg refusals --seed 7").expect("valid");
+        assert!(random.takes("refusals") && !random.takes(STORIES) && !random.is_whole());
+        assert_eq!(random.handed_on, ["--seed", "7"]);
+        let all = choice("--write").expect("valid");
+        assert!(all.is_whole() && all.takes("acceptances") && all.databases.is_empty());
+        for words in ["--frobnicate", "--leg nothing", "--seed"] {
+            assert!(choice(words).is_err(), "{words}");
+        }
+    }
 }

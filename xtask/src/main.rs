@@ -51,8 +51,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "contract",
-        arguments: "[sqlite|postgres] [FILTER] [--write]",
-        about: "the stories against the real binary, every exchange held to the document",
+        arguments: "[sqlite|postgres] [FILTER | --leg LEG] [--seed N] [--cases N] [--write]",
+        about: "stories, and requests derived from the document, against the real binary",
         run: contract::run,
     },
     Task {

@@ -55,8 +55,19 @@ pub struct Server {
 impl Server {
     /// Starts it on a migrated database; `folder` keeps its log.
     pub fn start(binary: &Path, folder: &Path, database_url: &str) -> anyhow::Result<Self> {
+        Self::start_with(binary, folder, database_url, &[])
+    }
+
+    /// The same with these settings.
+    pub fn start_with(
+        binary: &Path,
+        folder: &Path,
+        database_url: &str,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let log = folder.join("server.log");
         let mut command = command(binary, folder, database_url);
+        command.envs(settings.iter().copied());
         command.env("HOST", "127.0.0.1").env("PORT", "0").env("ACCORD_MIGRATE", "up").arg("serve");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(std::fs::File::create(&log)?);
         let mut child = command.spawn().context("cannot start the server")?;

@@ -1,0 +1,111 @@
+//! `contract --url URL --document FILE --setup FILE`: holds any server to its OpenAPI document.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use contract_tests::Document;
+use contract_tests::derived::{Leg, Options, Setup, list, run};
+
+/// Sends a server what its OpenAPI document forbids and what it just allows, and holds every answer to the document.
+#[derive(Parser)]
+#[command(after_help = "Exit codes: 0 the server keeps its document, 1 it does not, 2 nothing could be run.")]
+struct Arguments {
+    /// Where the server is, with the base path of the document if it has one
+    #[arg(long)]
+    url: String,
+    /// The OpenAPI 3.0 document, YAML or JSON
+    #[arg(long)]
+    document: PathBuf,
+    /// What the document does not say: contract-tests/setup.yaml explains itself
+    #[arg(long)]
+    setup: Option<PathBuf>,
+    /// What to run; without it everything
+    #[arg(long = "leg", value_enum)]
+    legs: Vec<Leg>,
+    /// Only this operation; may be repeated
+    #[arg(long = "operation")]
+    operations: Vec<String>,
+    /// Only this case, as a failure names it; may be repeated
+    #[arg(long)]
+    only: Vec<String>,
+    /// Name the cases, and send nothing
+    #[arg(long)]
+    list: bool,
+    /// What names made up in this run begin with; without it another each time
+    #[arg(long)]
+    tag: Option<String>,
+    /// Write the report as JSON, too
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match check(Arguments::parse()).await {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn check(arguments: Arguments) -> Result<usize, String> {
+    let document = Document::read(&arguments.document)?;
+    let setup = arguments.setup.as_deref().map_or_else(|| Ok(Setup::default()), Setup::read)?;
+    let unknown = arguments.operations.iter().find(|id| document.by_id(id).is_none());
+    if let Some(id) = unknown {
+        return Err(format!("the document has no operation {id}"));
+    }
+    let options = options(&arguments);
+    let cases = list(&document, &setup, &options);
+    if arguments.list {
+        cases.iter().for_each(|case| println!("{}  {}  #{}", case.id, case.expect, case.at));
+        return Ok(0);
+    }
+    if !options.only.is_empty() && cases.is_empty() {
+        return Err(format!("there is no case {}; --list names all", options.only.join(" or ")));
+    }
+    let report = run(&document, &setup, &options, |failure| println!("{failure}\n")).await?;
+    for leg in &report.legs {
+        println!("{}\n", leg.table());
+    }
+    for leg in &report.legs {
+        leg.notes.iter().for_each(|note| println!("{}: {note}", leg.leg.word()));
+        println!("{}", leg.summary());
+    }
+    if let Some(path) = &arguments.json {
+        let text = format!("{:#}\n", report.json(&options.address));
+        std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(report.failures())
+}
+
+fn options(arguments: &Arguments) -> Options {
+    let mut legs = if arguments.legs.is_empty() { Leg::ALL.to_vec() } else { arguments.legs.clone() };
+    legs.sort_unstable();
+    legs.dedup();
+    let setup = arguments.setup.as_ref().map(|path| format!(" --setup {}", path.display())).unwrap_or_default();
+    Options {
+        address: arguments.url.trim_end_matches('/').into(),
+        legs,
+        operations: arguments.operations.clone(),
+        only: arguments.only.clone(),
+        tag: arguments.tag.clone().unwrap_or_else(now),
+        command: format!("contract --url {} --document {}{setup}", arguments.url, arguments.document.display()),
+    }
+}
+
+/// The time in three letters or digits: names of a run an hour ago are others.
+fn now() -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let mut seconds = since.as_secs() / 4;
+    let mut text = String::new();
+    for _ in 0..3 {
+        text.push(char::from_digit((seconds % 36) as u32, 36).unwrap_or('0'));
+        seconds /= 36;
+    }
+    text
+}

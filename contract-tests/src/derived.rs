@@ -1,0 +1,24 @@
+//! Requests derived from a document: what it forbids is refused, what it allows is accepted, whatever comes together.
+//!
+//! `setup` is what the document does not say. `draft` is a request in parts, so that one can be changed. `constraint`
+//! is the list of all that can be broken, `values` has the values on either side of each bound, `walk` finds them in
+//! a schema. `refusals` and `acceptances` make cases of them; `server` sends, `run` runs the cases and `report` tells what came of it.
+
+mod acceptances;
+mod case;
+mod constraint;
+mod draft;
+mod expression;
+mod plan;
+mod refusals;
+mod report;
+mod run;
+mod server;
+mod setup;
+mod values;
+mod walk;
+
+pub use case::{Case, Leg};
+pub use report::Report;
+pub use run::{Options, list, run};
+pub use setup::Setup;

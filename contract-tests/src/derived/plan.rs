@@ -1,0 +1,230 @@
+//! What is known before anything is sent: document and setup together.
+
+use serde_json::{Map, Value};
+
+use super::acceptances::acceptances;
+use super::case::{Case, Expect, Leg};
+use super::constraint::Constraint;
+use super::draft::Proof;
+use super::expression::{self, UNIQUE};
+use super::refusals::refusals;
+use super::setup::{Fixture, Login, Setup};
+use super::values::{self, Form};
+use super::walk;
+use crate::document::{Document, Operation, Parameter};
+
+/// A document and its setup.
+pub struct Plan<'a> {
+    pub document: &'a Document,
+    pub setup: &'a Setup,
+}
+
+/// A valid body, to be changed.
+pub struct BodySample<'a> {
+    schema: Value,
+    at: &'a str,
+    value: Value,
+    form: Form,
+    owned: Vec<String>,
+}
+
+impl BodySample<'_> {
+    /// As the walk takes it.
+    pub fn body<'b>(&'b self, document: &'b Document) -> walk::Sample<'b> {
+        let Self { schema, at, value, form, owned } = self;
+        walk::Sample { document, schema, at, value, form: *form, owned }
+    }
+}
+
+impl Plan<'_> {
+    /// The cases of an operation in a leg, without those that the setup skips, and how many those are.
+    pub fn cases(&self, leg: Leg, operation: &Operation) -> (Vec<Case>, usize) {
+        let mut cases = match leg {
+            Leg::Refusals => refusals(self, operation),
+            Leg::Acceptances => acceptances(self, operation),
+        };
+        let all = cases.len();
+        let skips = |case: &Case| self.setup.skip.keys().any(|key| key == case.constraint.word() || key == &case.id);
+        cases.retain(|case| !skips(case));
+        let skipped = all - cases.len();
+        let mut taken: Vec<String> = vec![];
+        for case in &mut cases {
+            let same = taken.iter().filter(|id| **id == case.id).count();
+            taken.push(case.id.clone());
+            if same > 0 {
+                case.id = format!("{}-{}", case.id, same + 1);
+            }
+        }
+        (cases, skipped)
+    }
+
+    /// The body of an operation before the setup's expressions are known: each stands for its example.
+    pub fn sample<'b>(&'b self, operation: &'b Operation) -> Option<BodySample<'b>> {
+        let body = operation.body.as_ref()?;
+        let shown = values::valid(self.document, &body.schema, Some(&body.example))?;
+        let mut value = shown.clone();
+        merge(&mut value, &self.setup.needs(&operation.id).body);
+        sampled(&mut value, &|pointer| {
+            let property =
+                pointer.split('/').skip(1).try_fold(&body.schema, |schema, name| schema["properties"].get(name));
+            let known = shown.pointer(pointer).cloned();
+            known.or_else(|| values::valid(self.document, property?, None))
+        });
+        let value = values::valid(self.document, &body.schema, Some(&value))?;
+        let answers = operation.responses.iter().filter(|(status, _)| status.starts_with('2'));
+        let schemas = answers.flat_map(|(_, response)| response["content"].as_object().into_iter().flatten());
+        let mut owned: Vec<String> = schemas.flat_map(|(_, content)| walk::names(&content["schema"])).collect();
+        owned.extend(["id", "role", "is_admin", "password_hash"].map(Into::into));
+        owned.sort();
+        owned.dedup();
+        let form = if body.is_json() { Form::Json } else { Form::Text };
+        let mut schema = body.schema.clone();
+        for name in &self.setup.needs(&operation.id).required {
+            match schema["required"].as_array_mut() {
+                Some(required) => required.push(name.as_str().into()),
+                None => schema["required"] = Value::Array(vec![name.as_str().into()]),
+            }
+        }
+        Some(BodySample { schema, at: &body.at, value, form, owned })
+    }
+
+    /// A valid value of a parameter.
+    pub fn sample_parameter(&self, operation: &Operation, parameter: &Parameter) -> Value {
+        let needs = self.setup.needs(&operation.id);
+        let map = match parameter.place.as_str() {
+            "path" => &needs.path,
+            "query" => &needs.query,
+            _ => &needs.headers,
+        };
+        let said = map.get(&parameter.name).filter(|value| expression::names(value).is_empty());
+        let given = said.or(parameter.example.as_ref());
+        values::valid(self.document, &parameter.schema, given).unwrap_or_default()
+    }
+
+    /// A valid value of a parameter that nothing is known by.
+    pub fn unknown_value(&self, parameter: &Parameter) -> Option<Value> {
+        let known = values::valid(self.document, &parameter.schema, parameter.example.as_ref())?;
+        let edges = values::edges(self.document, &parameter.schema, &known, Form::Text);
+        let largest = edges.iter().find(|edge| edge.constraint == Constraint::Maximum).map(|edge| edge.value.clone());
+        let made_up = ["00000000-0000-4000-8000-000000000000", "there-is-no-such-thing", "zzzzzzzz"];
+        let made_up = made_up.iter().map(|text| Value::from(*text));
+        let numbers = [i64::from(i32::MAX), 999_999_999].map(Value::from);
+        largest.into_iter().chain(made_up).chain(numbers).find(|value| self.document.allows(&parameter.schema, value))
+    }
+
+    /// How breaking a constraint is answered.
+    pub fn refused(&self, operation: &Operation, constraint: Constraint, blames: Option<String>) -> Expect {
+        let declared = |status: &&u16| constraint == Constraint::Method || operation.declares(**status);
+        let statuses = constraint.statuses().iter().filter(declared).copied().collect();
+        let told = self.setup.habits.problem.as_ref().is_some_and(|problem| problem.faults.is_some());
+        Expect::Refused { statuses, code: self.code(constraint), blames: blames.filter(|_| told) }
+    }
+
+    /// The server's word for what breaks a constraint.
+    pub fn code(&self, constraint: Constraint) -> Option<String> {
+        let input = constraint.is_input().then_some("input");
+        [Some(constraint.word()), input].into_iter().flatten().find_map(|word| self.setup.codes.get(word)).cloned()
+    }
+
+    /// How the server names a part of the body.
+    pub fn body_place(&self, pointer: &str) -> String {
+        format!("body{pointer}")
+    }
+
+    /// How the server names a parameter.
+    pub fn parameter_place(&self, place: &str, name: &str) -> String {
+        format!("{place}.{name}")
+    }
+
+    /// The fixture that an operation is called about: the first whose answer links to it.
+    pub fn fixture_for(&self, operation: &Operation) -> Option<String> {
+        let usual = self.setup.fixtures.iter().filter(|(_, fixture)| !fixture.private);
+        let mut linked = usual.filter(|(_, fixture)| self.links(fixture, operation));
+        linked.next().map(|(name, _)| name.clone())
+    }
+
+    /// The fixtures that an operation can be called about, and that only who made them may know.
+    pub fn private_fixtures(&self, operation: &Operation) -> Vec<String> {
+        let private = self.setup.fixtures.iter().filter(|(_, fixture)| fixture.private);
+        private.filter(|(_, fixture)| self.links(fixture, operation)).map(|(name, _)| name.clone()).collect()
+    }
+
+    fn links(&self, fixture: &Fixture, operation: &Operation) -> bool {
+        let maker = self.document.by_id(&fixture.operation);
+        let responses = maker.into_iter().flat_map(|maker| maker.responses.values());
+        let mut links = responses.flat_map(|response| response["links"].as_object().into_iter().flatten());
+        links.any(|(_, link)| link["operationId"] == operation.id.as_str())
+    }
+
+    /// Whether somebody can say this of themselves to the operation.
+    pub fn can_be(&self, operation: &Operation, proof: Proof) -> bool {
+        let schemes = operation.security.iter().find(|way| !way.is_empty()).into_iter().flatten();
+        let bearer =
+            schemes.map(|(name, _)| carrier(self.document.scheme(name))).any(|(_, _, scheme)| scheme == "Bearer ");
+        match proof {
+            Proof::None | Proof::Garbage | Proof::Unscoped => true,
+            Proof::Stranger => self.setup.people.stranger.is_some() || self.setup.people.fresh.is_some(),
+            Proof::Scheme | Proof::Nothing | Proof::Tampered => bearer,
+            Proof::Ended => self.setup.people.log_out.is_some() && self.setup.people.fresh.is_some(),
+        }
+    }
+
+    /// The login of somebody without these scopes.
+    pub fn without(&self, scopes: &[String]) -> Option<&Login> {
+        let people = &self.setup.people;
+        let logins = [&people.caller, &people.stranger, &people.fresh].into_iter().flatten();
+        let lacks =
+            |login: &&Login| login.scopes.as_ref().is_some_and(|has| scopes.iter().any(|scope| !has.contains(scope)));
+        logins.filter(|login| login.scopes.is_some()).find(lacks)
+    }
+}
+
+/// Where a scheme carries credentials: place, name, and what stands before them.
+pub fn carrier(scheme: &Value) -> (String, String, &'static str) {
+    let text = |key: &str| scheme[key].as_str().unwrap_or_default().to_owned();
+    match (scheme["type"].as_str(), scheme["scheme"].as_str()) {
+        (Some("apiKey"), _) => (text("in"), text("name"), ""),
+        (Some("http"), Some("basic")) => ("header".into(), "Authorization".into(), "Basic "),
+        _ => ("header".into(), "Authorization".into(), "Bearer "),
+    }
+}
+
+/// Puts these over what is there; null takes a property out, as in a merge patch.
+pub fn merge(value: &mut Value, over: &Map<String, Value>) {
+    let Value::Object(map) = value else {
+        if !over.is_empty() {
+            *value = Value::Object(over.clone());
+        }
+        return;
+    };
+    for (name, part) in over {
+        match (part, map.get_mut(name)) {
+            (Value::Null, _) => drop(map.shift_remove(name)),
+            (Value::Object(over), Some(below @ Value::Object(_))) => merge(below, over),
+            _ => drop(map.insert(name.clone(), part.clone())),
+        }
+    }
+}
+
+/// Replaces each expression by what stands in for it.
+fn sampled(value: &mut Value, stand_in: &impl Fn(&str) -> Option<Value>) {
+    fn go(value: &mut Value, pointer: &str, stand_in: &impl Fn(&str) -> Option<Value>) {
+        match value {
+            Value::String(text) if text.starts_with('$') && text.contains('.') => {
+                *value = stand_in(pointer).unwrap_or_default();
+            }
+            Value::String(text) => *text = text.replace("{unique}", UNIQUE),
+            Value::Array(items) => {
+                items
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(index, item)| go(item, &format!("{pointer}/{index}"), stand_in));
+            }
+            Value::Object(map) => {
+                map.iter_mut().for_each(|(key, item)| go(item, &format!("{pointer}/{key}"), stand_in))
+            }
+            _ => {}
+        }
+    }
+    go(value, "", stand_in);
+}

@@ -1,0 +1,424 @@
+//! Runs the cases of the legs against a server.
+
+use std::time::Instant;
+
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use super::case::{Case, Expect, Leg};
+use super::constraint::Constraint;
+use super::draft::Change;
+use super::plan::Plan;
+use super::report::{LegReport, Report, Told};
+use super::server::{Base, Failure, Server, State};
+use super::setup::Setup;
+use crate::document::{Document, Operation};
+use crate::exchange::Answer;
+
+/// Requests on their way at once, where none of them may change anything.
+const AT_ONCE: usize = 8;
+
+/// What is to be run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the server is.
+    pub address: String,
+    /// Which legs.
+    pub legs: Vec<Leg>,
+    /// Only these operations; none means all.
+    pub operations: Vec<String>,
+    /// Only these cases; none means all.
+    pub only: Vec<String>,
+    /// What the words of this run begin with, so that none was there before.
+    pub tag: String,
+    /// The command that runs this again, without what it chooses.
+    pub command: String,
+}
+
+/// Runs the legs, telling each step; what was found is in the report.
+///
+/// # Errors
+/// Nobody can be logged in, or the setup does not fit the document.
+pub async fn run(document: &Document, setup: &Setup, options: &Options, tell: impl Fn(&str)) -> Result<Report, String> {
+    let plan = Plan { document, setup };
+    let faults = setup.faults(document);
+    if !faults.is_empty() {
+        return Err(faults.join("\n"));
+    }
+    let mut report = Report::default();
+    for leg in &options.legs {
+        // each on its own, so that one leg cannot hide what another has done
+        let tag = format!("{}{}", &leg.word()[..1], options.tag);
+        let connected = Server::connect(&plan, &options.address, &tag).await;
+        let server = connected.map_err(|failure| told(failure, "people", "", &[], options).text(&options.address))?;
+        let began = Instant::now();
+        let mut leg_report = LegReport::new(*leg);
+        derived(&server, *leg, options, &mut leg_report, &tell).await;
+        leg_report.requests = server.sent();
+        leg_report.seconds = began.elapsed().as_secs_f64();
+        report.legs.push(leg_report);
+    }
+    Ok(report)
+}
+
+/// Every case of the legs, without sending anything.
+pub fn list(document: &Document, setup: &Setup, options: &Options) -> Vec<Case> {
+    let plan = Plan { document, setup };
+    let legs = options.legs.iter();
+    let of_leg = |leg: &Leg| {
+        let operations = document.operations.iter().filter(|operation| wanted(options, operation));
+        operations.flat_map(|operation| chosen(&plan, *leg, operation, options).0).collect::<Vec<_>>()
+    };
+    legs.flat_map(of_leg).collect()
+}
+
+fn wanted(options: &Options, operation: &Operation) -> bool {
+    options.operations.is_empty() || options.operations.contains(&operation.id)
+}
+
+/// The cases of an operation that are to be run.
+fn chosen(plan: &Plan<'_>, leg: Leg, operation: &Operation, options: &Options) -> (Vec<Case>, usize) {
+    let (mut cases, skipped) = plan.cases(leg, operation);
+    if !options.only.is_empty() {
+        cases.retain(|case| options.only.contains(&case.id));
+    }
+    (cases, skipped)
+}
+
+/// A failure with the command that shows it again.
+pub fn told(failure: Failure, id: &str, at: &str, before: &[crate::exchange::Request], options: &Options) -> Told {
+    Told {
+        id: id.into(),
+        operation: id.split('/').next().unwrap_or_default().into(),
+        at: at.into(),
+        failure,
+        before: before.to_vec(),
+        again: format!("{} --only '{id}'", options.command),
+    }
+}
+
+async fn derived(server: &Server<'_>, leg: Leg, options: &Options, report: &mut LegReport, tell: &impl Fn(&str)) {
+    for operation in server.plan.document.operations.iter().filter(|operation| wanted(options, operation)) {
+        let (cases, skipped) = chosen(server.plan, leg, operation, options);
+        report.skipped += skipped;
+        for case in &cases {
+            report.count(&operation.id, check_of(case));
+        }
+        if cases.is_empty() {
+            continue;
+        }
+        let failures = match leg {
+            Leg::Refusals => refused(server, operation, &cases).await,
+            _ => accepted(server, operation, &cases).await,
+        };
+        for (id, failure) in failures {
+            let at = cases.iter().find(|case| case.id == id).map_or(operation.at.clone(), |case| case.at.clone());
+            let told = told(failure, &id, &at, &[], options);
+            tell(&told.text(&options.address));
+            report.failures.push(told);
+        }
+    }
+}
+
+/// The check that a case is counted under.
+fn check_of(case: &Case) -> &'static str {
+    match case.expect {
+        Expect::Refused { .. } => case.constraint.check(),
+        Expect::Mirrored => "C-HEAD",
+        Expect::Allowed => "C-ALLOW",
+        Expect::Answered { status: 304, .. } => "C-304",
+        _ => match case.constraint {
+            Constraint::Example => "C-EXAMPLES",
+            Constraint::Default => "C-DEFAULT",
+            _ => "C-POS",
+        },
+    }
+}
+
+type Failures = Vec<(String, Failure)>;
+
+/// All cases of one operation on one valid request: nothing of them is written, so the request stays valid.
+async fn refused(server: &Server<'_>, operation: &Operation, cases: &[Case]) -> Failures {
+    let mut failures = vec![];
+    let first = async {
+        let base = server.base(operation, None).await?;
+        let answer = server.send(operation, &base.draft, &base.word).await?;
+        server.success(operation, &answer)
+    };
+    if let Err(failure) = first.await {
+        return vec![(format!("{}/base", operation.id), failure)];
+    }
+    let mut fixtures: Vec<Option<String>> = cases.iter().map(|case| case.fixture.clone()).collect();
+    fixtures.dedup();
+    for fixture in fixtures {
+        let batch: Vec<&Case> = cases.iter().filter(|case| case.fixture == fixture).collect();
+        let base = match server.base(operation, fixture.as_deref()).await {
+            Ok(base) => base,
+            Err(failure) => return vec![(format!("{}/base", operation.id), failure)],
+        };
+        let before = server.state(&base).await;
+        for some in batch.chunks(AT_ONCE) {
+            let checked = join_all(some.iter().map(|case| check(server, operation, &base, case))).await;
+            let broken = some.iter().zip(checked).filter_map(|(case, checked)| Some((case.id.clone(), checked.err()?)));
+            failures.extend(broken);
+        }
+        let after = server.state(&base).await;
+        match (before, after) {
+            (Ok(before), Ok(after)) if before == after => {}
+            (Ok(_), Ok(_)) => failures.extend(guilty(server, operation, &batch, &failures).await),
+            (before, after) => {
+                failures.extend(
+                    [before, after].into_iter().filter_map(Result::err).map(|f| (format!("{}/state", operation.id), f)),
+                );
+            }
+        }
+        if fixture.is_none()
+            && let Err(failure) = last(server, operation, &base).await
+        {
+            failures.push((format!("{}/base", operation.id), failure));
+        }
+    }
+    failures
+}
+
+/// The valid request itself, once all that differ from it were refused: it is what they differ from.
+async fn last(server: &Server<'_>, operation: &Operation, base: &Base) -> Result<(), Failure> {
+    let answer = server.send(operation, &base.draft, &base.word).await?;
+    server.success(operation, &answer).map_err(|failure| Failure {
+        check: "C-STATE-ON-ERROR".into(),
+        sentence: "after requests that were all to be refused, the valid one is no longer accepted".into(),
+        ..failure
+    })
+}
+
+/// The cases that change what can be read, each tried alone; but not those that are known to fail.
+async fn guilty(server: &Server<'_>, operation: &Operation, batch: &[&Case], known: &Failures) -> Failures {
+    let mut failures = vec![];
+    for case in batch.iter().filter(|case| !known.iter().any(|(id, _)| *id == case.id)) {
+        let alone = async {
+            let base = server.base(operation, case.fixture.as_deref()).await?;
+            let before = server.state(&base).await?;
+            let draft = server.changed(operation, &base, &case.changes).await?;
+            let answer = server.send(operation, &draft, &base.word).await?;
+            let after = server.state(&base).await?;
+            match difference(&before, &after) {
+                None => Ok(()),
+                Some(what) => {
+                    let sentence = format!("a request that must be refused changes what {what} answers");
+                    Err(Failure::of("C-STATE-ON-ERROR", sentence, case.expect.to_string(), &answer))
+                }
+            }
+        };
+        if let Err(failure) = alone.await {
+            failures.push((case.id.clone(), failure));
+        }
+    }
+    if failures.is_empty() && known.is_empty() {
+        let sentence = "requests that were all refused have changed what can be read; none of them does it alone";
+        let failure = Failure::without("C-STATE-ON-ERROR", sentence, "the same answers before and after");
+        failures.push((format!("{}/state", operation.id), failure));
+    }
+    failures
+}
+
+/// The first thing that is not read as before.
+pub fn difference(before: &State, after: &State) -> Option<String> {
+    let differing = before.iter().zip(after).find(|(before, after)| before != after);
+    differing.map(|((target, ..), _)| format!("GET {target}"))
+}
+
+/// Each case on a valid request of its own, for each of them is written.
+async fn accepted(server: &Server<'_>, operation: &Operation, cases: &[Case]) -> Failures {
+    let mut failures = vec![];
+    let at_once = if operation.method == "GET" { AT_ONCE } else { 2 };
+    for some in cases.chunks(at_once) {
+        let one = async |case: &Case| {
+            let base = server.base(operation, case.fixture.as_deref()).await?;
+            check(server, operation, &base, case).await
+        };
+        let checked = join_all(some.iter().map(one)).await;
+        failures.extend(some.iter().zip(checked).filter_map(|(case, checked)| Some((case.id.clone(), checked.err()?))));
+    }
+    failures
+}
+
+/// Sends the request of a case and judges what comes of it.
+async fn check(server: &Server<'_>, operation: &Operation, base: &Base, case: &Case) -> Result<(), Failure> {
+    let draft = server.changed(operation, base, &case.changes).await?;
+    if let Expect::Refused { statuses, .. } = &case.expect
+        && statuses.is_empty()
+    {
+        let sentence = "the document has this constraint, and declares no status that refuses what breaks it";
+        let wanted: Vec<String> = case.constraint.statuses().iter().map(u16::to_string).collect();
+        return Err(Failure::without("C-UNDOC-STATUS", sentence, wanted.join(" or ")));
+    }
+    let before = match &case.expect {
+        Expect::Accepted if ["PUT", "PATCH"].contains(&operation.method.as_str()) => {
+            read(server, operation, base).await?
+        }
+        _ => None,
+    };
+    let answer = server.send(operation, &draft, &base.word).await?;
+    match &case.expect {
+        Expect::Refused { statuses, code, blames } => {
+            judge_refusal(server, case, &answer, statuses, code.as_deref(), blames.as_deref())
+        }
+        Expect::Answered { status, code } => judge_refusal(server, case, &answer, &[*status], code.as_deref(), None),
+        Expect::Accepted => {
+            server.success(operation, &answer).map_err(|failure| Failure {
+                check: "C-POS".into(),
+                sentence: "what the document allows is not accepted".into(),
+                expected: "a success".into(),
+                ..failure
+            })?;
+            echoes(server, operation, case, before.as_ref(), &answer)?;
+            read_back(server, operation, base, &answer).await
+        }
+        Expect::Mirrored => {
+            let get = server.send(operation, &base.draft, &base.word).await?;
+            mirrored(&get, &answer)
+        }
+        Expect::Understood if [400, 422].contains(&answer.status) => {
+            Err(Failure::of("C-POS", "what the document allows is refused", case.expect.to_string(), &answer))
+        }
+        // what is promised of it stands in the habits, and every exchange is held to them
+        Expect::Allowed | Expect::Understood => Ok(()),
+    }
+}
+
+fn judge_refusal(
+    server: &Server<'_>,
+    case: &Case,
+    answer: &Answer,
+    statuses: &[u16],
+    code: Option<&str>,
+    blames: Option<&str>,
+) -> Result<(), Failure> {
+    let fails = |sentence: String| {
+        let check = if matches!(case.expect, Expect::Refused { .. }) { case.constraint.check() } else { "C-POS" };
+        Err(Failure::of(check, sentence, case.expect.to_string(), answer))
+    };
+    if !statuses.contains(&answer.status) {
+        let accepted = (200..300).contains(&answer.status) && matches!(case.expect, Expect::Refused { .. });
+        return fails(if accepted { "what the document forbids is accepted" } else { "another status" }.into());
+    }
+    let Some(problem) = &server.plan.setup.habits.problem else { return Ok(()) };
+    if answer.request.method == "HEAD" || answer.bytes.is_empty() {
+        return Ok(());
+    }
+    let said = problem.code.as_ref().and_then(|name| answer.body[name].as_str());
+    if let (Some(code), Some(said)) = (code, said)
+        && code != said
+    {
+        return fails(format!("the code is `{said}`"));
+    }
+    let Some(place) = blames else { return Ok(()) };
+    let blamed = problem.blamed(&answer.body);
+    if blamed.is_empty() || blamed.iter().any(|other| other != place) {
+        return fails(format!("it blames {}", if blamed.is_empty() { "nothing".into() } else { blamed.join(", ") }));
+    }
+    Ok(())
+}
+
+/// HEAD answers what GET does, without the content.
+fn mirrored(get: &Answer, head: &Answer) -> Result<(), Failure> {
+    let names = ["Content-Type", "ETag", "WWW-Authenticate", "Cache-Control", "Last-Modified"];
+    let differs = names.iter().find(|name| get.header(name) != head.header(name));
+    if get.status != head.status || !head.bytes.is_empty() || differs.is_some() {
+        let what = differs.map_or("the status or the content", |name| *name);
+        let sentence = format!("HEAD differs from GET in {what}");
+        return Err(Failure::of("C-HEAD", sentence, format!("{} {:?}", get.status, get.headers), head));
+    }
+    Ok(())
+}
+
+/// What was sent is answered; what was left out is what the document says, or what it was before.
+fn echoes(
+    server: &Server<'_>,
+    operation: &Operation,
+    case: &Case,
+    before: Option<&Answer>,
+    answer: &Answer,
+) -> Result<(), Failure> {
+    let Some(body) = operation.body.as_ref().filter(|_| answer.body.is_object()) else { return Ok(()) };
+    let sent = answer.request.body.as_deref().and_then(|bytes| body.read(bytes)).unwrap_or_default();
+    let altered = &server.plan.setup.needs(&operation.id).altered;
+    for (name, schema) in body.schema["properties"].as_object().into_iter().flatten() {
+        let Some(answered) = answer.body.get(name).filter(|_| !altered.contains(name)) else { continue };
+        let (check, expected) = match (sent.get(name), schema.get("default"), before) {
+            (Some(sent), ..) => ("C-ECHO", sent),
+            (None, Some(default), _) => ("C-DEFAULT", default),
+            (None, None, Some(before)) if operation.method == "PATCH" => match before.body.get(name) {
+                Some(before) => ("C-PATCH-EFFECT", before),
+                None => continue,
+            },
+            _ => continue,
+        };
+        if !same(expected, answered) {
+            let sentence = format!("`{name}` is {answered}");
+            return Err(Failure::of(check, sentence, format!("{expected} ({})", case.id), answer));
+        }
+    }
+    Ok(())
+}
+
+/// Values are the same, times also if they are written differently.
+fn same(one: &Value, other: &Value) -> bool {
+    let time = |value: &Value| chrono::DateTime::parse_from_rfc3339(value.as_str()?).ok();
+    let number = |value: &Value| value.as_f64();
+    one == other
+        || time(one).is_some_and(|one| time(other) == Some(one))
+        || number(one).is_some_and(|one| number(other) == Some(one))
+}
+
+/// What GET says of the path, if the document has it.
+async fn read(server: &Server<'_>, operation: &Operation, base: &Base) -> Result<Option<Answer>, Failure> {
+    let path = base.draft.request(operation).path().to_owned();
+    let Some(get) = server.plan.document.operation("GET", &path) else { return Ok(None) };
+    let mut draft = base.draft.clone();
+    draft.change(get, &Change::Method("GET".into()));
+    (draft.body, draft.media_type) = Default::default();
+    draft.headers.clear();
+    draft.query.clear();
+    server.send(get, &draft, &base.word).await.map(Some)
+}
+
+/// What was written is what is read: at the same path, or where `Location` says.
+async fn read_back(server: &Server<'_>, operation: &Operation, base: &Base, answer: &Answer) -> Result<(), Failure> {
+    let read = match (operation.method.as_str(), answer.header("Location")) {
+        ("PUT" | "PATCH", _) => read(server, operation, base).await?,
+        ("POST", Some(location)) if operation.protected => {
+            let path = location.strip_prefix(&server.address).unwrap_or(location);
+            let Some(get) = server.plan.document.operation("GET", path) else {
+                return Err(Failure::of(
+                    "C-LOCATION",
+                    "Location leads to no operation",
+                    "a path of the document",
+                    answer,
+                ));
+            };
+            let mut draft = base.draft.clone();
+            (draft.method, draft.path) = ("GET".into(), path.into());
+            (draft.body, draft.media_type, draft.variables, draft.query) = Default::default();
+            let read = server.send(get, &draft, &base.word).await?;
+            if read.status != 200 {
+                return Err(Failure::of("C-LOCATION", "what was created is not where Location says", "200", &read));
+            }
+            Some(read)
+        }
+        _ => None,
+    };
+    let Some(read) = read.filter(|read| read.body.is_object() && answer.body.is_object()) else { return Ok(()) };
+    let differs = |(name, value): (&String, &Value)| answer.body.get(name).is_some_and(|answered| answered != value);
+    let first = read.body.as_object().into_iter().flatten().find(|pair| differs(*pair));
+    if let Some((name, _)) = first {
+        let expected = format!("`{name}` as it was answered: {}", answer.body[name]);
+        return Err(Failure::of("C-ECHO", format!("`{name}` is read otherwise than it was written"), expected, &read));
+    }
+    if let (Some(written), Some(now)) = (answer.header("ETag"), read.header("ETag"))
+        && written != now
+    {
+        return Err(Failure::of("C-ETAG-SAME", "the ETag is another when read", written, &read));
+    }
+    Ok(())
+}

@@ -1,0 +1,503 @@
+//! The server under test: who calls it, what is made before a request, and the request itself.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use reqwest::header::HeaderValue;
+use reqwest::{Client, Method, redirect};
+use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
+
+use super::draft::{Change, Content, Credential, Draft, Proof, encode, plain};
+use super::expression::{self, UNIQUE};
+use super::plan::{Plan, carrier, merge};
+use super::setup::{Login, Probe};
+use super::values;
+use crate::conformity::hold;
+use crate::document::Operation;
+use crate::exchange::{Answer, Request};
+use crate::recorder;
+
+/// The server, and the people who are logged in.
+pub struct Server<'a> {
+    pub plan: &'a Plan<'a>,
+    pub address: String,
+    client: Client,
+    caller: Person,
+    stranger: Person,
+    ended: OnceCell<Option<String>>,
+    /// What the words of this run begin with.
+    tag: String,
+    words: AtomicU32,
+    sent: AtomicUsize,
+}
+
+/// Somebody who may be logged in.
+#[derive(Clone, Default)]
+pub struct Person {
+    /// The answer with the credentials.
+    pub answer: Option<Answer>,
+    /// The credentials.
+    pub token: Option<String>,
+}
+
+/// A valid request, and all that was made for it.
+#[derive(Clone)]
+pub struct Base {
+    pub draft: Draft,
+    pub caller: Person,
+    /// By name, what made each.
+    pub fixtures: BTreeMap<String, Answer>,
+    /// What the links say of the parameters: `header.If-Match`.
+    pub linked: BTreeMap<String, String>,
+    /// Replaces the word that is another one each time.
+    pub word: String,
+}
+
+/// Something that is not as it must be.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub check: String,
+    pub sentence: String,
+    pub expected: String,
+    /// The exchange, if there was an answer.
+    pub answer: Option<Box<Answer>>,
+    /// The request, if there was none.
+    pub request: Option<Box<Request>>,
+}
+
+/// What everything that can be read said.
+pub type State = Vec<(String, u16, Vec<u8>)>;
+
+impl Failure {
+    /// Of an answer.
+    pub fn of(check: &str, sentence: impl Into<String>, expected: impl Into<String>, answer: &Answer) -> Self {
+        let answer = Some(Box::new(answer.clone()));
+        Self { check: check.into(), sentence: sentence.into(), expected: expected.into(), answer, request: None }
+    }
+
+    /// Of what stands in a file, or of no answer.
+    pub fn without(check: &str, sentence: impl Into<String>, expected: impl Into<String>) -> Self {
+        let (sentence, expected) = (sentence.into(), expected.into());
+        Self { check: check.into(), sentence, expected, answer: None, request: None }
+    }
+}
+
+impl<'a> Server<'a> {
+    /// Logs in whom the setup names.
+    pub async fn connect(plan: &'a Plan<'a>, address: &str, tag: &str) -> Result<Self, Failure> {
+        // a client that follows, stores and unpacks would hide what was answered
+        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build();
+        let client = client.map_err(|error| Failure::without("C-SETUP", error.to_string(), "a client"))?;
+        let mut server = Self {
+            plan,
+            address: address.trim_end_matches('/').into(),
+            client,
+            caller: Person::default(),
+            stranger: Person::default(),
+            ended: OnceCell::new(),
+            tag: tag.into(),
+            words: AtomicU32::new(0),
+            sent: AtomicUsize::new(0),
+        };
+        let people = &plan.setup.people;
+        if let Some(login) = people.caller.as_ref().or(people.fresh.as_ref()) {
+            server.caller = server.log_in(login).await?;
+        }
+        if let Some(login) = people.stranger.as_ref().or(people.fresh.as_ref()) {
+            server.stranger = server.log_in(login).await?;
+        }
+        Ok(server)
+    }
+
+    /// Requests so far.
+    pub fn sent(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// A word of this run that was not there before.
+    fn word(&self) -> String {
+        let number = self.words.fetch_add(1, Ordering::Relaxed);
+        let (width, length) = (UNIQUE.len(), self.tag.len().min(UNIQUE.len()));
+        format!("{}{:0>rest$}", &self.tag[..length], base36(number), rest = width - length)
+    }
+
+    async fn log_in(&self, login: &Login) -> Result<Person, Failure> {
+        let operation = self.operation(&login.operation)?;
+        let word = self.word();
+        let nothing = |_: &str| None;
+        let draft = self.unprepared(operation, &login.body, &nothing)?;
+        let answer = self.send(operation, &draft, &word).await?;
+        self.success(operation, &answer)?;
+        let token = expression::evaluate(&login.token, &answer);
+        let token = token.map_err(|error| Failure::of("C-SETUP", error, "credentials", &answer))?;
+        Ok(Person { answer: Some(answer), token: Some(plain(&token)) })
+    }
+
+    fn operation(&self, id: &str) -> Result<&'a Operation, Failure> {
+        let found = self.plan.document.by_id(id);
+        found.ok_or_else(|| Failure::without("C-SETUP", format!("there is no operation {id}"), "an operationId"))
+    }
+
+    /// A request with nothing of the setup but a body.
+    fn unprepared<'b>(
+        &self,
+        operation: &Operation,
+        over: &Map<String, Value>,
+        scope: &impl Fn(&str) -> Option<&'b Answer>,
+    ) -> Result<Draft, Failure> {
+        let mut draft = Draft { method: operation.method.clone(), path: operation.path.clone(), ..Draft::default() };
+        if let Some(body) = &operation.body {
+            let mut value = values::valid(self.plan.document, &body.schema, Some(&body.example)).unwrap_or_default();
+            merge(&mut value, over);
+            let value = expression::resolve(&value, scope);
+            let value = value.map_err(|error| self.must_say(operation, &error))?;
+            draft.body = Content::Value(value);
+            draft.media_type = Some(body.media_type.clone());
+        }
+        Ok(draft)
+    }
+
+    fn must_say(&self, operation: &Operation, what: &str) -> Failure {
+        let sentence = format!("no valid request can be made: {what}");
+        Failure::without("C-SETUP", sentence, format!("`operations.{}` of the setup file must say it", operation.id))
+    }
+
+    /// A valid request for an operation, and what it needs; `fixture` instead of the usual one.
+    pub async fn base(&self, operation: &Operation, fixture: Option<&str>) -> Result<Base, Failure> {
+        let needs = self.plan.setup.needs(&operation.id);
+        let caller = match &self.plan.setup.people.fresh {
+            Some(login) if needs.fresh => self.log_in(login).await?,
+            _ => self.caller.clone(),
+        };
+        self.base_by(operation, fixture, caller, BTreeMap::new()).await
+    }
+
+    /// The same by somebody, with what is there already.
+    pub async fn base_by(
+        &self,
+        operation: &Operation,
+        fixture: Option<&str>,
+        caller: Person,
+        mut fixtures: BTreeMap<String, Answer>,
+    ) -> Result<Base, Failure> {
+        let needs = self.plan.setup.needs(&operation.id);
+        let word = self.word();
+        let linked_by = fixture.map(Into::into).or_else(|| self.plan.fixture_for(operation));
+        let parameters = needs.path.values().chain(needs.query.values()).chain(needs.headers.values());
+        let named = parameters.chain(needs.body.values()).flat_map(expression::names);
+        for name in named.chain(linked_by.clone()) {
+            if self.plan.setup.fixtures.contains_key(&name) && !fixtures.contains_key(&name) {
+                let made = self.make(&name, &caller).await?;
+                fixtures.insert(name, made);
+            }
+        }
+        let scope = |name: &str| if name == "caller" { caller.answer.as_ref() } else { fixtures.get(name) };
+        let mut draft = self.unprepared(operation, &needs.body, &scope)?;
+        draft.credentials = self.credentials(operation, &caller);
+        let mut linked = BTreeMap::new();
+        if let Some(answer) = linked_by.as_ref().and_then(|name| fixtures.get(name)) {
+            linked = self.linked(answer, operation)?;
+        }
+        for (key, value) in &linked {
+            let (place, name) = key.split_once('.').unwrap_or(("path", key));
+            // with it the answer would be that nothing has changed
+            if !name.eq_ignore_ascii_case("If-None-Match") {
+                let encoded = if place == "header" { value.clone() } else { encode(value) };
+                draft.change(operation, &Change::Parameter(place.into(), name.into(), Some(encoded)));
+            }
+        }
+        for (place, map) in [("path", &needs.path), ("query", &needs.query), ("header", &needs.headers)] {
+            for (name, value) in map {
+                let value = expression::resolve(value, &scope).map_err(|error| self.must_say(operation, &error))?;
+                let text = if place == "header" { plain(&value) } else { encode(&plain(&value)) };
+                draft.change(operation, &Change::Parameter(place.into(), name.clone(), Some(text)));
+            }
+        }
+        self.fill(operation, &mut draft)?;
+        Ok(Base { draft, caller, fixtures, linked, word })
+    }
+
+    /// Gives each required parameter that nothing has said a value.
+    fn fill(&self, operation: &Operation, draft: &mut Draft) -> Result<(), Failure> {
+        for parameter in operation.parameters.iter().filter(|parameter| parameter.required) {
+            let (place, name) = (&parameter.place, &parameter.name);
+            let there = match place.as_str() {
+                "path" => draft.variables.contains_key(name),
+                "query" => draft.query.iter().any(|(other, _)| other == name),
+                _ => draft.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)),
+            };
+            if there {
+                continue;
+            }
+            let value = values::valid(self.plan.document, &parameter.schema, parameter.example.as_ref());
+            let Some(value) = value else {
+                return Err(self.must_say(operation, &format!("{place} parameter {name} has no example")));
+            };
+            let text = if place == "header" { plain(&value) } else { encode(&plain(&value)) };
+            draft.change(operation, &Change::Parameter(place.clone(), name.clone(), Some(text)));
+        }
+        Ok(())
+    }
+
+    /// Makes a fixture.
+    pub async fn make(&self, name: &str, caller: &Person) -> Result<Answer, Failure> {
+        let fixture = &self.plan.setup.fixtures[name];
+        let operation = self.operation(&fixture.operation)?;
+        let scope = |name: &str| if name == "caller" { caller.answer.as_ref() } else { None };
+        let mut over = self.plan.setup.needs(&operation.id).body.clone();
+        over.extend(fixture.body.clone());
+        let mut draft = self.unprepared(operation, &over, &scope)?;
+        draft.credentials = self.credentials(operation, caller);
+        self.fill(operation, &mut draft)?;
+        let answer = self.send(operation, &draft, &self.word()).await?;
+        self.success(operation, &answer)?;
+        Ok(answer)
+    }
+
+    /// What the links of an answer say of an operation's parameters: `path.id`, `header.If-Match`.
+    pub fn linked(&self, answer: &Answer, operation: &Operation) -> Result<BTreeMap<String, String>, Failure> {
+        let maker = self.plan.document.operation(&answer.request.method, answer.request.path());
+        let response = maker.and_then(|maker| maker.response(answer.status));
+        let links = response.and_then(|(_, response)| response["links"].as_object());
+        let mut links = links.into_iter().flatten().map(|(_, link)| link);
+        let link = links.find(|link| link["operationId"] == operation.id.as_str());
+        let mut found = BTreeMap::new();
+        for (key, expression) in link.and_then(|link| link["parameters"].as_object()).into_iter().flatten() {
+            let value = match expression.as_str() {
+                Some(text) => expression::evaluate(text, answer),
+                None => Ok(expression.clone()),
+            };
+            let value = value.map_err(|error| Failure::of("C-LINK", error, "what the link names", answer))?;
+            let place = operation.parameters.iter().find(|parameter| &parameter.name == key);
+            let key = place.map_or_else(|| key.clone(), |parameter| format!("{}.{key}", parameter.place));
+            found.insert(key, plain(&value));
+        }
+        Ok(found)
+    }
+
+    fn credentials(&self, operation: &Operation, by: &Person) -> Vec<Credential> {
+        let Some(token) = by.token.as_ref().filter(|_| operation.protected) else { return vec![] };
+        let way = operation.security.iter().find(|way| !way.is_empty()).into_iter().flatten();
+        way.map(|(name, _)| {
+            let (place, name, scheme) = carrier(self.plan.document.scheme(name));
+            Credential { place, name, scheme: scheme.into(), token: token.clone() }
+        })
+        .collect()
+    }
+
+    /// The valid request with changes.
+    pub async fn changed(&self, operation: &Operation, base: &Base, changes: &[Change]) -> Result<Draft, Failure> {
+        let mut draft = base.draft.clone();
+        for change in changes {
+            match change {
+                Change::Credentials(proof) => self.prove(operation, &mut draft, *proof).await?,
+                Change::Parameter(place, name, Some(value)) if value == "$current" => {
+                    let current = base.linked.get(&format!("{place}.{name}")).cloned();
+                    draft.change(operation, &Change::Parameter(place.clone(), name.clone(), current));
+                }
+                change => draft.change(operation, change),
+            }
+        }
+        Ok(draft)
+    }
+
+    async fn prove(&self, operation: &Operation, draft: &mut Draft, proof: Proof) -> Result<(), Failure> {
+        let replaced = match proof {
+            Proof::None => {
+                draft.credentials.clear();
+                return Ok(());
+            }
+            Proof::Scheme => {
+                draft.credentials.iter_mut().for_each(|credential| credential.scheme = "Basic ".into());
+                return Ok(());
+            }
+            Proof::Nothing => {
+                draft.credentials.iter_mut().for_each(|credential| credential.scheme = credential.scheme.trim().into());
+                Some(String::new())
+            }
+            Proof::Garbage => Some("nonsense".into()),
+            Proof::Tampered => draft.credentials.first().map(|credential| tampered(&credential.token)),
+            Proof::Ended => self.ended.get_or_try_init(|| self.end()).await?.clone(),
+            Proof::Stranger => self.stranger.token.clone(),
+            Proof::Unscoped => {
+                let scopes: Vec<String> =
+                    operation.security.iter().flatten().flat_map(|(_, scopes)| scopes.clone()).collect();
+                match self.plan.without(&scopes) {
+                    Some(login) => self.log_in(login).await?.token,
+                    None => None,
+                }
+            }
+        };
+        let Some(token) = replaced else {
+            let what = format!("nobody is known who could be {proof:?} here");
+            return Err(Failure::without("C-SETUP", what, "`people` of the setup file must name somebody"));
+        };
+        draft.credentials.iter_mut().for_each(|credential| credential.token.clone_from(&token));
+        Ok(())
+    }
+
+    /// A token whose session has ended.
+    async fn end(&self) -> Result<Option<String>, Failure> {
+        let people = &self.plan.setup.people;
+        let (Some(login), Some(log_out)) = (&people.fresh, &people.log_out) else { return Ok(None) };
+        let operation = self.operation(log_out)?;
+        let person = self.log_in(login).await?;
+        let base = self.base_by(operation, None, person.clone(), BTreeMap::new()).await?;
+        let answer = self.send(operation, &base.draft, &base.word).await?;
+        self.success(operation, &answer)?;
+        Ok(person.token)
+    }
+
+    /// Whether a request that must be accepted was.
+    pub fn success(&self, operation: &Operation, answer: &Answer) -> Result<(), Failure> {
+        if (200..300).contains(&answer.status) {
+            return Ok(());
+        }
+        let sentence = "a request that is valid by the document is not accepted";
+        let expected = format!(
+            "a success; if the example of {} cannot work as it is, `operations.{}` of the setup file must say what does",
+            operation.id, operation.id
+        );
+        Err(Failure::of("C-EXAMPLES", sentence, expected, answer))
+    }
+
+    /// Sends a request, and holds its answer to the document.
+    pub async fn send(&self, operation: &Operation, draft: &Draft, word: &str) -> Result<Answer, Failure> {
+        self.exchange(with_word(draft.request(operation), word)).await
+    }
+
+    /// The same with a request as it is.
+    pub async fn exchange(&self, request: Request) -> Result<Answer, Failure> {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let answer = match self.transport(&request).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let mut failure = Failure::without("C-5XX", format!("there is no answer: {error}"), "an answer");
+                failure.request = Some(Box::new(request));
+                return Err(failure);
+            }
+        };
+        recorder::note(self.plan.document, &answer, false);
+        match hold(self.plan.document, &self.plan.setup.habits, &answer) {
+            Ok(()) => Ok(answer),
+            Err(violation) => Err(Failure::of(violation.check, violation.sentence, violation.expected, &answer)),
+        }
+    }
+
+    async fn transport(&self, request: &Request) -> Result<Answer, String> {
+        let method = Method::from_bytes(request.method.as_bytes()).map_err(|error| error.to_string())?;
+        let mut builder = self.client.request(method, format!("{}{}", self.address, request.target));
+        for (name, value) in &request.headers {
+            let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|error| error.to_string())?;
+            builder = builder.header(name, value);
+        }
+        if let Some(body) = &request.body {
+            builder = builder.body(body.clone());
+        }
+        let response = builder.send().await.map_err(|error| format!("{error:?}"))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.map_err(|error| format!("{error:?}"))?;
+        Ok(Answer::new(request.clone(), status, headers, bytes.to_vec()))
+    }
+
+    /// What everything says that can be read with what the base has: each GET that the fixtures lead to.
+    pub async fn state(&self, base: &Base) -> Result<State, Failure> {
+        let mut state = vec![];
+        for operation in self.plan.document.operations.iter().filter(|operation| operation.method == "GET") {
+            let Some(request) = self.probe(operation, base, &base.caller)? else { continue };
+            let answer = self.exchange(request.clone()).await?;
+            state.push((request.target, answer.status, answer.bytes));
+        }
+        Ok(state)
+    }
+
+    /// The request that reads, if all that it needs is there.
+    pub fn probe(&self, operation: &Operation, base: &Base, by: &Person) -> Result<Option<Request>, Failure> {
+        let probe = &self.plan.setup.needs(&operation.id).probe;
+        if matches!(probe, Some(Probe::Used(false))) {
+            return Ok(None);
+        }
+        let mut draft = Draft { method: "GET".into(), path: operation.path.clone(), ..Draft::default() };
+        for answer in base.fixtures.values() {
+            for (key, value) in self.linked(answer, operation)? {
+                if let Some(("path" | "query", name)) = key.split_once('.') {
+                    let place = if key.starts_with("path") { "path" } else { "query" };
+                    draft.change(operation, &Change::Parameter(place.into(), name.into(), Some(encode(&value))));
+                }
+            }
+        }
+        if let Some(Probe::Query(query)) = probe {
+            for (name, value) in query {
+                let value = encode(&plain(value));
+                draft.change(operation, &Change::Parameter("query".into(), name.clone(), Some(value)));
+            }
+        }
+        let filled = operation.parameters.iter().filter(|parameter| parameter.required).all(|parameter| {
+            draft.variables.contains_key(&parameter.name) || draft.query.iter().any(|(name, _)| *name == parameter.name)
+        });
+        draft.credentials = self.credentials(operation, by);
+        Ok(filled.then(|| draft.request(operation)))
+    }
+}
+
+/// The word that is another one each time, wherever it stands.
+pub fn with_word(mut request: Request, word: &str) -> Request {
+    request.target = request.target.replace(UNIQUE, word);
+    request.headers.iter_mut().for_each(|(_, value)| *value = value.replace(UNIQUE, word));
+    if let Some(body) = &mut request.body {
+        let (from, to) = (UNIQUE.as_bytes(), word.as_bytes());
+        let mut at = 0;
+        while let Some(found) = body[at..].windows(from.len()).position(|window| window == from) {
+            body[at + found..at + found + from.len()].copy_from_slice(to);
+            at += found + from.len();
+        }
+    }
+    request
+}
+
+/// The same token with another signature: another character at the front of its last part, where each is possible.
+fn tampered(token: &str) -> String {
+    let at = token.rfind('.').map_or(0, |dot| dot + 1);
+    let (head, rest) = token.split_at(at);
+    let first = if rest.starts_with('A') { 'B' } else { 'A' };
+    format!("{head}{first}{}", rest.chars().skip(1).collect::<String>())
+}
+
+fn base36(mut number: u32) -> String {
+    let mut digits = vec![];
+    loop {
+        digits.push(char::from_digit(number % 36, 36).unwrap_or('0'));
+        number /= 36;
+        if number == 0 {
+            return digits.into_iter().rev().collect();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_put_in_everywhere_and_keeps_its_length() {
+        let request = Request {
+            by: String::new(),
+            method: "POST".into(),
+            target: format!("/a?b={UNIQUE}"),
+            headers: vec![],
+            body: Some(format!("{UNIQUE}{UNIQUE}\u{0}").into()),
+        };
+        let request = with_word(request, "abcdefgh");
+        assert_eq!(
+            (request.target.as_str(), request.body.as_deref()),
+            ("/a?b=abcdefgh", Some(&b"abcdefghabcdefgh\0"[..]))
+        );
+    }
+
+    #[test]
+    fn a_tampered_token_differs_in_its_signature_only() {
+        assert_eq!(tampered("a.b.cd"), "a.b.Ad");
+        assert_eq!(tampered("Axyz"), "Bxyz");
+    }
+}

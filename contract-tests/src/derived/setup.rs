@@ -1,0 +1,145 @@
+//! The setup file: what a document does not say of its server.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::conformity::Habits;
+use crate::document::Document;
+
+/// The file; `contract-tests/setup.yaml` explains each part.
+#[derive(Deserialize, Default, Debug)]
+#[serde(deny_unknown_fields, default)]
+pub struct Setup {
+    /// What the server does everywhere.
+    pub habits: Habits,
+    /// Who calls.
+    pub people: People,
+    /// What is there before an operation is called, by name.
+    pub fixtures: BTreeMap<String, Fixture>,
+    /// What the operations need beside the document's examples, by `operationId`.
+    pub operations: BTreeMap<String, Needs>,
+    /// The server's words for what is refused, by constraint; `input` for those not named.
+    pub codes: BTreeMap<String, String>,
+    /// Bytes that a request body may have; without it no body is too large.
+    pub max_body: Option<usize>,
+    /// Constraints that are not held to, each with the reason.
+    pub skip: BTreeMap<String, String>,
+}
+
+/// Who calls; each is made by a login or a registration.
+#[derive(Deserialize, Default, Debug)]
+#[serde(deny_unknown_fields, default)]
+pub struct People {
+    /// Whom most requests are sent by; without it a fresh person.
+    pub caller: Option<Login>,
+    /// Somebody with no right to what the caller has made; without it another fresh person.
+    pub stranger: Option<Login>,
+    /// Somebody new each time, for what ends a session or an account.
+    pub fresh: Option<Login>,
+    /// The operation that ends a session, so that its token no longer works.
+    pub log_out: Option<String>,
+}
+
+/// How somebody gets credentials.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// The operation that answers with credentials.
+    pub operation: String,
+    /// What is sent, over the document's example.
+    #[serde(default)]
+    pub body: Map<String, Value>,
+    /// Where the credentials are in the answer.
+    pub token: String,
+    /// The scopes that they have; none named means all.
+    pub scopes: Option<Vec<String>>,
+}
+
+/// Something that is made by an operation, and used by those that its answer links to.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Fixture {
+    /// What makes it.
+    pub operation: String,
+    /// What is sent, over the document's example.
+    #[serde(default)]
+    pub body: Map<String, Value>,
+    /// Whether a stranger may not even know of it.
+    #[serde(default)]
+    pub private: bool,
+}
+
+/// What an operation needs, and how it differs from what its document lets expect.
+#[derive(Deserialize, Default, Debug)]
+#[serde(deny_unknown_fields, default)]
+pub struct Needs {
+    /// It ends the session or changes the account of whoever calls: each call is by somebody new.
+    pub fresh: bool,
+    /// Its body, over the document's example; null takes a property out.
+    pub body: Map<String, Value>,
+    /// Its parameters.
+    pub path: BTreeMap<String, Value>,
+    /// Its parameters.
+    pub query: BTreeMap<String, Value>,
+    /// Its parameters.
+    pub headers: BTreeMap<String, Value>,
+    /// The query that shows the whole state; `false` if its answer changes by itself.
+    pub probe: Option<Probe>,
+    /// Parts of the request that name something, `body/post_id` or one value of it, `body/vote_dir=0`: a valid value
+    /// that names nothing is answered like this.
+    pub unmatched: BTreeMap<String, Unmatched>,
+    /// Properties of the body that are required whatever its schema says.
+    pub required: Vec<String>,
+    /// Properties that the answer does not repeat as they were sent.
+    pub altered: Vec<String>,
+}
+
+/// How an operation shows what a request could have changed.
+#[derive(Deserialize, Debug)]
+#[serde(untagged)]
+pub enum Probe {
+    /// Whether it is used.
+    Used(bool),
+    /// With this query.
+    Query(BTreeMap<String, Value>),
+}
+
+/// The answer to a value that is valid and names nothing.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct Unmatched {
+    /// Its status.
+    pub status: u16,
+    /// Its code.
+    pub code: Option<String>,
+}
+
+impl Setup {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// It cannot be read, or has something that no setup has.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        yaml_serde::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    /// Everything in it that the document does not know.
+    pub fn faults(&self, document: &Document) -> Vec<String> {
+        let logins = [&self.people.caller, &self.people.stranger, &self.people.fresh].into_iter().flatten();
+        let named = logins.map(|login| &login.operation).chain(&self.people.log_out);
+        let named = named.chain(self.fixtures.values().map(|fixture| &fixture.operation));
+        let named = named.chain(self.operations.keys());
+        let unknown = named.filter(|id| document.by_id(id).is_none());
+        unknown.map(|id| format!("the setup file names {id}, which is no operationId of the document")).collect()
+    }
+
+    /// What an operation needs.
+    pub fn needs(&self, operation: &str) -> &Needs {
+        static NOTHING: std::sync::LazyLock<Needs> = std::sync::LazyLock::new(Needs::default);
+        self.operations.get(operation).unwrap_or(&NOTHING)
+    }
+}

@@ -1,0 +1,238 @@
+//! Schemas of OpenAPI 3.0: without references, and as validators.
+
+use std::sync::Arc;
+
+use jsonschema::Validator;
+use serde_json::{Map, Value, json};
+
+use super::Document;
+
+/// Whether an object may have properties that the document does not name.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Unnamed {
+    /// As the document says: mostly yes.
+    Allowed,
+    /// No: what a server sends must be documented.
+    Refused,
+}
+
+/// One thing that is wrong with a value.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The keyword of the schema that it breaks.
+    pub keyword: String,
+    /// JSON pointer to the part that breaks it.
+    pub pointer: String,
+    /// One sentence.
+    pub sentence: String,
+}
+
+impl Document {
+    /// What is wrong with a value, each fault with its place.
+    pub fn faults(&self, schema: &Value, unnamed: Unnamed, value: &Value) -> Vec<String> {
+        let said = |fault: Fault| format!("at {:?}: {}", fault.pointer, fault.sentence);
+        self.judge(schema, unnamed, value).into_iter().map(said).collect()
+    }
+
+    /// Whether a value is what the document allows.
+    pub fn allows(&self, schema: &Value, value: &Value) -> bool {
+        self.validator(schema, Unnamed::Allowed).is_none_or(|validator| validator.is_valid(value))
+    }
+
+    /// What is wrong with a value.
+    pub fn judge(&self, schema: &Value, unnamed: Unnamed, value: &Value) -> Vec<Fault> {
+        let Some(validator) = self.validator(schema, unnamed) else {
+            let sentence = "the document's schema is not valid itself".to_owned();
+            return vec![Fault { keyword: String::new(), pointer: String::new(), sentence }];
+        };
+        let fault = |error: jsonschema::ValidationError<'_>| Fault {
+            keyword: error.kind().keyword().into(),
+            pointer: error.instance_path().to_string(),
+            sentence: error.to_string(),
+        };
+        validator.iter_errors(value).map(fault).collect()
+    }
+
+    fn validator(&self, schema: &Value, unnamed: Unnamed) -> Option<Arc<Validator>> {
+        let key = (schema.to_string(), unnamed);
+        let mut validators = self.validators.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(validator) = validators.get(&key) {
+            return Some(validator.clone());
+        }
+        let mut converted = to_json_schema(schema, unnamed);
+        if key.0.contains("\"$ref\"")
+            && let Value::Object(map) = &mut converted
+        {
+            // what refers to itself was left as a reference
+            let named = self.root["components"]["schemas"].as_object().into_iter().flatten();
+            let named: Map<String, Value> =
+                named.map(|(name, schema)| (name.clone(), to_json_schema(schema, unnamed))).collect();
+            map.insert("components".into(), json!({ "schemas": named }));
+        }
+        let options = jsonschema::draft202012::options().should_validate_formats(true);
+        let validator = Arc::new(options.build(&converted).ok()?);
+        validators.insert(key, validator.clone());
+        Some(validator)
+    }
+}
+
+/// The node with every `$ref` replaced by what it names, but for those that lead back to themselves, and every
+/// `allOf` by one schema with all that its parts ask for.
+pub(super) fn dereference(root: &Value, node: &Value, inside: &mut Vec<String>) -> Result<Value, String> {
+    let map = match node {
+        Value::Object(map) => map,
+        Value::Array(items) => return items.iter().map(|item| dereference(root, item, inside)).collect(),
+        other => return Ok(other.clone()),
+    };
+    if let Some(reference) = map.get("$ref").and_then(Value::as_str) {
+        if inside.iter().any(|other| other == reference) {
+            return Ok(json!({ "$ref": reference }));
+        }
+        let target = root.pointer(reference.trim_start_matches('#'));
+        let target = target.ok_or_else(|| format!("{reference} is not in the document"))?;
+        inside.push(reference.into());
+        let whole = dereference(root, target, inside);
+        inside.pop();
+        return whole;
+    }
+    let mut own = Map::new();
+    for (key, value) in map {
+        // what looks like a reference in an example is none
+        let value = if key == "example" { value.clone() } else { dereference(root, value, inside)? };
+        own.insert(key.clone(), value);
+    }
+    let Some(Value::Array(parts)) = own.remove("allOf") else { return Ok(Value::Object(own)) };
+    Ok(merged(parts, own))
+}
+
+/// One schema with all that the parts of an `allOf` and its siblings ask for: closing each part alone would close
+/// them against each other.
+fn merged(parts: Vec<Value>, own: Map<String, Value>) -> Value {
+    let (mut whole, mut left) = (Map::new(), vec![]);
+    for part in parts {
+        let Value::Object(part) = part else { continue };
+        let clashes = |(key, value): (&String, &Value)| match key.as_str() {
+            "properties" | "required" | "description" | "title" | "example" | "default" => false,
+            _ => whole.get(key).is_some_and(|other| other != value),
+        };
+        if part.contains_key("$ref") || part.iter().any(clashes) {
+            left.push(Value::Object(part));
+            continue;
+        }
+        for (key, value) in part {
+            add(&mut whole, key, value);
+        }
+    }
+    for (key, value) in own {
+        add(&mut whole, key, value);
+    }
+    if !left.is_empty() {
+        whole.insert("allOf".into(), Value::Array(left));
+    }
+    Value::Object(whole)
+}
+
+fn add(whole: &mut Map<String, Value>, key: String, value: Value) {
+    match (whole.get_mut(&key), value) {
+        (Some(Value::Object(map)), Value::Object(more)) if key == "properties" => map.extend(more),
+        (Some(Value::Array(list)), Value::Array(more)) if key == "required" => list.extend(more),
+        (_, value) => drop(whole.insert(key, value)),
+    }
+}
+
+/// A schema of OpenAPI 3.0 as one of JSON Schema 2020-12.
+fn to_json_schema(schema: &Value, unnamed: Unnamed) -> Value {
+    let Value::Object(map) = schema else { return schema.clone() };
+    let is = |key: &str| map.get(key) == Some(&json!(true));
+    let mut out = Map::new();
+    for (key, value) in map {
+        let convert = |value: &Value| to_json_schema(value, unnamed);
+        let (key, value) = match key.as_str() {
+            "nullable" | "example" | "discriminator" | "xml" | "externalDocs" | "exclusiveMinimum"
+            | "exclusiveMaximum" => continue,
+            "minimum" if is("exclusiveMinimum") => ("exclusiveMinimum", value.clone()),
+            "maximum" if is("exclusiveMaximum") => ("exclusiveMaximum", value.clone()),
+            "properties" => {
+                let properties = value.as_object().into_iter().flatten();
+                (key.as_str(), properties.map(|(name, schema)| (name.clone(), convert(schema))).collect())
+            }
+            "items" | "additionalProperties" | "not" => (key.as_str(), convert(value)),
+            "allOf" | "anyOf" | "oneOf" => {
+                (key.as_str(), value.as_array().into_iter().flatten().map(convert).collect())
+            }
+            _ => (key.as_str(), value.clone()),
+        };
+        out.insert(key.into(), value);
+    }
+    if unnamed == Unnamed::Refused && map.contains_key("properties") && !map.contains_key("allOf") {
+        out.insert("additionalProperties".into(), json!(false));
+    }
+    let bounds = match map.get("format").and_then(Value::as_str) {
+        Some("int32") => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
+        Some("int64") => Some((i64::MIN, i64::MAX)),
+        _ => None,
+    };
+    if let Some((minimum, maximum)) = bounds {
+        out.entry("minimum").or_insert(json!(minimum));
+        out.entry("maximum").or_insert(json!(maximum));
+    }
+    if is("nullable") { json!({ "anyOf": [{ "type": "null" }, out] }) } else { Value::Object(out) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_valid(schema: &Value, unnamed: Unnamed, value: &Value) -> bool {
+        jsonschema::draft202012::new(&to_json_schema(schema, unnamed)).unwrap().is_valid(value)
+    }
+
+    #[test]
+    fn null_is_valid_only_where_the_document_says_so() {
+        let owner = json!({ "type": "object", "properties": { "id": { "type": "integer" } } });
+        let node = json!({ "nullable": true, "description": "x", "allOf": [owner] });
+        let nullable = dereference(&json!({}), &node, &mut vec![]).unwrap();
+        assert!(is_valid(&nullable, Unnamed::Refused, &json!(null)));
+        assert!(is_valid(&nullable, Unnamed::Refused, &json!({ "id": 1 })));
+        assert!(!is_valid(&owner, Unnamed::Refused, &json!(null)));
+    }
+
+    #[test]
+    fn a_closed_world_refuses_what_the_document_does_not_name() {
+        let list =
+            json!({ "type": "array", "items": { "type": "object", "properties": { "id": { "type": "integer" } } } });
+        let leak = json!([{ "id": 1, "password_hash": "x" }]);
+        assert!(is_valid(&list, Unnamed::Allowed, &leak));
+        assert!(!is_valid(&list, Unnamed::Refused, &leak));
+    }
+
+    #[test]
+    fn a_bound_may_be_excluded() {
+        let schema = json!({ "type": "integer", "minimum": 1, "exclusiveMinimum": true });
+        assert!(!is_valid(&schema, Unnamed::Allowed, &json!(1)));
+        assert!(is_valid(&schema, Unnamed::Allowed, &json!(2)));
+    }
+
+    #[test]
+    fn the_parts_of_all_of_are_one_schema_that_can_be_closed() {
+        let part = |name: &str| json!({ "type": "object", "required": [name], "properties": { name: {} } });
+        let both = dereference(&json!({}), &json!({ "allOf": [part("a"), part("b")] }), &mut vec![]).unwrap();
+        assert!(is_valid(&both, Unnamed::Refused, &json!({ "a": 1, "b": 1 })));
+        assert!(!is_valid(&both, Unnamed::Refused, &json!({ "a": 1 })));
+        assert!(!is_valid(&both, Unnamed::Refused, &json!({ "a": 1, "b": 1, "c": 1 })));
+    }
+
+    #[test]
+    fn a_schema_may_refer_to_itself() {
+        let text = r##"
+openapi: 3.0.3
+paths: { /: { get: { operationId: read, responses: { "200": { description: x, content: { application/json: { schema: { $ref: "#/components/schemas/Tree" } } } } } } } }
+components: { schemas: { Tree: { type: object, properties: { name: { type: string }, child: { $ref: "#/components/schemas/Tree" } } } } }
+"##;
+        let document = Document::parse(text.into()).unwrap();
+        let schema = &document.operations[0].responses["200"]["content"]["application/json"]["schema"];
+        let deep = |name: Value| json!({ "child": { "child": { "name": name } } });
+        assert_eq!(document.faults(schema, Unnamed::Refused, &deep(json!("x"))), Vec::<String>::new());
+        assert_eq!(document.judge(schema, Unnamed::Refused, &deep(json!(1)))[0].pointer, "/child/child/name");
+    }
+}
