@@ -1,6 +1,7 @@
 //! `cargo xtask TASK`: what this repository does that cargo alone cannot. `ci` is the table in order.
 
 mod ci;
+mod clients;
 mod contract;
 mod db;
 mod interrupt;
@@ -54,6 +55,12 @@ const TASKS: &[Task] = &[
         arguments: "[sqlite|postgres] [FILTER | --leg LEG] [--seed N] [--cases N] [--write]",
         about: "stories, and requests derived from the document, against the real binary",
         run: contract::run,
+    },
+    Task {
+        name: "clients",
+        arguments: "[rust|typescript|python]…",
+        about: "clients generated from the document compile, refuse what is misspelt, and tell a story to a live server",
+        run: clients::run,
     },
     Task {
         name: "db",

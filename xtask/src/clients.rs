@@ -1,0 +1,133 @@
+//! The clients: a package for Rust, TypeScript and Python in `target/clients`, generated from the committed document,
+//! held to its types, and told the same story against one live server.
+
+mod check;
+mod package;
+mod python;
+mod rust;
+mod story;
+mod tools;
+mod typescript;
+mod view;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::Context;
+use serde_json::Value;
+
+use crate::product::{self, Server};
+use crate::report::{Failed, Outcome, Report, Usage};
+use crate::{run, spec};
+
+/// One language: how its generator is installed and run, how its compiler is asked, how its story is told.
+struct Language {
+    name: &'static str,
+    /// Installs what is pinned, once; offline when nothing changed.
+    install: fn(&Places) -> anyhow::Result<()>,
+    generator: view::Generator,
+    /// From the client view to sources in the package.
+    generate: fn(&Places, view: &Path, package: &Path) -> anyhow::Result<()>,
+    /// Compiles package and examples, and answers everything the compiler complains about.
+    compile: fn(&Places) -> anyhow::Result<Vec<check::Complaint>>,
+    /// The file in `examples` that must not compile.
+    misspelt: &'static str,
+    story: fn(&Places) -> Command,
+}
+
+const LANGUAGES: [Language; 3] = [rust::LANGUAGE, typescript::LANGUAGE, python::LANGUAGE];
+
+/// Where a language lives.
+struct Places {
+    /// `clients/LANGUAGE`: what is ours of the package, and its locks.
+    ours: PathBuf,
+    /// `target/clients/LANGUAGE`: the package.
+    package: PathBuf,
+    /// `target/clients/.tools/LANGUAGE`: generator, compiler, dependencies.
+    tools: PathBuf,
+}
+
+impl Places {
+    fn of(language: &str) -> Self {
+        let clients = run::root().join("target/clients");
+        Self {
+            ours: run::root().join("clients").join(language),
+            package: clients.join(language),
+            tools: clients.join(".tools").join(language),
+        }
+    }
+}
+
+/// `cargo xtask clients [rust|typescript|python]…`
+pub fn run(arguments: &[String]) -> Outcome {
+    let languages = chosen(arguments)?;
+    let document = spec::committed()?;
+    let binary = product::build()?;
+    let folder = tempfile::tempdir()?;
+    let database = format!("sqlite:{}", folder.path().join("clients.db").display());
+    let server = Server::start(&binary, folder.path(), &database)?;
+
+    let (mut lines, mut faults) = (vec![], vec![]);
+    for language in &languages {
+        let since = Instant::now();
+        match tell(language, &document, &server) {
+            Ok(steps) => {
+                lines.push(format!("{} {steps} steps in {:.1} s", language.name, since.elapsed().as_secs_f64()))
+            }
+            Err(error) => faults.push(format!("{}: {error:#}", language.name)),
+        }
+    }
+    if !faults.is_empty() {
+        let again = "repair what is named (clients/ is ours of each package), then `cargo xtask clients`";
+        return Err(Failed::new(lines.len(), faults.len(), format!("{}\n{again}", faults.join("\n\n"))).into());
+    }
+    Ok(Report::passed(lines.len(), lines.join("; ")))
+}
+
+fn chosen(arguments: &[String]) -> Result<Vec<&'static Language>, Usage> {
+    let names: Vec<_> = LANGUAGES.iter().map(|language| language.name).collect();
+    if let Some(unknown) = arguments.iter().find(|argument| !names.contains(&argument.as_str())) {
+        return Err(Usage(format!("there is no client for `{unknown}`: say {}, or nothing for all", names.join(", "))));
+    }
+    let asked = |language: &&Language| arguments.is_empty() || arguments.iter().any(|name| name == language.name);
+    Ok(LANGUAGES.iter().filter(asked).collect())
+}
+
+/// From the document to the end of the story; answers its number of steps.
+fn tell(language: &Language, document: &Value, server: &Server) -> anyhow::Result<usize> {
+    let places = Places::of(language.name);
+    let progress = |what: &str| eprintln!("clients: {} {what} …", language.name);
+    (language.install)(&places)?;
+
+    progress("is generated");
+    let view = view::view(document, language.generator);
+    package::assemble(&places, document, &view, language.generate)?;
+
+    progress("is compiled");
+    let misspelt = places.package.join("examples").join(language.misspelt);
+    let text = std::fs::read_to_string(&misspelt).with_context(|| format!("cannot read {}", misspelt.display()))?;
+    check::refusals(&format!("examples/{}", language.misspelt), &text, &(language.compile)(&places)?)?;
+
+    progress("tells its story");
+    let mut command = (language.story)(&places);
+    command.arg(&server.address).current_dir(&places.package);
+    story::told(&mut command).with_context(|| format!("the server's last lines:\n{}", server.log_tail()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_languages_are_meant_unless_some_are_named() {
+        let names = |arguments: &[&str]| {
+            let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+            chosen(&arguments).map(|chosen| chosen.iter().map(|language| language.name).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&[]).expect("all"), ["rust", "typescript", "python"]);
+        assert_eq!(names(&["python", "rust"]).expect("two"), ["rust", "python"]);
+        let usage = names(&["ruby"]).expect_err("there is none").0;
+        assert_eq!(usage, "there is no client for `ruby`: say rust, typescript, python, or nothing for all");
+    }
+}
