@@ -48,7 +48,8 @@ print("list to the second page")
 
 # the ETag names the version that was read: the change is made in that version or not at all
 etag = created.headers["ETag"]
-changed = ok(update_post.sync(post.id, client=ann, body=PostUpdate(title="Hello again"), if_match=etag))
+change = update_post.sync_detailed(post.id, client=ann, body=PostUpdate(title="Hello again"), if_match=etag)
+changed = ok(change.parsed)
 assert (changed.id, changed.title) == (post.id, "Hello again")
 print("update with the etag")
 
@@ -56,6 +57,10 @@ refused = update_post.sync_detailed(post.id, client=ann, body=PostUpdate(title="
 assert isinstance(refused.parsed, Problem) and refused.parsed.code == Code.PRECONDITION_FAILED
 assert refused.status_code == 412
 print("be refused with the old etag")
+
+current = change.headers["ETag"]
+assert get_post.sync_detailed(post.id, client=ann, if_none_match=current).status_code == 304
+print("learn that nothing has changed")
 
 # a field that is left out stays as it is; None is another word
 rated = first.items[0]
@@ -67,6 +72,10 @@ untitled = create_post.sync(client=ann, body=PostCreate("", "No title."))
 assert isinstance(untitled, Problem) and untitled.code == Code.INVALID
 assert untitled.errors and untitled.errors[0].pointer == "/title"
 print("be told which field is at fault")
+
+newer = Problem.from_dict({**untitled.to_dict(), "code": "of_tomorrow"})
+assert newer.code == "of_tomorrow" and not isinstance(newer.code, Code)
+print("read a code of a newer server")
 
 for item in first.items + second.items:
     assert delete_post.sync_detailed(item.id, client=ann, if_match="*").status_code == 204

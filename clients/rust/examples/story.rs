@@ -1,6 +1,6 @@
 //! The life of a post, told with the generated client: `cargo run --example story http://127.0.0.1:3000`
 
-use accord_client::types::{Code, PostUpdateRating};
+use accord_client::types::{Code, PostUpdateRating, Problem, ProblemCode};
 use accord_client::{Client, Error, ResponseValue};
 
 #[tokio::main(flavor = "current_thread")]
@@ -32,7 +32,7 @@ async fn main() -> anyhow::Result<()> {
     println!("list to the second page");
 
     // the ETag names the version that was read: the change is made in that version or not at all
-    let etag = etag(&post);
+    let etag = etag_of(&post);
     let change = ann.update_post().id(post.id).if_match(&etag).body_map(|post| post.title("Hello again".to_owned()));
     let changed = change.send().await?;
     assert_eq!((changed.id, changed.title.as_str()), (post.id, "Hello again"));
@@ -42,6 +42,11 @@ async fn main() -> anyhow::Result<()> {
     let refused = late.send().await;
     assert!(matches!(&refused, Err(Error::ErrorResponse(problem)) if problem.code == Code::PreconditionFailed));
     println!("be refused with the old etag");
+
+    let current = etag_of(&changed);
+    let read = ann.get_post().id(post.id).if_none_match(&current).send().await;
+    assert!(matches!(&read, Err(Error::UnexpectedResponse(answer)) if answer.status() == 304));
+    println!("learn that nothing has changed");
 
     // a field that is left out stays as it is; null is another word
     let rated = &first.items[0];
@@ -56,6 +61,12 @@ async fn main() -> anyhow::Result<()> {
     assert_eq!(problem.errors[0].pointer.as_deref(), Some("/title"));
     println!("be told which field is at fault");
 
+    let mut newer = serde_json::to_value(&*problem)?;
+    newer["code"] = "of_tomorrow".into();
+    let problem: Problem = serde_json::from_value(newer)?;
+    assert!(matches!(problem.code, ProblemCode::Other(word) if word == "of_tomorrow"));
+    println!("read a code of a newer server");
+
     for item in first.items.iter().chain(&second.items) {
         ann.delete_post().id(item.id).if_match("*").send().await?;
     }
@@ -66,7 +77,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn etag<T>(answer: &ResponseValue<T>) -> String {
+fn etag_of<T>(answer: &ResponseValue<T>) -> String {
     let etag = answer.headers().get("ETag").expect("posts carry an ETag");
     etag.to_str().expect("an ETag is ASCII").to_owned()
 }

@@ -34,7 +34,8 @@ console.log("list to the second page");
 // the ETag names the version that was read: the change is made in that version or not at all
 const etag = created.response.headers.get("ETag") ?? assert.fail("posts carry an ETag");
 const params = { path: { id: post.id }, header: { "If-Match": etag } };
-const changed = ok(await ann.PATCH("/api/v1/posts/{id}", { params, body: { title: "Hello again" } }));
+const change = await ann.PATCH("/api/v1/posts/{id}", { params, body: { title: "Hello again" } });
+const changed = ok(change);
 assert.deepEqual([changed.id, changed.title], [post.id, "Hello again"]);
 console.log("update with the etag");
 
@@ -42,6 +43,11 @@ const { error, response } = await ann.PATCH("/api/v1/posts/{id}", { params, body
 assert(error?.code === "precondition_failed", "an old version was changed");
 assert.equal(response.status, 412);
 console.log("be refused with the old etag");
+
+const current = change.response.headers.get("ETag") ?? assert.fail("posts carry an ETag");
+const read = { path: { id: post.id }, header: { "If-None-Match": current } };
+assert.equal((await ann.GET("/api/v1/posts/{id}", { params: read })).response.status, 304);
+console.log("learn that nothing has changed");
 
 // a field that is left out stays as it is; null is another word
 const rated = first.items[0] ?? assert.fail("a page of two");
@@ -54,6 +60,10 @@ const untitled = await ann.POST("/api/v1/posts", { body: { title: "", content: "
 assert(untitled.error?.code === "invalid", "a post without a title was taken");
 assert.equal(untitled.error.errors?.[0]?.pointer, "/title");
 console.log("be told which field is at fault");
+
+const newer: Problem = JSON.parse(JSON.stringify({ ...untitled.error, code: "of_tomorrow" }));
+assert.equal(String(newer.code), "of_tomorrow");
+console.log("read a code of a newer server");
 
 for (const { id } of [...first.items, ...second.items]) {
   ok(await ann.DELETE("/api/v1/posts/{id}", { params: { path: { id }, header: { "If-Match": "*" } } }));

@@ -7,15 +7,17 @@ use anyhow::bail;
 use crate::run;
 
 /// What a story prints, line by line.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 11] = [
     "register",
     "log in",
     "create",
     "list to the second page",
     "update with the etag",
     "be refused with the old etag",
+    "learn that nothing has changed",
     "remove the rating with null",
     "be told which field is at fault",
+    "read a code of a newer server",
     "delete",
 ];
 
