@@ -48,8 +48,11 @@ pub fn refusals(file: &str, text: &str, complaints: &[Complaint]) -> Result<(), 
         .iter()
         .map(|Complaint { file, line, code, message }| format!("{file}:{line}: {message} [{code}]"))
         .collect();
-    let accepted = marks.difference(&refused);
-    faults.extend(accepted.map(|(line, code)| format!("{file}:{line}: compiles, but must be refused with {code}")));
+    // a compiler that stumbles elsewhere does not come to every mark
+    if faults.is_empty() {
+        let accepted = marks.difference(&refused);
+        faults.extend(accepted.map(|(line, code)| format!("{file}:{line}: compiles, but must be refused with {code}")));
+    }
     if marks.is_empty() {
         faults.push(format!("{file}: has no line marked `refused: CODE`, so it proves nothing"));
     }
@@ -87,7 +90,7 @@ mod tests {
     #[test]
     fn another_error_and_another_file_are_faults() {
         let other = Complaint { file: "examples/story.rs".into(), ..complaint(2, "E1") };
-        let faults = refusals_of(&[complaint(2, "E1"), complaint(3, "name-two"), complaint(1, "E9"), other]);
+        let faults = refusals_of(&[complaint(2, "E1"), complaint(1, "E9"), other]);
         assert_eq!(faults, "examples/misspelt.rs:1: no [E9]\nexamples/story.rs:2: no [E1]");
     }
 
