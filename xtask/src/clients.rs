@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use serde_json::Value;
 
 use crate::product::{self, Server};
@@ -68,21 +68,23 @@ pub fn run(arguments: &[String]) -> Outcome {
     let database = format!("sqlite:{}", folder.path().join("clients.db").display());
     let server = Server::start(&binary, folder.path(), &database)?;
 
-    let (mut lines, mut faults) = (vec![], vec![]);
+    let (mut passed, mut lines, mut faults) = (0, vec![], vec![]);
     for language in &languages {
         let since = Instant::now();
         match tell(language, &document, &server) {
-            Ok(steps) => {
-                lines.push(format!("{} {steps} steps in {:.1} s", language.name, since.elapsed().as_secs_f64()))
+            Ok(Told { refusals, steps }) => {
+                passed += refusals + steps;
+                let seconds = since.elapsed().as_secs_f64();
+                lines.push(format!("{} {refusals} refusals, {steps} steps in {seconds:.1} s", language.name));
             }
             Err(error) => faults.push(format!("{}: {error:#}", language.name)),
         }
     }
     if !faults.is_empty() {
         let again = "repair what is named (clients/ is ours of each package), then `cargo xtask clients`";
-        return Err(Failed::new(lines.len(), faults.len(), format!("{}\n{again}", faults.join("\n\n"))).into());
+        return Err(Failed::new(passed, faults.len(), format!("{}\n{again}", faults.join("\n\n"))).into());
     }
-    Ok(Report::passed(lines.len(), lines.join("; ")))
+    Ok(Report::passed(passed, lines.join("; ")))
 }
 
 fn chosen(arguments: &[String]) -> Result<Vec<&'static Language>, Usage> {
@@ -94,8 +96,14 @@ fn chosen(arguments: &[String]) -> Result<Vec<&'static Language>, Usage> {
     Ok(LANGUAGES.iter().filter(asked).collect())
 }
 
-/// From the document to the end of the story; answers its number of steps.
-fn tell(language: &Language, document: &Value, server: &Server) -> anyhow::Result<usize> {
+/// What a language was counted.
+struct Told {
+    refusals: usize,
+    steps: usize,
+}
+
+/// From the document to the end of the story.
+fn tell(language: &Language, document: &Value, server: &Server) -> anyhow::Result<Told> {
     let places = Places::of(language.name);
     let progress = |what: &str| eprintln!("clients: {} {what} …", language.name);
     (language.install)(&places)?;
@@ -107,12 +115,16 @@ fn tell(language: &Language, document: &Value, server: &Server) -> anyhow::Resul
     progress("is compiled");
     let misspelt = places.package.join("examples").join(language.misspelt);
     let text = std::fs::read_to_string(&misspelt).with_context(|| format!("cannot read {}", misspelt.display()))?;
-    check::refusals(&format!("examples/{}", language.misspelt), &text, &(language.compile)(&places)?)?;
+    let refusals = check::refusals(&format!("examples/{}", language.misspelt), &text, &(language.compile)(&places)?)?;
 
     progress("tells its story");
     let mut command = (language.story)(&places);
     command.arg(&server.address).current_dir(&places.package);
-    story::told(&mut command).with_context(|| format!("the server's last lines:\n{}", server.log_tail()))
+    let steps = story::told(&mut command).map_err(|error| {
+        let log = server.log_tail();
+        anyhow!("{error:#}\nthe server's last line: {}", log.lines().last().unwrap_or_default())
+    })?;
+    Ok(Told { refusals, steps })
 }
 
 #[cfg(test)]
