@@ -2,6 +2,7 @@
 //! held to its types, and told the same story against one live server.
 
 mod check;
+mod culprit;
 mod package;
 mod python;
 mod rust;

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use serde_json::Value;
 
-use super::Places;
+use super::{Places, culprit};
 use crate::run;
 
 /// The version in our manifests and locks; the document's goes in its place.
@@ -35,8 +35,14 @@ pub fn assemble(
         std::fs::copy(run::root().join(licence), package.join(licence))?;
     }
     let path = staging.path().join("openapi.json");
-    std::fs::write(&path, view.to_string())?;
-    generate(places, &path, &package)?;
+    let generated = |view: &Value| {
+        std::fs::write(&path, view.to_string())?;
+        generate(places, &path, &package)
+    };
+    if let Err(error) = generated(view) {
+        eprintln!("clients: the generator fails, each operation is tried alone …");
+        return Err(anyhow!("{error:#}\n{}", culprit::sentence(view, |view| generated(view).is_ok())));
+    }
     replace(&package, &places.package)
 }
 
