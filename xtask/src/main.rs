@@ -59,7 +59,7 @@ const TASKS: &[Task] = &[
     Task {
         name: "clients",
         arguments: "[rust|typescript|python]…",
-        about: "clients generated from the document compile, refuse what is misspelt, and tell a story to a live server",
+        about: "the generated clients compile, refuse what is misspelt, and tell a live server a story",
         run: clients::run,
     },
     Task {
