@@ -37,7 +37,12 @@ const TASKS: &[Task] = &[
         about: "the unit tests; with --e2e the contract on SQLite",
         run: rust::test,
     },
-    Task { name: "spec", arguments: "check | write", about: "openapi/ says what the code serves", run: spec::run },
+    Task {
+        name: "spec",
+        arguments: "check | write | diff OLD [NEW] | explain ID",
+        about: "openapi/ says what the code serves; diff: whom a change of the document breaks",
+        run: spec::run,
+    },
     Task {
         name: "postman",
         arguments: "check | write | run",
@@ -79,7 +84,7 @@ const TASKS: &[Task] = &[
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match dispatch(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) if error.is::<Usage>() => {
             eprintln!("{error:#}");
             ExitCode::from(2)
@@ -91,14 +96,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(arguments: &[String]) -> anyhow::Result<()> {
+/// Runs the task; answers the exit code.
+fn dispatch(arguments: &[String]) -> anyhow::Result<u8> {
     let Some((name, rest)) = arguments.split_first() else {
         println!("{}", help());
-        return Ok(());
+        return Ok(0);
     };
     if ["help", "--help", "-h"].contains(&name.as_str()) {
         println!("{}", help());
-        return Ok(());
+        return Ok(0);
     }
     let Some(task) = TASKS.iter().find(|task| task.name == name) else {
         return Err(unknown(name).into());
@@ -106,7 +112,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<()> {
     // `serve` and `migrate` hand their arguments on, `--help` among them
     if rest.iter().any(|argument| argument == "--help" || argument == "-h") {
         println!("cargo xtask {} {}\n\n{}", task.name, task.arguments, task.about);
-        return Ok(());
+        return Ok(0);
     }
     let report = (task.run)(rest)?;
     if !report.note.is_empty() {
@@ -115,7 +121,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<()> {
     if report.failed > 0 {
         return Err(Failed::new(report.passed, report.failed, format!("{} failed", report.failed)).into());
     }
-    Ok(())
+    Ok(report.exit)
 }
 
 fn help() -> String {

@@ -8,6 +8,8 @@ pub struct Report {
     pub passed: usize,
     pub failed: usize,
     pub note: String,
+    /// The exit code of a task that answers a question with it, as `spec diff` does.
+    pub exit: u8,
 }
 
 /// How every task ends.
@@ -16,7 +18,7 @@ pub type Outcome = anyhow::Result<Report>;
 impl Report {
     /// Everything that was looked at is right.
     pub fn passed(passed: usize, note: impl Into<String>) -> Self {
-        Self { passed, failed: 0, note: note.into() }
+        Self { passed, failed: 0, note: note.into(), exit: 0 }
     }
 }
 

@@ -1,0 +1,228 @@
+//! `spec check`: the committed document says what the code serves, word for word, and each difference says how to
+//! repair it on either side.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use ::accord::server::document;
+use serde_json::Value;
+
+use super::diff::report::{Comparison, Difference, rules_page, short};
+use super::{DOCUMENT, OPERATIONS, RULES, committed, diff, operations, read};
+use crate::report::{Failed, Outcome, Report};
+use crate::run;
+
+const WRITE: &str = "cargo xtask spec write";
+
+pub fn check() -> Outcome {
+    let served = document::document();
+    let (text, file) = (read(DOCUMENT)?, committed()?);
+    let comparison = Comparison::new(DOCUMENT, "the code", diff::compare(&file, served));
+    let mut faults: Vec<String> =
+        comparison.differences.iter().map(|difference| disagreement(difference, &file, served)).collect();
+    if faults.is_empty() && text != document::to_yaml(served) {
+        faults.push(format!("{DOCUMENT}: means what the code serves, but is not in canonical form: `{WRITE}`"));
+    }
+    faults.extend(lines(&read(OPERATIONS)?, &document::operations()));
+    if read(RULES)? != rules_page() {
+        faults.push(format!("{RULES}: is not what the table of rules makes: `{WRITE}`"));
+    }
+    let operations = operations(served).len();
+    if faults.is_empty() {
+        let note = format!("{operations} operations: document and list of routes are what the code serves");
+        return Ok(Report::passed(3, note));
+    }
+    let count = faults.len();
+    if let Some(worst) = comparison.worst() {
+        faults.push(format!(
+            "{DOCUMENT} → the code: {}; what `{WRITE}` changes is the change of the contract: {}",
+            comparison.counts(),
+            worst.name()
+        ));
+    }
+    Err(Failed::new(0, count, faults.join("\n")).into())
+}
+
+/// One difference: where, what either side says, and what to change.
+fn disagreement(difference: &Difference, file: &Value, code: &Value) -> String {
+    let finding = &difference.first;
+    let operation = finding.operation.as_deref().map(|id| format!(" ({id})")).unwrap_or_default();
+    let more = match difference.uses.len() {
+        1 => String::new(),
+        2 => ", and 1 more place".to_owned(),
+        uses => format!(", and {} more places", uses - 1),
+    };
+    let (old, new) = (said(finding.old.as_ref()), said(finding.new.as_ref()));
+    let from = old.chars().zip(new.chars()).take_while(|(a, b)| a == b).count();
+    let room = Room::of(code, &finding.pointer_new).or(Room::of(file, &finding.pointer_old));
+    let lines = [
+        (format!("{DOCUMENT} says"), short(&old, from)),
+        ("the code serves".into(), short(&new, from)),
+        ("rule".into(), finding.id()),
+        ("repair the document".into(), WRITE.into()),
+        ("or the code".into(), room.map_or_else(|| ROOMS.to_owned(), |room| room.place())),
+    ];
+    let lines: String = lines.iter().map(|(left, right)| format!("  {left:25} {right}\n")).collect();
+    format!("{}{operation}{more}\n{lines}", finding.place)
+}
+
+fn said(value: Option<&Value>) -> String {
+    value.map_or_else(|| "nothing".to_owned(), Value::to_string)
+}
+
+/// Where an operation and its types are made, when nothing more is known.
+const ROOMS: &str = "the handler in src/resources/*/api.rs, or its types in model.rs";
+
+/// What in the sources makes a part of the document.
+enum Room<'a> {
+    Type(&'a str),
+    Operation(&'a str),
+    File(&'static str),
+}
+
+impl<'a> Room<'a> {
+    fn of(document: &'a Value, pointer: &'a str) -> Option<Self> {
+        let steps: Vec<&str> = pointer.split('/').skip(1).collect();
+        match steps[..] {
+            ["components", "schemas", name, ..] => Some(Self::Type(name)),
+            ["components", "securitySchemes", ..] => Some(Self::File("src/auth/caller.rs")),
+            ["components", _, ..] => Some(Self::File("src/server/normalise.rs")),
+            ["info" | "servers" | "openapi", ..] => Some(Self::File("src/server/document.rs")),
+            ["tags", ..] => Some(Self::File("src/resources/mod.rs")),
+            ["paths", path, method, ..] => {
+                document.pointer(&format!("/paths/{path}/{method}/operationId"))?.as_str().map(Self::Operation)
+            }
+            _ => None,
+        }
+    }
+
+    /// `src/resources/posts/model.rs:131, PostUpdate`
+    fn place(&self) -> String {
+        let sources = Sources::read(&run::root().join("src"));
+        match self {
+            Self::File(name) => (*name).to_owned(),
+            Self::Type(name) => sources.line(|line| declares(line, name)).map_or_else(
+                || format!("the type {name} in src/resources/*/model.rs"),
+                |place| format!("{place}, {name}"),
+            ),
+            Self::Operation(id) => {
+                let written = format!("operation_id = \"{id}\"");
+                let found = sources.line(|line| line.contains(&written));
+                found.map_or_else(|| ROOMS.to_owned(), |place| format!("{place}, {id}"))
+            }
+        }
+    }
+}
+
+/// Does the line begin a type of this name?
+fn declares(line: &str, name: &str) -> bool {
+    let line = line.trim_start();
+    let line = line.strip_prefix("pub ").unwrap_or(line);
+    let rest = line.strip_prefix("struct ").or(line.strip_prefix("enum "));
+    rest.and_then(|rest| rest.split(|letter: char| !letter.is_alphanumeric()).next()) == Some(name)
+}
+
+/// The sources of the product, those of wire types and handlers first.
+struct Sources(Vec<(String, String)>);
+
+impl Sources {
+    fn read(folder: &Path) -> Self {
+        let mut files = vec![];
+        collect(folder, "src", &mut files);
+        files.sort_by_key(|(name, _)| (!name.ends_with("/model.rs"), name.clone()));
+        Self(files)
+    }
+
+    /// The first line of which this holds: `src/error.rs:19`.
+    fn line(&self, holds: impl Fn(&str) -> bool) -> Option<String> {
+        self.0.iter().find_map(|(name, text)| Some(format!("{name}:{}", text.lines().position(&holds)? + 1)))
+    }
+}
+
+fn collect(folder: &Path, name: &str, files: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), format!("{name}/{}", entry.file_name().to_string_lossy()));
+        if path.is_dir() {
+            collect(&path, &name, files);
+        } else if name.ends_with(".rs") {
+            files.extend(std::fs::read_to_string(&path).ok().map(|text| (name, text)));
+        }
+    }
+}
+
+/// Lines that only the file or only the router has.
+fn lines(file: &str, router: &str) -> Vec<String> {
+    let set = |text: &'_ str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    let (in_file, in_router) = (set(file), set(router));
+    let mut faults: Vec<String> = in_file
+        .difference(&in_router)
+        .map(|line| format!("{OPERATIONS}: `{line}`, but the router has no such route: `{WRITE}`"))
+        .collect();
+    let unlisted = in_router.difference(&in_file);
+    faults.extend(unlisted.map(|line| format!("{OPERATIONS}: lacks `{line}`, which the router serves: `{WRITE}`")));
+    if faults.is_empty() && file != router {
+        faults.push(format!("{OPERATIONS}: the right lines, but not in canonical form: `{WRITE}`"));
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What is said when the committed document has been edited.
+    fn after(pointer: &str, value: Value) -> Vec<String> {
+        let served = document::document();
+        let mut file = served.clone();
+        *file.pointer_mut(pointer).expect("it is there") = value;
+        let comparison = Comparison::new(DOCUMENT, "the code", diff::compare(&file, served));
+        comparison.differences.iter().map(|difference| disagreement(difference, &file, served)).collect()
+    }
+
+    #[test]
+    fn a_difference_says_both_sides_and_both_repairs() {
+        let said = after("/components/schemas/PostUpdate/properties/title/maxLength", json!(100));
+        assert_eq!(said.len(), 1, "{said:?}");
+        for part in [
+            "PATCH /api/v1/posts/{id} · request body · application/json · /title (update_post)",
+            "openapi/accord.yaml says  100\n",
+            "the code serves           200\n",
+            "request-property-max-length-increased",
+            "cargo xtask spec write",
+            "src/resources/posts/model.rs:",
+            ", PostUpdate",
+        ] {
+            assert!(said[0].contains(part), "{part} is not in\n{}", said[0]);
+        }
+    }
+
+    #[test]
+    fn an_operation_is_found_in_its_api() {
+        for (key, value) in [("summary", "Posts"), ("operationId", "posts")] {
+            let said = after(&format!("/paths/~1api~1v1~1posts/get/{key}"), json!(value));
+            assert!(said[0].contains("src/resources/posts/api.rs:") && said[0].contains(", list_posts"), "{}", said[0]);
+        }
+    }
+
+    #[test]
+    fn a_type_is_found_where_the_wire_types_are() {
+        let said = after("/components/schemas/Post/properties/title/description", json!("The title"));
+        assert!(said[0].contains("src/resources/posts/model.rs:"), "{}", said[0]);
+        assert!(declares("    pub struct Post<T> {", "Post") && !declares("pub struct PostUpdate {", "Post"));
+    }
+
+    #[test]
+    fn the_list_of_routes_is_compared_both_ways() {
+        let found = lines("a GET /a\nb GET /b\n", "a GET /a\nc GET /c\n");
+        assert_eq!(
+            found,
+            [
+                "openapi/operations.txt: `b GET /b`, but the router has no such route: `cargo xtask spec write`",
+                "openapi/operations.txt: lacks `c GET /c`, which the router serves: `cargo xtask spec write`",
+            ]
+        );
+        assert!(lines("b\na\n", "a\nb\n")[0].contains("canonical"));
+    }
+}

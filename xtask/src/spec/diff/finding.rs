@@ -1,0 +1,119 @@
+//! One difference: the rule it falls under, where it is, and what stands there on either side.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::rules::{Rule, Verdict};
+
+/// One difference between two documents, at one place where it is of effect.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    pub rule: &'static Rule,
+    /// What stands in front of the rule's name in the id.
+    pub prefix: &'static str,
+    pub verdict: Verdict,
+    /// The id of the operation: the old one, else the new one.
+    pub operation: Option<String>,
+    pub place: Place,
+    /// Where it is written in the old document; what is not there is named by what would hold it.
+    pub pointer_old: String,
+    pub pointer_new: String,
+    pub old: Option<Value>,
+    pub new: Option<Value>,
+}
+
+impl Finding {
+    pub fn id(&self) -> String {
+        format!("{}{}", self.prefix, self.rule.name)
+    }
+
+    /// Is the other one written at the same places in both documents?
+    pub fn is_written_where(&self, other: &Self) -> bool {
+        self.pointer_old == other.pointer_old && self.pointer_new == other.pointer_new
+    }
+}
+
+/// The way from the document to a place in it, as people say it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place(pub Vec<Step>);
+
+/// A step on the way to a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A part of the document that is of no operation: `info`, `components.schemas.Post`.
+    Part(String),
+    Operation {
+        method: String,
+        path: String,
+    },
+    Callback(String),
+    Parameter {
+        location: String,
+        name: String,
+    },
+    RequestBody,
+    Status(String),
+    Header(String),
+    Link(String),
+    MediaType(String),
+    /// A property by its name, `*` for the entries of a list, an alternative in brackets.
+    Field(String),
+}
+
+/// `PATCH /api/v1/posts/{id} · 200 · application/json · /items/*/title`
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, step) in self.0.iter().enumerate() {
+            let after_field = index > 0 && matches!(self.0[index - 1], Step::Field(_));
+            if index > 0 && !(after_field && matches!(step, Step::Field(_))) {
+                f.write_str(" · ")?;
+            }
+            match step {
+                Step::Operation { method, path } => write!(f, "{method} {path}")?,
+                Step::Parameter { location, name } => write!(f, "{location} {name}")?,
+                Step::RequestBody => f.write_str("request body")?,
+                Step::Callback(name) => write!(f, "callback {name}")?,
+                Step::Header(name) => write!(f, "header {name}")?,
+                Step::Link(name) => write!(f, "link {name}")?,
+                Step::Field(name) => write!(f, "/{name}")?,
+                Step::Part(text) | Step::Status(text) | Step::MediaType(text) => f.write_str(text)?,
+            }
+        }
+        if self.0.is_empty() { f.write_str("the document") } else { Ok(()) }
+    }
+}
+
+impl Place {
+    /// The fields inside the last message or part: `/items/*/title`, or nothing.
+    pub fn field(&self) -> String {
+        let field = |step: &Step| match step {
+            Step::Field(name) => Some(format!("/{name}")),
+            _ => None,
+        };
+        self.0.iter().filter_map(field).collect()
+    }
+}
+
+/// What stands at a place on one side, as a finding keeps it.
+pub struct Spot {
+    pub pointer: String,
+    pub value: Option<Value>,
+}
+
+impl Spot {
+    /// A place whose value would say no more than the place.
+    pub fn bare(pointer: &str) -> Self {
+        Self { pointer: pointer.to_owned(), value: None }
+    }
+
+    pub fn with(pointer: &str, value: impl Into<Value>) -> Self {
+        Self { pointer: pointer.to_owned(), value: Some(value.into()) }
+    }
+}
+
+impl From<&super::slot::Slot<'_>> for Spot {
+    fn from(slot: &super::slot::Slot<'_>) -> Self {
+        Self { pointer: slot.pointer.clone(), value: slot.value.cloned() }
+    }
+}

@@ -1,0 +1,369 @@
+//! What a comparison found, told once each, for people, programs and pull requests.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::finding::{Finding, Place, Step};
+use super::rules::{self, Prefix, Rule, Verdict};
+
+/// How a comparison is written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Format {
+    Text,
+    Json,
+    Markdown,
+}
+
+impl Format {
+    pub fn read(name: &str) -> Option<Self> {
+        match name {
+            "text" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            "markdown" => Some(Self::Markdown),
+            _ => None,
+        }
+    }
+}
+
+/// One difference as it is written, and all the places where it is of effect.
+pub struct Difference {
+    pub first: Finding,
+    /// Operation and place, the first one among them.
+    pub uses: Vec<(Option<String>, Place)>,
+}
+
+impl Difference {
+    /// Names the difference as long as rule, places and values stay: for lists of what was accepted.
+    pub fn fingerprint(&self) -> String {
+        let Finding { pointer_old, pointer_new, old, new, .. } = &self.first;
+        let text = json!([self.first.id(), pointer_old, pointer_new, old, new]).to_string();
+        Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// `PATCH /api/v1/posts/{id} · 200 · /title`, and how many more places there are.
+    fn elsewhere(&self) -> String {
+        let others = self.uses.len() - 1;
+        let mut operations: Vec<&str> = vec![];
+        for id in self.uses.iter().filter_map(|(id, _)| id.as_deref()) {
+            if Some(id) != self.first.operation.as_deref() && !operations.contains(&id) {
+                operations.push(id);
+            }
+        }
+        let names = match operations.len() {
+            0 => String::new(),
+            1..=NAMED => format!(" ({})", operations.join(", ")),
+            more => format!(" ({}, and {} more operations)", operations[..NAMED].join(", "), more - NAMED),
+        };
+        let places = if others == 1 { "place" } else { "places" };
+        format!("and {others} more {places}{names}")
+    }
+
+    /// `200 → 100`
+    fn change(&self) -> Option<String> {
+        let (old, new) = (self.first.old.as_ref(), self.first.new.as_ref());
+        let (one, two) = (old.map(Value::to_string), new.map(Value::to_string));
+        let from = match (&one, &two) {
+            (Some(one), Some(two)) => one.chars().zip(two.chars()).take_while(|(a, b)| a == b).count(),
+            _ => 0,
+        };
+        match (one, two) {
+            (Some(one), Some(two)) => Some(format!("{} → {}", short(&one, from), short(&two, from))),
+            (Some(one), None) => Some(format!("{} → gone", short(&one, 0))),
+            (None, Some(two)) => Some(format!("new: {}", short(&two, 0))),
+            (None, None) => None,
+        }
+    }
+}
+
+/// How many operations are named before the rest is counted.
+const NAMED: usize = 4;
+
+/// How long a quoted text may be.
+const QUOTED: usize = 72;
+
+/// A text for one line; of a long one the part from where it begins to differ.
+pub fn short(text: &str, from: usize) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    if characters.len() <= QUOTED {
+        return text.to_owned();
+    }
+    let start = from.saturating_sub(20).min(characters.len() - QUOTED);
+    let end = (start + QUOTED).min(characters.len());
+    let dots = |wanted: bool| if wanted { "…" } else { "" };
+    let part: String = characters[start..end].iter().collect();
+    format!("{}{part}{}", dots(start > 0), dots(end < characters.len()))
+}
+
+/// Everything that was found, each difference once, the worst first.
+pub struct Comparison {
+    old: String,
+    new: String,
+    pub differences: Vec<Difference>,
+}
+
+impl Comparison {
+    pub fn new(old: &str, new: &str, findings: Vec<Finding>) -> Self {
+        let mut order: Vec<Difference> = vec![];
+        let mut index: BTreeMap<String, usize> = BTreeMap::new();
+        for finding in findings {
+            let Finding { pointer_old, pointer_new, old, new, verdict, .. } = &finding;
+            let key = json!([finding.id(), verdict, pointer_old, pointer_new, old, new]).to_string();
+            let place = (finding.operation.clone(), finding.place.clone());
+            match index.get(&key) {
+                Some(index) => order[*index].uses.push(place),
+                None => {
+                    index.insert(key, order.len());
+                    order.push(Difference { first: finding, uses: vec![place] });
+                }
+            }
+        }
+        for difference in &mut order {
+            used_before_shared(difference);
+        }
+        order.sort_by_key(|difference| std::cmp::Reverse(difference.first.verdict));
+        Self { old: old.to_owned(), new: new.to_owned(), differences: order }
+    }
+
+    pub fn worst(&self) -> Option<Verdict> {
+        self.differences.first().map(|difference| difference.first.verdict)
+    }
+
+    fn of(&self, verdict: Verdict) -> impl Iterator<Item = &Difference> {
+        self.differences.iter().filter(move |difference| difference.first.verdict == verdict)
+    }
+
+    /// `2 breaking, 1 wording`
+    pub fn counts(&self) -> String {
+        let counts = Verdict::ALL.iter().map(|verdict| (self.of(*verdict).count(), verdict.name()));
+        let counts: Vec<String> =
+            counts.filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect();
+        if counts.is_empty() { "no difference".into() } else { counts.join(", ") }
+    }
+
+    pub fn written(&self, format: Format, wording: bool) -> String {
+        match format {
+            Format::Text => self.text(wording),
+            Format::Json => self.json(),
+            Format::Markdown => self.markdown(),
+        }
+    }
+
+    fn text(&self, wording: bool) -> String {
+        let mut text = String::new();
+        for verdict in Verdict::ALL.into_iter().filter(|verdict| wording || *verdict != Verdict::Wording) {
+            let count = self.of(verdict).count();
+            if count > 0 {
+                let _ = writeln!(text, "{} ({count})\n", verdict.name().to_uppercase());
+            }
+            for difference in self.of(verdict) {
+                paragraph(&mut text, difference);
+            }
+        }
+        let hidden = !wording && self.of(Verdict::Wording).next().is_some();
+        let hint = if hidden { " (--wording shows those)" } else { "" };
+        let _ = writeln!(text, "{} → {}: {}{hint}", self.old, self.new, self.counts());
+        text
+    }
+
+    fn json(&self) -> String {
+        let counts: serde_json::Map<String, Value> =
+            Verdict::ALL.iter().map(|verdict| (verdict.name().to_owned(), self.of(*verdict).count().into())).collect();
+        let findings: Vec<Value> = self.differences.iter().map(as_json).collect();
+        let whole = json!({
+            "old": self.old,
+            "new": self.new,
+            "verdict": self.worst().map(Verdict::name),
+            "counts": counts,
+            "findings": findings,
+        });
+        format!("{whole:#}\n")
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = format!("### API: {}\n\n`{}` → `{}`\n", self.counts(), self.old, self.new);
+        for verdict in Verdict::ALL {
+            let differences: Vec<&Difference> = self.of(verdict).collect();
+            if differences.is_empty() {
+                continue;
+            }
+            let (mark, folded) = match verdict {
+                Verdict::Breaking => ("🔴", false),
+                Verdict::Risky => ("🟠", false),
+                Verdict::Compatible => ("🟢", true),
+                Verdict::Wording => ("⚪", true),
+            };
+            let title = format!("{mark} {} {}", differences.len(), verdict.name());
+            let rows: String = differences.iter().map(|difference| row(difference)).collect();
+            let table = format!("| Where | What | Rule | |\n|---|---|---|---|\n{rows}");
+            text += &match folded {
+                true => format!("\n<details><summary>{title}</summary>\n\n{table}\n</details>\n"),
+                false => format!("\n#### {title}\n\n{table}"),
+            };
+        }
+        text
+    }
+}
+
+/// A shared schema by itself is no place of effect beside the operations that use it.
+fn used_before_shared(difference: &mut Difference) {
+    if difference.uses.iter().any(|(operation, _)| operation.is_some()) {
+        difference.uses.retain(|(operation, _)| operation.is_some());
+        let (operation, place) = difference.uses[0].clone();
+        (difference.first.operation, difference.first.place) = (operation, place);
+    }
+}
+
+/// `id`, then where it is, what it is, and why it matters.
+fn paragraph(text: &mut String, difference: &Difference) {
+    let Difference { first, uses } = difference;
+    let _ = writeln!(text, "  {}", first.id());
+    let operation = first.operation.as_deref().map(|id| format!(" ({id})")).unwrap_or_default();
+    let _ = writeln!(text, "    where  {}{operation}", first.place);
+    if uses.len() > 1 {
+        let _ = writeln!(text, "           {}", difference.elsewhere());
+    }
+    if let Some(change) = difference.change() {
+        let _ = writeln!(text, "    what   {change}");
+    }
+    let _ = writeln!(text, "    why    {} {}\n", first.rule.meaning, first.rule.advice);
+}
+
+fn as_json(difference: &Difference) -> Value {
+    let Finding { rule, pointer_old, pointer_new, old, new, verdict, .. } = &difference.first;
+    json!({
+        "id": difference.first.id(),
+        "verdict": verdict,
+        "group": rule.group,
+        "fingerprint": difference.fingerprint(),
+        "pointer_old": pointer_old,
+        "pointer_new": pointer_new,
+        "old": old,
+        "new": new,
+        "meaning": rule.meaning,
+        "advice": rule.advice,
+        "uses": difference.uses.iter().map(place_as_json).collect::<Vec<_>>(),
+    })
+}
+
+fn place_as_json((operation, place): &(Option<String>, Place)) -> Value {
+    let mut map = serde_json::Map::new();
+    map.insert("place".into(), place.to_string().into());
+    if let Some(id) = operation {
+        map.insert("operation_id".into(), id.as_str().into());
+    }
+    for step in &place.0 {
+        let (key, value) = match step {
+            Step::Operation { method, path } => {
+                map.insert("method".into(), method.as_str().into());
+                ("path", path.clone())
+            }
+            Step::Parameter { location, name } => {
+                map.insert("in".into(), location.as_str().into());
+                ("parameter", name.clone())
+            }
+            Step::Part(name) => ("part", name.clone()),
+            Step::Callback(name) => ("callback", name.clone()),
+            Step::RequestBody => ("part", "request body".to_owned()),
+            Step::Status(status) => ("status", status.clone()),
+            Step::Header(name) => ("header", name.clone()),
+            Step::Link(name) => ("link", name.clone()),
+            Step::MediaType(name) => ("media_type", name.clone()),
+            Step::Field(_) => ("field", place.field()),
+        };
+        map.insert(key.into(), value.into());
+    }
+    map.into()
+}
+
+fn row(difference: &Difference) -> String {
+    let Difference { first, uses } = difference;
+    let more = if uses.len() > 1 { format!("<br>{}", cell(&difference.elsewhere())) } else { String::new() };
+    let change = difference.change().map(|change| code(&change)).unwrap_or_default();
+    let why = format!("{} {}", first.rule.meaning, first.rule.advice);
+    format!("| {}{more} | {change} | `{}` | {} |\n", cell(&first.place.to_string()), first.id(), cell(&why))
+}
+
+/// A text that a table of Markdown can hold.
+fn cell(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('|', "\\|").replace('*', "\\*").replace('\n', " ")
+}
+
+/// A text as code in a table of Markdown, backticks in it or not.
+fn code(text: &str) -> String {
+    let text = text.replace('|', "\\|");
+    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
+}
+
+/// What `spec explain` says about an id.
+pub fn explained(id: &str, rule: &Rule) -> String {
+    let verdict = match (rule.prefix, id.starts_with("request-")) {
+        _ if rule.request == rule.response => rule.request.name().to_owned(),
+        (Prefix::Bare, _) => rule.request.name().to_owned(),
+        (_, true) => format!("{}; in a response: {}", rule.request.name(), rule.response.name()),
+        (_, false) => format!("{}; in a request: {}", rule.response.name(), rule.request.name()),
+    };
+    format!("{id} ({verdict})\n\n{}\n{}\n", rule.meaning, rule.advice)
+}
+
+/// `openapi/RULES.md`
+pub fn rules_page() -> String {
+    let mut page = String::from(PREFACE);
+    for rules in rules::ALL.chunk_by(|one, other| one.group == other.group) {
+        let directed = rules.iter().any(|rule| is_directed(rule));
+        let columns = if directed {
+            "| id | request | response | |\n|---|---|---|---|"
+        } else {
+            "| id | verdict | |\n|---|---|---|"
+        };
+        let _ = writeln!(page, "\n## {}\n\n{columns}", rules[0].group);
+        for rule in rules {
+            let verdicts = if directed { by_direction(rule) } else { rule.request.name().to_owned() };
+            let _ = writeln!(page, "| {} | {verdicts} | {} {} |", id_of(rule), rule.meaning, rule.advice);
+        }
+    }
+    page
+}
+
+fn is_directed(rule: &Rule) -> bool {
+    matches!(rule.prefix, Prefix::Place | Prefix::Direction)
+}
+
+/// The id, with what stands for the places.
+fn id_of(rule: &Rule) -> String {
+    match rule.prefix {
+        Prefix::Bare => format!("`{}`", rule.name),
+        Prefix::Place => format!("`…-{}`", rule.name),
+        Prefix::Direction => format!("`(request\\|response)-{}`", rule.name),
+        Prefix::Security => format!("`api-[global-]security-{}`", rule.name),
+    }
+}
+
+/// The verdicts of a rule in a table that has both columns; an id may say that only one is meant.
+fn by_direction(rule: &Rule) -> String {
+    let says = |word| !is_directed(rule) && rule.name.contains(word);
+    let request = if says("response") { "" } else { rule.request.name() };
+    let response = if says("request") { "" } else { rule.response.name() };
+    format!("{request} | {response}")
+}
+
+const PREFACE: &str = "\
+# Rules for changes of the API
+
+What `cargo xtask spec diff` tells, and how it judges. This file is made by `cargo xtask spec write` from the table in
+`xtask/src/spec/diff/rules.rs`; `cargo xtask spec check` holds it to that table. `cargo xtask spec explain ID` shows one
+rule.
+
+- **breaking**: some callers fail. **risky**: some callers may notice: their SDK's names, what they rely on without a
+  promise, or who else may call. **compatible**: whoever calls the old API can call the new one. **wording**: only texts
+  and examples differ.
+- The same change in a request and in a response breaks different people, so a rule has a verdict for each.
+- `…` stands for the place: `request-parameter`, `request-body`, `request-property`, `response-header`,
+  `response-body`, `response-property`.
+- In callbacks and webhooks the server calls: what is sent and received there changes columns, and what is compatible
+  elsewhere is risky.
+- What is read only does not travel in requests, and what is write only not in responses: a difference there is at
+  most compatible.
+";
