@@ -58,14 +58,23 @@ fn requirements<'a>(walk: &mut Walk<'a>, pair: &Pair<'a>) {
     }
 }
 
-/// A list without entries lets anybody in, as an empty entry does.
+/// A list without entries lets anybody in, as an empty entry does. What is no such list is taken for a scheme, so that
+/// it lets nobody in.
 fn alternatives<'a>(security: &Slot<'a>) -> Vec<(Alternative, Slot<'a>)> {
-    let scopes = |slot: &Slot<'_>| slot.items().iter().filter_map(|scope| Some(scope.text()?.to_owned())).collect();
-    let alternative = |slot: Slot<'a>| {
-        (slot.entries().into_iter().map(|(scheme, slot)| (scheme.to_owned(), scopes(&slot))).collect(), slot)
+    let texts = |slot: &Slot<'_>| -> BTreeSet<String> {
+        let scopes = slot.items();
+        let scopes = if scopes.is_empty() { vec![slot.clone()] } else { scopes };
+        scopes.iter().filter_map(|scope| Some(scope.text()?.to_owned())).collect()
     };
-    let list: Vec<_> = security.items().into_iter().map(alternative).collect();
-    if list.is_empty() { vec![(Alternative::new(), security.clone())] } else { list }
+    let alternative = |slot: Slot<'a>| {
+        let mut schemes: Alternative =
+            slot.entries().into_iter().map(|(scheme, scopes)| (scheme.to_owned(), texts(&scopes))).collect();
+        schemes.extend(slot.text().map(|text| (text.to_owned(), BTreeSet::new())));
+        (schemes, slot)
+    };
+    let list = security.items();
+    let list = if list.is_empty() { vec![security.clone()] } else { list };
+    list.into_iter().map(alternative).collect()
 }
 
 fn scopes(walk: &mut Walk<'_>, old: &(Alternative, Slot<'_>), new: &(Alternative, Slot<'_>)) {
@@ -128,6 +137,8 @@ fn flows<'a>(walk: &mut Walk<'a>, flows: &Pair<'a>) {
 /// The scopes that a flow offers.
 fn offered<'a>(walk: &mut Walk<'a>, scopes: &Pair<'a>) {
     let sides = joined(scopes.old.entries(), scopes.new.entries());
+    let known: Vec<&str> = scopes.old.entries().iter().chain(&scopes.new.entries()).map(|(name, _)| *name).collect();
+    walk.rest(scopes, &known);
     let step = |name: &str| Step::Part(format!("scope {name}"));
     let added = &rules::API_SECURITY_COMPONENT_OAUTH_SCOPE_ADDED;
     came_and_went(walk, scopes, &sides, step, added, &rules::API_SECURITY_COMPONENT_OAUTH_SCOPE_REMOVED);

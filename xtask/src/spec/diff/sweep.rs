@@ -1,4 +1,5 @@
-//! Does any edit of a document pass unnoticed? Every node is deleted, and every plain value changed, one at a time.
+//! Does any edit of a document pass unnoticed? Every node is deleted, every value changed, everything that can hold
+//! more gets more, one edit at a time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -21,13 +22,15 @@ pub fn edits(document: &Value) -> Vec<(String, &'static str)> {
 
 const DELETE: &str = "delete";
 const CHANGE: &str = "change";
+const ADD: &str = "add";
 
 fn collect(slot: &Slot<'_>, edits: &mut Vec<(String, &'static str)>) {
     let inner = slot.entries().into_iter().map(|(_, slot)| slot).chain(slot.items());
     for slot in inner {
         edits.push((slot.pointer.clone(), DELETE));
-        if slot.value.is_some_and(|value| !value.is_object() && !value.is_array()) {
-            edits.push((slot.pointer.clone(), CHANGE));
+        edits.push((slot.pointer.clone(), CHANGE));
+        if slot.value.is_some_and(|value| value.is_object() || value.is_array()) {
+            edits.push((slot.pointer.clone(), ADD));
         }
         collect(&slot, edits);
     }
@@ -55,20 +58,22 @@ fn unnoticed_among(document: &Value, edits: &[(String, &'static str)]) -> Vec<(S
 }
 
 fn edited(document: &Value, pointer: &str, edit: &str) -> Value {
+    const HELD: &str = "the pointer was collected from this document";
     let mut document = document.clone();
-    let (parent, key) = pointer.rsplit_once('/').expect("the root is not edited");
-    let parent = document.pointer_mut(parent).expect("the pointer was collected from this document");
-    match (edit, parent) {
-        (DELETE, Value::Object(map)) => drop(map.shift_remove(&key.replace("~1", "/").replace("~0", "~"))),
-        (DELETE, Value::Array(list)) => drop(list.remove(key.parse().expect("an index"))),
-        _ => {
-            let value = document.pointer_mut(pointer).expect("the pointer was collected from this document");
-            *value = changed(value);
+    if edit == DELETE {
+        let (parent, key) = pointer.rsplit_once('/').expect("the root is not edited");
+        match document.pointer_mut(parent).expect(HELD) {
+            Value::Array(list) => drop(list.remove(key.parse().expect("an index"))),
+            other => drop(other.as_object_mut().expect(HELD).shift_remove(&key.replace("~1", "/").replace("~0", "~"))),
         }
+    } else {
+        let value = document.pointer_mut(pointer).expect(HELD);
+        *value = if edit == ADD { with_more(value) } else { changed(value) };
     }
     document
 }
 
+/// Another value of the same type; of a list or an object a text, which neither can be.
 fn changed(value: &Value) -> Value {
     match value {
         Value::Bool(flag) => json!(!flag),
@@ -79,6 +84,15 @@ fn changed(value: &Value) -> Value {
         Value::String(text) => json!(format!("{text}x")),
         _ => json!("x"),
     }
+}
+
+fn with_more(value: &Value) -> Value {
+    let mut value = value.clone();
+    match &mut value {
+        Value::Array(list) => list.push(json!("x")),
+        other => other["frobnicated"] = json!({}),
+    }
+    value
 }
 
 /// Why an edit means nothing, if it does: it takes out what holds without being written.
