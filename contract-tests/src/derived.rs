@@ -2,7 +2,8 @@
 //!
 //! `setup` is what the document does not say. `draft` is a request in parts, so that one can be changed. `constraint`
 //! is the list of all that can be broken, `values` has the values on either side of each bound, `walk` finds them in
-//! a schema. `refusals` and `acceptances` make cases of them; `server` sends, `run` runs the cases and `report` tells what came of it.
+//! a schema. `refusals` and `acceptances` make cases of them, `random` combines them and goes through sequences;
+//! `server` sends, `run` runs the cases and `report` tells what came of it.
 
 mod acceptances;
 mod case;
@@ -10,6 +11,7 @@ mod constraint;
 mod draft;
 mod expression;
 mod plan;
+mod random;
 mod refusals;
 mod report;
 mod run;

@@ -7,7 +7,8 @@ use clap::Parser;
 use contract_tests::Document;
 use contract_tests::derived::{Leg, Options, Setup, list, run};
 
-/// Sends a server what its OpenAPI document forbids and what it just allows, and holds every answer to the document.
+/// Sends a server what its OpenAPI document forbids, what it just allows, and random mixtures of both, and holds every
+/// answer to the document.
 #[derive(Parser)]
 #[command(after_help = "Exit codes: 0 the server keeps its document, 1 it does not, 2 nothing could be run.")]
 struct Arguments {
@@ -23,6 +24,12 @@ struct Arguments {
     /// What to run; without it everything
     #[arg(long = "leg", value_enum)]
     legs: Vec<Leg>,
+    /// Where the random cases begin
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many random cases
+    #[arg(long, default_value_t = 300)]
+    cases: usize,
     /// Only this operation; may be repeated
     #[arg(long = "operation")]
     operations: Vec<String>,
@@ -65,8 +72,12 @@ async fn check(arguments: Arguments) -> Result<usize, String> {
         cases.iter().for_each(|case| println!("{}  {}  #{}", case.id, case.expect, case.at));
         return Ok(0);
     }
-    if !options.only.is_empty() && cases.is_empty() {
+    let random = options.legs.contains(&Leg::Random);
+    if !options.only.is_empty() && cases.is_empty() && !random {
         return Err(format!("there is no case {}; --list names all", options.only.join(" or ")));
+    }
+    if random {
+        println!("random: seed {}, {} cases", options.seed, options.cases);
     }
     let report = run(&document, &setup, &options, |failure| println!("{failure}\n")).await?;
     for leg in &report.legs {
@@ -93,8 +104,11 @@ fn options(arguments: &Arguments) -> Options {
         legs,
         operations: arguments.operations.clone(),
         only: arguments.only.clone(),
+        seed: arguments.seed,
+        cases: arguments.cases,
         tag: arguments.tag.clone().unwrap_or_else(now),
         command: format!("contract --url {} --document {}{setup}", arguments.url, arguments.document.display()),
+        noted: true,
     }
 }
 

@@ -10,17 +10,20 @@ pub enum Leg {
     Refusals,
     /// What the document allows is accepted.
     Acceptances,
+    /// Combinations and sequences.
+    Random,
 }
 
 impl Leg {
     /// All of them, in their order.
-    pub const ALL: [Self; 2] = [Self::Refusals, Self::Acceptances];
+    pub const ALL: [Self; 3] = [Self::Refusals, Self::Acceptances, Self::Random];
 
     /// Its name.
     pub fn word(self) -> &'static str {
         match self {
             Self::Refusals => "refusals",
             Self::Acceptances => "acceptances",
+            Self::Random => "random",
         }
     }
 }

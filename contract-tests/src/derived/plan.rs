@@ -42,6 +42,7 @@ impl Plan<'_> {
         let mut cases = match leg {
             Leg::Refusals => refusals(self, operation),
             Leg::Acceptances => acceptances(self, operation),
+            Leg::Random => vec![],
         };
         let all = cases.len();
         let skips = |case: &Case| self.setup.skip.keys().any(|key| key == case.constraint.word() || key == &case.id);
@@ -147,6 +148,11 @@ impl Plan<'_> {
     pub fn private_fixtures(&self, operation: &Operation) -> Vec<String> {
         let private = self.setup.fixtures.iter().filter(|(_, fixture)| fixture.private);
         private.filter(|(_, fixture)| self.links(fixture, operation)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether the answer that makes a fixture links to an operation.
+    pub fn is_linked(&self, fixture: &str, operation: &Operation) -> bool {
+        self.setup.fixtures.get(fixture).is_some_and(|fixture| self.links(fixture, operation))
     }
 
     fn links(&self, fixture: &Fixture, operation: &Operation) -> bool {

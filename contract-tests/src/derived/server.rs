@@ -1,6 +1,7 @@
 //! The server under test: who calls it, what is made before a request, and the request itself.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use reqwest::header::HeaderValue;
@@ -11,6 +12,7 @@ use tokio::sync::OnceCell;
 use super::draft::{Change, Content, Credential, Draft, Proof, encode, plain};
 use super::expression::{self, UNIQUE};
 use super::plan::{Plan, carrier, merge};
+use super::run::Options;
 use super::setup::{Login, Probe};
 use super::values;
 use crate::conformity::hold;
@@ -23,6 +25,7 @@ pub struct Server<'a> {
     pub plan: &'a Plan<'a>,
     pub address: String,
     client: Client,
+    noted: bool,
     caller: Person,
     stranger: Person,
     ended: OnceCell<Option<String>>,
@@ -30,6 +33,8 @@ pub struct Server<'a> {
     tag: String,
     words: AtomicU32,
     sent: AtomicUsize,
+    /// What was sent since it was last taken, if that is wanted.
+    trail: Mutex<Option<Vec<Request>>>,
 }
 
 /// Somebody who may be logged in.
@@ -85,13 +90,14 @@ impl Failure {
 
 impl<'a> Server<'a> {
     /// Logs in whom the setup names.
-    pub async fn connect(plan: &'a Plan<'a>, address: &str, tag: &str) -> Result<Self, Failure> {
+    pub async fn connect(plan: &'a Plan<'a>, options: &Options, tag: &str) -> Result<Self, Failure> {
         // a client that follows, stores and unpacks would hide what was answered
         let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build();
         let client = client.map_err(|error| Failure::without("C-SETUP", error.to_string(), "a client"))?;
         let mut server = Self {
             plan,
-            address: address.trim_end_matches('/').into(),
+            address: options.address.trim_end_matches('/').into(),
+            noted: options.noted,
             client,
             caller: Person::default(),
             stranger: Person::default(),
@@ -99,6 +105,7 @@ impl<'a> Server<'a> {
             tag: tag.into(),
             words: AtomicU32::new(0),
             sent: AtomicUsize::new(0),
+            trail: Mutex::new(None),
         };
         let people = &plan.setup.people;
         if let Some(login) = people.caller.as_ref().or(people.fresh.as_ref()) {
@@ -113,6 +120,20 @@ impl<'a> Server<'a> {
     /// Requests so far.
     pub fn sent(&self) -> usize {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// What was sent since the last call; from now on it is kept.
+    pub fn trail(&self) -> Vec<Request> {
+        let mut trail = self.trail.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        trail.replace(vec![]).unwrap_or_default()
+    }
+
+    /// Somebody new, or the caller if nobody can be made.
+    pub async fn somebody(&self, fresh: bool) -> Result<Person, Failure> {
+        match &self.plan.setup.people.fresh {
+            Some(login) if fresh => self.log_in(login).await,
+            _ => Ok(self.caller.clone()),
+        }
     }
 
     /// A word of this run that was not there before.
@@ -166,10 +187,7 @@ impl<'a> Server<'a> {
     /// A valid request for an operation, and what it needs; `fixture` instead of the usual one.
     pub async fn base(&self, operation: &Operation, fixture: Option<&str>) -> Result<Base, Failure> {
         let needs = self.plan.setup.needs(&operation.id);
-        let caller = match &self.plan.setup.people.fresh {
-            Some(login) if needs.fresh => self.log_in(login).await?,
-            _ => self.caller.clone(),
-        };
+        let caller = self.somebody(needs.fresh || needs.ends).await?;
         self.base_by(operation, fixture, caller, BTreeMap::new()).await
     }
 
@@ -276,7 +294,7 @@ impl<'a> Server<'a> {
         Ok(found)
     }
 
-    fn credentials(&self, operation: &Operation, by: &Person) -> Vec<Credential> {
+    pub fn credentials(&self, operation: &Operation, by: &Person) -> Vec<Credential> {
         let Some(token) = by.token.as_ref().filter(|_| operation.protected) else { return vec![] };
         let way = operation.security.iter().find(|way| !way.is_empty()).into_iter().flatten();
         way.map(|(name, _)| {
@@ -370,6 +388,9 @@ impl<'a> Server<'a> {
     /// The same with a request as it is.
     pub async fn exchange(&self, request: Request) -> Result<Answer, Failure> {
         self.sent.fetch_add(1, Ordering::Relaxed);
+        if let Some(trail) = self.trail.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).as_mut() {
+            trail.push(request.clone());
+        }
         let answer = match self.transport(&request).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -378,7 +399,9 @@ impl<'a> Server<'a> {
                 return Err(failure);
             }
         };
-        recorder::note(self.plan.document, &answer, false);
+        if self.noted {
+            recorder::note(self.plan.document, &answer, false);
+        }
         match hold(self.plan.document, &self.plan.setup.habits, &answer) {
             Ok(()) => Ok(answer),
             Err(violation) => Err(Failure::of(violation.check, violation.sentence, violation.expected, &answer)),

@@ -27,6 +27,8 @@ pub struct Setup {
     pub max_body: Option<usize>,
     /// Constraints that are not held to, each with the reason.
     pub skip: BTreeMap<String, String>,
+    /// Lists that a random walk goes through, by `operationId`.
+    pub lists: BTreeMap<String, List>,
 }
 
 /// Who calls; each is made by a login or a registration.
@@ -76,8 +78,10 @@ pub struct Fixture {
 #[derive(Deserialize, Default, Debug)]
 #[serde(deny_unknown_fields, default)]
 pub struct Needs {
-    /// It ends the session or changes the account of whoever calls: each call is by somebody new.
+    /// It changes the account of whoever calls: each call is by somebody new.
     pub fresh: bool,
+    /// It also ends their session: their credentials prove nothing any more.
+    pub ends: bool,
     /// Its body, over the document's example; null takes a property out.
     pub body: Map<String, Value>,
     /// Its parameters.
@@ -117,6 +121,34 @@ pub struct Unmatched {
     pub code: Option<String>,
 }
 
+/// A list that comes in pages.
+#[derive(Deserialize, Debug, Clone)]
+#[serde(deny_unknown_fields)]
+pub struct List {
+    /// The fixture that is in it.
+    pub fixture: String,
+    /// The query that leaves only what the caller has made.
+    #[serde(default)]
+    pub query: BTreeMap<String, Value>,
+    /// JSON pointer to the items.
+    pub items: String,
+    /// The member that each item is known by.
+    pub key: String,
+    /// JSON pointer to what names the next page; null on the last one.
+    pub next: String,
+    /// JSON pointer to how many items there are on all pages.
+    pub total: Option<String>,
+    /// The query parameter that takes what names the next page.
+    pub cursor: String,
+    /// The query parameter that says how many items a page has.
+    pub limit: String,
+    /// The query parameter that orders.
+    pub sort: Option<String>,
+    /// By each of its values: the member that it orders by, with a minus if the largest comes first.
+    #[serde(default)]
+    pub orders: BTreeMap<String, String>,
+}
+
 impl Setup {
     /// Reads the file.
     ///
@@ -132,7 +164,7 @@ impl Setup {
         let logins = [&self.people.caller, &self.people.stranger, &self.people.fresh].into_iter().flatten();
         let named = logins.map(|login| &login.operation).chain(&self.people.log_out);
         let named = named.chain(self.fixtures.values().map(|fixture| &fixture.operation));
-        let named = named.chain(self.operations.keys());
+        let named = named.chain(self.operations.keys()).chain(self.lists.keys());
         let unknown = named.filter(|id| document.by_id(id).is_none());
         unknown.map(|id| format!("the setup file names {id}, which is no operationId of the document")).collect()
     }

@@ -9,7 +9,7 @@ use crate::report::{Failed, Outcome, Report};
 use crate::run;
 
 /// What the program can run, in its order.
-pub const NAMES: [&str; 2] = ["refusals", "acceptances"];
+pub const NAMES: [&str; 3] = ["refusals", "acceptances", "random"];
 
 /// Runs one leg; `handed_on` to the program.
 pub fn run(database: Database<'_>, leg: &str, binary: &Path, handed_on: &[String], left: &Left) -> Outcome {
