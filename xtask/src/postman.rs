@@ -1,10 +1,16 @@
 //! The Postman collection: generated from the committed document, checked against it, run with newman.
 
+mod answers;
 mod collection;
 mod compare;
 mod example;
+mod failures;
 mod flow;
 mod newman;
+mod operation;
+mod prepare;
+mod rehearsal;
+mod request;
 mod rules;
 mod schema;
 mod scripts;
@@ -14,13 +20,16 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde_json::Value;
 
+use self::answers::Answers;
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::{run, spec};
 
 pub use newman::find as newman;
 
 const COLLECTION: &str = "postman/accord.postman_collection.json";
+const FAILURES: &str = "postman/accord-failures.postman_collection.json";
 const ENVIRONMENT: &str = "postman/local.postman_environment.json";
+const ANSWERS: &str = "postman/answers.json";
 const FIXTURES: &str = "fixtures/demo.yaml";
 
 /// `cargo xtask postman check | write | run`
@@ -28,49 +37,84 @@ pub fn run(arguments: &[String]) -> Outcome {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["check"] => check(),
         ["write"] => write(),
-        ["run"] => {
-            newman::run_twice(&path(COLLECTION), &path(ENVIRONMENT), spec::operations(&spec::committed()?).len())
-        }
+        ["run"] => rehearsal::run(),
         _ => Err(Usage("say `cargo xtask postman check`, `… write` or `… run`".into()).into()),
     }
 }
 
-/// Both files as the committed document makes them.
+/// The files as the committed document and the committed answers make them.
 struct Generated {
+    document: Value,
+    answers: Answers,
     collection: Value,
+    failures: Value,
     environment: Value,
+}
+
+impl Generated {
+    fn files(&self) -> [(&'static str, &Value); 3] {
+        [(COLLECTION, &self.collection), (FAILURES, &self.failures), (ENVIRONMENT, &self.environment)]
+    }
 }
 
 fn generate() -> anyhow::Result<Generated> {
     let document = spec::committed()?;
-    let collection = collection::collection(&document);
-    let environment = collection::environment(&collection, demo_user()?.as_ref());
-    Ok(Generated { collection, environment })
+    let answers = match std::fs::read_to_string(path(ANSWERS)) {
+        Ok(text) => Answers::parse(&text).context(ANSWERS)?,
+        Err(_) => Answers::default(),
+    };
+    let collection = collection::collection(&document, &answers);
+    let failures = failures::collection(&document);
+    let environment = collection::environment(&[&collection, &failures], demo_user()?.as_ref());
+    Ok(Generated { document, answers, collection, failures, environment })
 }
 
 fn check() -> Outcome {
     let wanted = generate()?;
-    let mut faults = compare::differences(COLLECTION, &read(COLLECTION)?, &wanted.collection);
-    faults.extend(compare::differences(ENVIRONMENT, &read(ENVIRONMENT)?, &wanted.environment));
+    let mut faults = vec![];
+    for (name, value) in wanted.files() {
+        faults.extend(compare::differences(name, &read(name)?, value));
+    }
     if !faults.is_empty() {
         let count = faults.len();
         faults.push("repair with `cargo xtask postman write`; to change what is generated: xtask/src/postman".into());
         return Err(Failed::new(0, count, faults.join("\n")).into());
     }
     // only now: a damaged file is told by what differs, a damaged generator by the rule it breaks
-    let faults = rules::faults(&wanted.collection, &wanted.environment, &spec::committed()?);
+    let faults = faults_of(&wanted);
     if !faults.is_empty() {
-        let text = format!("{}\nthe generator breaks these rules of the format: xtask/src/postman", faults.join("\n"));
-        return Err(Failed::new(0, faults.len(), text).into());
+        return Err(Failed::new(0, faults.len(), faults.join("\n")).into());
     }
-    let requests = compare::requests(&wanted.collection).len();
-    Ok(Report::passed(2, format!("{requests} requests, as the document generates them")))
+    let count = |collection| compare::requests(collection).len();
+    let (requests, failures) = (count(&wanted.collection), count(&wanted.failures));
+    let note = format!("{requests} requests and {failures} failures, as the document generates them");
+    Ok(Report::passed(wanted.files().len(), note))
 }
+
+/// What is wrong with the generator or its input.
+fn faults_of(generated: &Generated) -> Vec<String> {
+    let Generated { document, answers, collection, failures, environment } = generated;
+    let mut faults: Vec<String> = vec![];
+    for (name, collection) in [(COLLECTION, collection), (FAILURES, failures)] {
+        let broken = rules::faults(collection, environment).into_iter();
+        faults.extend(broken.map(|rule| format!("{name}: {rule}: the generator, xtask/src/postman, breaks this rule")));
+    }
+    faults.extend(rules::missing_operations(collection, document));
+    faults.extend(failures::uncovered(document));
+    let operations = operation::operations(document);
+    let missing = answers.missing(&operations).into_iter();
+    faults.extend(missing.map(|name| format!("{ANSWERS}: lacks an answer of {name}; {REFRESH}")));
+    let undocumented = answers.undocumented(&operations).into_iter();
+    faults.extend(undocumented.map(|name| format!("{ANSWERS}: {name}: not in the document; {REFRESH}")));
+    faults
+}
+
+const REFRESH: &str = "`cargo xtask contract sqlite --write` takes the answers from a run";
 
 fn write() -> Outcome {
     let wanted = generate()?;
     let mut written = vec![];
-    for (name, value) in [(COLLECTION, &wanted.collection), (ENVIRONMENT, &wanted.environment)] {
+    for (name, value) in wanted.files() {
         let text = text(value);
         if std::fs::read_to_string(path(name)).ok().as_deref() != Some(text.as_str()) {
             std::fs::create_dir_all(path(name).parent().expect("a file lies in a folder"))?;
@@ -141,12 +185,12 @@ mod tests {
     }
 
     #[test]
-    fn the_same_document_gives_the_same_bytes_and_breaks_no_rule() {
+    fn the_same_input_gives_the_same_bytes_and_breaks_no_rule() {
         let (one, two) = (generated(), generated());
-        assert_eq!(text(&one.collection), text(&two.collection));
-        assert_eq!(text(&one.environment), text(&two.environment));
-        let document = spec::committed().expect("the committed document");
-        assert_eq!(rules::faults(&one.collection, &one.environment, &document), Vec::<String>::new());
+        for ((name, one), (_, two)) in one.files().into_iter().zip(two.files()) {
+            assert_eq!(text(one), text(two), "{name}");
+        }
+        assert_eq!(faults_of(&one), Vec::<String>::new());
     }
 
     #[test]
@@ -176,12 +220,82 @@ mod tests {
 
     #[test]
     fn a_broken_rule_is_told_with_its_request() {
-        let Generated { mut collection, environment } = generated();
-        let document = spec::committed().expect("the committed document");
-        collection["item"][0]["item"][0]["request"]["url"]["raw"] = "{{other}}/x".into();
-        let faults = rules::faults(&collection, &environment, &document).join("\n");
-        assert!(faults.contains("\"Register\": url: `raw` is not what `host`, `path` and `query` say"), "{faults}");
-        assert!(faults.contains("\"register_user\": 0 requests for this operation"), "{faults}");
+        let mut generated = generated();
+        generated.collection["item"][0]["item"][0]["request"]["url"]["raw"] = "{{other}}/x".into();
+        let faults = faults_of(&generated).join("\n");
+        assert!(
+            faults.contains("\"Read your account\": url: `raw` is not what `host`, `path` and `query` say"),
+            "{faults}"
+        );
+        assert!(faults.contains("\"get_user\": 0 requests for this operation"), "{faults}");
         assert!(faults.contains("{{other}}: neither in the environment nor set by a script"), "{faults}");
+    }
+
+    #[test]
+    fn a_new_status_a_new_code_and_a_lost_answer_are_asked_for() {
+        let mut generated = generated();
+        let document = &mut generated.document;
+        let refusal = document["paths"]["/api/v1/user"]["post"]["responses"]["400"].clone();
+        document["paths"]["/api/v1/user"]["post"]["responses"]["418"] = refusal;
+        let codes = document["components"]["schemas"]["Code"]["enum"].as_array_mut().expect("codes");
+        codes.push("teapot".into());
+        codes.retain(|code| code != "forbidden");
+        let faults = faults_of(&generated).join("\n");
+        assert!(faults.contains("no request provokes 418 of register_user"), "{faults}");
+        assert!(faults.contains("no request provokes the code `teapot`"), "{faults}");
+        assert!(faults.contains("the document has no code `forbidden`"), "{faults}");
+        assert!(faults.contains("lacks an answer of register_user 418"), "{faults}");
+    }
+
+    /// Every id below a value, in order.
+    fn ids(value: &Value) -> Vec<String> {
+        let mut found = vec![];
+        match value {
+            Value::Object(members) => {
+                for (key, value) in members {
+                    if key == "id" || key == "_postman_id" {
+                        found.extend(value.as_str().map(str::to_owned));
+                    }
+                    found.extend(ids(value));
+                }
+            }
+            Value::Array(list) => found.extend(list.iter().flat_map(ids)),
+            _ => {}
+        }
+        found
+    }
+
+    /// Rewords every title, summary and description of a document.
+    fn reworded(value: &mut Value) {
+        match value {
+            Value::Object(members) => {
+                for (key, value) in members {
+                    match value {
+                        Value::String(text) if ["title", "summary", "description"].contains(&key.as_str()) => {
+                            *text = format!("Another {text}");
+                        }
+                        value => reworded(value),
+                    }
+                }
+            }
+            Value::Array(list) => list.iter_mut().for_each(reworded),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn other_words_and_another_order_keep_every_id() {
+        let Generated { mut document, answers, collection, failures, .. } = generated();
+        reworded(&mut document);
+        document["paths"].as_object_mut().expect("paths").sort_keys();
+        for (before, after) in
+            [(collection, collection::collection(&document, &answers)), (failures, failures::collection(&document))]
+        {
+            assert_ne!(before["info"]["name"], after["info"]["name"]);
+            let (before, after) = (ids(&before), ids(&after));
+            assert!(before.len() > 100, "{}", before.len());
+            let lost: Vec<_> = before.iter().filter(|id| !after.contains(id)).collect();
+            assert!(lost.is_empty() && before.len() == after.len(), "{lost:?}");
+        }
     }
 }

@@ -1,14 +1,12 @@
-//! Runs the collection with newman against a server of its own: twice, on one database, without a failure.
+//! Calls newman, and reads what it reports.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
 use serde_json::Value;
 
-use crate::product::{self, Server};
-use crate::report::{Failed, Outcome, Report};
 use crate::run;
 
 /// How newman is called here.
@@ -41,74 +39,93 @@ pub fn find() -> anyhow::Result<Newman> {
     Ok(newman)
 }
 
+/// What newman is to run.
+pub struct Run<'a> {
+    pub collection: &'a Path,
+    pub environment: &'a Path,
+    /// Only this folder.
+    pub folder: Option<&'a str>,
+    pub base_url: &'a str,
+    /// Where it leaves its files.
+    pub scratch: PathBuf,
+}
+
 /// What one run counted.
-struct Counted {
+pub struct Counted {
     /// Items of the collection; what scripts send besides is not counted.
-    requests: usize,
-    assertions: u64,
-    failures: Vec<String>,
+    pub requests: usize,
+    pub assertions: Vec<Assertion>,
+    /// Where the environment is kept as the run left it.
+    pub environment: PathBuf,
 }
 
-/// Both runs green, with a request for every operation.
-pub fn run_twice(collection: &Path, environment: &Path, operations: usize) -> Outcome {
-    let newman = find()?;
-    let binary = product::build()?;
-    let folder = tempfile::tempdir()?;
-    let database = format!("sqlite:{}", folder.path().join("postman.db").display());
-    let server = Server::start(&binary, folder.path(), &database)?;
-    let (mut assertions, mut requests) = (0, 0);
-    for time in ["first", "second"] {
-        let counted = run(&newman, collection, environment, &server, folder.path())
-            .with_context(|| format!("{time} run; the server's last lines:\n{}", server.log_tail()))?;
-        if !counted.failures.is_empty() {
-            let text = format!(
-                "{}\nin the {time} run on one database; change the code or xtask/src/postman, then \
-                 `cargo xtask postman run`",
-                counted.failures.join("\n")
-            );
-            return Err(Failed::new(0, counted.failures.len(), text).into());
-        }
-        if counted.requests != operations {
-            let text = format!("{} requests were sent, the document has {operations} operations", counted.requests);
-            return Err(Failed::new(0, 1, text).into());
-        }
-        requests += counted.requests;
-        assertions += counted.assertions;
+/// One check of one request.
+pub struct Assertion {
+    /// The name of its request.
+    pub request: String,
+    /// The name of the check.
+    pub test: String,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+impl Counted {
+    /// Each failed check as a sentence.
+    pub fn failures(&self) -> Vec<String> {
+        let failed = self.assertions.iter().filter_map(|assertion| Some((assertion, assertion.error.as_ref()?)));
+        failed.map(|(by, error)| format!("request \"{}\" › {}: {error}", by.request, by.test)).collect()
     }
-    Ok(Report::passed(2, format!("{requests} requests, {assertions} assertions in two runs on one database")))
 }
 
-fn run(
-    newman: &Newman,
-    collection: &Path,
-    environment: &Path,
-    server: &Server,
-    folder: &Path,
-) -> anyhow::Result<Counted> {
-    let report = folder.join("newman.json");
-    let _earlier = std::fs::remove_file(&report);
-    let mut command = newman.command();
-    command.arg("run").arg(collection).arg("--environment").arg(environment);
-    command.args(["--env-var", &format!("baseUrl={}", server.address)]);
-    command.args(["--color", "off", "--reporters", "json", "--reporter-json-export"]).arg(&report);
-    // its exit code says no more than the report, which is there unless it could not run at all
-    let ended = run::silently(&mut command);
-    let Ok(text) = std::fs::read_to_string(&report) else {
-        ended?;
-        anyhow::bail!("newman left no report");
-    };
-    let report: Value = serde_json::from_str(&text).context("newman's report")?;
-    // what a script sends is listed under the item it belongs to
-    let executions = report["run"]["executions"].as_array().into_iter().flatten();
-    let requests = executions.filter_map(|execution| execution["item"]["id"].as_str()).collect::<BTreeSet<_>>().len();
-    let assertions = report["run"]["stats"]["assertions"]["total"].as_u64().unwrap_or_default();
-    let failures = report["run"]["failures"].as_array().into_iter().flatten();
-    let failures = failures.map(|failure| {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let error = &failure["error"];
-        let test = [&error["test"], &error["name"]].map(text).into_iter().find(|text| !text.is_empty());
-        let (request, test) = (text(&failure["source"]["name"]), test.unwrap_or_default());
-        format!("request \"{request}\" › {test}: {}", text(&error["message"]))
+impl Newman {
+    /// Runs it to the end.
+    pub fn run(&self, run: &Run<'_>) -> anyhow::Result<Counted> {
+        std::fs::create_dir_all(&run.scratch)?;
+        let (report, environment) = (run.scratch.join("report.json"), run.scratch.join("environment.json"));
+        let _earlier = std::fs::remove_file(&report);
+        let mut command = self.command();
+        command.arg("run").arg(run.collection).arg("--environment").arg(run.environment);
+        command.arg("--env-var").arg(format!("baseUrl={}", run.base_url));
+        command.arg("--export-environment").arg(&environment);
+        command.args(["--color", "off", "--reporters", "json", "--reporter-json-export"]).arg(&report);
+        if let Some(folder) = run.folder {
+            command.args(["--folder", folder]);
+        }
+        // its exit code says no more than the report, which is there unless it could not run at all
+        let ended = run::silently(&mut command);
+        let Ok(text) = std::fs::read_to_string(&report) else {
+            ended?;
+            anyhow::bail!("newman left no report");
+        };
+        let report: Value = serde_json::from_str(&text).context("newman's report")?;
+        Ok(counted(&report, environment))
+    }
+}
+
+fn counted(report: &Value, environment: PathBuf) -> Counted {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    // what a script sends is listed as the item once more: an item counts once
+    let mut items = BTreeSet::new();
+    let all = report["run"]["executions"].as_array().into_iter().flatten();
+    let executions: Vec<&Value> = all.filter(|execution| items.insert(execution["item"]["id"].as_str())).collect();
+    let assertions = executions.iter().flat_map(|execution| {
+        let item = &execution["item"];
+        let assertions = execution["assertions"].as_array().into_iter().flatten();
+        assertions.map(move |assertion| Assertion {
+            request: text(&item["name"]),
+            test: text(&assertion["assertion"]),
+            error: assertion.get("error").map(|error| text(&error["message"])),
+        })
     });
-    Ok(Counted { requests, assertions, failures: failures.collect() })
+    let mut assertions: Vec<Assertion> = assertions.collect();
+    // an error outside of a test: a script that cannot run, a server that does not answer
+    let failures = report["run"]["failures"].as_array().into_iter().flatten();
+    let loose =
+        failures.filter(|failure| failure["error"]["name"] != "AssertionError" && failure["error"]["test"].is_null());
+    assertions.extend(loose.map(|failure| Assertion {
+        request: text(&failure["source"]["name"]),
+        test: text(&failure["error"]["name"]),
+        error: Some(text(&failure["error"]["message"])),
+    }));
+    Counted { requests: executions.len(), assertions, environment }
 }

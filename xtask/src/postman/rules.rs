@@ -1,5 +1,5 @@
 //! The rules of the collection format (v2.1) that matter for a good import, and ours: one request for each operation,
-//! no variable without a value.
+//! tests in each, no variable without a value.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::compare::requests;
 use crate::spec;
 
 /// Every rule that is broken, with the place.
-pub fn faults(collection: &Value, environment: &Value, document: &Value) -> Vec<String> {
+pub fn faults(collection: &Value, environment: &Value) -> Vec<String> {
     let mut faults = vec![];
     let mut check = |holds: bool, fault: String| {
         if !holds {
@@ -19,6 +19,7 @@ pub fn faults(collection: &Value, environment: &Value, document: &Value) -> Vec<
     };
     check(filled(&collection["info"]["name"]), "info.name is required".into());
     check(collection["info"]["schema"] == SCHEMA, format!("info.schema is not {SCHEMA}"));
+    check(collection["event"].as_array().is_some_and(|events| events.iter().all(is_event)), "event: no scripts".into());
     check(is_auth(&collection["auth"]), "auth: not of the form {type, TYPE: [{key, value, type}]}".into());
     check(collection["item"].as_array().is_some_and(|items| !items.is_empty()), "item: no folders".into());
     for (folder, item) in requests(collection) {
@@ -33,17 +34,6 @@ pub fn faults(collection: &Value, environment: &Value, document: &Value) -> Vec<
     for id in distinct {
         check(is_uuid(id), format!("id {id:?}: no UUID"));
     }
-    let (operations, requests) = (spec::operations(document), requests(collection));
-    for (path, method, operation) in &operations {
-        let address = format!("{{{{baseUrl}}}}{path}");
-        let same = requests.iter().filter(|(_, item)| {
-            let raw = item["request"]["url"]["raw"].as_str().unwrap_or_default().split('?').next().unwrap_or_default();
-            item["request"]["method"] == method.to_uppercase() && braces(raw) == address
-        });
-        let count = same.count();
-        check(count == 1, format!("{}: {count} requests for this operation", operation["operationId"]));
-    }
-    check(requests.len() == operations.len(), "there are requests that are no operation".into());
     let known = environment["values"].as_array().into_iter().flatten();
     let known: Vec<&str> = known.filter_map(|value| value["key"].as_str()).collect();
     let scripts = collection.to_string();
@@ -53,6 +43,27 @@ pub fn faults(collection: &Value, environment: &Value, document: &Value) -> Vec<
             set || known.contains(&name.as_str()),
             format!("{{{{{name}}}}}: neither in the environment nor set by a script"),
         );
+    }
+    faults
+}
+
+/// Operations of the document without a request of their own, and requests that are no operation.
+pub fn missing_operations(collection: &Value, document: &Value) -> Vec<String> {
+    let (operations, requests) = (spec::operations(document), requests(collection));
+    let mut faults = vec![];
+    for (path, method, operation) in &operations {
+        let address = format!("{{{{baseUrl}}}}{path}");
+        let same = requests.iter().filter(|(_, item)| {
+            let raw = item["request"]["url"]["raw"].as_str().unwrap_or_default().split('?').next().unwrap_or_default();
+            item["request"]["method"] == method.to_uppercase() && braces(raw) == address
+        });
+        let count = same.count();
+        if count != 1 {
+            faults.push(format!("{}: {count} requests for this operation", operation["operationId"]));
+        }
+    }
+    if requests.len() != operations.len() {
+        faults.push("there are requests that are no operation".into());
     }
     faults
 }
@@ -100,7 +111,7 @@ fn item_faults(item: &Value) -> Vec<String> {
             && answer["header"].as_array().is_some_and(|list| list.iter().all(is_entry));
         check(typed, "response: needs code, status, header, body and originalRequest");
     }
-    check(item["response"].as_array().is_some_and(|list| !list.is_empty()), "response: no saved examples");
+    check(item["response"].is_array(), "response: no list of saved examples");
     faults
 }
 

@@ -2,33 +2,65 @@
 
 use serde_json::Value;
 
+use super::flow;
+use super::operation::Operation;
 use super::schema::{inlined, resolved};
-use super::{collection::Operation, flow};
 
-/// One documented success: everything a test can ask of it.
+/// One documented answer: everything a test can ask of it.
 #[derive(PartialEq)]
-struct Answer {
+pub struct Answer {
     media_type: Option<String>,
-    schema: Option<Value>,
-    headers: Vec<String>,
+    pub schema: Option<Value>,
+    headers: Vec<Header>,
 }
 
-/// The lines of the `test` script.
-pub fn test(document: &Value, operation: &Operation<'_>) -> Vec<String> {
+#[derive(PartialEq)]
+struct Header {
+    name: String,
+    /// A regular expression for the value, where the document says more than "text".
+    form: Option<String>,
+}
+
+impl Answer {
+    /// What the document says of an answer.
+    pub fn of(document: &Value, answer: &Value) -> Self {
+        let content = answer["content"].as_object().and_then(|content| content.iter().next());
+        let headers = answer["headers"].as_object().into_iter().flatten();
+        let required = headers.map(|(name, header)| (name, resolved(document, header)));
+        let required = required.filter(|(_, header)| header["required"] == true);
+        Self {
+            media_type: content.map(|(media_type, _)| media_type.clone()),
+            schema: content.map(|(_, media)| inlined(document, &media["schema"])),
+            headers: required.map(|(name, header)| Header::of(name, &inlined(document, &header["schema"]))).collect(),
+        }
+    }
+
+    fn has_header(&self, name: &str) -> bool {
+        self.headers.iter().any(|header| header.name == name)
+    }
+}
+
+impl Header {
+    fn of(name: &str, schema: &Value) -> Self {
+        let form = match schema["type"].as_str() {
+            Some("integer") => Some("^-?[0-9]+$".to_owned()),
+            _ => schema["pattern"].as_str().map(str::to_owned),
+        };
+        Self { name: name.to_owned(), form }
+    }
+}
+
+/// The lines of the `test` script of a request that works.
+pub fn success(operation: &Operation<'_>) -> Vec<String> {
     let mut groups: Vec<(Vec<u16>, Answer)> = vec![];
-    for (status, answer) in successes(document, operation.value) {
+    for (status, answer) in successes(operation) {
         match groups.iter_mut().find(|(_, other)| *other == answer) {
             Some((statuses, _)) => statuses.push(status),
             None => groups.push((vec![status], answer)),
         }
     }
     let all: Vec<u16> = groups.iter().flat_map(|(statuses, _)| statuses.clone()).collect();
-    let words: Vec<String> = all.iter().map(u16::to_string).collect();
-    let mut lines = vec![format!(
-        "pm.test(\"status is {}\", () => pm.expect(pm.response.code, pm.response.text()).to.be.oneOf([{}]));",
-        words.join(" or "),
-        words.join(", ")
-    )];
+    let mut lines = vec![status(&all)];
     let alone = groups.len() == 1;
     for (statuses, answer) in &groups {
         let checks = checks(answer);
@@ -38,7 +70,7 @@ pub fn test(document: &Value, operation: &Operation<'_>) -> Vec<String> {
             lines.extend(when(statuses, checks));
         }
     }
-    let kept = kept(document, operation, &groups);
+    let kept = kept(operation, &groups);
     if !kept.is_empty() {
         let statuses: Vec<u16> = all.into_iter().filter(|status| *status < 300).collect();
         lines.extend(when(&statuses, kept));
@@ -46,85 +78,128 @@ pub fn test(document: &Value, operation: &Operation<'_>) -> Vec<String> {
     lines
 }
 
+/// The lines of the `test` script of a request that is refused: with this status and code, blaming this part of it.
+pub fn failure(answer: &Answer, code: u16, word: &str, blamed: Option<&Blamed>) -> Vec<String> {
+    let mut lines = vec![status(&[code])];
+    lines.extend(checks(answer));
+    let member = |name: &str| format!("pm.expect(pm.response.json().{name})");
+    lines.push(test("the body repeats the status", &format!("{}.to.equal({code})", member("status"))));
+    lines.push(test(&format!("code is {word}"), &format!("{}.to.equal(\"{word}\")", member("code"))));
+    let header = "pm.response.headers.get(\"X-Request-Id\")";
+    lines.push(test(
+        "request_id is that of the header",
+        &format!("{}.to.be.a(\"string\").and.equal({header})", member("request_id")),
+    ));
+    if let Some(Blamed { location, pointer }) = blamed {
+        let (name, found, wanted) = match pointer {
+            Some(pointer) => {
+                (format!("{location} {pointer}"), "fault.location, fault.pointer", format!("{location:?}, {pointer:?}"))
+            }
+            None => (location.clone(), "fault.location", format!("{location:?}")),
+        };
+        let found = format!("(pm.response.json().errors || []).map((fault) => [{found}])");
+        lines.push(test(&format!("errors name {name}"), &format!("pm.expect({found}).to.deep.include([{wanted}])")));
+    }
+    lines
+}
+
+/// The part of a request that `errors` must name.
+pub struct Blamed {
+    pub location: String,
+    pub pointer: Option<String>,
+}
+
+/// Every header that must be there and, by media type, the body.
+fn checks(answer: &Answer) -> Vec<String> {
+    let headers = answer.headers.iter().map(|Header { name, form }| match form {
+        Some(form) => {
+            let form = form.replace('/', "\\/");
+            let value = format!("pm.expect(pm.response.headers.get(\"{name}\"))");
+            test(&format!("header {name} has its form"), &format!("{value}.to.match(/{form}/)"))
+        }
+        None => test(&format!("header {name} is there"), &format!("pm.response.to.have.header(\"{name}\")")),
+    });
+    let mut lines: Vec<String> = headers.collect();
+    match (&answer.media_type, &answer.schema) {
+        (Some(media_type), Some(schema)) => {
+            let found = "(pm.response.headers.get(\"Content-Type\") || \"none\").split(\";\")[0]";
+            lines.push(test(
+                &format!("media type is {media_type}"),
+                &format!("pm.expect({found}).to.equal(\"{media_type}\")"),
+            ));
+            let schema = laid_out(schema, "");
+            let text = test("body is as documented", &format!("pm.response.to.have.jsonSchema({schema})"));
+            lines.extend(text.lines().map(str::to_owned));
+        }
+        _ => lines.push(test("body is empty", "pm.expect(pm.response.text() || \"\").to.equal(\"\")")),
+    }
+    lines
+}
+
+/// How wide a value may be to stand in one line.
+const WIDE: usize = 100;
+
+/// JSON for people: a list of words, and what is short, in one line.
+fn laid_out(value: &Value, indent: &str) -> String {
+    let line = value.to_string();
+    let inner = format!("{indent}    ");
+    match value {
+        _ if line.len() + indent.len() <= WIDE => line,
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| format!("{inner}{name:?}: {}", laid_out(value, &inner));
+            format!("{{\n{}\n{indent}}}", members.iter().map(member).collect::<Vec<_>>().join(",\n"))
+        }
+        Value::Array(values) if values.iter().any(|value| value.is_object() || value.is_array()) => {
+            let entries = values.iter().map(|value| format!("{inner}{}", laid_out(value, &inner)));
+            format!("[\n{}\n{indent}]", entries.collect::<Vec<_>>().join(",\n"))
+        }
+        _ => line,
+    }
+}
+
+fn test(name: &str, assertion: &str) -> String {
+    format!("pm.test({name:?}, () => {assertion});")
+}
+
+fn status(all: &[u16]) -> String {
+    let words: Vec<String> = all.iter().map(u16::to_string).collect();
+    let found = "pm.expect(pm.response.code, pm.response.text())";
+    test(&format!("status is {}", words.join(" or ")), &format!("{found}.to.be.oneOf([{}])", words.join(", ")))
+}
+
 /// 2xx, and the 304 a client gets that asks with a tag.
-fn successes(document: &Value, operation: &Value) -> Vec<(u16, Answer)> {
-    let responses = operation["responses"].as_object().into_iter().flatten();
-    let mut found: Vec<(u16, Answer)> = responses
-        .filter_map(|(status, response)| {
+pub fn successes(operation: &Operation<'_>) -> Vec<(u16, Answer)> {
+    let answers = operation.answers().into_iter();
+    let mut found: Vec<(u16, Answer)> = answers
+        .filter_map(|(status, answer)| {
             let status: u16 = status.parse().ok().filter(|status| *status < 400)?;
-            let response = resolved(document, response);
-            let content = response["content"].as_object().and_then(|content| content.iter().next());
-            let headers = response["headers"].as_object().into_iter().flatten();
-            let required = headers.filter(|(_, header)| resolved(document, header)["required"] == true);
-            let answer = Answer {
-                media_type: content.map(|(media_type, _)| media_type.clone()),
-                schema: content.map(|(_, media)| inlined(document, &media["schema"])),
-                headers: required.map(|(name, _)| name.clone()).collect(),
-            };
-            Some((status, answer))
+            Some((status, Answer::of(operation.document, answer)))
         })
         .collect();
     found.sort_by_key(|(status, _)| *status);
     found
 }
 
-fn checks(answer: &Answer) -> Vec<String> {
-    let mut lines = vec![];
-    for header in &answer.headers {
-        lines.push(format!("pm.test(\"header {header} is there\", () => pm.response.to.have.header(\"{header}\"));"));
-    }
-    match (&answer.media_type, &answer.schema) {
-        (Some(media_type), Some(schema)) => {
-            lines.push(format!(
-                "pm.test(\"media type is {media_type}\", () => \
-                 pm.expect(pm.response.headers.get(\"Content-Type\").split(\";\")[0]).to.equal(\"{media_type}\"));"
-            ));
-            let schema = format!("{schema:#}");
-            let mut text =
-                format!("pm.test(\"body is as documented\", () => pm.response.to.have.jsonSchema({schema}));");
-            text = text.replace('\r', "");
-            lines.extend(text.lines().map(str::to_owned));
-        }
-        _ => {
-            lines.push("pm.test(\"body is empty\", () => pm.expect(pm.response.text() || \"\").to.equal(\"\"));".into())
-        }
-    }
-    lines
-}
-
 /// What the environment keeps of a success: tokens, the id of a new resource, the newest tag.
-fn kept(document: &Value, operation: &Operation<'_>, groups: &[(Vec<u16>, Answer)]) -> Vec<String> {
+fn kept(operation: &Operation<'_>, groups: &[(Vec<u16>, Answer)]) -> Vec<String> {
     let mut lines = vec![];
-    let has = |name: &str| {
-        groups
-            .iter()
-            .filter_map(|(_, answer)| answer.schema.as_ref())
-            .any(|schema| schema["properties"].get(name).is_some())
-    };
-    let set = |variable: &str, value: &str| format!("pm.environment.set(\"{variable}\", {value});");
+    let answers = || groups.iter().map(|(_, answer)| answer);
+    let has = |name: &str| answers().filter_map(|a| a.schema.as_ref()).any(|s| s["properties"].get(name).is_some());
+    let mut keep = |variable: &str, value: &str| lines.push(format!("pm.environment.set(\"{variable}\", {value});"));
     for (field, variable) in [("access_token", "JWT"), ("token", "JWT"), ("refresh_token", "refreshToken")] {
         if has(field) && has("token_type") {
-            lines.push(set(variable, &format!("pm.response.json().{field}")));
+            keep(variable, &format!("pm.response.json().{field}"));
         }
     }
-    if operation.method == "post"
-        && groups.iter().any(|(statuses, _)| statuses.contains(&201))
-        && let Some(variable) = operation.member_variable(document)
-    {
-        lines.push(set(&variable, "pm.response.json().id"));
+    if let Some(variable) = operation.member_variable() {
+        keep(&variable, "pm.response.json().id");
     }
-    if groups.iter().any(|(_, answer)| answer.headers.iter().any(|header| header == "ETag")) {
-        lines.push(set("etag", "pm.response.headers.get(\"ETag\")"));
+    if answers().any(|answer| answer.has_header("ETag")) {
+        keep("etag", "pm.response.headers.get(\"ETag\")");
     }
-    if operation.method == "delete" {
-        for variable in operation.path_variables() {
-            lines.push(format!("pm.environment.unset(\"{variable}\");"));
-        }
-        if operation.sends_tag(document) {
-            lines.push("pm.environment.unset(\"etag\");".into());
-        }
+    for (variable, value) in flow::kept(operation.id) {
+        keep(variable, value);
     }
-    lines.extend(flow::after(operation.id));
     lines
 }
 

@@ -1,0 +1,203 @@
+//! The saved examples: answers that a contract run has really had, with the requests they answered. The run writes
+//! them to `postman/answers.json` and fails when one of them was not seen; nothing here is made up.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::collection::id;
+use super::operation::Operation;
+use super::request;
+
+/// By `operation status media_type`; `-` stands for no body.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+pub struct Answers(BTreeMap<String, Answer>);
+
+#[derive(Deserialize)]
+struct Answer {
+    operation: String,
+    status: u16,
+    media_type: Option<String>,
+    request: Request,
+    headers: Map<String, Value>,
+    body: Value,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    method: String,
+    target: String,
+    headers: Map<String, Value>,
+    body: Option<String>,
+}
+
+impl Answers {
+    /// From the text of the file.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        serde_json::from_str(text).context("not what `cargo xtask contract` writes")
+    }
+
+    /// The saved examples of an operation, by status.
+    pub fn examples(&self, operation: &Operation<'_>) -> Vec<Value> {
+        let mut own: Vec<&Answer> = self.0.values().filter(|answer| answer.operation == operation.id).collect();
+        own.sort_by_key(|answer| answer.status);
+        own.into_iter().map(|answer| answer.example(operation)).collect()
+    }
+
+    /// Documented answers that no run has left here. Faults of the server cannot be asked for.
+    pub fn missing(&self, operations: &[Operation<'_>]) -> Vec<String> {
+        let cells = operations.iter().flat_map(|operation| {
+            let statuses = operation.answers().into_iter().filter_map(|(status, _)| status.parse().ok());
+            statuses.map(|status: u16| (operation.id, status))
+        });
+        let seen = |(operation, status): &(&str, u16)| {
+            self.0.values().any(|answer| answer.operation == *operation && answer.status == *status)
+        };
+        let missing = cells.filter(|(_, status)| *status < 500).filter(|cell| !seen(cell));
+        missing.map(|(operation, status)| format!("{operation} {status}")).collect()
+    }
+
+    /// Answers of operations or with statuses that the document does not have.
+    pub fn undocumented(&self, operations: &[Operation<'_>]) -> Vec<&str> {
+        let documented = |answer: &Answer| {
+            operations.iter().any(|operation| operation.id == answer.operation && operation.answers_with(answer.status))
+        };
+        let strange = self.0.iter().filter(|(_, answer)| !documented(answer));
+        strange.map(|(name, _)| name.as_str()).collect()
+    }
+}
+
+impl Answer {
+    fn example(&self, operation: &Operation<'_>) -> Value {
+        let reason = reason(self.status);
+        let media_type = self.media_type.as_deref();
+        let (language, body) = match &self.body {
+            Value::Null => ("text", String::new()),
+            Value::String(text) => ("text", text.clone()),
+            value => ("json", format!("{value:#}")),
+        };
+        json!({
+            "id": id(&format!("{}/{}/{}", operation.id, self.status, media_type.unwrap_or("-"))),
+            "name": format!("{} {reason}", self.status),
+            "originalRequest": self.request.shown(operation),
+            "status": reason,
+            "code": self.status,
+            "_postman_previewlanguage": language,
+            "header": entries(&self.headers),
+            "cookie": [],
+            "body": body,
+        })
+    }
+}
+
+impl Request {
+    /// The request as it was sent, the values of the path beside it.
+    fn shown(&self, operation: &Operation<'_>) -> Value {
+        let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
+        let sent: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let segments = operation.segments();
+        let variables = segments
+            .iter()
+            .zip(&sent)
+            .filter_map(|(segment, value)| Some(json!({"key": segment.parameter.as_ref()?, "value": value})));
+        let names: Vec<&str> = segments.iter().map(|segment| segment.text.as_str()).collect();
+        let query = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            json!({"key": name, "value": value})
+        });
+        let mut shown = json!({
+            "method": self.method,
+            "header": entries(&self.headers),
+            "url": request::address(&names, query.collect(), variables.collect()),
+        });
+        if let Some(body) = &self.body {
+            let pretty = serde_json::from_str::<Value>(body).map(|body| format!("{body:#}"));
+            shown["body"] = match pretty {
+                Ok(body) => request::raw(&body),
+                Err(_) => json!({"mode": "raw", "raw": body}),
+            };
+        }
+        shown
+    }
+}
+
+fn entries(headers: &Map<String, Value>) -> Vec<Value> {
+    let values = headers.iter().flat_map(|(name, value)| {
+        let values = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+        values.into_iter().map(move |value| json!({"key": name, "value": request::plain(&value)}))
+    });
+    values.collect()
+}
+
+/// The words of RFC 9110 for the statuses this API answers with.
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        304 => "Not Modified",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        412 => "Precondition Failed",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        428 => "Precondition Required",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        503 => "Service Unavailable",
+        status if status < 300 => "Success",
+        status if status < 400 => "Redirection",
+        status if status < 500 => "Client Error",
+        _ => "Server Error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::operation::operations;
+    use super::*;
+
+    fn document() -> Value {
+        json!({"paths": {"/posts/{id}": {"get": {"operationId": "get_post", "responses": {
+            "200": {}, "404": {}, "5XX": {},
+        }}}}})
+    }
+
+    fn answers() -> Answers {
+        let text = json!({"get_post 200 application/json": {
+            "operation": "get_post", "status": 200, "media_type": "application/json",
+            "request": {"method": "GET", "target": "/posts/7?a=b", "headers": {"Accept": "*/*"}, "body": null},
+            "headers": {"ETag": "\"1\"", "Via": ["a", "b"]}, "body": {"id": 7},
+        }});
+        Answers::parse(&text.to_string()).expect("answers")
+    }
+
+    #[test]
+    fn an_example_is_the_request_that_was_sent_and_its_answer() {
+        let document = document();
+        let found = &answers().examples(&operations(&document)[0])[0];
+        assert_eq!(found["name"], "200 OK");
+        assert_eq!(found["body"], "{\n  \"id\": 7\n}");
+        assert_eq!(found["header"].as_array().map(Vec::len), Some(3));
+        let url = &found["originalRequest"]["url"];
+        assert_eq!(url["raw"], "{{baseUrl}}/posts/:id?a=b");
+        assert_eq!(url["variable"], json!([{"key": "id", "value": "7"}]));
+    }
+
+    #[test]
+    fn what_lacks_and_what_is_too_much_is_told() {
+        let document = document();
+        assert_eq!(answers().missing(&operations(&document)), ["get_post 404"]);
+        assert!(answers().undocumented(&operations(&document)).is_empty());
+        assert_eq!(answers().undocumented(&[]), ["get_post 200 application/json"]);
+    }
+}

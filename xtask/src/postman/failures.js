@@ -1,0 +1,39 @@
+    // for the failures: somebody else, and credentials that are worth nothing any more
+    if (uses("strangerJWT") || uses("strangerEmail")) {
+        const token = pm.environment.get("strangerJWT");
+        if (!token || (await send("GET", "<get_user>", { token })).code !== 200) {
+            const stranger = await newAccount();
+            set({ strangerJWT: stranger.token, strangerEmail: stranger.email });
+        }
+    }
+    if (uses("revokedJWT")) {
+        const { token } = await logIn();
+        await success("POST", "<log_out>", { token });
+        pm.variables.set("revokedJWT", token);
+    }
+    if (uses("goneJWT")) {
+        const { token } = await newAccount();
+        await success("DELETE", "<delete_user>", { token });
+        pm.variables.set("goneJWT", token);
+    }
+    if (uses("forgedJWT")) {
+        const [head, claims, signature] = pm.environment.get("JWT").split(".");
+        const forged = (signature[0] === "A" ? "B" : "A") + signature.slice(1);
+        pm.variables.set("forgedJWT", [head, claims, forged].join("."));
+    }
+    if (uses("usedRefreshToken")) {
+        const { refresh_token } = await logIn();
+        await success("POST", "<refresh_token>", { body: { refresh_token } });
+        pm.variables.set("usedRefreshToken", refresh_token);
+    }
+    if (uses("votedPostId") || uses("unvotedPostId")) {
+        const token = pm.environment.get("JWT");
+        const post = (await create(resources.find(({ variable }) => variable === "postId"), token)).json();
+        pm.variables.set("unvotedPostId", post.id);
+        if (uses("votedPostId")) {
+            await success("POST", "<vote>", { token, body: { post_id: post.id, vote_dir: 1 } });
+            pm.variables.set("votedPostId", post.id);
+        }
+    }
+    // one more than a body may have by default; gone again for the next request, which would carry it along
+    pm.variables.set("tooLarge", uses("tooLarge") ? "x".repeat(1024 * 1024 + 1) : "");

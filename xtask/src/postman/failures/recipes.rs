@@ -1,0 +1,327 @@
+//! How each code is provoked: by one change to the valid request of an operation that has what the code is about.
+
+use serde_json::{Map, Value, json};
+
+use crate::postman::collection::bearer;
+use crate::postman::operation::{Operation, text};
+use crate::postman::request::{self, address};
+use crate::postman::schema::resolved;
+use crate::postman::scripts::Blamed;
+
+/// One code, and the change that provokes it. It is tried on each operation that documents the status.
+pub struct Recipe {
+    pub status: u16,
+    pub code: &'static str,
+    /// One operation shows it for all: what answers stands in front of them.
+    pub once: bool,
+    /// Sent behind everything else.
+    pub last: bool,
+    /// Changes the request; none if the operation has nothing to go wrong so.
+    change: fn(&mut Attempt<'_>) -> Option<()>,
+}
+
+/// A code that no click provokes.
+pub struct Unreachable {
+    pub status: u16,
+    pub code: &'static str,
+    pub why: &'static str,
+}
+
+pub const UNREACHABLE: &[Unreachable] = &[
+    Unreachable {
+        status: 401,
+        code: "token_expired",
+        why: "a token of this server must first grow older than its lifetime",
+    },
+    Unreachable { status: 408, code: "request_timeout", why: "Postman sends a body whole, never half of it" },
+    Unreachable { status: 500, code: "internal", why: "a fault of the server cannot be asked for" },
+    Unreachable { status: 503, code: "database_unavailable", why: "needs the server's database to go away" },
+    Unreachable { status: 503, code: "overloaded", why: "needs more load than one client makes" },
+    Unreachable { status: 503, code: "timeout", why: "needs a statement that hangs" },
+];
+
+const fn each(status: u16, code: &'static str, change: fn(&mut Attempt<'_>) -> Option<()>) -> Recipe {
+    Recipe { status, code, once: false, last: false, change }
+}
+
+const fn once(status: u16, code: &'static str, change: fn(&mut Attempt<'_>) -> Option<()>) -> Recipe {
+    Recipe { status, code, once: true, last: false, change }
+}
+
+pub const RECIPES: &[Recipe] = &[
+    each(400, "unknown_parameter", |attempt| {
+        attempt.query("unknown", "1");
+        attempt.blame("query.unknown", None)
+    }),
+    each(400, "malformed_body", |attempt| attempt.raw(if attempt.is_form() { "%zz" } else { "{\"" }, None)),
+    each(400, "invalid", |attempt| attempt.invalid_body().or_else(|| attempt.invalid_parameter())),
+    each(400, "unknown_field", |attempt| {
+        let closed = attempt.operation.body_schema()?["additionalProperties"] == false;
+        closed.then(|| attempt.field("unknown", json!("1")))?;
+        attempt.blame("body", Some("/unknown"))
+    }),
+    each(400, "empty_patch", |attempt| {
+        attempt.operation.body_schema()?.get("minProperties")?;
+        attempt.raw("{}", None)
+    }),
+    each(400, "invalid_cursor", |attempt| {
+        attempt.takes_query("cursor")?;
+        attempt.query("cursor", "not-a-cursor");
+        Some(())
+    }),
+    each(400, "wrong_password", |attempt| attempt.known_field("old_password", json!("not the password"))),
+    each(401, "unauthenticated", |attempt| attempt.as_caller(json!({"type": "noauth"}))),
+    once(401, "scheme_missing", |attempt| {
+        attempt.header("Authorization", "Basic YW5uOnBhc3N3b3Jk");
+        attempt.as_caller(json!({"type": "noauth"}))
+    }),
+    once(401, "token_malformed", |attempt| attempt.as_caller(bearer("not-a-token"))),
+    once(401, "token_signature", |attempt| attempt.as_caller(bearer("{{forgedJWT}}"))),
+    once(401, "token_revoked", |attempt| attempt.as_caller(bearer("{{revokedJWT}}"))),
+    once(401, "user_gone", |attempt| attempt.as_caller(bearer("{{goneJWT}}"))),
+    each(401, "invalid_credentials", |attempt| {
+        attempt.operation.is_public().then_some(())?;
+        attempt.known_field("password", json!("not the password"))
+    }),
+    each(401, "refresh_token_invalid", |attempt| {
+        attempt.requires("refresh_token")?;
+        attempt.known_field("refresh_token", json!("not-a-token"))
+    }),
+    each(401, "refresh_token_reused", |attempt| {
+        attempt.requires("refresh_token")?;
+        attempt.known_field("refresh_token", json!("{{usedRefreshToken}}"))
+    }),
+    each(403, "forbidden", |attempt| attempt.as_caller(bearer("{{strangerJWT}}"))),
+    each(404, "not_found", |attempt| attempt.unknown_in_path().or_else(|| attempt.unknown_in_body())),
+    each(404, "not_voted", |attempt| {
+        attempt.known_field("post_id", json!("{{unvotedPostId}}"))?;
+        attempt.known_field("vote_dir", json!(0))
+    }),
+    each(409, "email_in_use", |attempt| attempt.known_field("email", json!("{{strangerEmail}}"))),
+    each(409, "already_voted", |attempt| {
+        attempt.known_field("post_id", json!("{{votedPostId}}"))?;
+        attempt.known_field("vote_dir", json!(1))
+    }),
+    each(412, "precondition_failed", |attempt| {
+        attempt.drop_header("If-Match")?;
+        attempt.header("If-Match", "\"0-0000000000000000\"");
+        Some(())
+    }),
+    each(413, "payload_too_large", |attempt| {
+        let properties = attempt.operation.body_properties();
+        let document = attempt.operation.document;
+        let (name, _) = properties.into_iter().find(|(_, schema)| resolved(document, schema)["type"] != "object")?;
+        attempt.known_field(name, json!("{{tooLarge}}"))
+    }),
+    each(415, "unsupported_media_type", |attempt| attempt.raw("Hello", Some("text/plain"))),
+    each(428, "precondition_required", |attempt| attempt.drop_header("If-Match")),
+    Recipe {
+        status: 429,
+        code: "rate_limited",
+        once: false,
+        last: true,
+        change: |attempt| {
+            attempt.before = UNTIL_REFUSED.lines().map(str::to_owned).collect();
+            Some(())
+        },
+    },
+];
+
+/// No body: what is refused for its media type is counted, and costs the server nothing. The last call is one that is
+/// refused right behind one that was not: only then is it a whole interval until the server takes the next.
+const UNTIL_REFUSED: &str = r#"// the same call again and again, until the server has had enough; 30 a minute is what it allows by default
+const call = (left, refused) => pm.sendRequest({
+    url: pm.variables.replaceIn(pm.request.url.toString()),
+    method: pm.request.method,
+    header: { Authorization: pm.variables.replaceIn("Bearer {{JWT}}") },
+}, (error, response) => {
+    const again = !error && response.code === 429;
+    if (left > 0 && !error && (refused || !again)) {
+        setTimeout(() => call(left - 1, again), again ? 50 : 0);
+    }
+});
+call(1000, true);"#;
+
+/// Nothing has this id: it is the largest integer that JavaScript holds exactly.
+const UNKNOWN_ID: &str = "9007199254740991";
+
+/// A request on its way to be refused.
+pub struct Attempt<'a> {
+    pub operation: &'a Operation<'a>,
+    pub request: Value,
+    pub before: Vec<String>,
+    pub blamed: Option<Blamed>,
+    values: Map<String, Value>,
+}
+
+impl<'a> Attempt<'a> {
+    /// The valid request of the operation with the change of the recipe, if it fits.
+    pub fn new(operation: &'a Operation<'a>, recipe: &Recipe) -> Option<Self> {
+        let mut request = request::request(operation);
+        request["description"] = json!(format!("Refused with {} `{}`.", recipe.status, recipe.code));
+        let values = request::values(operation);
+        let mut attempt = Self { operation, request, before: vec![], blamed: None, values };
+        (recipe.change)(&mut attempt)?;
+        attempt.drop_disabled();
+        Some(attempt)
+    }
+
+    /// What is there to be switched on does not belong to a refusal.
+    fn drop_disabled(&mut self) {
+        for place in ["/header", "/url/query", "/body/urlencoded"] {
+            if let Some(entries) = self.request.pointer_mut(place).and_then(Value::as_array_mut) {
+                entries.retain(|entry| entry.get("disabled").is_none());
+            }
+        }
+        if let Some(url) = self.request["url"].as_object_mut()
+            && url.get("query") == Some(&json!([]))
+        {
+            url.remove("query");
+        }
+    }
+
+    fn is_form(&self) -> bool {
+        self.request["body"]["mode"] == "urlencoded"
+    }
+
+    fn blame(&mut self, location: &str, pointer: Option<&str>) -> Option<()> {
+        self.blamed = Some(Blamed { location: location.into(), pointer: pointer.map(Into::into) });
+        Some(())
+    }
+
+    /// Only where a token is needed.
+    fn as_caller(&mut self, auth: Value) -> Option<()> {
+        if self.operation.is_public() {
+            return None;
+        }
+        self.request["auth"] = auth;
+        Some(())
+    }
+
+    fn header(&mut self, name: &str, value: &str) {
+        let entry = json!({"key": name, "value": value});
+        if let Some(headers) = self.request["header"].as_array_mut() {
+            headers.push(entry);
+        }
+    }
+
+    fn drop_header(&mut self, name: &str) -> Option<()> {
+        let headers = self.request["header"].as_array_mut()?;
+        let before = headers.len();
+        headers.retain(|header| header["key"] != name);
+        (headers.len() < before).then_some(())
+    }
+
+    fn takes_query(&self, name: &str) -> Option<()> {
+        self.operation.parameters("query").iter().any(|parameter| parameter["name"] == name).then_some(())
+    }
+
+    fn query(&mut self, name: &str, value: &str) {
+        let url = &self.request["url"];
+        let list = |name: &str| url[name].as_array().cloned().unwrap_or_default();
+        let path = list("path");
+        let path: Vec<&str> = path.iter().map(text).collect();
+        let mut query = list("query");
+        query.retain(|entry| entry["key"] != name);
+        query.push(json!({"key": name, "value": value}));
+        self.request["url"] = address(&path, query, list("variable"));
+    }
+
+    /// The body as this text, under the media type it has or another.
+    fn raw(&mut self, body: &str, media_type: Option<&str>) -> Option<()> {
+        let (documented, _) = self.operation.body()?;
+        let _absent = self.drop_header("Content-Type");
+        self.header("Content-Type", media_type.unwrap_or(documented));
+        self.request["body"] = if self.is_form() || media_type.is_some() {
+            json!({"mode": "raw", "raw": body})
+        } else {
+            request::raw(body)
+        };
+        Some(())
+    }
+
+    /// Sets a field of the body that the document has.
+    fn known_field(&mut self, name: &str, value: Value) -> Option<()> {
+        self.operation.body_properties().iter().any(|(known, _)| *known == name).then(|| self.field(name, value))
+    }
+
+    fn field(&mut self, name: &str, value: Value) {
+        self.values.insert(name.into(), value.clone());
+        if let Some(fields) = self.request["body"]["urlencoded"].as_array_mut() {
+            fields.retain(|field| field["key"] != name);
+            fields.push(json!({"key": name, "value": request::plain(&value), "type": "text"}));
+        } else {
+            self.request["body"] = request::raw(&request::text_of(self.operation, &self.values));
+        }
+    }
+
+    fn required(&self) -> Vec<&'a str> {
+        let required = self.operation.body_schema().and_then(|schema| schema["required"].as_array());
+        required.into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+
+    fn requires(&self, field: &str) -> Option<()> {
+        self.required().contains(&field).then_some(())
+    }
+
+    /// Leaves out a required field; where none is required, gives one the wrong type.
+    fn invalid_body(&mut self) -> Option<()> {
+        let name = match self.required().first() {
+            Some(name) => {
+                self.values.remove(*name);
+                if let Some(fields) = self.request["body"]["urlencoded"].as_array_mut() {
+                    fields.retain(|field| field["key"] != *name);
+                } else {
+                    self.request["body"] = request::raw(&request::text_of(self.operation, &self.values));
+                }
+                *name
+            }
+            None => {
+                let (name, _) = self.operation.body_properties().into_iter().next()?;
+                self.field(name, json!([]));
+                name
+            }
+        };
+        self.blame("body", Some(&format!("/{name}")))
+    }
+
+    /// Gives a number's place in path or query a word.
+    fn invalid_parameter(&mut self) -> Option<()> {
+        let document = self.operation.document;
+        let is_number = |parameter: &&&Value| resolved(document, &parameter["schema"])["type"] == "integer";
+        for place in ["path", "query"] {
+            let parameters = self.operation.parameters(place);
+            if let Some(parameter) = parameters.iter().find(is_number) {
+                let name = text(&parameter["name"]);
+                match place {
+                    "path" => self.in_path("many"),
+                    _ => self.query(name, "many"),
+                }
+                return self.blame(&format!("{place}.{name}"), None);
+            }
+        }
+        None
+    }
+
+    fn in_path(&mut self, value: &str) {
+        for variable in self.request["url"]["variable"].as_array_mut().into_iter().flatten() {
+            variable["value"] = json!(value);
+        }
+    }
+
+    fn unknown_in_path(&mut self) -> Option<()> {
+        self.request["url"].get("variable")?;
+        self.in_path(UNKNOWN_ID);
+        // no version of it is known either
+        if self.drop_header("If-Match").is_some() {
+            self.header("If-Match", "*");
+        }
+        Some(())
+    }
+
+    fn unknown_in_body(&mut self) -> Option<()> {
+        let properties = self.operation.body_properties();
+        let (name, _) = properties.into_iter().find(|(name, _)| name.ends_with("_id"))?;
+        self.known_field(name, json!(UNKNOWN_ID))
+    }
+}

@@ -1,0 +1,127 @@
+//! An operation of the document, and the names that the environment has for what its path needs.
+
+use serde_json::Value;
+
+use super::schema::resolved;
+use crate::spec;
+
+/// An operation and where it stands.
+pub struct Operation<'a> {
+    pub document: &'a Value,
+    pub id: &'a str,
+    pub method: &'a str,
+    pub path: &'a str,
+    pub value: &'a Value,
+}
+
+/// Every operation, in the order of the document.
+pub fn operations(document: &Value) -> Vec<Operation<'_>> {
+    let all = spec::operations(document).into_iter();
+    all.map(|(path, method, value)| {
+        let id = value["operationId"].as_str().unwrap_or_default();
+        Operation { document, id, method, path, value }
+    })
+    .collect()
+}
+
+impl<'a> Operation<'a> {
+    /// What people call it.
+    pub fn title(&self) -> &'a str {
+        text(&self.value["summary"])
+    }
+
+    /// Whether it can be called without a token.
+    pub fn is_public(&self) -> bool {
+        let security = self.value.get("security").or_else(|| self.document.get("security"));
+        security.is_none_or(|security| security == &Value::Array(vec![]))
+    }
+
+    /// The parameters of its path and its own that stand in this place: `path`, `query` or `header`.
+    pub fn parameters(&self, place: &str) -> Vec<&'a Value> {
+        let shared = self.document["paths"][self.path]["parameters"].as_array().into_iter().flatten();
+        let own = self.value["parameters"].as_array().into_iter().flatten();
+        let all = shared.chain(own).map(|parameter| resolved(self.document, parameter));
+        all.filter(|parameter| parameter["in"] == place).collect()
+    }
+
+    /// Media type and media type object of the body that it takes.
+    pub fn body(&self) -> Option<(&'a str, &'a Value)> {
+        let body = resolved(self.document, self.value.get("requestBody")?);
+        let (media_type, media) = body["content"].as_object()?.iter().next()?;
+        Some((media_type, media))
+    }
+
+    /// The schema of the body, without its reference.
+    pub fn body_schema(&self) -> Option<&'a Value> {
+        Some(resolved(self.document, &self.body()?.1["schema"]))
+    }
+
+    /// The properties of the body and their schemas.
+    pub fn body_properties(&self) -> Vec<(&'a str, &'a Value)> {
+        let properties = self.body_schema().and_then(|schema| schema["properties"].as_object());
+        properties.into_iter().flatten().map(|(name, schema)| (name.as_str(), schema)).collect()
+    }
+
+    /// The documented answers by status, each without its reference.
+    pub fn answers(&self) -> Vec<(&'a str, &'a Value)> {
+        let answers = self.value["responses"].as_object().into_iter().flatten();
+        answers.map(|(status, answer)| (status.as_str(), resolved(self.document, answer))).collect()
+    }
+
+    /// Whether it documents this very status.
+    pub fn answers_with(&self, status: u16) -> bool {
+        self.value["responses"].get(status.to_string()).is_some()
+    }
+
+    /// The segments of its path.
+    pub fn segments(&self) -> Vec<Segment> {
+        let mut found: Vec<Segment> = vec![];
+        for text in self.path.trim_matches('/').split('/') {
+            let parameter = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).map(str::to_owned);
+            let variable = parameter.as_ref().map(|name| match found.last() {
+                Some(before) if name == "id" => singular_id(&before.text),
+                _ => camel(name),
+            });
+            let text = parameter.as_ref().map_or(text.to_owned(), |name| format!(":{name}"));
+            found.push(Segment { text, parameter, variable });
+        }
+        found
+    }
+
+    /// For the POST of a collection: the environment's name for the member that it makes (`postId` for `/posts`), if
+    /// members can be read.
+    pub fn member_variable(&self) -> Option<String> {
+        let parent = format!("{}/{{", self.path);
+        let members = self.document["paths"].as_object()?.iter();
+        let mut readable = members.filter(|(path, item)| path.starts_with(&parent) && item.get("get").is_some());
+        (self.method == "post" && self.answers_with(201)).then_some(())?;
+        readable.next().map(|_| singular_id(self.path.rsplit('/').next().unwrap_or_default()))
+    }
+}
+
+/// `/posts/{id}` is `posts`, `:id`; the value of `:id` is `{{postId}}`.
+pub struct Segment {
+    pub text: String,
+    pub parameter: Option<String>,
+    pub variable: Option<String>,
+}
+
+fn singular_id(collection: &str) -> String {
+    camel(&format!("{}_id", collection.strip_suffix('s').unwrap_or(collection)))
+}
+
+/// `post_id` is `postId`.
+pub fn camel(name: &str) -> String {
+    let mut words = name.split(['_', '-']);
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |text, word| {
+        let mut characters = word.chars();
+        let head = characters.next().map(|c| c.to_ascii_uppercase());
+        text + &head.into_iter().chain(characters).collect::<String>()
+    })
+}
+
+/// A text of the document as people write it by hand: without the newline at its end.
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default().trim_end()
+}
