@@ -3,6 +3,7 @@
 mod answers;
 mod collection;
 mod compare;
+mod damage;
 mod example;
 mod failures;
 mod flow;

@@ -46,7 +46,7 @@ pub struct Run<'a> {
     /// Only this folder.
     pub folder: Option<&'a str>,
     pub base_url: &'a str,
-    /// Where it leaves its files.
+    /// A new folder for its files.
     pub scratch: PathBuf,
 }
 
@@ -80,9 +80,7 @@ impl Counted {
 impl Newman {
     /// Runs it to the end.
     pub fn run(&self, run: &Run<'_>) -> anyhow::Result<Counted> {
-        std::fs::create_dir_all(&run.scratch)?;
         let (report, environment) = (run.scratch.join("report.json"), run.scratch.join("environment.json"));
-        let _earlier = std::fs::remove_file(&report);
         let mut command = self.command();
         command.arg("run").arg(run.collection).arg("--environment").arg(run.environment);
         command.arg("--env-var").arg(format!("baseUrl={}", run.base_url));

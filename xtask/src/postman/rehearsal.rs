@@ -9,9 +9,10 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::newman::{self, Counted, Newman, Run};
-use super::{COLLECTION, ENVIRONMENT, FAILURES, Generated, compare, generate, path, text};
+use super::{COLLECTION, ENVIRONMENT, FAILURES, compare, damage, path, read, text};
 use crate::product::{self, Server};
 use crate::report::{Failed, Outcome, Report};
+use crate::spec;
 
 /// One way to use a collection: what is run one after the other on one server.
 struct Way {
@@ -23,10 +24,12 @@ struct Way {
 struct Step {
     collection: PathBuf,
     folder: Option<String>,
-    /// With the environment that the step before has left, instead of the committed one.
-    goes_on: bool,
     /// How many items must have been sent.
     requests: usize,
+    /// With the environment that the step before has left, instead of the committed one.
+    goes_on: bool,
+    /// On a new server with an empty database, which knows nothing of what the environment holds.
+    elsewhere: bool,
 }
 
 /// What is the same for all ways.
@@ -44,8 +47,7 @@ pub fn run() -> Outcome {
     let newman = newman::find()?;
     let binary = product::build()?;
     let stage = Stage { newman, binary, scratch: tempfile::tempdir()? };
-    let generated = generate()?;
-    let ways = ways(&generated, &stage)?;
+    let ways = ways(&stage)?;
     let queue = Mutex::new(ways.into_iter());
     let (done, failed) = (Mutex::new(vec![]), Mutex::new(vec![]));
     let next = || queue.lock().map(|mut queue| queue.next()).unwrap_or_default();
@@ -88,31 +90,84 @@ fn push<T>(list: &Mutex<Vec<T>>, entry: T) {
 }
 
 /// Every way there is.
-fn ways(generated: &Generated, stage: &Stage) -> anyhow::Result<Vec<Way>> {
-    let count = |collection: &Value| compare::requests(collection).len();
-    let step = |collection: &Path, requests: usize, goes_on: bool| Step {
-        collection: collection.to_owned(),
-        folder: None,
-        goes_on,
-        requests,
-    };
-    let (committed, all) = (path(COLLECTION), count(&generated.collection));
-    let (failures, refused) = (path(FAILURES), count(&generated.failures));
-    let reversed = stage.scratch.path().join("reversed.json");
-    std::fs::write(&reversed, text(&backwards(&generated.collection)))?;
+fn ways(stage: &Stage) -> anyhow::Result<Vec<Way>> {
+    let document = spec::committed()?;
+    let (all, refused) = (stage.committed(COLLECTION)?, stage.committed(FAILURES)?);
+    let damaged = stage.temporary("damaged", damage::collection(&document, &all.value, &refused.value))?;
+    let backwards = stage.temporary("backwards", backwards(&all.value))?;
+    let alone = stage.temporary("alone", each_alone(&all.value, &json(ENVIRONMENT)?))?;
+    let way = |name: &str, runs: Vec<Step>| Way { name: name.into(), runs };
+    let again = Step { goes_on: true, ..all.step() };
     let mut ways = vec![
-        Way { name: "failures".into(), runs: vec![step(&failures, refused, false)] },
-        Way { name: "everything, twice".into(), runs: vec![step(&committed, all, false), step(&committed, all, true)] },
-        Way { name: "everything, backwards".into(), runs: vec![step(&reversed, all, false)] },
+        way("failures", vec![refused.step()]),
+        way("on damaged answers", vec![damaged.step()]),
+        way(
+            "twice, and on another server",
+            vec![all.step(), again, Step { goes_on: true, elsewhere: true, ..all.step() }],
+        ),
+        way("backwards", vec![backwards.step()]),
+        way("each request alone", vec![alone.step()]),
     ];
-    let folders = generated.collection["item"].as_array().into_iter().flatten();
+    let folders = all.value["item"].as_array().into_iter().flatten();
     ways.extend(folders.map(|folder| {
         let name = folder["name"].as_str().unwrap_or_default();
         let requests = folder["item"].as_array().map_or(0, Vec::len);
-        let step = Step { folder: Some(name.into()), ..step(&committed, requests, false) };
-        Way { name: format!("only the folder {name}"), runs: vec![step] }
+        way(&format!("only the folder {name}"), vec![Step { folder: Some(name.into()), requests, ..all.step() }])
     }));
     Ok(ways)
+}
+
+/// A collection and the file it is in.
+struct Collection {
+    value: Value,
+    file: PathBuf,
+}
+
+impl Collection {
+    fn step(&self) -> Step {
+        let requests = compare::requests(&self.value).len();
+        Step { collection: self.file.clone(), folder: None, requests, goes_on: false, elsewhere: false }
+    }
+}
+
+impl Stage {
+    fn committed(&self, name: &str) -> anyhow::Result<Collection> {
+        Ok(Collection { value: json(name)?, file: path(name) })
+    }
+
+    fn temporary(&self, name: &str, value: Value) -> anyhow::Result<Collection> {
+        let file = self.scratch.path().join(format!("{name}.json"));
+        std::fs::write(&file, text(&value))?;
+        Ok(Collection { value, file })
+    }
+}
+
+fn json(name: &str) -> anyhow::Result<Value> {
+    serde_json::from_str(&read(name)?).with_context(|| format!("{name} is no JSON: `cargo xtask postman write`"))
+}
+
+/// As if each request were clicked with the environment just imported.
+fn each_alone(collection: &Value, environment: &Value) -> Value {
+    let mut alone = collection.clone();
+    let imported = environment["values"].as_array().into_iter().flatten().filter(|value| value["key"] != "baseUrl");
+    let imported = imported.map(|value| (text_of(&value["key"]), value["value"].clone()));
+    let lines = [
+        "const address = pm.environment.get(\"baseUrl\");".to_owned(),
+        "pm.environment.clear();".to_owned(),
+        "pm.environment.set(\"baseUrl\", address);".to_owned(),
+        format!("const imported = {};", Value::Object(imported.collect())),
+        "Object.entries(imported).forEach(([name, value]) => pm.environment.set(name, value));".to_owned(),
+    ];
+    for event in alone["event"].as_array_mut().into_iter().flatten() {
+        if let Some(script) = event["script"]["exec"].as_array_mut() {
+            script.splice(0..0, lines.iter().map(|line| Value::from(line.as_str())));
+        }
+    }
+    alone
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// The last folder first, and in each the last request first.
@@ -132,28 +187,39 @@ fn backwards(collection: &Value) -> Value {
 /// All runs of a way: how many requests were sent, and how many checks were made.
 fn go(stage: &Stage, way: &Way) -> anyhow::Result<(usize, usize)> {
     let folder = tempfile::tempdir_in(stage.scratch.path())?;
-    let database = format!("sqlite:{}", folder.path().join("postman.db").display());
-    let server = Server::start(&stage.binary, folder.path(), &database)?;
+    let mut server = stage.server(folder.path())?;
     let mut environment = path(ENVIRONMENT);
     let (mut requests, mut assertions) = (0, 0);
     for (number, step) in way.runs.iter().enumerate() {
+        let scratch = folder.path().join(number.to_string());
+        std::fs::create_dir(&scratch)?;
+        if step.elsewhere {
+            server = stage.server(&scratch)?;
+        }
         let before = if step.goes_on { environment } else { path(ENVIRONMENT) };
-        let counted = stage
-            .newman
-            .run(&Run {
-                collection: &step.collection,
-                environment: &before,
-                folder: step.folder.as_deref(),
-                base_url: &server.address,
-                scratch: folder.path().join(number.to_string()),
-            })
-            .with_context(|| format!("the server's last lines:\n{}", server.log_tail()))?;
+        let run = Run {
+            collection: &step.collection,
+            environment: &before,
+            folder: step.folder.as_deref(),
+            base_url: &server.address,
+            scratch,
+        };
+        let counted = stage.newman.run(&run);
+        let counted = counted.with_context(|| format!("the server's last lines:\n{}", server.log_tail()))?;
         hold(step, &counted)?;
         requests += counted.requests;
         assertions += counted.assertions.len();
         environment = counted.environment;
     }
     Ok((requests, assertions))
+}
+
+impl Stage {
+    /// A server with an empty database in this folder.
+    fn server(&self, folder: &Path) -> anyhow::Result<Server> {
+        let database = format!("sqlite:{}", folder.join("postman.db").display());
+        Server::start(&self.binary, folder, &database)
+    }
 }
 
 fn hold(step: &Step, counted: &Counted) -> Result<(), Failed> {

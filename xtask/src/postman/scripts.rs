@@ -6,19 +6,31 @@ use super::flow;
 use super::operation::Operation;
 use super::schema::{inlined, resolved};
 
+/// How the names of the checks begin.
+pub const STATUS: &str = "status is";
+pub const HEADER: &str = "header";
+pub const MEDIA_TYPE: &str = "media type is";
+pub const BODY: &str = "body is as documented";
+pub const EMPTY: &str = "body is empty";
+pub const REPEATS: &str = "the body repeats the status";
+pub const CODE: &str = "code is";
+pub const REQUEST_ID: &str = "request_id is";
+pub const ERRORS: &str = "errors name";
+
 /// One documented answer: everything a test can ask of it.
 #[derive(PartialEq)]
 pub struct Answer {
     media_type: Option<String>,
     pub schema: Option<Value>,
-    headers: Vec<Header>,
+    pub headers: Vec<Header>,
 }
 
+/// A header that must be there.
 #[derive(PartialEq)]
-struct Header {
-    name: String,
+pub struct Header {
+    pub name: String,
     /// A regular expression for the value, where the document says more than "text".
-    form: Option<String>,
+    pub form: Option<String>,
 }
 
 impl Answer {
@@ -83,11 +95,11 @@ pub fn failure(answer: &Answer, code: u16, word: &str, blamed: Option<&Blamed>) 
     let mut lines = vec![status(&[code])];
     lines.extend(checks(answer));
     let member = |name: &str| format!("pm.expect(pm.response.json().{name})");
-    lines.push(test("the body repeats the status", &format!("{}.to.equal({code})", member("status"))));
-    lines.push(test(&format!("code is {word}"), &format!("{}.to.equal(\"{word}\")", member("code"))));
+    lines.push(test(REPEATS, &format!("{}.to.equal({code})", member("status"))));
+    lines.push(test(&format!("{CODE} {word}"), &format!("{}.to.equal(\"{word}\")", member("code"))));
     let header = "pm.response.headers.get(\"X-Request-Id\")";
     lines.push(test(
-        "request_id is that of the header",
+        &format!("{REQUEST_ID} that of the header"),
         &format!("{}.to.be.a(\"string\").and.equal({header})", member("request_id")),
     ));
     if let Some(Blamed { location, pointer }) = blamed {
@@ -98,7 +110,7 @@ pub fn failure(answer: &Answer, code: u16, word: &str, blamed: Option<&Blamed>) 
             None => (location.clone(), "fault.location", format!("{location:?}")),
         };
         let found = format!("(pm.response.json().errors || []).map((fault) => [{found}])");
-        lines.push(test(&format!("errors name {name}"), &format!("pm.expect({found}).to.deep.include([{wanted}])")));
+        lines.push(test(&format!("{ERRORS} {name}"), &format!("pm.expect({found}).to.deep.include([{wanted}])")));
     }
     lines
 }
@@ -115,23 +127,23 @@ fn checks(answer: &Answer) -> Vec<String> {
         Some(form) => {
             let form = form.replace('/', "\\/");
             let value = format!("pm.expect(pm.response.headers.get(\"{name}\"))");
-            test(&format!("header {name} has its form"), &format!("{value}.to.match(/{form}/)"))
+            test(&format!("{HEADER} {name} has its form"), &format!("{value}.to.match(/{form}/)"))
         }
-        None => test(&format!("header {name} is there"), &format!("pm.response.to.have.header(\"{name}\")")),
+        None => test(&format!("{HEADER} {name} is there"), &format!("pm.response.to.have.header(\"{name}\")")),
     });
     let mut lines: Vec<String> = headers.collect();
     match (&answer.media_type, &answer.schema) {
         (Some(media_type), Some(schema)) => {
             let found = "(pm.response.headers.get(\"Content-Type\") || \"none\").split(\";\")[0]";
             lines.push(test(
-                &format!("media type is {media_type}"),
+                &format!("{MEDIA_TYPE} {media_type}"),
                 &format!("pm.expect({found}).to.equal(\"{media_type}\")"),
             ));
             let schema = laid_out(schema, "");
-            let text = test("body is as documented", &format!("pm.response.to.have.jsonSchema({schema})"));
+            let text = test(BODY, &format!("pm.response.to.have.jsonSchema({schema})"));
             lines.extend(text.lines().map(str::to_owned));
         }
-        _ => lines.push(test("body is empty", "pm.expect(pm.response.text() || \"\").to.equal(\"\")")),
+        _ => lines.push(test(EMPTY, "pm.expect(pm.response.text() || \"\").to.equal(\"\")")),
     }
     lines
 }
@@ -164,7 +176,7 @@ fn test(name: &str, assertion: &str) -> String {
 fn status(all: &[u16]) -> String {
     let words: Vec<String> = all.iter().map(u16::to_string).collect();
     let found = "pm.expect(pm.response.code, pm.response.text())";
-    test(&format!("status is {}", words.join(" or ")), &format!("{found}.to.be.oneOf([{}])", words.join(", ")))
+    test(&format!("{STATUS} {}", words.join(" or ")), &format!("{found}.to.be.oneOf([{}])", words.join(", ")))
 }
 
 /// 2xx, and the 304 a client gets that asks with a tag.

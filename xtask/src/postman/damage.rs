@@ -1,0 +1,142 @@
+//! Proof that each check can fail: the same requests with the same checks, but on answers that are damaged in every
+//! way the checks are to notice. `damage.js` does the damage; what can be damaged follows from the document.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::collection::id;
+use super::compare::requests;
+use super::operation::{Operation, operations};
+use super::scripts::{self, Answer, BODY, CODE, EMPTY, ERRORS, HEADER, MEDIA_TYPE, REPEATS, REQUEST_ID, STATUS};
+
+const SCRIPT: &str = include_str!("damage.js");
+
+/// Every request of the collection, and of the failures one for each code, with damaged answers.
+pub fn collection(document: &Value, collection: &Value, failures: &Value) -> Value {
+    let operations = operations(document);
+    let mut items: Vec<Value> = vec![];
+    for (_, item) in requests(collection) {
+        let operation = operations.iter().find(|operation| id(operation.id) == item["id"]);
+        let answer = operation.and_then(|operation| scripts::successes(operation).into_iter().next());
+        items.extend(answer.map(|(_, answer)| damaged(item, damages(&answer))));
+    }
+    let mut codes = BTreeSet::new();
+    let refusal = problem(&operations);
+    for (_, item) in requests(failures) {
+        let code = item["name"].as_str().unwrap_or_default().split(' ').nth(1).unwrap_or_default().to_owned();
+        if codes.insert(code) {
+            let mut damages: Vec<Value> = refusal.iter().flat_map(damages).collect();
+            damages.extend(problem_damages(item));
+            items.push(damaged(item, damages));
+        }
+    }
+    // its script makes what either needs
+    let mut all = failures.clone();
+    all["item"] = json!([{"name": "Damaged", "item": items}]);
+    all
+}
+
+/// Any refusal: what all of them have in common.
+fn problem(operations: &[Operation<'_>]) -> Option<Answer> {
+    let (operation, answer) = operations.iter().find_map(|operation| {
+        let (_, answer) = operation.answers().into_iter().find(|(status, _)| *status == "400")?;
+        Some((operation, answer))
+    })?;
+    Some(Answer::of(operation.document, answer))
+}
+
+/// The item with a script that runs its checks on damaged answers.
+fn damaged(item: &Value, damages: Vec<Value>) -> Value {
+    let mut item = item.clone();
+    for event in item["event"].as_array_mut().into_iter().flatten().filter(|event| event["listen"] == "test") {
+        let checks = event["script"]["exec"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let script = SCRIPT.replace("<checks>", &checks.collect::<Vec<_>>().join("\n"));
+        let script = script.replace("<damages>", &Value::Array(damages.clone()).to_string());
+        event["script"]["exec"] = script.lines().collect();
+    }
+    item
+}
+
+/// What can be wrong with an answer, and the check that must notice it.
+fn damages(answer: &Answer) -> Vec<Value> {
+    let mut damages = vec![json!({"what": "another status", "check": STATUS, "code": 299})];
+    for header in &answer.headers {
+        let (name, check) = (&header.name, format!("{HEADER} {}", header.name));
+        damages.push(json!({"what": format!("no {name}"), "check": check, "header": {"key": name}}));
+        if header.form.is_some() {
+            let strange = json!({"key": name, "value": "?"});
+            damages.push(json!({"what": format!("a strange {name}"), "check": check, "header": strange}));
+        }
+    }
+    match &answer.schema {
+        Some(schema) => {
+            for header in [json!({"key": "Content-Type", "value": "text/html"}), json!({"key": "Content-Type"})] {
+                damages.push(json!({"what": "another media type", "check": MEDIA_TYPE, "header": header}));
+            }
+            damages.extend(body_damages(schema));
+        }
+        _ => damages.push(json!({"what": "a body", "check": EMPTY, "text": "?"})),
+    }
+    damages
+}
+
+/// Each property of the body: left out, and with every value that its schema refuses.
+fn body_damages(schema: &Value) -> Vec<Value> {
+    let mut damages = vec![];
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
+    for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+        if required.contains(&json!(name)) {
+            damages.push(json!({"what": format!("no {name}"), "check": BODY, "property": {"key": name}}));
+        }
+        for value in refused(schema) {
+            let what = format!("{name} is {value}");
+            damages.push(json!({"what": what, "check": BODY, "property": {"key": name, "value": value}}));
+        }
+    }
+    damages
+}
+
+/// Values that a schema does not take, one for each of its words.
+fn refused(schema: &Value) -> Vec<Value> {
+    let takes = |kind: &str| match &schema["type"] {
+        Value::Array(kinds) => kinds.iter().any(|other| other == kind),
+        one => one == kind,
+    };
+    let either = schema["anyOf"].as_array().cloned().unwrap_or_default();
+    let mut values = vec![if takes("boolean") { json!("yes") } else { json!(true) }];
+    if !takes("null") && !either.contains(&json!({"type": "null"})) {
+        values.push(Value::Null);
+    }
+    if schema.get("format").is_some() {
+        values.push(json!("no such form"));
+    }
+    if schema.get("enum").is_some() {
+        values.push(json!("no such word"));
+    }
+    if schema.get("pattern").is_some() {
+        values.push(json!("\u{0}"));
+    }
+    if let Some(minimum) = schema["minimum"].as_i64() {
+        values.push(json!(minimum - 1));
+    }
+    if let Some(maximum) = schema["maximum"].as_i64() {
+        values.push(json!(maximum + 1));
+    }
+    values
+}
+
+/// What the checks of a refusal notice beyond its schema.
+fn problem_damages(item: &Value) -> Vec<Value> {
+    let mut damages = vec![
+        json!({"what": "another status inside", "check": REPEATS, "property": {"key": "status", "value": 499}}),
+        json!({"what": "another code", "check": CODE, "property": {"key": "code", "value": "internal"}}),
+        json!({"what": "a foreign request_id", "check": REQUEST_ID, "property": {"key": "request_id", "value": "?"}}),
+    ];
+    if item["event"].to_string().contains(ERRORS) {
+        let faults = json!([{"location": "path.other", "pointer": "/other", "detail": "?"}]);
+        damages.push(json!({"what": "no errors", "check": ERRORS, "property": {"key": "errors"}}));
+        damages.push(json!({"what": "other errors", "check": ERRORS, "property": {"key": "errors", "value": faults}}));
+    }
+    damages
+}
