@@ -46,7 +46,7 @@ const TASKS: &[Task] = &[
     Task {
         name: "postman",
         arguments: "check | write | run",
-        about: "the collection is what the document generates; newman runs it twice",
+        about: "the collections are what the document generates; newman runs them in every order",
         run: postman::run,
     },
     Task {

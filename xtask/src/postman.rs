@@ -15,6 +15,7 @@ mod request;
 mod rules;
 mod schema;
 mod scripts;
+mod stamp;
 
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 use self::answers::Answers;
+use self::compare::Comparison;
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::{run, spec};
 
@@ -73,12 +75,13 @@ fn generate() -> anyhow::Result<Generated> {
 fn check() -> Outcome {
     let wanted = generate()?;
     let mut faults = vec![];
-    for (name, value) in wanted.files() {
-        faults.extend(compare::differences(name, &read(name)?, value));
+    for (name, wanted) in wanted.files() {
+        let file = read(name)?;
+        faults.extend(Comparison { name, file: &file, wanted, committed: committed(name) }.differences());
     }
     if !faults.is_empty() {
         let count = faults.len();
-        faults.push("repair with `cargo xtask postman write`; to change what is generated: xtask/src/postman".into());
+        faults.push(REPAIR.into());
         return Err(Failed::new(0, count, faults.join("\n")).into());
     }
     // only now: a damaged file is told by what differs, a damaged generator by the rule it breaks
@@ -90,6 +93,17 @@ fn check() -> Outcome {
     let (requests, failures) = (count(&wanted.collection), count(&wanted.failures));
     let note = format!("{requests} requests and {failures} failures, as the document generates them");
     Ok(Report::passed(wanted.files().len(), note))
+}
+
+const REPAIR: &str = "`cargo xtask postman write` makes the files as the document has them, and takes back what was \
+    changed by hand or in the app. To keep such a change, make it where it comes from: the document (openapi/, from \
+    the code), an answer (postman/answers.json, from `cargo xtask contract`), or the generator (xtask/src/postman)";
+
+/// The file as the newest commit has it; none outside of a repository.
+fn committed(name: &str) -> Option<Value> {
+    let mut git = std::process::Command::new("git");
+    let text = run::silently(git.current_dir(run::root()).args(["show", &format!("HEAD:./{name}")])).ok()?;
+    serde_json::from_str(&text).ok()
 }
 
 /// What is wrong with the generator or its input.

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use super::answers::Answers;
 use super::operation::{Operation, operations, text};
 use super::request::request;
+use super::stamp::stamped;
 use super::{DemoUser, flow, prepare, scripts};
 
 pub const SCHEMA: &str = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json";
@@ -47,7 +48,7 @@ pub struct Head {
 
 /// A collection around its folders.
 pub fn envelope(head: &Head) -> Value {
-    json!({
+    stamped(json!({
         "info": {
             "_postman_id": head.id,
             "name": head.name,
@@ -58,7 +59,7 @@ pub fn envelope(head: &Head) -> Value {
         "event": events(&head.prepare, &[]),
         "auth": bearer("{{JWT}}"),
         "variable": [{"key": "baseUrl", "value": BASE_URL, "type": "string"}],
-    })
+    }))
 }
 
 /// A folder for each tag of the document, with the items that each of its operations makes.
@@ -105,7 +106,7 @@ fn item(operation: &Operation<'_>, answers: &Answers) -> Value {
 const BASE_URL: &str = "http://127.0.0.1:3000";
 
 /// Tokens and passwords: the app masks them.
-const SECRET: [&str; 4] = ["password", "JWT", "refreshToken", "strangerJWT"];
+pub const SECRET: [&str; 4] = ["password", "JWT", "refreshToken", "strangerJWT"];
 
 /// The environment: a value for each variable that the collections use, those first that a person sets.
 pub fn environment(collections: &[&Value], user: Option<&DemoUser>) -> Value {

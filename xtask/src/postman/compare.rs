@@ -1,47 +1,15 @@
-//! Where a file differs from what the document generates: named by request and part, not by line.
+//! Where a file differs from what the document generates: named by request and part, with what stands there, what is
+//! generated, and who changed it.
 
-use serde_json::{Map, Value};
+mod parts;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use self::parts::{Part, exported, is_secret, parts};
+use super::stamp;
 use super::text;
-
-/// One sentence for each part of the file that is not as generated.
-pub fn differences(name: &str, file: &str, wanted: &Value) -> Vec<String> {
-    if file == text(wanted) {
-        return vec![];
-    }
-    let found: Value = match serde_json::from_str(file) {
-        Ok(found) => found,
-        Err(error) => return vec![format!("{name}: no JSON: {error}")],
-    };
-    let (mut found_parts, mut wanted_parts) = (parts(&found), parts(wanted));
-    let mut faults = vec![];
-    // a whole request is one sentence, not one for each of its parts
-    for (here, there, parts, what) in [
-        (wanted, &found, &mut wanted_parts, "missing"),
-        (&found, wanted, &mut found_parts, "not generated from the document"),
-    ] {
-        for (_, item) in requests(here) {
-            if requests(there).iter().all(|(_, other)| other["name"] != item["name"]) {
-                let request = format!("request {}", item["name"]);
-                parts.retain(|place, _| !place.starts_with(&format!("{request} › ")));
-                faults.push(format!("{name}: {request}: {what}"));
-            }
-        }
-    }
-    for (place, wanted) in &wanted_parts {
-        match found_parts.get(place) {
-            None => faults.push(format!("{name}: {place}: missing")),
-            Some(found) if found != wanted => faults.push(format!("{name}: {place}: {}", changed(found, wanted))),
-            Some(_) => {}
-        }
-    }
-    let unexpected = found_parts.keys().filter(|place| !wanted_parts.contains_key(*place));
-    faults.extend(unexpected.map(|place| format!("{name}: {place}: not generated from the document")));
-    if faults.is_empty() {
-        faults.push(format!("{name}: the right content, but not in the order or layout that is generated"));
-    }
-    faults
-}
 
 /// The requests of a collection with their folders.
 pub fn requests(collection: &Value) -> Vec<(&str, &Value)> {
@@ -54,152 +22,334 @@ pub fn requests(collection: &Value) -> Vec<(&str, &Value)> {
         .collect()
 }
 
-/// The file as a map from a place people know to what stands there.
-fn parts(file: &Value) -> Map<String, Value> {
-    let mut parts = Map::new();
-    for (key, value) in file.as_object().into_iter().flatten() {
-        match (key.as_str(), value.as_array()) {
-            ("item", Some(folders)) => {
-                for folder in folders {
-                    put(&mut parts, format!("folder {}", folder["name"]), without(folder, "item"));
-                }
-            }
-            ("values", Some(values)) => {
-                for value in values {
-                    put(&mut parts, format!("variable {}", value["key"]), value.clone());
-                }
-            }
-            _ => put(&mut parts, key.clone(), value.clone()),
+/// Who has made a difference.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Edit {
+    Hand,
+    App,
+    Document,
+    Unknown,
+}
+
+impl Edit {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Hand => "changed by hand",
+            Self::App => "changed in the app",
+            Self::Document => "the document has changed",
+            Self::Unknown => "changed by hand, or the document has changed",
         }
     }
-    for (_, item) in requests(file) {
-        let request = format!("request {}", item["name"]);
-        for (key, value) in item.as_object().into_iter().flatten() {
-            match (key.as_str(), value) {
-                ("event", Value::Array(events)) => {
-                    for event in events {
-                        let listen = event["listen"].as_str().unwrap_or_default();
-                        put(&mut parts, format!("{request} › event {listen}"), event["script"]["exec"].clone());
-                    }
-                }
-                ("request", Value::Object(members)) => {
-                    for (key, value) in members {
-                        put(&mut parts, format!("{request} › {key}"), value.clone());
-                    }
-                }
-                ("response", Value::Array(answers)) => {
-                    for answer in answers {
-                        let name = answer["name"].as_str().unwrap_or_default();
-                        put(&mut parts, format!("{request} › example {name}"), answer.clone());
-                    }
-                }
-                _ => put(&mut parts, format!("{request} › {key}"), value.clone()),
+}
+
+/// A file, what it should be, and what it was when it was committed.
+pub struct Comparison<'a> {
+    pub name: &'a str,
+    pub file: &'a str,
+    pub wanted: &'a Value,
+    /// The version before the change that is being made, if there is one.
+    pub committed: Option<Value>,
+}
+
+impl Comparison<'_> {
+    /// One sentence for each part of the file that is not as generated.
+    pub fn differences(&self) -> Vec<String> {
+        let Self { name, file, wanted, .. } = self;
+        if *file == text(wanted) {
+            return vec![];
+        }
+        let found: Value = match serde_json::from_str(file) {
+            Ok(found) => found,
+            Err(error) => return vec![format!("{name}: no JSON: {error}")],
+        };
+        let with_ids = !exported(&found);
+        let (left, right) = (parts(&found, wanted, with_ids), parts(wanted, wanted, with_ids));
+        let differences: Vec<(Vec<String>, String)> =
+            missing(&left, &right).into_iter().chain(changed(&left, &right)).chain(unexpected(&left, &right)).collect();
+        if differences.is_empty() && exported(&found) {
+            return vec![format!(
+                "{name}: an export of the app with nothing changed: it only lacks the form that is generated"
+            )];
+        }
+        if differences.is_empty() {
+            return vec![format!("{name}: the right content, but not in the order or layout that is generated")];
+        }
+        let edit = self.edits(&found);
+        // the same difference in many requests is one sentence
+        let mut told: Vec<(&[String], &String, Edit, usize)> = vec![];
+        for (place, what) in &differences {
+            let edit = edit(place);
+            let same = |other: &&mut (&[String], &String, Edit, usize)| {
+                place.len() > 1 && other.0[1..] == place[1..] && (other.1, other.2) == (what, edit)
+            };
+            match told.iter_mut().find(same) {
+                Some((.., more)) => *more += 1,
+                None => told.push((place, what, edit, 0)),
+            }
+        }
+        let sentence = |(place, what, edit, more): &(&[String], &String, Edit, usize)| {
+            let more = if *more > 0 { format!("; the same in {more} more") } else { String::new() };
+            format!("{name}: {}: {what} ({}){more}", place.join(" › "), edit.sentence())
+        };
+        told.iter().map(sentence).collect()
+    }
+
+    /// Who made the difference at a place: what the stamp tells of the whole file, or else the committed version of
+    /// this part.
+    fn edits(&self, found: &Value) -> impl Fn(&[String]) -> Edit {
+        let by_hand = if exported(found) { Edit::App } else { Edit::Hand };
+        let whole = match stamp::read(found) {
+            Some(stamp) if stamp == stamp::of(found) => Some(Edit::Document),
+            Some(stamp) if stamp == stamp::of(self.wanted) => Some(by_hand),
+            // without a stamp in what is generated (an environment) only a person can have made a difference
+            None if stamp::read(self.wanted).is_none() => Some(by_hand),
+            _ => None,
+        };
+        let base =
+            self.committed.as_ref().filter(|base| stamp::read(base).is_some_and(|stamp| stamp == stamp::of(base)));
+        let base = base.map(|base| parts(base, self.wanted, !exported(found)));
+        let (found, wanted) =
+            (parts(found, self.wanted, !exported(found)), parts(self.wanted, self.wanted, !exported(found)));
+        move |place: &[String]| {
+            let below = |parts: &[Part]| -> Vec<Part> {
+                parts.iter().filter(|part| part.place.starts_with(place)).cloned().collect()
+            };
+            match (whole, &base) {
+                (Some(edit), _) => edit,
+                (None, Some(base)) if below(base) == below(&found) => Edit::Document,
+                (None, Some(base)) if below(base) == below(&wanted) => by_hand,
+                _ => Edit::Unknown,
             }
         }
     }
-    parts
 }
 
-/// Two parts of one name are told apart by a number.
-fn put(parts: &mut Map<String, Value>, place: String, value: Value) {
-    let mut name = place.clone();
-    let mut number = 2;
-    while parts.contains_key(&name) {
-        name = format!("{place} ({number})");
-        number += 1;
+/// What only the right side has; a whole request is one place, not one for each of its parts.
+fn absent(left: &[Part], right: &[Part]) -> Vec<Vec<String>> {
+    let known: BTreeSet<&[String]> =
+        left.iter().flat_map(|part| (1..=part.place.len()).map(|length| &part.place[..length])).collect();
+    let mut places: Vec<Vec<String>> = vec![];
+    for part in right {
+        let first = (1..=part.place.len()).map(|length| &part.place[..length]).find(|place| !known.contains(place));
+        if let Some(place) = first
+            && places.last().is_none_or(|last| last != place)
+        {
+            places.push(place.to_vec());
+        }
     }
-    parts.insert(name, value);
+    places
 }
 
-fn without(value: &Value, key: &str) -> Value {
-    let members = value.as_object().into_iter().flatten().filter(|(name, _)| *name != key);
-    Value::Object(members.map(|(name, value)| (name.clone(), value.clone())).collect())
+/// The text that stands at exactly this place, for a sentence.
+fn quoted(parts: &[Part], place: &[String]) -> String {
+    parts.iter().find(|part| part.place == place).map(|part| format!(" {}", short(&part.value, 0))).unwrap_or_default()
 }
 
-fn changed(found: &Value, wanted: &Value) -> String {
-    if let (Some(found), Some(wanted)) = (found.as_array(), wanted.as_array())
-        && found.iter().chain(wanted).all(Value::is_string)
-    {
-        return changed_lines(found, wanted);
+fn missing(found: &[Part], wanted: &[Part]) -> Vec<(Vec<String>, String)> {
+    let places = absent(found, wanted).into_iter();
+    places.map(|place| (place.clone(), format!("missing; the document makes it{}", quoted(wanted, &place)))).collect()
+}
+
+fn unexpected(found: &[Part], wanted: &[Part]) -> Vec<(Vec<String>, String)> {
+    let places = absent(wanted, found).into_iter();
+    places.map(|place| (place.clone(), format!("only in the file{}", quoted(found, &place)))).collect()
+}
+
+fn changed(found: &[Part], wanted: &[Part]) -> Vec<(Vec<String>, String)> {
+    let found: BTreeMap<&[String], &Part> = found.iter().map(|part| (part.place.as_slice(), part)).collect();
+    let pairs = wanted.iter().filter_map(|wanted| {
+        let found = *found.get(wanted.place.as_slice())?;
+        (found.value != wanted.value).then_some((found, wanted))
+    });
+    let differ: Vec<(&Part, &Part)> = pairs.collect();
+    // an address is told once, by the whole of it
+    let whole: Vec<&[String]> = differ.iter().filter(|(f, _)| f.is("raw")).map(|(f, _)| f.parent()).collect();
+    let differ = differ.iter().filter(|(f, _)| !((f.is("host") || f.is("path")) && whole.contains(&f.parent())));
+    differ.map(|(found, wanted)| difference(found, wanted)).collect()
+}
+
+/// The place, to the line where a text has lines, and both sides.
+fn difference(found: &Part, wanted: &Part) -> (Vec<String>, String) {
+    let mut place = found.place.clone();
+    if is_secret(found) {
+        return (place, "the file holds a secret, which is not shown here; the document makes none".into());
     }
-    if let (Some(found), Some(wanted)) = (found.as_object(), wanted.as_object()) {
-        let keys = wanted.keys().chain(found.keys().filter(|key| !wanted.contains_key(*key)));
-        let differing = keys.filter(|key| found.get(*key) != wanted.get(*key));
-        let members = differing.map(|key| {
-            let value = |side: &Map<String, Value>| side.get(key).map_or("nothing".into(), short);
-            format!("{key} is {}, generated is {}", value(found), value(wanted))
-        });
-        return members.collect::<Vec<_>>().join("; ");
-    }
-    format!("is {}, generated is {}", short(found), short(wanted))
-}
-
-fn changed_lines(found: &[Value], wanted: &[Value]) -> String {
-    let line = |value: &Value| value.as_str().unwrap_or_default().trim().to_owned();
-    let only = |one: &[Value], other: &[Value]| -> Vec<String> {
-        one.iter().filter(|value| !other.contains(value)).map(|value| format!("`{}`", line(value))).collect()
+    let (Some(left), Some(right)) = (lines(&found.value), lines(&wanted.value)) else {
+        let from = first_difference(&found.value.to_string(), &wanted.value.to_string());
+        let sides = (short(&found.value, from), short(&wanted.value, from));
+        return (place, format!("the file has {}, the document makes {}", sides.0, sides.1));
     };
-    let (missing, unexpected) = (only(wanted, found), only(found, wanted));
-    let list = |lines: &[String]| {
-        let more = lines.len().saturating_sub(3);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        format!("{}{more}", lines.iter().take(3).cloned().collect::<Vec<_>>().join(", "))
+    let first = left.iter().zip(&right).take_while(|(one, two)| one == two).count();
+    let rest = |lines: &[&str]| lines.len() - first;
+    let last = left[first..].iter().rev().zip(right[first..].iter().rev()).take_while(|(one, two)| one == two).count();
+    let (here, there) = (rest(&left) - last, rest(&right) - last);
+    if let Some(name) = place.last_mut() {
+        name.push_str(&format!(" line {}", first + 1));
+    }
+    let side = |lines: &[&str], count: usize| match count {
+        0 => "nothing".to_owned(),
+        1 => format!("`{}`", lines[first].trim()),
+        more => format!("`{}` and {} lines more", lines[first].trim(), more - 1),
     };
-    match (missing.is_empty(), unexpected.is_empty()) {
-        (false, true) => format!("lacks {}", list(&missing)),
-        (true, false) => format!("has {}, which is not generated", list(&unexpected)),
-        (false, false) => format!("lacks {}; has {} instead", list(&missing), list(&unexpected)),
-        (true, true) => "the same lines in another order".into(),
+    (place, format!("the file has {}, the document makes {}", side(&left, here), side(&right, there)))
+}
+
+/// The lines of a script or of a longer text.
+fn lines(value: &Value) -> Option<Vec<&str>> {
+    match value {
+        Value::Array(lines) if !lines.is_empty() => lines.iter().map(Value::as_str).collect(),
+        Value::String(text) if text.contains('\n') => Some(text.lines().collect()),
+        _ => None,
     }
 }
 
-fn short(value: &Value) -> String {
-    let text = value.to_string();
-    if text.chars().count() <= 80 { text } else { format!("{}…", text.chars().take(80).collect::<String>()) }
+/// How long a quoted text may be.
+const QUOTED: usize = 80;
+
+/// A value for a sentence; of a long one the part from where it begins to differ.
+fn short(value: &Value, from: usize) -> String {
+    let characters: Vec<char> = value.to_string().chars().collect();
+    if characters.len() <= QUOTED {
+        return characters.into_iter().collect();
+    }
+    let start = from.saturating_sub(20).min(characters.len() - QUOTED);
+    let part: String = characters[start..start + QUOTED].iter().collect();
+    let dots = |wanted: bool| if wanted { "…" } else { "" };
+    format!("{}{part}{}", dots(start > 0), dots(start + QUOTED < characters.len()))
+}
+
+fn first_difference(one: &str, two: &str) -> usize {
+    one.chars().zip(two.chars()).take_while(|(a, b)| a == b).count()
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
+    use super::super::stamp::stamped;
     use super::*;
 
     fn sample() -> Value {
-        json!({"info": {"name": "x"}, "item": [{"name": "Session", "item": [{
+        stamped(json!({"info": {"name": "x"}, "variable": [], "item": [{"name": "Session", "item": [{
+            "id": "1",
             "name": "Log in",
-            "event": [{"listen": "test", "script": {"exec": ["one();", "pm.environment.set(\"JWT\", 1);"]}}],
-            "request": {"method": "POST"},
-            "response": [{"name": "200 OK", "code": 200}],
-        }]}]})
+            "event": [{"listen": "test", "script": {"exec": ["one();", "pm.environment.set(\"JWT\", 1);", "two();"]}}],
+            "request": {"method": "POST", "header": [{"key": "Accept", "value": "a"}],
+                "url": {"raw": "{{baseUrl}}/login", "path": ["login"]}},
+            "response": [{"id": "2", "name": "200 OK", "code": 200}],
+        }]}]}))
     }
 
     fn after(change: impl FnOnce(&mut Value)) -> Vec<String> {
-        let mut file = sample();
+        let (mut file, wanted) = (sample(), sample());
         change(&mut file);
-        differences("c.json", &text(&file), &sample())
+        Comparison { name: "c.json", file: &text(&file), wanted: &wanted, committed: None }.differences()
+    }
+
+    fn item(file: &mut Value) -> &mut Value {
+        &mut file["item"][0]["item"][0]
     }
 
     #[test]
-    fn a_removed_script_line_is_quoted_with_its_request() {
-        let found = after(|file| file["item"][0]["item"][0]["event"][0]["script"]["exec"] = json!(["one();"]));
-        assert_eq!(found, ["c.json: request \"Log in\" › event test: lacks `pm.environment.set(\"JWT\", 1);`"]);
-        let found = after(|file| file["item"][0]["item"][0]["event"] = json!([]));
-        assert_eq!(found, ["c.json: request \"Log in\" › event test: missing"]);
+    fn a_changed_script_is_quoted_with_its_line() {
+        let found = after(|file| item(file)["event"][0]["script"]["exec"] = json!(["one();", "two();"]));
+        let wanted = "the file has nothing, the document makes `pm.environment.set(\"JWT\", 1);` (changed by hand)";
+        assert_eq!(found, [format!("c.json: request \"Log in\" › event test line 2: {wanted}")]);
+        let found = after(|file| item(file)["event"] = json!([]));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("c.json: request \"Log in\" › event test: missing"), "{found:?}");
     }
 
     #[test]
     fn other_parts_are_named() {
         assert!(after(|_| ()).is_empty());
-        let found = after(|file| file["item"][0]["item"][0]["request"]["method"] = json!("GET"));
-        assert_eq!(found, ["c.json: request \"Log in\" › method: is \"GET\", generated is \"POST\""]);
-        let found = after(|file| file["item"][0]["item"][0]["response"][0]["code"] = json!(201));
-        assert_eq!(found, ["c.json: request \"Log in\" › example 200 OK: code is 201, generated is 200"]);
-        let found = after(|file| file["item"][0]["item"][0]["name"] = json!("Log on"));
+        let found = after(|file| item(file)["request"]["method"] = json!("GET"));
+        let both = "the file has \"GET\", the document makes \"POST\" (changed by hand)";
+        assert_eq!(found, [format!("c.json: request \"Log in\" › method: {both}")]);
+        let found = after(|file| item(file)["request"]["header"][0]["value"] = json!("b"));
+        let both = "the file has \"b\", the document makes \"a\" (changed by hand)";
+        assert_eq!(found, [format!("c.json: request \"Log in\" › header Accept › value: {both}")]);
+        let found = after(|file| item(file)["request"]["url"] = json!({"raw": "{{baseUrl}}/in", "path": ["in"]}));
+        assert_eq!(found.len(), 1, "{found:?}");
+        let found = after(|file| item(file)["response"] = json!([]));
         assert_eq!(
             found,
-            ["c.json: request \"Log in\": missing", "c.json: request \"Log on\": not generated from the document"]
+            ["c.json: request \"Log in\" › example 200 OK: missing; the document makes it (changed by hand)"]
         );
-        let found = differences("c.json", &sample().to_string(), &sample());
-        assert_eq!(found, ["c.json: the right content, but not in the order or layout that is generated"]);
+        let layout = Comparison { name: "c.json", file: &sample().to_string(), wanted: &sample(), committed: None };
+        assert_eq!(
+            layout.differences(),
+            ["c.json: the right content, but not in the order or layout that is generated"]
+        );
+    }
+
+    #[test]
+    fn a_renamed_request_is_the_same_and_a_new_one_is_not() {
+        let found = after(|file| item(file)["name"] = json!("Log on"));
+        let both = "the file has \"Log on\", the document makes \"Log in\" (changed by hand)";
+        assert_eq!(found, [format!("c.json: request \"Log in\" › name: {both}")]);
+        let found = after(|file| {
+            let copy = json!({"id": "9", "name": "Mine", "request": {"method": "GET"}});
+            file["item"][0]["item"].as_array_mut().expect("items").push(copy);
+        });
+        assert_eq!(found, ["c.json: request \"Mine\": only in the file (changed by hand)"]);
+    }
+
+    #[test]
+    fn the_app_and_the_document_are_told_from_a_hand() {
+        let export = |file: &mut Value| {
+            file["info"]["_exporter_id"] = json!("1");
+            let item = item(file);
+            item.as_object_mut().expect("an item").remove("id");
+            item["event"][0]["script"]["packages"] = json!({});
+        };
+        let found = after(export);
+        assert!(found.len() == 1 && found[0].contains("an export of the app with nothing changed"), "{found:?}");
+        let found = after(|file| {
+            export(file);
+            item(file)["request"]["method"] = json!("GET");
+        });
+        assert!(found.len() == 1 && found[0].ends_with("(changed in the app)"), "{found:?}");
+        let (file, mut wanted) = (sample(), sample());
+        item(&mut wanted)["request"]["method"] = json!("PUT");
+        let wanted = stamped(wanted);
+        let found = Comparison { name: "c.json", file: &text(&file), wanted: &wanted, committed: None }.differences();
+        assert!(found.len() == 1 && found[0].ends_with("(the document has changed)"), "{found:?}");
+    }
+
+    #[test]
+    fn where_both_have_changed_the_committed_version_decides() {
+        let (base, mut file, mut wanted) = (sample(), sample(), sample());
+        item(&mut file)["request"]["method"] = json!("GET");
+        item(&mut wanted)["response"][0]["code"] = json!(201);
+        let wanted = stamped(wanted);
+        let compare =
+            |committed| Comparison { name: "c.json", file: &text(&file), wanted: &wanted, committed }.differences();
+        let found = compare(Some(base));
+        assert!(found[0].contains("method") && found[0].ends_with("(changed by hand)"), "{found:?}");
+        assert!(found[1].contains("code") && found[1].ends_with("(the document has changed)"), "{found:?}");
+        assert!(compare(None).iter().all(|found| found.ends_with("or the document has changed)")));
+    }
+
+    #[test]
+    fn the_same_difference_in_many_requests_is_told_once() {
+        let mut wanted = sample();
+        let items = wanted["item"][0]["item"].as_array_mut().expect("items");
+        items.push(json!({"id": "8", "name": "Also", "request": {"method": "POST"}}));
+        let wanted = stamped(wanted);
+        let file = text(&wanted).replace("\"POST\"", "\"GET\"");
+        let found = Comparison { name: "c.json", file: &file, wanted: &wanted, committed: None }.differences();
+        assert!(found.len() == 1 && found[0].ends_with("(changed by hand); the same in 1 more"), "{found:?}");
+    }
+
+    #[test]
+    fn a_secret_is_not_repeated() {
+        let wanted = json!({"values": [{"key": "JWT", "value": "", "type": "secret"}]});
+        let file = json!({"values": [{"key": "JWT", "value": "eyJhb", "type": "secret"}]}).to_string();
+        let found = Comparison { name: "e.json", file: &file, wanted: &wanted, committed: None }.differences();
+        assert!(
+            found[0].contains("variable JWT › value: the file holds a secret") && !found[0].contains("eyJ"),
+            "{found:?}"
+        );
     }
 }

@@ -151,22 +151,27 @@ fn checks(answer: &Answer) -> Vec<String> {
 /// How wide a value may be to stand in one line.
 const WIDE: usize = 100;
 
-/// JSON for people: a list of words, and what is short, in one line.
+/// JSON for people: what is short, and a list of words, in one line.
 fn laid_out(value: &Value, indent: &str) -> String {
-    let line = value.to_string();
     let inner = format!("{indent}    ");
-    match value {
-        _ if line.len() + indent.len() <= WIDE => line,
-        Value::Object(members) => {
-            let member = |(name, value): (&String, &Value)| format!("{inner}{name:?}: {}", laid_out(value, &inner));
-            format!("{{\n{}\n{indent}}}", members.iter().map(member).collect::<Vec<_>>().join(",\n"))
+    let parts = |indent: &str| -> Vec<String> {
+        match value {
+            Value::Object(members) => {
+                members.iter().map(|(name, value)| format!("{name:?}: {}", laid_out(value, indent))).collect()
+            }
+            Value::Array(values) => values.iter().map(|value| laid_out(value, indent)).collect(),
+            _ => vec![],
         }
-        Value::Array(values) if values.iter().any(|value| value.is_object() || value.is_array()) => {
-            let entries = values.iter().map(|value| format!("{inner}{}", laid_out(value, &inner)));
-            format!("[\n{}\n{indent}]", entries.collect::<Vec<_>>().join(",\n"))
-        }
-        _ => line,
+    };
+    let (open, close, is_words) = match value {
+        Value::Object(_) => ("{", "}", false),
+        Value::Array(values) => ("[", "]", !values.iter().any(|value| value.is_object() || value.is_array())),
+        scalar => return scalar.to_string(),
+    };
+    if is_words || indent.len() + value.to_string().len() <= WIDE {
+        return format!("{open}{}{close}", parts(indent).join(", "));
     }
+    format!("{open}\n{inner}{}\n{indent}{close}", parts(&inner).join(&format!(",\n{inner}")))
 }
 
 fn test(name: &str, assertion: &str) -> String {
@@ -227,4 +232,43 @@ fn when(statuses: &[u16], lines: Vec<String>) -> Vec<String> {
     block.extend(lines.into_iter().map(|line| format!("    {line}")));
     block.push("}".into());
     block
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_schema_is_laid_out_for_people_and_stays_the_same() {
+        let long = "a property with quite a long name, so that it does not stand in one line with its neighbours";
+        let schema =
+            json!({"type": "object", "required": [long, "b"], "properties": {long: {"type": "string"}, "b": {}}});
+        let text = laid_out(&schema, "");
+        assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), schema);
+        assert!(text.contains("\n        \"b\": {}\n"), "{text}");
+        assert!(text.contains(&format!("\n    \"required\": [\"{long}\", \"b\"],\n")), "{text}");
+    }
+
+    #[test]
+    fn a_refusal_is_checked_in_all_its_parts() {
+        let document = json!({});
+        let answer = json!({"headers": {"Retry-After": {"required": true, "schema": {"type": "integer"}}},
+            "content": {"application/problem+json": {"schema": {"type": "object"}}}});
+        let blamed = Blamed { location: "body".into(), pointer: Some("/title".into()) };
+        let lines = failure(&Answer::of(&document, &answer), 400, "invalid", Some(&blamed)).join("\n");
+        for check in [
+            "\"status is 400\"",
+            "\"header Retry-After has its form\", () => pm.expect(pm.response.headers.get(\"Retry-After\")).to.match(",
+            "\"media type is application/problem+json\"",
+            "jsonSchema({\"type\": \"object\"})",
+            "pm.expect(pm.response.json().code).to.equal(\"invalid\")",
+            "pm.expect(pm.response.json().status).to.equal(400)",
+            "\"request_id is that of the header\"",
+            "to.deep.include([\"body\", \"/title\"])",
+        ] {
+            assert!(lines.contains(check), "{check} is not in\n{lines}");
+        }
+    }
 }
