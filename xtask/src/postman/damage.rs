@@ -140,3 +140,34 @@ fn problem_damages(item: &Value) -> Vec<Value> {
     }
     damages
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_of_a_schema_gives_a_value_it_refuses() {
+        let schema = json!({"type": "integer", "minimum": 1, "maximum": 5});
+        assert_eq!(refused(&schema), [json!(true), Value::Null, json!(0), json!(6)]);
+        let schema = json!({"type": ["string", "null"], "format": "date-time", "enum": ["a"]});
+        assert_eq!(refused(&schema), [json!(true), json!("no such form"), json!("no such word")]);
+        assert_eq!(refused(&json!({"type": "boolean"})), [json!("yes"), Value::Null]);
+        assert_eq!(refused(&json!({"anyOf": [{"type": "object"}, {"type": "null"}]})), [json!(true)]);
+    }
+
+    #[test]
+    fn each_part_of_an_answer_is_damaged() {
+        let answer = json!({
+            "headers": {"ETag": {"required": true, "schema": {"type": "string", "pattern": "^x$"}}},
+            "content": {"application/json": {"schema": {"required": ["id"], "properties": {"id": {"type": "integer"}}}}},
+        });
+        let damages = damages(&Answer::of(&json!({}), &answer));
+        let what: Vec<&str> = damages.iter().filter_map(|damage| damage["what"].as_str()).collect();
+        let type_twice = ["another media type", "another media type"];
+        assert_eq!(what[..3], ["another status", "no ETag", "a strange ETag"]);
+        assert_eq!(what[3..5], type_twice);
+        assert_eq!(what[5..], ["no id", "id is true", "id is null"]);
+        let empty = super::damages(&Answer::of(&json!({}), &json!({})));
+        assert_eq!(empty.last().map(|damage| &damage["check"]), Some(&json!(EMPTY)));
+    }
+}

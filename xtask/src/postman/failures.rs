@@ -163,3 +163,61 @@ fn codes(document: &Value) -> Vec<String> {
     let words = problem["properties"]["code"]["enum"].as_array().into_iter().flatten();
     words.filter_map(|word| word.as_str().map(str::to_owned)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec;
+
+    fn request<'a>(collection: &'a Value, name: &str) -> &'a Value {
+        let folders = collection["item"].as_array().into_iter().flatten();
+        let mut items = folders.flat_map(|folder| folder["item"].as_array().into_iter().flatten());
+        items.find(|item| item["name"] == name).unwrap_or_else(|| panic!("no request {name}"))
+    }
+
+    #[test]
+    fn each_refusal_differs_from_the_valid_request_in_what_it_is_about() {
+        let document = spec::committed().expect("the committed document");
+        let all = collection(&document);
+        let of = |name: &str| &request(&all, name)["request"];
+        assert_eq!(of("401 unauthenticated – List posts")["auth"]["type"], "noauth");
+        assert_eq!(of("403 forbidden – Change a post")["auth"]["bearer"][0]["value"], "{{strangerJWT}}");
+        assert_eq!(of("404 not_found – Read a post")["url"]["variable"][0]["value"], "9007199254740991");
+        assert_eq!(of("428 precondition_required – Delete a post")["header"], json!([]));
+        assert!(
+            of("400 unknown_parameter – Read a post")["url"]["raw"]
+                .as_str()
+                .is_some_and(|raw| raw.ends_with("?unknown=1"))
+        );
+        let body = |name: &str| of(name)["body"].clone();
+        assert!(!body("400 invalid – Create a post")["raw"].as_str().expect("JSON").contains("title"));
+        assert_eq!(body("400 empty_patch – Change a post")["raw"], "{}");
+        assert!(
+            body("409 already_voted – Vote for a post")["raw"].as_str().expect("JSON").contains(": {{votedPostId}},")
+        );
+        let form = body("401 invalid_credentials – Log in")["urlencoded"].clone();
+        assert!(form.as_array().expect("a form").iter().any(|field| field["value"] == "not the password"), "{form}");
+    }
+
+    #[test]
+    fn what_one_operation_shows_for_all_is_asked_once() {
+        let document = spec::committed().expect("the committed document");
+        let operations = operations(&document);
+        let count = |code: &str| plan(&operations).iter().filter(|(_, recipe)| recipe.code == code).count();
+        assert_eq!(count("token_signature"), 1);
+        assert_eq!(count("unauthenticated"), operations.iter().filter(|operation| !operation.is_public()).count());
+    }
+
+    #[test]
+    fn the_description_gives_the_reason_for_what_no_click_provokes() {
+        let document = spec::committed().expect("the committed document");
+        let description = text(&collection(&document)["info"]["description"]).to_owned();
+        for reason in UNREACHABLE {
+            assert!(
+                description.contains(&format!("`{}`", reason.code)) && description.contains(reason.why),
+                "{description}"
+            );
+        }
+        assert!(description.contains("408 `request_timeout` (Register"), "{description}");
+    }
+}

@@ -127,3 +127,37 @@ fn counted(report: &Value, environment: PathBuf) -> Counted {
     }));
     Counted { requests: executions.len(), assertions, environment }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_item_counts_once_and_what_fails_outside_of_a_test_is_told() {
+        let item = json!({"id": "1", "name": "Log in"});
+        let checks = json!([
+            {"assertion": "status is 200", "error": {"message": "expected 401 to equal 200"}},
+            {"assertion": "body is empty"},
+        ]);
+        let execution = json!({"item": item, "assertions": checks});
+        let report = json!({"run": {
+            // the second is what the item's script has sent
+            "executions": [execution, execution, {"item": {"id": "2", "name": "Log out"}}],
+            "failures": [
+                {"source": item, "error": {"name": "AssertionError", "test": "status is 200", "message": "expected"}},
+                {"source": {"name": "Log out"}, "error": {"name": "Error", "message": "connect ECONNREFUSED"}},
+            ],
+        }});
+        let counted = counted(&report, PathBuf::new());
+        assert_eq!((counted.requests, counted.assertions.len()), (2, 3));
+        assert_eq!(
+            counted.failures(),
+            [
+                "request \"Log in\" › status is 200: expected 401 to equal 200",
+                "request \"Log out\" › Error: connect ECONNREFUSED",
+            ]
+        );
+    }
+}

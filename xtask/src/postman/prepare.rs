@@ -28,9 +28,11 @@ fn lines(document: &Value, more: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// What a request may need by its id: each collection of the document whose members can be made and read.
+/// What a request may need by its id: each collection of the document whose members can be made and read. One that
+/// belongs to a member of another needs more than its own path, and is left to a script of `flow.rs`.
 fn resources(operations: &[Operation<'_>]) -> String {
-    let makers = operations.iter().filter_map(|operation| {
+    let own = operations.iter().filter(|operation| !operation.path.contains('{'));
+    let makers = own.filter_map(|operation| {
         let body = Value::Object(request::values(operation));
         Some(json!({"variable": operation.member_variable()?, "path": operation.path, "body": body}))
     });

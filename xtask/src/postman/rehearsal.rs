@@ -233,3 +233,45 @@ fn hold(step: &Step, counted: &Counted) -> Result<(), Failed> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn backwards_is_the_other_way_round_at_both_levels() {
+        let collection = json!({"item": [{"item": [1, 2]}, {"item": [3]}]});
+        assert_eq!(backwards(&collection), json!({"item": [{"item": [3]}, {"item": [2, 1]}]}));
+    }
+
+    #[test]
+    fn alone_means_that_the_environment_is_imported_anew_each_time() {
+        let collection = json!({"event": [{"script": {"exec": ["prepare();"]}}]});
+        let environment = json!({"values": [{"key": "baseUrl", "value": "a"}, {"key": "email", "value": "b"}]});
+        let alone = each_alone(&collection, &environment);
+        let lines = alone["event"][0]["script"]["exec"].as_array().expect("lines").clone();
+        assert_eq!(lines.last(), Some(&json!("prepare();")));
+        assert!(lines.contains(&json!("const imported = {\"email\":\"b\"};")), "{lines:?}");
+    }
+
+    #[test]
+    fn a_failed_check_and_a_request_that_was_not_sent_are_failures() {
+        let step = Step { collection: PathBuf::new(), folder: None, requests: 2, goes_on: false, elsewhere: false };
+        let counted = |requests, error: Option<&str>| Counted {
+            requests,
+            assertions: vec![newman::Assertion {
+                request: "Log in".into(),
+                test: "status is 200".into(),
+                error: error.map(Into::into),
+            }],
+            environment: PathBuf::new(),
+        };
+        assert!(hold(&step, &counted(2, None)).is_ok());
+        let found = hold(&step, &counted(1, None)).expect_err("one is missing").to_string();
+        assert_eq!(found, "1 requests were sent, there are 2");
+        let found = hold(&step, &counted(2, Some("no"))).expect_err("a check failed").to_string();
+        assert_eq!(found, "request \"Log in\" › status is 200: no");
+    }
+}
