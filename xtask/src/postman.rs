@@ -116,6 +116,7 @@ fn faults_of(generated: &Generated) -> Vec<String> {
     }
     faults.extend(rules::missing_operations(collection, document));
     faults.extend(failures::uncovered(document));
+    faults.extend(failures::unblamed(document, answers));
     let operations = operation::operations(document);
     let missing = answers.missing(&operations).into_iter();
     faults.extend(missing.map(|name| format!("{ANSWERS}: lacks an answer of {name}; {REFRESH}")));
@@ -244,6 +245,17 @@ mod tests {
         );
         assert!(faults.contains("\"get_user\": 0 requests for this operation"), "{faults}");
         assert!(faults.contains("{{other}}: neither in the environment nor set by a script"), "{faults}");
+    }
+
+    #[test]
+    fn a_refusal_that_names_a_fault_is_asked_to() {
+        let mut generated = generated();
+        let answer = serde_json::json!({"x": {"operation": "vote", "status": 404, "media_type": null, "headers": {},
+            "request": {"method": "POST", "target": "/", "headers": {}, "body": null},
+            "body": {"code": "not_voted", "errors": [{"location": "body"}]}}});
+        generated.answers = Answers::parse(&answer.to_string()).expect("answers");
+        let faults = faults_of(&generated).join("\n");
+        assert!(faults.contains("`not_voted` of vote names a part of the request"), "{faults}");
     }
 
     #[test]

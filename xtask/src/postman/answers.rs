@@ -60,6 +60,13 @@ impl Answers {
         missing.map(|(operation, status)| format!("{operation} {status}")).collect()
     }
 
+    /// Whether a refusal of this operation with this code was seen, and `errors` said what was at fault.
+    pub fn name_a_fault(&self, operation: &str, code: &str) -> bool {
+        let mut refusals =
+            self.0.values().filter(|answer| answer.operation == operation && answer.body["code"] == code);
+        refusals.any(|answer| answer.body.get("errors").is_some())
+    }
+
     /// Answers of operations or with statuses that the document does not have.
     pub fn undocumented(&self, operations: &[Operation<'_>]) -> Vec<&str> {
         let documented = |answer: &Answer| {

@@ -7,6 +7,7 @@ mod recipes;
 use serde_json::{Value, json};
 
 use self::recipes::{Attempt, RECIPES, Recipe, UNREACHABLE};
+use super::answers::Answers;
 use super::collection::{Head, envelope, events, folder, folders, id};
 use super::operation::{Operation, operations, text};
 use super::prepare;
@@ -153,6 +154,25 @@ pub fn uncovered(document: &Value) -> Vec<String> {
     let unknown = named.filter(|code| !known.iter().any(|known| known == code));
     faults.extend(unknown.map(|code| format!("the document has no code `{code}`")));
     faults.into_iter().map(|fault| format!("{fault}: see xtask/src/postman/failures/recipes.rs")).collect()
+}
+
+/// Refusals that were seen to name a part of the request, while the request here asks for none.
+pub fn unblamed(document: &Value, answers: &Answers) -> Vec<String> {
+    let operations = operations(document);
+    let plan = plan(&operations).into_iter();
+    let lenient = plan.filter(|(operation, recipe)| {
+        let asks = Attempt::new(operation, recipe).is_some_and(|attempt| attempt.blamed.is_some());
+        !asks && answers.name_a_fault(operation.id, recipe.code)
+    });
+    lenient
+        .map(|(operation, recipe)| {
+            let code = recipe.code;
+            format!(
+                "`{code}` of {} names a part of the request: see xtask/src/postman/failures/recipes.rs",
+                operation.id
+            )
+        })
+        .collect()
 }
 
 /// Every word that `code` of a problem may be.

@@ -105,7 +105,8 @@ pub fn failure(answer: &Answer, code: u16, word: &str, blamed: Option<&Blamed>) 
     if let Some(Blamed { location, pointer }) = blamed {
         let (name, found, wanted) = match pointer {
             Some(pointer) => {
-                (format!("{location} {pointer}"), "fault.location, fault.pointer", format!("{location:?}, {pointer:?}"))
+                let part = if pointer.is_empty() { "as a whole" } else { pointer };
+                (format!("{location} {part}"), "fault.location, fault.pointer", format!("{location:?}, {pointer:?}"))
             }
             None => (location.clone(), "fault.location", format!("{location:?}")),
         };

@@ -62,14 +62,18 @@ pub const RECIPES: &[Recipe] = &[
     }),
     each(400, "empty_patch", |attempt| {
         attempt.operation.body_schema()?.get("minProperties")?;
-        attempt.raw("{}", None)
+        attempt.raw("{}", None)?;
+        attempt.blame("body", Some(""))
     }),
     each(400, "invalid_cursor", |attempt| {
         attempt.takes_query("cursor")?;
         attempt.query("cursor", "not-a-cursor");
-        Some(())
+        attempt.blame("query.cursor", None)
     }),
-    each(400, "wrong_password", |attempt| attempt.known_field("old_password", json!("not the password"))),
+    each(400, "wrong_password", |attempt| {
+        attempt.known_field("old_password", json!("not the password"))?;
+        attempt.blame("body", Some("/old_password"))
+    }),
     each(401, "unauthenticated", |attempt| attempt.as_caller(json!({"type": "noauth"}))),
     once(401, "scheme_missing", |attempt| {
         attempt.header("Authorization", "Basic YW5uOnBhc3N3b3Jk");
