@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::collection::id;
 use super::operation::Operation;
-use super::request;
+use super::request::{self, FORM};
 
 /// By `operation status media_type`; `-` stands for no body.
 #[derive(Default, Deserialize)]
@@ -121,13 +121,22 @@ impl Request {
             "url": request::address(&names, query.collect(), variables.collect()),
         });
         if let Some(body) = &self.body {
-            let pretty = serde_json::from_str::<Value>(body).map(|body| format!("{body:#}"));
-            shown["body"] = match pretty {
-                Ok(body) => request::raw(&body),
-                Err(_) => json!({"mode": "raw", "raw": body}),
-            };
+            shown["body"] = self.shown_body(body);
         }
         shown
+    }
+
+    fn shown_body(&self, body: &str) -> Value {
+        let is_form = |(name, value): (&String, &Value)| name.eq_ignore_ascii_case("Content-Type") && value == FORM;
+        if self.headers.iter().any(is_form) {
+            let fields = url::form_urlencoded::parse(body.as_bytes());
+            let fields = fields.map(|(name, value)| json!({"key": name, "value": value, "type": "text"}));
+            return json!({"mode": "urlencoded", "urlencoded": fields.collect::<Vec<_>>()});
+        }
+        match serde_json::from_str::<Value>(body) {
+            Ok(body) => request::raw(&format!("{body:#}")),
+            Err(_) => json!({"mode": "raw", "raw": body}),
+        }
     }
 }
 
@@ -198,6 +207,20 @@ mod tests {
         let url = &found["originalRequest"]["url"];
         assert_eq!(url["raw"], "{{baseUrl}}/posts/:id?a=b");
         assert_eq!(url["variable"], json!([{"key": "id", "value": "7"}]));
+    }
+
+    #[test]
+    fn a_body_is_shown_as_what_it_is() {
+        let request = |media_type: &str| Request {
+            method: "POST".into(),
+            target: "/".into(),
+            headers: json!({"content-type": media_type}).as_object().cloned().expect("headers"),
+            body: None,
+        };
+        let field = json!({"key": "a", "value": "b c", "type": "text"});
+        assert_eq!(request(FORM).shown_body("a=b+c"), json!({"mode": "urlencoded", "urlencoded": [field]}));
+        assert_eq!(request("application/json").shown_body("{\"a\":1}")["raw"], "{\n  \"a\": 1\n}");
+        assert_eq!(request("application/json").shown_body("{"), json!({"mode": "raw", "raw": "{"}));
     }
 
     #[test]

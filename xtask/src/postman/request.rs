@@ -6,6 +6,9 @@ use super::operation::{Operation, text};
 use super::schema::resolved;
 use super::{example, flow};
 
+/// The media type of a form.
+pub const FORM: &str = "application/x-www-form-urlencoded";
+
 /// The request object of the collection format.
 pub fn request(operation: &Operation<'_>) -> Value {
     let body = body(operation);
@@ -103,7 +106,7 @@ pub fn address(path: &[&str], query: Vec<Value>, variables: Vec<Value>) -> Value
 
 fn body(operation: &Operation<'_>) -> Option<Value> {
     let (media_type, _) = operation.body()?;
-    if media_type == "application/x-www-form-urlencoded" {
+    if media_type == FORM {
         return Some(json!({"mode": "urlencoded", "urlencoded": form(operation)}));
     }
     Some(raw(&text_of(operation, &values(operation))))
