@@ -15,18 +15,18 @@ const SCRIPT: &str = include_str!("damage.js");
 /// Every request of the collection, and of the failures one for each code, with damaged answers.
 pub fn collection(document: &Value, collection: &Value, failures: &Value) -> Value {
     let operations = operations(document);
-    let mut items: Vec<Value> = vec![];
+    let (mut items, mut tried): (Vec<Value>, BTreeSet<String>) = (vec![], BTreeSet::new());
     for (_, item) in requests(collection) {
         let operation = operations.iter().find(|operation| id(operation.id) == item["id"]);
         let answer = operation.and_then(|operation| scripts::successes(operation).into_iter().next());
-        items.extend(answer.map(|(_, answer)| damaged(item, damages(&answer))));
+        items.extend(answer.map(|(_, answer)| damaged(item, damages(&answer, &mut tried))));
     }
     let mut codes = BTreeSet::new();
     let refusal = problem(&operations);
     for (_, item) in requests(failures) {
         let code = item["name"].as_str().unwrap_or_default().split(' ').nth(1).unwrap_or_default().to_owned();
         if codes.insert(code) {
-            let mut damages: Vec<Value> = refusal.iter().flat_map(damages).collect();
+            let mut damages: Vec<Value> = refusal.iter().flat_map(|answer| damages(answer, &mut tried)).collect();
             damages.extend(problem_damages(item));
             items.push(damaged(item, damages));
         }
@@ -58,8 +58,8 @@ fn damaged(item: &Value, damages: Vec<Value>) -> Value {
     item
 }
 
-/// What can be wrong with an answer, and the check that must notice it.
-fn damages(answer: &Answer) -> Vec<Value> {
+/// What can be wrong with an answer, and the check that must notice it. `tried` are the schemas of answers before.
+fn damages(answer: &Answer, tried: &mut BTreeSet<String>) -> Vec<Value> {
     let mut damages = vec![json!({"what": "another status", "check": STATUS, "code": 299})];
     for header in &answer.headers {
         let (name, check) = (&header.name, format!("{HEADER} {}", header.name));
@@ -74,7 +74,10 @@ fn damages(answer: &Answer) -> Vec<Value> {
             for header in [json!({"key": "Content-Type", "value": "text/html"}), json!({"key": "Content-Type"})] {
                 damages.push(json!({"what": "another media type", "check": MEDIA_TYPE, "header": header}));
             }
-            damages.extend(body_damages(schema));
+            let body = body_damages(schema);
+            // the same schema has been tried in all its words before: here it is enough that it is asked for
+            let enough = if tried.insert(schema.to_string()) { body.len() } else { 1 };
+            damages.extend(body.into_iter().take(enough));
         }
         _ => damages.push(json!({"what": "a body", "check": EMPTY, "text": "?"})),
     }
@@ -161,13 +164,16 @@ mod tests {
             "headers": {"ETag": {"required": true, "schema": {"type": "string", "pattern": "^x$"}}},
             "content": {"application/json": {"schema": {"required": ["id"], "properties": {"id": {"type": "integer"}}}}},
         });
-        let damages = damages(&Answer::of(&json!({}), &answer));
+        let mut tried = BTreeSet::new();
+        let damages = damages(&Answer::of(&json!({}), &answer), &mut tried);
         let what: Vec<&str> = damages.iter().filter_map(|damage| damage["what"].as_str()).collect();
         let type_twice = ["another media type", "another media type"];
         assert_eq!(what[..3], ["another status", "no ETag", "a strange ETag"]);
         assert_eq!(what[3..5], type_twice);
         assert_eq!(what[5..], ["no id", "id is true", "id is null"]);
-        let empty = super::damages(&Answer::of(&json!({}), &json!({})));
+        let again = super::damages(&Answer::of(&json!({}), &answer), &mut tried);
+        assert_eq!(again.len(), damages.len() - 2);
+        let empty = super::damages(&Answer::of(&json!({}), &json!({})), &mut tried);
         assert_eq!(empty.last().map(|damage| &damage["check"]), Some(&json!(EMPTY)));
     }
 }
