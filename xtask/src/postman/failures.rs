@@ -27,7 +27,7 @@ pub fn collection(document: &Value) -> Value {
     folders.push(folder(id("failures/anywhere"), "Any path", "What is no operation.", anywhere(&operations)));
     let limited: Vec<Value> = operations.iter().flat_map(|operation| items(operation, true)).collect();
     if !limited.is_empty() {
-        folders.push(folder(id("failures/limits"), "Rate limits", LIMITS, limited));
+        folders.push(folder(id("failures/limits"), LIMITS, LIMITS_COST, limited));
     }
     envelope(&Head {
         id: id("failures"),
@@ -38,7 +38,10 @@ pub fn collection(document: &Value) -> Value {
     })
 }
 
-const LIMITS: &str = "Each request calls until it is refused, and so uses up what the server allows its address in a \
+/// The folder that leaves its traces on the server.
+pub const LIMITS: &str = "Rate limits";
+
+const LIMITS_COST: &str = "Each request calls until it is refused, and so uses up what the server allows its address in a \
     minute: send these last, and wait a minute before anything that registers or logs in.";
 
 fn description(operations: &[Operation<'_>]) -> String {

@@ -5,7 +5,7 @@ const sent = JSON.stringify(pm.request.toJSON());
 const uses = (name) => sent.includes(`{{${name}}}`);
 const isPublic = pm.request.auth !== undefined && pm.request.auth.type === "noauth";
 
-const send = (method, path, { token, body } = {}) => new Promise((resolve, reject) => {
+const exchange = (method, path, { token, body } = {}) => new Promise((resolve, reject) => {
     const message = { url: pm.variables.get("baseUrl") + path, method, header: {} };
     if (token) {
         message.header.Authorization = `Bearer ${token}`;
@@ -16,6 +16,17 @@ const send = (method, path, { token, body } = {}) => new Promise((resolve, rejec
     }
     pm.sendRequest(message, (error, response) => (error ? reject(error) : resolve(response)));
 });
+
+// a server that has had enough calls of this kind says when it takes the next
+const send = async (method, path, options) => {
+    const response = await exchange(method, path, options);
+    if (response.code !== 429) {
+        return response;
+    }
+    const seconds = Number(response.headers.get("Retry-After")) || 1;
+    await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+    return send(method, path, options);
+};
 
 const success = async (method, path, options) => {
     const response = await send(method, path, options);

@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::newman::{self, Counted, Newman, Run};
-use super::{COLLECTION, ENVIRONMENT, FAILURES, compare, damage, path, read, text};
+use super::{COLLECTION, ENVIRONMENT, FAILURES, compare, damage, failures, path, read, text};
 use crate::product::{self, Server};
 use crate::report::{Failed, Outcome, Report};
 use crate::spec;
@@ -111,11 +111,14 @@ fn ways(stage: &Stage) -> anyhow::Result<Vec<Way>> {
         way("backwards", vec![backwards.step()]),
         way("each request alone", vec![alone.step()]),
     ];
-    let folders = all.value["item"].as_array().into_iter().flatten();
-    ways.extend(folders.map(|folder| {
-        let name = folder["name"].as_str().unwrap_or_default();
+    let folders = |collection: &Collection| collection.value["item"].as_array().cloned().unwrap_or_default();
+    // of the failures only the folder that gets in the way of what comes behind it
+    let limits = folders(&refused).into_iter().filter(|folder| folder["name"] == failures::LIMITS);
+    let single = folders(&all).into_iter().map(|folder| (&all, folder)).chain(limits.map(|folder| (&refused, folder)));
+    ways.extend(single.map(|(collection, folder)| {
+        let name = text_of(&folder["name"]);
         let requests = folder["item"].as_array().map_or(0, Vec::len);
-        way(&format!("only the folder {name}"), vec![Step { folder: Some(name.into()), requests, ..all.step() }])
+        way(&format!("only the folder {name}"), vec![Step { folder: Some(name), requests, ..collection.step() }])
     }));
     Ok(ways)
 }
