@@ -56,7 +56,8 @@ fn description(operations: &[Operation<'_>]) -> String {
     ];
     for reason in UNREACHABLE {
         let by: Vec<&str> = operations.iter().filter(|o| o.answers_with(reason.status)).map(Operation::title).collect();
-        let by = if is_excused(reason.status) { format!(" ({})", by.join(", ")) } else { String::new() };
+        let by =
+            if is_excused(reason.status) && !by.is_empty() { format!(" ({})", by.join(", ")) } else { String::new() };
         lines.push(format!("- {} `{}`{by}: {}", reason.status, reason.code, reason.why));
     }
     lines.join("\n")
@@ -241,6 +242,9 @@ mod tests {
                 "{description}"
             );
         }
-        assert!(description.contains("408 `request_timeout` (Register"), "{description}");
+        assert!(
+            description.contains("408 `request_timeout` (Register") && !description.contains("()"),
+            "{description}"
+        );
     }
 }

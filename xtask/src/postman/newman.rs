@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
-use serde_json::Value;
+use serde::Deserialize;
 
 use crate::run;
 
@@ -95,37 +95,76 @@ impl Newman {
             ended?;
             anyhow::bail!("newman left no report");
         };
-        let report: Value = serde_json::from_str(&text).context("newman's report")?;
-        Ok(counted(&report, environment))
+        let report = serde_json::from_str(&text).context("newman's report")?;
+        Ok(counted(report, environment))
     }
 }
 
-fn counted(report: &Value, environment: PathBuf) -> Counted {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+/// Of newman's report what is counted; the rest, every byte of every answer among it, is passed over.
+#[derive(Deserialize)]
+struct Report {
+    run: Executed,
+}
+
+#[derive(Deserialize)]
+struct Executed {
+    executions: Vec<Execution>,
+    failures: Vec<Failure>,
+}
+
+#[derive(Deserialize)]
+struct Execution {
+    item: Item,
+    #[serde(default)]
+    assertions: Vec<Checked>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    id: String,
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Checked {
+    assertion: String,
+    error: Option<Fault>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    source: Option<Item>,
+    error: Fault,
+}
+
+#[derive(Deserialize)]
+struct Fault {
+    name: Option<String>,
+    test: Option<String>,
+    message: String,
+}
+
+fn counted(report: Report, environment: PathBuf) -> Counted {
+    let Executed { executions, failures } = report.run;
     // what a script sends is listed as the item once more: an item counts once
     let mut items = BTreeSet::new();
-    let all = report["run"]["executions"].as_array().into_iter().flatten();
-    let executions: Vec<&Value> = all.filter(|execution| items.insert(execution["item"]["id"].as_str())).collect();
-    let assertions = executions.iter().flat_map(|execution| {
-        let item = &execution["item"];
-        let assertions = execution["assertions"].as_array().into_iter().flatten();
-        assertions.map(move |assertion| Assertion {
-            request: text(&item["name"]),
-            test: text(&assertion["assertion"]),
-            error: assertion.get("error").map(|error| text(&error["message"])),
+    let executions: Vec<_> = executions.into_iter().filter(|by| items.insert(by.item.id.clone())).collect();
+    let requests = executions.len();
+    let assertions = executions.into_iter().flat_map(|Execution { item, assertions }| {
+        assertions.into_iter().map(move |checked| Assertion {
+            request: item.name.clone(),
+            test: checked.assertion,
+            error: checked.error.map(|error| error.message),
         })
     });
-    let mut assertions: Vec<Assertion> = assertions.collect();
     // an error outside of a test: a script that cannot run, a server that does not answer
-    let failures = report["run"]["failures"].as_array().into_iter().flatten();
-    let loose =
-        failures.filter(|failure| failure["error"]["name"] != "AssertionError" && failure["error"]["test"].is_null());
-    assertions.extend(loose.map(|failure| Assertion {
-        request: text(&failure["source"]["name"]),
-        test: text(&failure["error"]["name"]),
-        error: Some(text(&failure["error"]["message"])),
-    }));
-    Counted { requests: executions.len(), assertions, environment }
+    let loose = failures.into_iter().filter(|failure| failure.error.test.is_none());
+    let loose = loose.map(|Failure { source, error }| Assertion {
+        request: source.map(|item| item.name).unwrap_or_default(),
+        test: error.name.unwrap_or_default(),
+        error: Some(error.message),
+    });
+    Counted { requests, assertions: assertions.chain(loose).collect(), environment }
 }
 
 #[cfg(test)]
@@ -147,10 +186,11 @@ mod tests {
             "executions": [execution, execution, {"item": {"id": "2", "name": "Log out"}}],
             "failures": [
                 {"source": item, "error": {"name": "AssertionError", "test": "status is 200", "message": "expected"}},
-                {"source": {"name": "Log out"}, "error": {"name": "Error", "message": "connect ECONNREFUSED"}},
+                {"source": {"id": "2", "name": "Log out"}, "error": {"name": "Error", "message": "connect ECONNREFUSED"}},
             ],
         }});
-        let counted = counted(&report, PathBuf::new());
+        let report = serde_json::from_value(report).expect("a report");
+        let counted = counted(report, PathBuf::new());
         assert_eq!((counted.requests, counted.assertions.len()), (2, 3));
         assert_eq!(
             counted.failures(),
