@@ -11,6 +11,8 @@ use std::time::Instant;
 
 use anyhow::Context;
 
+pub use legs::{NAMES as LEGS, SETTINGS, program};
+
 use crate::postgres::{self, Postgres};
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::rust::{Count, failures};

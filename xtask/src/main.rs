@@ -6,6 +6,7 @@ mod contract;
 mod db;
 mod interrupt;
 mod migrate;
+mod mutants;
 mod postgres;
 mod postman;
 mod product;
@@ -66,6 +67,12 @@ const TASKS: &[Task] = &[
         arguments: "[rust|typescript|python]…",
         about: "the generated clients compile, refuse what is misspelt, and tell a live server a story",
         run: clients::run,
+    },
+    Task {
+        name: "mutants",
+        arguments: "[document|collection|migration|code]… [FILTER] [--sample N] [--seed WORD]",
+        about: "one fault at a time, and the check that must notice it",
+        run: mutants::run,
     },
     Task {
         name: "db",

@@ -25,24 +25,29 @@ pub fn run(arguments: &[String]) -> Outcome {
 
 /// Up, down, up on an empty database of each kind gives the same schema twice and nothing in between.
 pub fn check(postgres: &Postgres) -> Outcome {
-    let mut faults = pairs(&run::root().join("migrations"))?;
+    let faults = pairs(&run::root().join("migrations"))?;
     if !faults.is_empty() {
         // a binary of these would not even start
         return Err(Failed::new(0, faults.len(), faults.join("\n")).into());
     }
-    let binary = product::build()?;
+    there_and_back_with(&product::build()?, postgres)
+}
+
+/// The same with a server that is built already.
+pub fn there_and_back_with(binary: &Path, postgres: &Postgres) -> Outcome {
+    let mut faults = vec![];
     let folder = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 
     let file = folder.path().join("migrate.db");
     let url = format!("sqlite:{}", file.display());
-    let sqlite = runtime.block_on(there_and_back("SQLite", &binary, folder.path(), &url))?;
+    let sqlite = runtime.block_on(there_and_back("SQLite", binary, folder.path(), &url))?;
     faults.extend(sqlite);
 
     let name = format!("accord_migrate_{}", run::random_hex());
     let server = runtime.block_on(async {
         let url = postgres.create(&name).await?;
-        let faults = there_and_back("PostgreSQL", &binary, folder.path(), &url).await;
+        let faults = there_and_back("PostgreSQL", binary, folder.path(), &url).await;
         postgres.remove(&name).await?;
         faults
     })?;

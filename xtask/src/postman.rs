@@ -99,6 +99,22 @@ const REPAIR: &str = "`cargo xtask postman write` makes the files as the documen
     changed by hand or in the app. To keep such a change, make it where it comes from: the document (openapi/, from \
     the code), an answer (postman/answers.json, from `cargo xtask contract`), or the generator (xtask/src/postman)";
 
+/// The collection as it stands in its file.
+pub fn collection() -> anyhow::Result<Value> {
+    serde_json::from_str(&read(COLLECTION)?).with_context(|| format!("{COLLECTION} is no JSON"))
+}
+
+/// The collection as the document and the answers make it.
+pub fn generated() -> anyhow::Result<Value> {
+    Ok(generate()?.collection)
+}
+
+/// Where a collection is not the one that it should be.
+pub fn differences(collection: &Value, wanted: &Value) -> Vec<String> {
+    let (name, file) = ("the collection", &text(collection));
+    Comparison { name, file, wanted, committed: None }.differences()
+}
+
 /// The file as the newest commit has it; none outside of a repository.
 fn committed(name: &str) -> Option<Value> {
     let mut git = std::process::Command::new("git");

@@ -2,7 +2,7 @@
 //! compares any two documents.
 
 mod check;
-mod diff;
+pub mod diff;
 mod source;
 
 use std::path::PathBuf;

@@ -11,6 +11,17 @@ use crate::run;
 /// What the program can run, in its order.
 pub const NAMES: [&str; 3] = ["refusals", "acceptances", "random"];
 
+/// What a server is given for these legs: no person waits for the next login, and no log is read.
+pub const SETTINGS: [(&str, &str); 2] = [("ACCORD_RATE_LIMIT", "0"), ("ACCORD_LOG", "warn")];
+
+/// The program for one leg; it is built already.
+pub fn program(address: &str, leg: &str) -> anyhow::Result<Command> {
+    let mut command = Command::new(product::built("contract")?);
+    command.current_dir(run::root()).args(["--url", address, "--document", "openapi/accord.yaml"]);
+    command.args(["--setup", "contract-tests/setup.yaml", "--tag", "tag", "--leg", leg]);
+    Ok(command)
+}
+
 /// Runs one leg; `handed_on` to the program.
 pub fn run(database: Database<'_>, leg: &str, binary: &Path, handed_on: &[String], left: &Left) -> Outcome {
     run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "contract"]))?;
@@ -40,14 +51,10 @@ fn against(
     folder: &Path,
     database: Database<'_>,
 ) -> Outcome {
-    // no person waits for the next login here, and no log is read
-    let settings = [("ACCORD_RATE_LIMIT", "0"), ("ACCORD_LOG", "warn")];
-    let server = Server::start_with(binary, folder, url, &settings)?;
+    let server = Server::start_with(binary, folder, url, &SETTINGS)?;
     let report = folder.join("report.json");
-    let mut command = Command::new(product::built("contract")?);
-    command.current_dir(run::root()).args(["--url", &server.address, "--document", "openapi/accord.yaml"]);
-    command.args(["--setup", "contract-tests/setup.yaml", "--tag", "tag", "--leg", leg]).args(handed_on);
-    command.arg("--json").arg(&report).env("ACCORD_CONTRACT_SEEN", &left.seen);
+    let mut command = program(&server.address, leg)?;
+    command.args(handed_on).arg("--json").arg(&report).env("ACCORD_CONTRACT_SEEN", &left.seen);
     if leg == "refusals" {
         // one after the other, so that each answer is the same in every run
         command.env("ACCORD_CONTRACT_ANSWERS", &left.answers);

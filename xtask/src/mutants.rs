@@ -1,0 +1,226 @@
+//! The checks are checked: one semantic change at a time, and the check that must notice it.
+//!
+//! `xtask/mutants.toml` lists the changes. Those of the document and the collection are made in memory and given to
+//! the very functions that `spec check` and `postman check` call. Those of code and migrations are made in a copy of
+//! the sources, built, and held to the committed contract like the real server.
+
+mod build;
+mod list;
+
+use std::cell::OnceCell;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::postgres::Postgres;
+use crate::report::{Failed, Outcome, Report, Usage};
+use crate::{migrate, postman, spec};
+use build::Workshop;
+use list::{Edit, Mutants, Patch};
+
+/// The seed of the sample that `ci` takes; another one is another sample.
+const SEED: &str = "accord";
+
+/// What became of one mutant.
+struct Fate {
+    kind: &'static str,
+    name: String,
+    /// The check that noticed, and what it said first; none if it survived.
+    noticed: Option<Notice>,
+    seconds: f64,
+}
+
+/// The check that failed, and the first line it said.
+pub struct Notice {
+    pub check: &'static str,
+    pub sentence: String,
+}
+
+/// What the command line asks for.
+struct Options {
+    kinds: Vec<String>,
+    filter: Option<String>,
+    /// How many of those that need a build.
+    sample: Option<usize>,
+    seed: String,
+}
+
+const MIGRATION: &str = "migration";
+const KINDS: [&str; 4] = ["document", "collection", MIGRATION, "code"];
+
+impl Options {
+    fn read(arguments: &[String]) -> Result<Self, Usage> {
+        let mut options = Self { kinds: vec![], filter: None, sample: None, seed: SEED.into() };
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or_else(|| Usage(format!("{word} needs a value")));
+            match word.as_str() {
+                "--sample" => {
+                    let number = value()?;
+                    let parsed = number.parse().map_err(|_| Usage(format!("--sample {number}: not a number")))?;
+                    options.sample = Some(parsed);
+                }
+                "--seed" => options.seed = value()?.clone(),
+                kind if KINDS.contains(&kind) => options.kinds.push(kind.into()),
+                flag if flag.starts_with("--") => return Err(Usage(format!("`mutants` knows no `{flag}`"))),
+                filter if options.filter.is_none() => options.filter = Some(filter.into()),
+                more => return Err(Usage(format!("one filter is enough: `{more}`"))),
+            }
+        }
+        Ok(options)
+    }
+
+    fn takes(&self, kind: &str, name: &str) -> bool {
+        let of_kind = self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted == kind);
+        of_kind && self.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()))
+    }
+
+    /// The same mutants for the same seed, whatever their order in the file.
+    fn sampled<'a>(&self, mut patches: Vec<(&'static str, &'a Patch)>) -> Vec<(&'static str, &'a Patch)> {
+        if let Some(sample) = self.sample {
+            patches.sort_by_key(|(_, patch)| Sha256::digest(format!("{}/{}", self.seed, patch.name)).to_vec());
+            patches.truncate(sample);
+        }
+        patches
+    }
+}
+
+/// `cargo xtask mutants [document|collection|migration|code]… [FILTER] [--sample N] [--seed WORD]`
+pub fn run(arguments: &[String]) -> Outcome {
+    let options = Options::read(arguments)?;
+    let mutants = Mutants::read()?;
+    let mut fates = vec![];
+    let document = spec::committed()?;
+    for edit in mutants.document.iter().filter(|edit| options.takes("document", &edit.name)) {
+        fates.push(fate("document", &edit.name, || of_document(edit, &document))?);
+    }
+    let edits = mutants.collection.iter().filter(|edit| options.takes("collection", &edit.name));
+    let (collection, wanted) = (postman::collection()?, postman::generated()?);
+    for edit in edits {
+        fates.push(fate("collection", &edit.name, || of_collection(edit, &collection, &wanted))?);
+    }
+    let migrations = mutants.migration.iter().map(|patch| (MIGRATION, patch));
+    let code = mutants.code.iter().map(|patch| ("code", patch));
+    let patches = migrations.chain(code).filter(|(kind, patch)| options.takes(kind, &patch.name)).collect();
+    let patches = options.sampled(patches);
+    if !patches.is_empty() {
+        let workshop = Workshop::open()?;
+        // only who migrates waits for a PostgreSQL
+        let postgres = OnceCell::new();
+        let migrates = |binary: &Path| -> anyhow::Result<()> {
+            if postgres.get().is_none() {
+                let _first = postgres.set(Postgres::start()?);
+            }
+            migrate::there_and_back_with(binary, postgres.get().context("it was started")?).map(drop)
+        };
+        for (kind, patch) in patches {
+            let migrates: Option<build::Migrates<'_>> = if kind == MIGRATION { Some(&migrates) } else { None };
+            fates.push(fate(kind, &patch.name, || workshop.try_out(patch, migrates))?);
+        }
+    }
+    tell(&fates)
+}
+
+/// Runs the checks on one mutant and says at once what became of it: the whole list takes a while.
+fn fate(kind: &'static str, name: &str, work: impl FnOnce() -> anyhow::Result<Option<Notice>>) -> anyhow::Result<Fate> {
+    let since = Instant::now();
+    let noticed = work().with_context(|| format!("{kind} mutant `{name}`"))?;
+    let fate = Fate { kind, name: name.into(), noticed, seconds: since.elapsed().as_secs_f64() };
+    eprintln!("{}", line(&fate));
+    Ok(fate)
+}
+
+fn line(fate: &Fate) -> String {
+    let Fate { kind, name, noticed, seconds } = fate;
+    let (by, sentence) = match noticed {
+        Some(Notice { check, sentence }) => (*check, sentence.as_str()),
+        None => ("SURVIVED", "no check noticed"),
+    };
+    let sentence: String = sentence.chars().take(110).collect();
+    format!("{kind:<10} {name:<52} {by:<14} {seconds:>6.1} s  {sentence}")
+}
+
+fn of_document(edit: &Edit, document: &Value) -> anyhow::Result<Option<Notice>> {
+    let mutant = edit.apply(document)?;
+    Ok(disagreement(&mutant, accord::server::document::document()))
+}
+
+/// The worst difference between the committed document and the one that is served.
+fn disagreement(committed: &Value, served: &Value) -> Option<Notice> {
+    let worst = spec::diff::compare(committed, served).into_iter().max_by_key(|finding| finding.verdict)?;
+    Some(Notice { check: "spec check", sentence: format!("{} at {}", worst.id(), worst.place) })
+}
+
+fn of_collection(edit: &Edit, collection: &Value, wanted: &Value) -> anyhow::Result<Option<Notice>> {
+    let mutant = edit.apply(collection)?;
+    let first = postman::differences(&mutant, wanted).into_iter().next();
+    let sentence = first.map(|first| first.trim_start_matches("the collection: ").to_owned());
+    Ok(sentence.map(|sentence| Notice { check: "postman check", sentence }))
+}
+
+/// Counts by the check that noticed; survivors are failures.
+fn tell(fates: &[Fate]) -> Outcome {
+    if fates.is_empty() {
+        return Err(Usage("no mutant is called like that; xtask/mutants.toml lists them".into()).into());
+    }
+    let mut by: Vec<(&str, usize)> = vec![];
+    for notice in fates.iter().filter_map(|fate| fate.noticed.as_ref()) {
+        match by.iter_mut().find(|(check, _)| *check == notice.check) {
+            Some((_, count)) => *count += 1,
+            None => by.push((notice.check, 1)),
+        }
+    }
+    let by = by.iter().map(|(check, count)| format!("{check} {count}")).collect::<Vec<_>>().join(", ");
+    let survivors: Vec<&Fate> = fates.iter().filter(|fate| fate.noticed.is_none()).collect();
+    let killed = fates.len() - survivors.len();
+    if survivors.is_empty() {
+        return Ok(Report::passed(killed, format!("{killed} mutants, all noticed: {by}")));
+    }
+    let names = survivors.iter().map(|fate| format!("  {}: {}", fate.kind, fate.name)).collect::<Vec<_>>().join("\n");
+    let text = format!(
+        "{killed} mutants were noticed ({by}), {} were not:\n{names}\nadd the check that notices each; \
+         `cargo xtask mutants NAME` tries one again",
+        survivors.len()
+    );
+    Err(Failed::new(killed, survivors.len(), text).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_depends_on_the_seed_alone() {
+        let patch =
+            |name: &str| Patch { name: name.into(), file: String::new(), from: String::new(), to: String::new() };
+        let patches: Vec<Patch> = ('a'..='z').map(|letter| patch(&letter.to_string())).collect();
+        let sample = |seed: &str, reverse: bool| {
+            let words = ["--sample", "5", "--seed", seed].map(String::from);
+            let mut all: Vec<_> = patches.iter().map(|patch| ("code", patch)).collect();
+            if reverse {
+                all.reverse();
+            }
+            let chosen = Options::read(&words).expect("options").sampled(all);
+            chosen.into_iter().map(|(_, patch)| patch.name.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(sample("x", false), sample("x", true));
+        assert_ne!(sample("x", false), sample("y", false));
+        assert_eq!(sample("x", false).len(), 5);
+    }
+
+    #[test]
+    fn a_survivor_fails_by_its_name() {
+        let fate = |name: &str, noticed: bool| Fate {
+            kind: "code",
+            name: name.into(),
+            noticed: noticed.then(|| Notice { check: "stories", sentence: String::new() }),
+            seconds: 0.0,
+        };
+        assert_eq!(tell(&[fate("a", true)]).expect("all noticed").note, "1 mutants, all noticed: stories 1");
+        let error = tell(&[fate("a", true), fate("b", false)]).expect_err("a survivor").to_string();
+        assert!(error.contains("code: b") && !error.contains("code: a"), "{error}");
+    }
+}

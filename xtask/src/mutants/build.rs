@@ -1,0 +1,144 @@
+//! Mutants of code and migrations: a copy of the sources, built with one change, and the checks of a real server.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+use tempfile::TempDir;
+
+use super::Notice;
+use super::list::Patch;
+use crate::product::{self, Server};
+use crate::{contract, run, spec};
+
+/// Where a build leaves the server, and where the mutants are kept; both below the root of the repository.
+const TARGET: &str = "target";
+const MUTANTS: &str = "target/mutants";
+
+/// A copy of the sources, and what is needed to check a server built from it.
+pub struct Workshop {
+    tree: PathBuf,
+}
+
+impl Workshop {
+    /// Copies what git knows of; what is equal already keeps its time, so that cargo builds only what differs.
+    pub fn open() -> anyhow::Result<Self> {
+        let tree = run::root().join(MUTANTS).join("tree");
+        let mut git = Command::new("git");
+        git.args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]).current_dir(run::root());
+        let names = run::silently(&mut git).context("the mutants need git to know which files are sources")?;
+        for name in names.split('\0').filter(|name| !name.is_empty()) {
+            copy(&run::root().join(name), &tree.join(name))?;
+        }
+        run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "contract"]))?;
+        Ok(Self { tree })
+    }
+
+    /// The first check that notices the change; `migrates` tells those of migrations.
+    pub fn try_out(&self, patch: &Patch, migrates: Option<Migrates<'_>>) -> anyhow::Result<Option<Notice>> {
+        let file = self.tree.join(&patch.file);
+        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", patch.file))?;
+        std::fs::write(&file, patch.apply(&text)?)?;
+        let found = self.check(migrates);
+        std::fs::write(&file, text)?;
+        found
+    }
+
+    fn check(&self, migrates: Option<Migrates<'_>>) -> anyhow::Result<Option<Notice>> {
+        let binary = match self.build()? {
+            Ok(binary) => binary,
+            Err(sentence) => return Ok(Some(Notice { check: "compiler", sentence })),
+        };
+        if let Some(notice) = document(&binary)? {
+            return Ok(Some(notice));
+        }
+        if let Some(Err(error)) = migrates.map(|migrates| migrates(&binary)) {
+            return Ok(Some(Notice { check: "migrate check", sentence: first_line(&format!("{error:#}")) }));
+        }
+        for leg in contract::LEGS {
+            if let Some(notice) = derived(leg, &binary)? {
+                return Ok(Some(notice));
+            }
+        }
+        stories(&binary)
+    }
+
+    /// The server of this tree; the compiler's first error if it does not build.
+    fn build(&self) -> anyhow::Result<Result<PathBuf, String>> {
+        let mut cargo = run::cargo(["build", "--quiet", "--package", "accord", "--bin", "accord"]);
+        // the dependencies are built already, and are the same
+        cargo.current_dir(&self.tree).env("CARGO_TARGET_DIR", run::root().join(TARGET));
+        if let Err(error) = run::silently(&mut cargo) {
+            let text = format!("{error:#}");
+            let first = text.lines().find(|line| line.starts_with("error")).unwrap_or(&text);
+            return Ok(Err(first.into()));
+        }
+        let mutant = run::root().join(MUTANTS).join("accord");
+        std::fs::copy(product::built("accord")?, &mutant)?;
+        Ok(Ok(mutant))
+    }
+}
+
+impl Drop for Workshop {
+    fn drop(&mut self) {
+        // the server of the sources again where the builds of the mutants have left theirs
+        if let Err(error) = product::build() {
+            eprintln!("{error:#}");
+        }
+    }
+}
+
+/// Goes up, down and up with a server.
+pub type Migrates<'a> = &'a dyn Fn(&Path) -> anyhow::Result<()>;
+
+/// The document of the mutant against the committed one.
+fn document(binary: &Path) -> anyhow::Result<Option<Notice>> {
+    let served = run::silently(Command::new(binary).args(["openapi", "--json"]))?;
+    let served = serde_json::from_str(&served).context("the document of the mutant")?;
+    Ok(super::disagreement(&spec::committed()?, &served))
+}
+
+/// One leg of the suite against the mutant, on a database of its own.
+fn derived(leg: &'static str, binary: &Path) -> anyhow::Result<Option<Notice>> {
+    let notice = |sentence: String| Ok(Some(Notice { check: leg, sentence }));
+    let folder = TempDir::new()?;
+    let url = format!("sqlite:{}", folder.path().join("accord.db").display());
+    let server = match Server::start_with(binary, folder.path(), &url, &contract::SETTINGS) {
+        Ok(server) => server,
+        Err(error) => return notice(first_line(&format!("{error:#}"))),
+    };
+    let ended = run::keeping_stdout(&mut contract::program(&server.address, leg)?)?;
+    if ended.success {
+        return Ok(None);
+    }
+    // the first failure; a server that takes no valid request says so instead
+    let mut lines = ended.stdout.lines();
+    notice(lines.find(|line| line.starts_with("C-")).unwrap_or("the program could not begin").into())
+}
+
+/// The stories against the mutant.
+fn stories(binary: &Path) -> anyhow::Result<Option<Notice>> {
+    let mut command = run::cargo(["test", "--quiet", "--workspace", "--test", "*"]);
+    command.env("ACCORD_BIN", binary).env("ACCORD_CONTRACT_DATABASE", "sqlite").env("INSTA_UPDATE", "no");
+    command.env_remove("RUST_BACKTRACE").stderr(std::process::Stdio::null());
+    let ended = run::keeping_stdout(&mut command)?;
+    if ended.success {
+        return Ok(None);
+    }
+    let failed = ended.stdout.lines().find_map(|line| line.strip_prefix("---- ")?.strip_suffix(" stdout ----"));
+    Ok(Some(Notice { check: "stories", sentence: failed.unwrap_or("they do not run").into() }))
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().into()
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    // listed by git, and deleted since
+    let Ok(bytes) = std::fs::read(from) else { return Ok(()) };
+    if std::fs::read(to).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(to.parent().context("a file lies in a folder")?)?;
+    std::fs::write(to, bytes).with_context(|| format!("cannot write {}", to.display()))
+}
