@@ -16,7 +16,7 @@ pub struct Post {
     /// Who wrote it; null when the account was deleted
     #[oai(nullable)]
     pub owner: Option<Owner>,
-    /// Title
+    /// What a list shows of it
     pub title: String,
     /// Text
     pub content: String,
@@ -73,7 +73,7 @@ impl Example for Post {
 #[derive(Debug, Object)]
 #[oai(example)]
 pub struct PostCreate {
-    /// Title
+    /// What a list shows of it
     #[oai(validator(min_length = 1, max_length = 200))]
     pub title: String,
     /// Text
@@ -101,7 +101,7 @@ impl Example for PostCreate {
 #[derive(Debug, Object)]
 #[oai(example)]
 pub struct PostReplace {
-    /// Title
+    /// What a list shows of it
     #[oai(validator(min_length = 1, max_length = 200))]
     pub title: String,
     /// Text
@@ -129,7 +129,7 @@ impl Example for PostReplace {
 #[derive(Debug, Object)]
 #[oai(example)]
 pub struct PostUpdate {
-    /// Title
+    /// What a list shows of it
     #[oai(skip_serializing_if_is_none, validator(min_length = 1, max_length = 200))]
     pub title: Option<String>,
     /// Text
