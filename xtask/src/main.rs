@@ -4,6 +4,7 @@ mod ci;
 mod clients;
 mod contract;
 mod db;
+mod git;
 mod interrupt;
 mod migrate;
 mod mutants;
@@ -40,8 +41,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "spec",
-        arguments: "check | write | diff OLD [NEW] | explain ID",
-        about: "openapi/ says what the code serves; diff: whom a change of the document breaks",
+        arguments: "check | write | lint | diff | explain",
+        about: "openapi/ says what the code serves and keeps our rules; diff: whom a change breaks",
         run: spec::run,
     },
     Task {

@@ -3,6 +3,8 @@
 
 mod check;
 pub mod diff;
+mod lint;
+mod released;
 mod source;
 
 use std::path::PathBuf;
@@ -18,14 +20,17 @@ pub const DOCUMENT: &str = "openapi/accord.yaml";
 const OPERATIONS: &str = "openapi/operations.txt";
 const RULES: &str = "openapi/RULES.md";
 
-/// `cargo xtask spec check | write | diff | explain`
+const TASKS: &str = "check | write | lint [DOCUMENT…] | diff OLD [NEW] | explain ID";
+
+/// `cargo xtask spec check | write | lint | diff | explain`
 pub fn run(arguments: &[String]) -> Outcome {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["check"] => check::check(),
         ["write"] => write(),
+        ["lint", ref rest @ ..] => lint::run(rest),
         ["diff", ref rest @ ..] => diff::command(rest),
         ["explain", id] => diff::explain(id),
-        _ => Err(Usage("say `cargo xtask spec check | write | diff OLD [NEW] | explain ID`".into()).into()),
+        _ => Err(Usage(format!("say `cargo xtask spec {TASKS}`")).into()),
     }
 }
 

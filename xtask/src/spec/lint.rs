@@ -1,0 +1,180 @@
+//! Our rules for the document, one check each. Ids are those of Spectral and Redocly where they have one.
+
+mod answers;
+mod document;
+mod examples;
+mod grammar;
+mod inputs;
+mod operations;
+mod schemas;
+#[cfg(test)]
+mod tests;
+mod whole;
+mod words;
+
+use std::collections::{BTreeSet, HashSet};
+
+use serde_json::{Value, json};
+
+use self::document::{Document, unescape};
+use super::METHODS;
+use super::source::{self, Named};
+use crate::report::{Failed, Outcome, Report, Usage};
+
+/// One rule.
+pub struct Check {
+    pub id: &'static str,
+    /// One sentence: what must hold, and why.
+    pub about: &'static str,
+    /// What to do about a fault.
+    pub repair: &'static str,
+    run: fn(&Document) -> Vec<Fault>,
+}
+
+/// A place where a rule does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Fault {
+    /// JSON pointer (RFC 6901) into the document.
+    pub pointer: String,
+    pub problem: String,
+}
+
+/// Every rule.
+pub fn checks() -> impl Iterator<Item = &'static Check> {
+    let parts = [whole::CHECKS, operations::CHECKS, answers::CHECKS, inputs::CHECKS, schemas::CHECKS, examples::CHECKS];
+    parts.into_iter().flatten()
+}
+
+/// Every fault of a document with the rule it breaks; one place is told once a rule.
+pub fn faults(document: &Value) -> Vec<(&'static Check, Fault)> {
+    let document = Document::new(document);
+    let of_check = |check: &'static Check| {
+        let mut seen = HashSet::new();
+        let faults = (check.run)(&document).into_iter().filter(move |fault| seen.insert(fault.clone()));
+        faults.map(move |fault| (check, fault))
+    };
+    checks().flat_map(of_check).collect()
+}
+
+/// How the faults are told.
+#[derive(Clone, Copy, PartialEq)]
+enum Format {
+    Text,
+    Json,
+}
+
+const USAGE: &str = "say `cargo xtask spec lint [DOCUMENT…] [--format text|json]` or `cargo xtask spec lint --list`";
+
+/// `cargo xtask spec lint [DOCUMENT…] [--format text|json] | --list`
+pub fn run(arguments: &[&str]) -> Outcome {
+    let (mut names, mut format) = (vec![], Format::Text);
+    let mut arguments = arguments.iter().copied();
+    while let Some(argument) = arguments.next() {
+        match argument {
+            "--list" => return list(),
+            "--format" => {
+                format = match arguments.next() {
+                    Some("text") => Format::Text,
+                    Some("json") => Format::Json,
+                    _ => return Err(Usage(USAGE.into()).into()),
+                }
+            }
+            flag if flag.starts_with('-') => return Err(Usage(format!("there is no `{flag}`; {USAGE}")).into()),
+            name => names.push(name),
+        }
+    }
+    if names.is_empty() {
+        names.push("committed");
+    }
+    let documents = names.into_iter().map(source::document).collect::<anyhow::Result<Vec<_>>>()?;
+    report(&documents, format)
+}
+
+fn list() -> Outcome {
+    let width = checks().map(|check| check.id.len()).max().unwrap_or_default();
+    for check in checks() {
+        println!("{:width$}  {}", check.id, check.about);
+    }
+    Ok(Report::passed(0, format!("{} checks", checks().count())))
+}
+
+fn report(documents: &[Named], format: Format) -> Outcome {
+    let found: Vec<_> = documents.iter().map(|named| (named, faults(&named.value))).collect();
+    let count = found.iter().map(|(_, faults)| faults.len()).sum();
+    let broken: BTreeSet<&str> = found.iter().flat_map(|(_, faults)| faults).map(|(check, _)| check.id).collect();
+    if format == Format::Json {
+        println!("{:#}", as_json(&found));
+    }
+    let total = checks().count();
+    let names: Vec<&str> = documents.iter().map(|named| named.name.as_str()).collect();
+    if count == 0 {
+        return Ok(Report::passed(total, format!("{} keeps all {total} rules", names.join(", "))));
+    }
+    let last = format!("{} breaks {} of {total} rules, in {count} places", names.join(", "), broken.len());
+    let text = if format == Format::Json { last } else { format!("{}\n{last}", as_text(&found)) };
+    Err(Failed::new(total - broken.len(), count, text).into())
+}
+
+type Found<'a> = [(&'a Named, Vec<(&'static Check, Fault)>)];
+
+/// A paragraph for each fault: the rule, the place, the sentence; below it the pointer and what to do.
+fn as_text(found: &Found) -> String {
+    let mut lines = vec![];
+    for (named, faults) in found {
+        for (check, fault) in faults {
+            let place = place(&named.value, &fault.pointer);
+            lines.push(format!("{}: {place}: {}", check.id, fault.problem));
+            lines.push(format!("    at {}#{}", named.name, fault.pointer));
+            lines.push(format!("    to do: {}", check.repair));
+        }
+    }
+    lines.join("\n")
+}
+
+fn as_json(found: &Found) -> Value {
+    let entry = |named: &Named, check: &Check, fault: &Fault| {
+        json!({
+            "document": named.name,
+            "id": check.id,
+            "place": place(&named.value, &fault.pointer),
+            "pointer": fault.pointer,
+            "problem": fault.problem,
+            "repair": check.repair,
+        })
+    };
+    let of_document = |(named, faults): &(&Named, Vec<(&'static Check, Fault)>)| {
+        faults.iter().map(|(check, fault)| entry(named, check, fault)).collect::<Vec<_>>()
+    };
+    json!({ "checks": checks().count(), "faults": found.iter().flat_map(of_document).collect::<Vec<_>>() })
+}
+
+/// A pointer in words: `delete_post (DELETE /api/v1/posts/{id}) › responses › 404`.
+fn place(document: &Value, pointer: &str) -> String {
+    let steps: Vec<String> = pointer.split('/').skip(1).map(unescape).collect();
+    let (head, rest) = match &steps[..] {
+        [paths, path, method, rest @ ..] if paths == "paths" && METHODS.contains(&method.as_str()) => {
+            let id = document["paths"][path][method]["operationId"].as_str();
+            let words = format!("{} {path}", method.to_uppercase());
+            (id.map_or(words.clone(), |id| format!("{id} ({words})")), named_parameter(document, path, method, rest))
+        }
+        [paths, path, rest @ ..] if paths == "paths" => (path.clone(), rest.to_vec()),
+        [components, map, name, rest @ ..] if components == "components" => (format!("{map}.{name}"), rest.to_vec()),
+        [first, rest @ ..] => (first.clone(), rest.to_vec()),
+        [] => ("the document".into(), vec![]),
+    };
+    // whose field it is says enough
+    let rest = rest.iter().filter(|step| *step != "properties").map(|step| format!(" › {step}"));
+    format!("{head}{}", rest.collect::<String>())
+}
+
+/// `parameters › 3` as `parameter limit`.
+fn named_parameter(document: &Value, path: &str, method: &str, rest: &[String]) -> Vec<String> {
+    if let [parameters, index, inner @ ..] = rest
+        && parameters == "parameters"
+        && let Ok(index) = index.parse::<usize>()
+        && let Some(name) = document["paths"][path][method]["parameters"][index]["name"].as_str()
+    {
+        return std::iter::once(format!("parameter {name}")).chain(inner.iter().cloned()).collect();
+    }
+    rest.to_vec()
+}
