@@ -117,15 +117,21 @@ fn report(documents: &[Named], format: Format) -> Outcome {
 
 type Found<'a> = [(&'a Named, Vec<(&'static Check, Fault)>)];
 
-/// A paragraph for each fault: the rule, the place, the sentence; below it the pointer and what to do.
+/// A paragraph for each rule that is broken: why it is one, what to do, and each place with its pointer.
 fn as_text(found: &Found) -> String {
     let mut lines = vec![];
     for (named, faults) in found {
-        for (check, fault) in faults {
-            let place = place(&named.value, &fault.pointer);
-            lines.push(format!("{}: {place}: {}", check.id, fault.problem));
-            lines.push(format!("    at {}#{}", named.name, fault.pointer));
-            lines.push(format!("    to do: {}", check.repair));
+        for check in checks() {
+            let of_check: Vec<&Fault> =
+                faults.iter().filter(|(own, _)| own.id == check.id).map(|(_, fault)| fault).collect();
+            if of_check.is_empty() {
+                continue;
+            }
+            lines.push(format!("{}: {}\n  to do: {}", check.id, check.about, check.repair));
+            for fault in of_check {
+                let place = place(&named.value, &fault.pointer);
+                lines.push(format!("  - {place}: {}\n      at {}#{}", fault.problem, named.name, fault.pointer));
+            }
         }
     }
     lines.join("\n")

@@ -1,5 +1,6 @@
 //! A document as the checks see it: every object with its kind and place, references followed, operations whole.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
@@ -80,11 +81,13 @@ pub struct Document<'a> {
     pub value: &'a Value,
     /// Every object, references among them, in the order of the document.
     nodes: Vec<Node<'a>>,
+    /// What `examples` finds once for all its checks.
+    pub invalid_examples: OnceCell<Vec<(Kind, Fault)>>,
 }
 
 impl<'a> Document<'a> {
     pub fn new(value: &'a Value) -> Self {
-        let mut document = Self { value, nodes: vec![] };
+        let mut document = Self { value, nodes: vec![], invalid_examples: OnceCell::new() };
         document.walk(Kind::Root, String::new(), value);
         document
     }

@@ -71,20 +71,30 @@ fn has_example(document: &Document, media: &Node) -> bool {
     media.has("example") || media.has("examples") || schema().is_some_and(|schema| schema.has("example"))
 }
 
+/// Examples of objects of some kinds that do not fit.
+fn invalid(document: &Document, kinds: &[Kind]) -> Vec<Fault> {
+    let all = document.invalid_examples.get_or_init(|| validate(document));
+    all.iter().filter(|(kind, _)| kinds.contains(kind)).map(|(_, fault)| fault.clone()).collect()
+}
+
 /// A value that the document shows, where it stands, and the schema it is to fit.
 struct Shown<'a> {
+    kind: Kind,
     pointer: String,
     value: &'a Value,
     schema: &'a Value,
 }
 
-fn shown<'a>(document: &Document<'a>, kinds: &[Kind]) -> Vec<Shown<'a>> {
+fn shown<'a>(document: &Document<'a>) -> Vec<Shown<'a>> {
     let mut found = vec![];
-    for node in document.nodes().iter().filter(|node| kinds.contains(&node.kind)) {
-        let schema = if node.kind == Kind::Schema { Some(node.value) } else { node.value.get("schema") };
-        let Some(schema) = schema else { continue };
+    for node in document.nodes() {
+        let schema = match node.kind {
+            Kind::Schema => node.value,
+            Kind::Media | Kind::Parameter | Kind::Header => &node.value["schema"],
+            _ => continue,
+        };
         let mut show = |steps: &str, value| {
-            found.push(Shown { pointer: format!("{}/{steps}", node.pointer), value, schema });
+            found.push(Shown { kind: node.kind, pointer: format!("{}/{steps}", node.pointer), value, schema });
         };
         for field in ["example", "default"] {
             if let Some(value) = node.value.get(field) {
@@ -98,12 +108,13 @@ fn shown<'a>(document: &Document<'a>, kinds: &[Kind]) -> Vec<Shown<'a>> {
             }
         }
     }
+    found.retain(|shown| shown.schema.is_object());
     found
 }
 
-/// Values that do not fit. All are validated as the fields of one object: one validator, built once.
-fn invalid(document: &Document, kinds: &[Kind]) -> Vec<Fault> {
-    let shown = shown(document, kinds);
+/// Every example that does not fit. All are validated as the fields of one object: one validator, built once.
+fn validate(document: &Document) -> Vec<(Kind, Fault)> {
+    let shown = shown(document);
     let schemas: Map<String, Value> =
         shown.iter().map(|shown| (shown.pointer.clone(), to_json_schema(shown.schema))).collect();
     let values: Map<String, Value> = shown.iter().map(|shown| (shown.pointer.clone(), shown.value.clone())).collect();
@@ -115,16 +126,18 @@ fn invalid(document: &Document, kinds: &[Kind]) -> Vec<Fault> {
         Ok(validator) => validator,
         Err(_) if is_told_elsewhere(document) => return vec![],
         Err(error) => {
-            let root = document.of(Kind::Root);
-            return root.map(|root| root.fault(format!("its schemas are no schemas: {error}"))).collect();
+            let problem = format!("its schemas are no schemas: {error}");
+            return vec![(Kind::Schema, Fault { pointer: String::new(), problem })];
         }
     };
     let values = Value::Object(values);
     let fault = |error: jsonschema::ValidationError| {
         let path = error.instance_path().to_string();
         let (name, inner) = path.trim_start_matches('/').split_once('/').unwrap_or((path.trim_start_matches('/'), ""));
+        let pointer = unescape(name);
+        let kind = shown.iter().find(|shown| shown.pointer == pointer).map_or(Kind::Schema, |shown| shown.kind);
         let at = if inner.is_empty() { String::new() } else { format!(" at `/{inner}`") };
-        Fault { pointer: unescape(name), problem: format!("is not valid{at}: {error}") }
+        (kind, Fault { pointer, problem: format!("is not valid{at}: {error}") })
     };
     validator.iter_errors(&values).map(fault).collect()
 }

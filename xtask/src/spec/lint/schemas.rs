@@ -19,6 +19,23 @@ pub const CHECKS: &[Check] = &[
         },
     },
     Check {
+        id: "no-schema-type-mismatch",
+        about: "A schema has only the keywords of its type: `maxLength` on a number is ignored silently.",
+        repair: "remove the keyword, or correct the type",
+        run: |document| {
+            let of_other = |schema: &Node| {
+                let others = KEYWORDS.iter().filter(|(types, _)| !types.contains(&schema.text("type")));
+                others.flat_map(|(_, words)| *words).find(|word| schema.has(word)).copied()
+            };
+            let typed = document.of(Kind::Schema).filter(|schema| schema.has("type"));
+            let fault = |schema: &Node| {
+                let word = of_other(schema)?;
+                Some(schema.fault_at(&[word], format!("does not apply to the type {}", schema.text("type"))))
+            };
+            typed.filter_map(fault).collect()
+        },
+    },
+    Check {
         id: "array-items",
         about: "Each list says what its entries are.",
         repair: "add `items`",
@@ -305,6 +322,14 @@ pub const CHECKS: &[Check] = &[
                 .collect()
         },
     },
+];
+
+/// Keywords that apply to some types only.
+const KEYWORDS: [(&[&str], &[&str]); 4] = [
+    (&["string"], &["minLength", "maxLength", "pattern"]),
+    (&["integer", "number"], &["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"]),
+    (&["array"], &["items", "minItems", "maxItems", "uniqueItems"]),
+    (&["object"], &["properties", "additionalProperties", "required", "minProperties", "maxProperties"]),
 ];
 
 /// Formats by type.

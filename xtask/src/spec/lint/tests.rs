@@ -149,10 +149,12 @@ fn a_fault_is_told_with_its_place_in_words_and_what_to_do() {
     let unbounded = Named { name: "y.yaml".into(), value: document };
     let found = [(&named, faults(&named.value)), (&unbounded, faults(&unbounded.value))];
     let text = as_text(&found);
-    assert!(text.contains("property-description: schemas.Note › title: `title` has no description\n"), "{text}");
-    assert!(text.contains("    at x.yaml#/components/schemas/Note/properties/title\n    to do: write a doc"), "{text}");
-    let place = "list_notes (GET /api/v1/notes) › parameter limit › schema: has no bounds";
-    assert!(text.contains(&format!("request-number-bounded: {place}")), "{text}");
+    assert!(text.contains("property-description: Each field says what it means"), "{text}");
+    assert!(text.contains("\n  to do: write a doc comment on the field\n"), "{text}");
+    let place = "  - schemas.Note › title: `title` has no description\n";
+    let pointer = "      at x.yaml#/components/schemas/Note/properties/title";
+    assert!(text.contains(&format!("{place}{pointer}")), "{text}");
+    assert!(text.contains("  - list_notes (GET /api/v1/notes) › parameter limit › schema: has no bounds"), "{text}");
     let json = as_json(&found);
     assert!(json["faults"].as_array().is_some_and(|faults| faults.iter().any(|fault| {
         fault["id"] == "property-description" && fault["document"] == "x.yaml" && fault["repair"] != ""
@@ -181,5 +183,33 @@ fn a_document_of_any_form_is_told_not_panicked_over() {
     for text in ["{}", "{openapi: 3, paths: []}", loops, misplaced] {
         let form = from_yaml(text).expect("YAML");
         assert!(!faults(&form).is_empty(), "{text}");
+    }
+}
+
+/// Every place of a document.
+fn places(value: &Value, pointer: &str, into: &mut Vec<String>) {
+    let below: Vec<(String, &Value)> = match value {
+        Value::Object(map) => map.iter().map(|(name, value)| (document::escape(name), value)).collect(),
+        Value::Array(list) => list.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect(),
+        _ => vec![],
+    };
+    for (step, value) in below {
+        let pointer = format!("{pointer}/{step}");
+        into.push(pointer.clone());
+        places(value, &pointer, into);
+    }
+}
+
+#[test]
+fn no_edit_of_a_document_makes_the_checks_panic() {
+    let mut all = vec![];
+    places(&sample(), "", &mut all);
+    let values =
+        [json!(null), json!(7), json!("x"), json!([1]), json!({"a": 1}), json!({"$ref": "#/paths"}), json!(true)];
+    // a prime stride: over the values and the depths in turn
+    for (index, pointer) in all.iter().enumerate().step_by(7) {
+        let mut document = sample();
+        *document.pointer_mut(pointer).expect("a place of the sample") = values[index % values.len()].clone();
+        faults(&document);
     }
 }
