@@ -31,6 +31,12 @@ impl Git {
         Ok(output.status.success().then(|| line(&output)))
     }
 
+    /// The newest commit that both revisions come from; none if their histories do not meet, as far as they are here.
+    pub fn merge_base(&self, one: &str, other: &str) -> anyhow::Result<Option<String>> {
+        let output = self.run(&["merge-base", one, other])?;
+        Ok(output.status.success().then(|| line(&output)))
+    }
+
     /// Is the history cut off?
     pub fn is_shallow(&self) -> anyhow::Result<bool> {
         Ok(line(&self.run(&["rev-parse", "--is-shallow-repository"])?) == "true")
@@ -45,6 +51,13 @@ impl Git {
         }
         let text = String::from_utf8(output.stdout).with_context(|| format!("{path} in {commit} is no text"))?;
         Ok(Some(text))
+    }
+
+    /// The names in a folder below the root that was opened, as a commit has it.
+    pub fn files(&self, commit: &str, folder: &str) -> anyhow::Result<Vec<String>> {
+        let output = self.run(&["ls-tree", "--name-only", "-z", &format!("{commit}:./{folder}")])?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(text.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
     }
 
     fn run(&self, arguments: &[&str]) -> anyhow::Result<Output> {

@@ -1,9 +1,12 @@
 //! Holds `openapi/` to the code: the document by meaning, place by place, and the list of routes line by line; and
 //! compares any two documents.
 
+mod changelog;
 mod check;
+mod compat;
 pub mod diff;
 mod lint;
+mod release;
 mod released;
 mod source;
 
@@ -20,9 +23,11 @@ pub const DOCUMENT: &str = "openapi/accord.yaml";
 const OPERATIONS: &str = "openapi/operations.txt";
 const RULES: &str = "openapi/RULES.md";
 
-const TASKS: &str = "check | write | lint [DOCUMENT…] | diff OLD [NEW] | explain ID";
+/// The subcommands, for who mistypes one.
+const TASKS: &str =
+    "check | write | lint [DOCUMENT…] | diff OLD [NEW] | explain ID | compat [--base REV] | release X.Y.Z";
 
-/// `cargo xtask spec check | write | lint | diff | explain`
+/// `cargo xtask spec check | write | lint | diff | explain | compat | release`
 pub fn run(arguments: &[String]) -> Outcome {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["check"] => check::check(),
@@ -30,6 +35,8 @@ pub fn run(arguments: &[String]) -> Outcome {
         ["lint", ref rest @ ..] => lint::run(rest),
         ["diff", ref rest @ ..] => diff::command(rest),
         ["explain", id] => diff::explain(id),
+        ["compat", ref rest @ ..] => compat::run(rest),
+        ["release", ref rest @ ..] => release::run(rest),
         _ => Err(Usage(format!("say `cargo xtask spec {TASKS}`")).into()),
     }
 }

@@ -20,8 +20,7 @@ pub struct Named {
 }
 
 /// Every way to name a document, for messages.
-pub const NAMES: &str = "\
-  served        what the code serves
+pub const NAMES: &str = "  served        what the code serves
   committed     openapi/accord.yaml
   released      the newest of openapi/released
   v1.2.3        that release
