@@ -210,6 +210,12 @@ pub const CHECKS: &[Check] = &[
         },
     },
     Check {
+        id: "link-from-etag",
+        about: "An answer with an ETag links to the operations that need it: tools then try what they could not reach.",
+        repair: "add the link",
+        run: unlinked,
+    },
+    Check {
         id: "link-to-guarded",
         about: "Each operation that needs If-Match is the target of a link: tools reach it only with the ETag of \
             another answer.",
@@ -335,6 +341,27 @@ fn links<'a>(document: &Document<'a>, fault: impl Fn(&Linked<'_, '_, 'a>) -> Opt
         }
     }
     faults
+}
+
+/// Answers with an ETag and the body of a resource, without a link to what changes that resource.
+fn unlinked(document: &Document) -> Vec<Fault> {
+    let operations = document.operations();
+    let tagged = |operation: &Operation| -> Vec<String> {
+        let answers =
+            operation.successes().into_iter().filter(|(_, answer)| header(document, answer, "ETag").is_some());
+        answers.map(|(_, answer)| body_schema(&answer)).filter(|schema| !schema.is_empty()).collect()
+    };
+    let read = |path: &str| operations.iter().find(|operation| operation.method == "get" && operation.path == path);
+    let guarded = operations.iter().filter(|operation| operation.takes("If-Match"));
+    let guarded: Vec<_> = guarded.map(|operation| (operation.id(), read(&operation.path).map(tagged))).collect();
+    answers(document, |status, answer| {
+        let has_tag = is_success(status) && header(document, answer, "ETag").is_some();
+        let linked = || document.linked(answer);
+        let mut due =
+            guarded.iter().filter(|(_, bodies)| bodies.iter().flatten().any(|body| *body == body_schema(answer)));
+        let (id, _) = due.find(|(id, _)| has_tag && !linked().contains(id))?;
+        Some(answer.fault(format!("has the ETag that {id} needs, but no link to it")))
+    })
 }
 
 fn link_parameters(link: &Linked) -> Option<Fault> {

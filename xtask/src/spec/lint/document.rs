@@ -169,6 +169,12 @@ impl<'a> Document<'a> {
         Some(node)
     }
 
+    /// The ids of the operations that an answer links to.
+    pub fn linked(&self, answer: &Node<'a>) -> Vec<&'a str> {
+        let links = answer.entries("links").filter_map(|(name, _)| answer.below(Kind::Link, &["links", name]));
+        links.filter_map(|link| Some(self.resolve(&link)?.text("operationId"))).collect()
+    }
+
     pub fn component(&self, kind: Kind, map: &str, name: &str) -> Option<Node<'a>> {
         let root = Node { kind: Kind::Root, pointer: String::new(), value: self.value };
         root.below(kind, &["components", map, name])

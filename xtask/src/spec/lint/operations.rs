@@ -154,6 +154,18 @@ pub const CHECKS: &[Check] = &[
         },
     },
     Check {
+        id: "operation-public-401",
+        about: "A public operation declares 401 only if its body has credentials: otherwise it lost its access rule.",
+        repair: "make `Caller` the handler's first parameter again, or drop the 401",
+        run: |document| {
+            let is_public = |operation: &Operation| operation.node.value["security"] == serde_json::json!([]);
+            let is_wrong = |operation: &Operation| {
+                is_public(operation) && operation.declares("401") && !takes_credentials(document, operation)
+            };
+            each(document, is_wrong, &["security"], "is public, but declares 401")
+        },
+    },
+    Check {
         id: "operation-403-scopes",
         about: "Each operation that asks for a scope declares 403: known callers without it are refused.",
         repair: "declare 403",
@@ -315,6 +327,14 @@ fn schemes_are_defined(document: &Document, operation: &Operation) -> bool {
         };
         scheme.is_object() && scopes.as_array().is_some_and(|scopes| scopes.iter().all(is_declared))
     })
+}
+
+/// Does the body have a password, a token or a code?
+fn takes_credentials(document: &Document, operation: &Operation) -> bool {
+    let bodies = operation.body().map(|body| super::document::schemas(&body)).unwrap_or_default();
+    let schemas = bodies.iter().filter_map(|(_, schema)| document.schema(schema));
+    let mut names = schemas.flat_map(|schema| schema.entries("properties").map(|(name, _)| name).collect::<Vec<_>>());
+    names.any(|name| ["password", "token", "code"].iter().any(|word| name.ends_with(word)))
 }
 
 fn preconditions(document: &Document) -> Vec<Fault> {

@@ -154,6 +154,21 @@ pub const CHECKS: &[Check] = &[
         },
     },
     Check {
+        id: "schema-integer-format",
+        about: "An integer in a body or parameter says its width, int32 or int64: clients that guess overflow.",
+        repair: "add `format`",
+        run: |document| {
+            let of_headers: HashSet<String> =
+                document.of(Kind::Header).map(|header| format!("{}/schema", header.pointer)).collect();
+            let is_bare = |schema: &Node| schema.value["type"] == "integer" && !schema.has("format");
+            schemas(
+                document,
+                |schema| is_bare(schema) && !of_headers.contains(&schema.pointer),
+                "does not say its width",
+            )
+        },
+    },
+    Check {
         id: "schema-pattern-portable",
         about: "A pattern is one that every client's engine reads: no look-around, no back-references.",
         repair: "write it with classes, groups and repetitions alone",

@@ -171,6 +171,12 @@ pub const CHECKS: &[Check] = &[
         run: alike,
     },
     Check {
+        id: "security-scheme-complete",
+        about: "A way to authenticate has what OpenAPI requires of its kind: flows with their URLs, a scheme, a name.",
+        repair: "add the field",
+        run: incomplete_schemes,
+    },
+    Check {
         id: "oauth2-token-url-served",
         about: "A relative token URL is a path of this document that takes POST: otherwise \"Authorize\" leads \
             nowhere.",
@@ -360,6 +366,29 @@ fn alike(document: &Document) -> Vec<Fault> {
         }
     }
     faults
+}
+
+fn incomplete_schemes(document: &Document) -> Vec<Fault> {
+    let lacking = |node: &Node, wanted: &[&str]| {
+        let lacks = wanted.iter().filter(|field| !node.has(field));
+        lacks.map(|field| node.fault(format!("lacks `{field}`"))).collect::<Vec<_>>()
+    };
+    let of_scheme = |scheme: &Node| match scheme.text("type") {
+        "oauth2" => lacking(scheme, &["flows"]),
+        "http" => lacking(scheme, &["scheme"]),
+        "apiKey" => lacking(scheme, &["name", "in"]),
+        "openIdConnect" => lacking(scheme, &["openIdConnectUrl"]),
+        _ => vec![],
+    };
+    let of_flow = |flow: &Node| match flow.name().as_str() {
+        "implicit" => lacking(flow, &["authorizationUrl"]),
+        "authorizationCode" => lacking(flow, &["authorizationUrl", "tokenUrl"]),
+        _ => lacking(flow, &["tokenUrl"]),
+    };
+    let schemes = document.of(Kind::SecurityScheme).flat_map(of_scheme);
+    let empty = document.of(Kind::Flows).filter(|flows| flows.value.as_object().is_some_and(serde_json::Map::is_empty));
+    let empty = empty.map(|flows| flows.fault("has no flow"));
+    schemes.chain(empty).chain(document.of(Kind::Flow).flat_map(of_flow)).collect()
 }
 
 fn token_urls(document: &Document) -> Vec<Fault> {
