@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::contract::Database;
 use crate::postgres::{self, Postgres};
 use crate::report::{Failed, Outcome, Report};
-use crate::{contract, migrate, postman, rust, spec};
+use crate::{clients, contract, migrate, mutants, postman, rust, spec};
 
 /// One line of the summary. `alone` runs just this step.
 struct Step {
@@ -38,6 +38,18 @@ const STEPS: &[Step] = &[
         run: |_| spec::run(&["check".into()]),
     },
     Step {
+        name: "spec rules",
+        alone: "cargo xtask spec lint",
+        repair: "change the declaration or the text that is named",
+        run: |_| spec::run(&["lint".into()]),
+    },
+    Step {
+        name: "spec promises",
+        alone: "cargo xtask spec compat",
+        repair: "keep what was promised, or raise the version and say so in CHANGELOG.md",
+        run: |_| spec::run(&["compat".into()]),
+    },
+    Step {
         name: "postman",
         alone: "cargo xtask postman check",
         repair: "`cargo xtask postman write`",
@@ -67,6 +79,18 @@ const STEPS: &[Step] = &[
         repair: "change the code, or the generator in xtask/src/postman",
         run: |_| postman::run(&["run".into()]),
     },
+    Step {
+        name: "clients",
+        alone: "cargo xtask clients",
+        repair: "change clients/, or xtask/src/clients/view.rs when a generator misreads the document",
+        run: |_| clients::run(&[]),
+    },
+    Step {
+        name: "mutants",
+        alone: "cargo xtask mutants --sample 2",
+        repair: "add what notices the fault that is named",
+        run: |_| mutants::run(&["--sample".into(), "2".into()]),
+    },
 ];
 
 /// What several steps need and one start is enough for.
@@ -87,8 +111,8 @@ impl Shared {
 
 /// A missing tool is a failure at once, never a step that is left out.
 fn tools() -> Outcome {
-    let newman = postman::newman()?;
-    Ok(Report::passed(0, format!("{}; {}", postgres::available()?, newman.name)))
+    let found = [postgres::available()?, postman::newman()?.name, clients::tools()?];
+    Ok(Report::passed(0, found.join("; ")))
 }
 
 /// `cargo xtask ci`

@@ -60,6 +60,13 @@ impl Places {
     }
 }
 
+/// What the machine has for the clients.
+pub fn tools() -> anyhow::Result<String> {
+    let versions = [("node", tools::NODE), ("npm", tools::NPM), ("", tools::PYTHON)];
+    let found = versions.map(|(name, tool)| Ok(format!("{name} {}", tool.find()?.version).trim_start().to_owned()));
+    Ok(found.into_iter().collect::<anyhow::Result<Vec<_>>>()?.join(", "))
+}
+
 /// `cargo xtask clients [rust|typescript|python]…`
 pub fn run(arguments: &[String]) -> Outcome {
     let languages = chosen(arguments)?;
