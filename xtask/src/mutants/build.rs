@@ -107,13 +107,14 @@ fn derived(leg: &'static str, binary: &Path) -> anyhow::Result<Option<Notice>> {
         Ok(server) => server,
         Err(error) => return notice(first_line(&format!("{error:#}"))),
     };
-    let ended = run::keeping_stdout(&mut contract::program(&server.address, leg)?)?;
-    if ended.success {
+    let output = contract::program(&server.address, leg)?.output().context("the program `contract`")?;
+    if output.status.success() {
         return Ok(None);
     }
-    // the first failure; a server that takes no valid request says so instead
-    let mut lines = ended.stdout.lines();
-    notice(lines.find(|line| line.starts_with("C-")).unwrap_or("the program could not begin").into())
+    // a server on which the program cannot even begin is told of on stderr
+    let told = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    let failure = told.lines().find(|line| line.starts_with("C-")).or(told.lines().next());
+    notice(failure.unwrap_or_default().into())
 }
 
 /// The stories against the mutant.
