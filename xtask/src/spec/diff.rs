@@ -19,6 +19,7 @@ mod slot;
 #[cfg_attr(not(test), expect(dead_code, reason = "a test runs some of it, `cargo xtask mutants` all"))]
 pub mod sweep;
 mod walk;
+mod witness;
 
 pub use finding::Finding;
 pub use rules::Verdict;
@@ -58,7 +59,8 @@ pub fn command(arguments: &[&str]) -> Outcome {
     if wanted.release {
         findings.extend(release(&old.value, &new.value, &findings));
     }
-    let comparison = Comparison::new(&old.name, &new.name, findings);
+    let mut comparison = Comparison::new(&old.name, &new.name, findings);
+    comparison.prove(&old.value, &new.value);
     print!("{}", comparison.written(wanted.format, wanted.wording));
     let exit = match comparison.worst() {
         None => 0,

@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::report::Comparison;
+use super::rules::Verdict;
+use super::witness::{self, Side};
 use super::{compare_on, release, rules};
 
 /// The day on which the cases are judged.
@@ -234,4 +236,121 @@ fn every_rule_is_proved_by_a_case() {
     for id in &proved {
         assert!(rules::by_id(id).is_some(), "{id}");
     }
+}
+
+/// Every schema of the table, in a document where callers send it and receive it.
+fn schemas() -> Vec<Value> {
+    let table = Table::read();
+    let whole = |case: &DocumentCase| ["request-schema", "response-schema"].map(Some).contains(&case.at.as_deref());
+    let bodies = table.documents.into_iter().filter(whole).flat_map(|case| [case.old, case.new]).flatten();
+    let mut schemas: Vec<Value> = vec![];
+    for schema in table.schemas.into_iter().flat_map(|case| [case.old, case.new]).chain(bodies) {
+        // JSON Schema knows nothing of references to elsewhere, nor of what does not travel
+        let is_plain = !["$ref", "readOnly", "writeOnly"].iter().any(|word| schema.to_string().contains(word));
+        if is_plain && !schemas.contains(&schema) {
+            schemas.push(schema);
+        }
+    }
+    schemas
+}
+
+/// The schemas, and some of them with another in an object, a list, a union and an `allOf`.
+fn composed() -> Vec<Value> {
+    let plain = schemas();
+    let others = plain.iter().cycle().skip(7);
+    let composed = plain.iter().zip(others).step_by(3).flat_map(|(one, two)| {
+        [
+            json!({"type": "object", "required": ["a"], "properties": {"a": one, "b": two}}),
+            json!({"type": "object", "additionalProperties": one, "properties": {"b": two}}),
+            json!({"type": "array", "items": one, "minItems": 1}),
+            json!({"anyOf": [one, two]}),
+            json!({"anyOf": [two, one, {"type": "null"}]}),
+            json!({"allOf": [one, two]}),
+        ]
+    });
+    composed.chain(plain.iter().cloned()).collect()
+}
+
+fn sent_and_received(schema: &Value) -> Value {
+    let content = json!({"application/json": {"schema": schema}});
+    json!({"paths": {"/": {"post": {
+        "requestBody": {"content": content},
+        "responses": {"200": {"content": content}},
+    }}}})
+}
+
+const SENT: &str = "/paths/~1/post/requestBody/content/application~1json/schema";
+
+/// The table's word against JSON Schema's: whatever pair of schemas, if nothing is said to break those who send, no
+/// value that was taken is refused, and if nothing is said to break or risk anything for those who receive, they get
+/// no value that was not allowed.
+#[test]
+fn no_value_contradicts_a_verdict() {
+    let documents: Vec<Value> = composed().iter().map(sent_and_received).collect();
+    let sides: Vec<Side<'_>> = documents.iter().map(|document| Side::new(document, &[SENT.to_owned()])).collect();
+    let validators: Vec<_> = sides.iter().map(|side| side.validator().expect("a schema")).collect();
+    let mut values: Vec<Value> = vec![];
+    for value in sides.iter().flat_map(Side::candidates) {
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    let taken: Vec<Vec<bool>> =
+        validators.iter().map(|validator| values.iter().map(|value| validator.is_valid(value)).collect()).collect();
+    let lost = |one: usize, two: usize| (0..values.len()).find(|value| taken[one][*value] && !taken[two][*value]);
+    let mut faults = vec![];
+    for (one, old) in documents.iter().enumerate() {
+        for (two, new) in documents.iter().enumerate().skip(one % STRIDE).step_by(STRIDE) {
+            let findings = compare_on(TODAY, old, new);
+            let worst = |sent: bool| {
+                let of_side = findings
+                    .iter()
+                    .filter(|finding| finding.between.as_ref().is_some_and(|between| between.sent == sent));
+                of_side.map(|finding| finding.verdict).max().unwrap_or(Verdict::Wording)
+            };
+            let ids: Vec<String> = findings.iter().map(|finding| finding.id()).collect();
+            let is_said = |name: &str| ids.iter().any(|id| id.ends_with(name));
+            // nobody sends a property before it has a name
+            let is_refusal_said = worst(true) > Verdict::Compatible || is_said("new-optional-request-property");
+            if let Some(value) = lost(one, two).filter(|_| !is_refusal_said) {
+                faults.push(format!("{} → {}: refuses {}, but {ids:?}", schema(old), schema(new), values[value]));
+            }
+            // readers were told that there may be more values
+            let is_surprise_said = worst(false) > Verdict::Compatible || is_said("extensible-enum-value-added");
+            if let Some(value) = lost(two, one).filter(|_| !is_surprise_said) {
+                faults.push(format!("{} → {}: sends {}, but {ids:?}", schema(old), schema(new), values[value]));
+            }
+        }
+    }
+    let pairs = documents.len().pow(2) / STRIDE;
+    println!("{pairs} pairs, {} values", values.len());
+    assert!(faults.is_empty(), "{} contradictions with {} values:\n{}", faults.len(), values.len(), faults.join("\n"));
+}
+
+/// How many pairs are left out between two.
+const STRIDE: usize = 7;
+
+fn schema(document: &Value) -> &Value {
+    document.pointer(SENT).expect("it is there")
+}
+
+/// Breaking differences of schemas come with a value that proves them.
+#[test]
+fn breaking_differences_have_witnesses() {
+    let table = Table::read();
+    let (mut proved, mut without) = (0, vec![]);
+    for case in &table.schemas {
+        let (old, new) = (sent_and_received(&case.old), sent_and_received(&case.new));
+        for (old, new) in [(&old, &new), (&new, &old)] {
+            for finding in compare_on(TODAY, old, new).iter().filter(|finding| finding.verdict == Verdict::Breaking) {
+                match witness::find(old, new, finding) {
+                    Some(_) => proved += 1,
+                    // what JSON Schema has no keyword for
+                    None if finding.rule.name.starts_with("discriminator-") => {}
+                    None => without.push(format!("{}: {}", case.name, finding.id())),
+                }
+            }
+        }
+    }
+    assert!(without.is_empty(), "{proved} proved, {} not:\n{}", without.len(), without.join("\n"));
 }

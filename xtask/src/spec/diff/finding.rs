@@ -21,6 +21,17 @@ pub struct Finding {
     pub pointer_new: String,
     pub old: Option<Value>,
     pub new: Option<Value>,
+    /// The schemas that differ, if it is a difference between schemas.
+    pub between: Option<Between>,
+}
+
+/// Two schemas: where each is written, which may be more than one place that all hold, or none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Between {
+    pub old: Vec<String>,
+    pub new: Vec<String>,
+    /// Callers send their values; else they receive them.
+    pub sent: bool,
 }
 
 impl Finding {

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::finding::{Finding, Place, Step};
 use super::rules::{self, Prefix, Rule, Verdict};
+use super::witness::{self, Witness};
 
 /// How a comparison is written.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,6 +34,8 @@ pub struct Difference {
     pub first: Finding,
     /// Operation and place, the first one among them.
     pub uses: Vec<(Option<String>, Place)>,
+    /// A value that one side takes and the other refuses.
+    pub witness: Option<Witness>,
 }
 
 impl Difference {
@@ -116,7 +119,7 @@ impl Comparison {
                 Some(index) => order[*index].uses.push(place),
                 None => {
                     index.insert(key, order.len());
-                    order.push(Difference { first: finding, uses: vec![place] });
+                    order.push(Difference { first: finding, uses: vec![place], witness: None });
                 }
             }
         }
@@ -125,6 +128,13 @@ impl Comparison {
         }
         order.sort_by_key(|difference| std::cmp::Reverse(difference.first.verdict));
         Self { old: old.to_owned(), new: new.to_owned(), differences: order }
+    }
+
+    /// Looks for a value that proves each breaking difference between schemas.
+    pub fn prove(&mut self, old: &Value, new: &Value) {
+        for difference in &mut self.differences {
+            difference.witness = witness::find(old, new, &difference.first);
+        }
     }
 
     pub fn worst(&self) -> Option<Verdict> {
@@ -218,7 +228,7 @@ fn used_before_shared(difference: &mut Difference) {
 
 /// `id`, then where it is, what it is, and why it matters.
 fn paragraph(text: &mut String, difference: &Difference) {
-    let Difference { first, uses } = difference;
+    let Difference { first, uses, witness } = difference;
     let _ = writeln!(text, "  {}", first.id());
     let operation = first.operation.as_deref().map(|id| format!(" ({id})")).unwrap_or_default();
     let _ = writeln!(text, "    where  {}{operation}", first.place);
@@ -228,7 +238,24 @@ fn paragraph(text: &mut String, difference: &Difference) {
     if let Some(change) = difference.change() {
         let _ = writeln!(text, "    what   {change}");
     }
+    if let Some(witness) = witness {
+        let _ = writeln!(text, "    proof  {}", proof(witness));
+    }
     let _ = writeln!(text, "    why    {} {}\n", first.rule.meaning, first.rule.advice);
+}
+
+/// `was taken, is refused: null`
+fn proof(witness: &Witness) -> String {
+    let value = match &witness.value {
+        Value::String(text) if text.chars().count() > QUOTED / 2 => {
+            let start: String = text.chars().take(10).collect();
+            format!("{:?} and so on, {} characters in all", start, text.chars().count())
+        }
+        Value::Array(list) if list.len() > 10 => format!("a list of {} entries", list.len()),
+        value => short(&value.to_string(), 0),
+    };
+    let what = if witness.sent { "was taken, is refused" } else { "was never answered, may be" };
+    format!("{what}: {value}")
 }
 
 fn as_json(difference: &Difference) -> Value {
@@ -244,7 +271,19 @@ fn as_json(difference: &Difference) -> Value {
         "new": new,
         "meaning": rule.meaning,
         "advice": rule.advice,
+        "witness": difference.witness.as_ref().map(|witness| witness_as_json(witness, &difference.first)),
         "uses": difference.uses.iter().map(place_as_json).collect::<Vec<_>>(),
+    })
+}
+
+/// The value, and the schemas of which one takes it.
+fn witness_as_json(witness: &Witness, finding: &Finding) -> Value {
+    let schemas = finding.between.as_ref().map(|between| (&between.old, &between.new));
+    json!({
+        "value": witness.value,
+        "callers": if witness.sent { "send" } else { "receive" },
+        "schema_old": schemas.map(|(old, _)| old),
+        "schema_new": schemas.map(|(_, new)| new),
     })
 }
 
@@ -279,10 +318,11 @@ fn place_as_json((operation, place): &(Option<String>, Place)) -> Value {
 }
 
 fn row(difference: &Difference) -> String {
-    let Difference { first, uses } = difference;
+    let Difference { first, uses, witness } = difference;
     let more = if uses.len() > 1 { format!("<br>{}", cell(&difference.elsewhere())) } else { String::new() };
     let change = difference.change().map(|change| code(&change)).unwrap_or_default();
-    let why = format!("{} {}", first.rule.meaning, first.rule.advice);
+    let proof = witness.as_ref().map(|witness| format!(" ({})", proof(witness))).unwrap_or_default();
+    let why = format!("{} {}{proof}", first.rule.meaning, first.rule.advice);
     format!("| {}{more} | {change} | `{}` | {} |\n", cell(&first.place.to_string()), first.id(), cell(&why))
 }
 

@@ -389,6 +389,8 @@ table! {
         "Answers have a new property." "Readers ignore what they do not know."
     RESPONSE_OPTIONAL_PROPERTY_ADDED "response-optional-property-added" Bare(Compatible)
         "Answers may have a new property." "Readers ignore what they do not know."
+    RESPONSE_PROPERTY_ADDED_TO_CLOSED_OBJECT "response-property-added-to-closed-object" Bare(Risky)
+        "Answers have a new property in an object that was to have no unknown ones." "Readers that hold it to its schema refuse it."
     RESPONSE_REQUIRED_PROPERTY_REMOVED "response-required-property-removed" Bare(Breaking)
         "A property that every answer had is gone." "Readers that use it fail: keep it."
     RESPONSE_OPTIONAL_PROPERTY_REMOVED "response-optional-property-removed" Bare(Risky)

@@ -30,8 +30,10 @@ fn schemas<'a>(walk: &mut Walk<'a>, old: &[Slot<'a>], new: &[Slot<'a>]) {
         if unresolved(walk, &one, &two) {
             return;
         }
-        names(walk, &one, &two);
-        shapes(walk, (old, one), (new, two));
+        walk.between(old, new, |walk| {
+            names(walk, &one, &two);
+            shapes(walk, (old, one), (new, two));
+        });
     });
 }
 
@@ -83,14 +85,15 @@ fn names(walk: &mut Walk<'_>, old: &Shape<'_>, new: &Shape<'_>) {
     }
 }
 
-fn is_about_names(finding: &Finding) -> bool {
-    [rules::SCHEMA_RENAMED.name, rules::SCHEMA_REFERENCE_CHANGED.name].contains(&finding.rule.name)
+/// Texts and the names of types do not change which values are allowed.
+fn does_not_count(finding: &Finding) -> bool {
+    let names = [rules::SCHEMA_RENAMED.name, rules::SCHEMA_REFERENCE_CHANGED.name];
+    finding.verdict == Verdict::Wording || names.contains(&finding.rule.name)
 }
 
-/// Do both allow the same, texts and names aside?
+/// Do both allow the same?
 fn alike<'a>(walk: &mut Walk<'a>, old: &[Slot<'a>], new: &[Slot<'a>]) -> bool {
-    let found = walk.probe(|walk| schemas(walk, old, new));
-    found.iter().all(|finding| finding.verdict == Verdict::Wording || is_about_names(finding))
+    walk.probe(|walk| schemas(walk, old, new)).iter().all(does_not_count)
 }
 
 type Side<'s, 'a> = (&'s [Slot<'a>], Shape<'a>);
@@ -102,8 +105,9 @@ fn shapes<'a>(walk: &mut Walk<'a>, (old_slots, mut old): Side<'_, 'a>, (new_slot
             union::compare(walk, &one, &two);
             union::discriminator(walk, &mut old, &mut new);
         }
-        (None, Some(union)) => return union::wrapped(walk, old_slots, &union, Wrapped::Now),
-        (Some(union), None) => return union::wrapped(walk, new_slots, &union, Wrapped::Before),
+        (None, Some(union)) if union::unwrap(walk, old_slots, &union, &mut new, Wrapped::Now) => {}
+        (Some(union), None) if union::unwrap(walk, new_slots, &union, &mut old, Wrapped::Before) => {}
+        _ => return,
     }
     nullable(walk, &old, &new);
     let types = types(walk, &old, &new);
@@ -221,6 +225,7 @@ fn types(walk: &mut Walk<'_>, old: &Shape<'_>, new: &Shape<'_>) -> Types {
     };
     let spot = |shape: &Shape<'_>| match shape.types.as_ref().map(|types| types.iter().copied().collect::<Vec<_>>()) {
         None => Spot::bare(&shape.types_pointer),
+        Some(types) if types.is_empty() => Spot::with(&shape.types_pointer, "none"),
         Some(types) => Spot::with(&shape.types_pointer, types.join(" or ")),
     };
     walk.tell(rule, spot(old), spot(new));

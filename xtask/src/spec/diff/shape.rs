@@ -40,7 +40,7 @@ pub struct Shape<'a> {
     pub pointer: String,
     /// The name of the shared schema that this is.
     pub name: Option<String>,
-    /// The types besides null; none given means any.
+    /// The types besides null; without a list any, with an empty one none.
     pub types: Option<BTreeSet<&'a str>>,
     pub types_pointer: String,
     pub nullable: bool,
@@ -229,13 +229,7 @@ impl<'a> Shape<'a> {
         self.unresolved.extend(other.unresolved);
         match (&mut self.types, other.types) {
             (None, Some(types)) => (self.types, self.types_pointer) = (Some(types), other.types_pointer),
-            (Some(own), Some(types)) => {
-                let both = intersection(own, &types);
-                // types that exclude each other: the nearer one is told
-                if !both.is_empty() {
-                    *own = both;
-                }
-            }
+            (Some(own), Some(types)) => *own = intersection(own, &types),
             _ => {}
         }
         for (name, slots) in other.properties {
@@ -252,6 +246,19 @@ impl<'a> Shape<'a> {
         }
         for word in other.words {
             self.add_word(word);
+        }
+    }
+
+    /// Takes one of its alternatives for all of them; null is allowed if any of them allows it.
+    pub fn take_alternative(&mut self, document: &'a Value, union: &Union<'a>, index: usize) {
+        for (place, slot) in union.alternatives.iter().enumerate() {
+            let alternative = Self::of(document, std::slice::from_ref(slot));
+            if alternative.nullable && !self.nullable && self.types.is_none() {
+                (self.nullable, self.nullable_pointer) = (true, alternative.nullable_pointer.clone());
+            }
+            if place == index {
+                self.merge(alternative);
+            }
         }
     }
 

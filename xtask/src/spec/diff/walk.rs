@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
 
-use super::finding::{Finding, Place, Spot, Step};
+use super::finding::{Between, Finding, Place, Spot, Step};
 use super::rules::{self, Prefix, Rule, Verdict};
 use super::slot::{Pair, Slot};
 
@@ -80,6 +80,8 @@ pub struct Walk<'a> {
     pub used_new: BTreeSet<String>,
     /// An operation has no rule of its own who may call it, on both sides.
     pub inherits_security: bool,
+    /// The schemas that are compared.
+    between: Option<Between>,
 }
 
 impl<'a> Walk<'a> {
@@ -99,6 +101,7 @@ impl<'a> Walk<'a> {
             used_old: BTreeSet::new(),
             used_new: BTreeSet::new(),
             inherits_security: false,
+            between: None,
         }
     }
 
@@ -107,6 +110,11 @@ impl<'a> Walk<'a> {
         self.place.push(step);
         inside(self);
         self.place.pop();
+    }
+
+    /// Is the place this one?
+    pub fn is_here(&self, place: &Place) -> bool {
+        place.0 == self.place
     }
 
     /// Goes into an operation, and back.
@@ -157,6 +165,16 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Where two schemas are compared.
+    pub fn between(&mut self, old: &[Slot<'a>], new: &[Slot<'a>], inside: impl FnOnce(&mut Self)) {
+        let written =
+            |slots: &[Slot<'a>]| slots.iter().filter(|slot| slot.is_some()).map(|slot| slot.pointer.clone()).collect();
+        let between = Between { old: written(old), new: written(new), sent: self.is_sent() };
+        let outer = self.between.replace(between);
+        inside(self);
+        self.between = outer;
+    }
+
     /// What a part of the comparison finds, without telling it.
     pub fn probe(&mut self, inside: impl FnOnce(&mut Self)) -> Vec<Finding> {
         let outer = std::mem::take(&mut self.findings);
@@ -177,6 +195,7 @@ impl<'a> Walk<'a> {
             pointer_new: new.pointer,
             old: old.value,
             new: new.value,
+            between: self.between.clone(),
         });
     }
 

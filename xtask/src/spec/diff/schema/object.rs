@@ -52,7 +52,7 @@ fn properties<'a>(walk: &mut Walk<'a>, old: &Shape<'a>, new: &Shape<'a>) {
             });
         }
     }
-    let closed = new.words.iter().any(|word| word.key == "additionalProperties" && *word.value == Value::Bool(false));
+    let (was_closed, closed) = (is_closed(old), is_closed(new));
     for (name, property) in sides.removed {
         let rule = match (walk.is_sent(), closed, property.required) {
             (true, true, _) => &rules::REQUEST_PROPERTY_REMOVED,
@@ -69,6 +69,7 @@ fn properties<'a>(walk: &mut Walk<'a>, old: &Shape<'a>, new: &Shape<'a>) {
         let rule = match (walk.is_sent(), property.required) {
             (true, true) => &rules::NEW_REQUIRED_REQUEST_PROPERTY,
             (true, false) => &rules::NEW_OPTIONAL_REQUEST_PROPERTY,
+            (false, _) if was_closed => &rules::RESPONSE_PROPERTY_ADDED_TO_CLOSED_OBJECT,
             (false, true) => &rules::RESPONSE_REQUIRED_PROPERTY_ADDED,
             (false, false) => &rules::RESPONSE_OPTIONAL_PROPERTY_ADDED,
         };
@@ -146,10 +147,14 @@ fn mutability<'a>(walk: &mut Walk<'a>, old: &Property<'a>, new: &Property<'a>) {
     }
 }
 
+const KEY: &str = "additionalProperties";
+
+/// Does the object take no properties but those it names?
+fn is_closed(shape: &Shape<'_>) -> bool {
+    shape.words.iter().any(|word| word.key == KEY && *word.value == Value::Bool(false))
+}
+
 fn additional_properties<'a>(walk: &mut Walk<'a>, old: &mut Shape<'a>, new: &mut Shape<'a>) {
-    const KEY: &str = "additionalProperties";
-    let is_closed =
-        |shape: &Shape<'_>| shape.words.iter().any(|word| word.key == KEY && *word.value == Value::Bool(false));
     match (is_closed(old), is_closed(new)) {
         (false, true) => words(old, new, KEY).tell(walk, &rules::ADDITIONAL_PROPERTIES_CLOSED),
         (true, false) => words(old, new, KEY).tell(walk, &rules::ADDITIONAL_PROPERTIES_OPENED),

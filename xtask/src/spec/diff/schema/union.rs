@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::{alike, schemas, words};
-use crate::spec::diff::finding::{Spot, Step};
-use crate::spec::diff::rules;
+use super::{does_not_count, schemas, words};
+use crate::spec::diff::finding::{Finding, Spot, Step};
+use crate::spec::diff::rules::{self, Verdict};
 use crate::spec::diff::shape::{Shape, Union};
 use crate::spec::diff::slot::{Pair, Slot, joined};
 use crate::spec::diff::walk::Walk;
@@ -22,8 +22,8 @@ pub fn compare<'a>(walk: &mut Walk<'a>, old: &Union<'a>, new: &Union<'a>) {
     let mut pairs: Vec<(String, Slot<'a>, Slot<'a>)> = sides.kept;
     let (mut removed, mut added) = (vec![], sides.added);
     for (name, one) in sides.removed {
-        let twin = added.iter().position(|(_, two)| alike(walk, std::slice::from_ref(&one), std::slice::from_ref(two)));
-        match twin {
+        let others: Vec<Slot<'a>> = added.iter().map(|(_, two)| two.clone()).collect();
+        match nearest(walk, std::slice::from_ref(&one), &others, Wrapped::Now) {
             Some(index) => pairs.push((name, one, added.remove(index).1)),
             None => removed.push((name, one)),
         }
@@ -60,26 +60,28 @@ fn alternative(label: &str) -> Step {
 }
 
 /// On which side the alternatives are, where the other has one schema.
+#[derive(Clone, Copy)]
 pub enum Wrapped {
     Before,
     Now,
 }
 
-/// One schema that became an alternative among others, or the only one left.
-pub fn wrapped<'a>(walk: &mut Walk<'a>, plain: &[Slot<'a>], union: &Union<'a>, wrapped: Wrapped) {
-    let twin = union.alternatives.iter().position(|slot| {
-        let slot = std::slice::from_ref(slot);
-        match wrapped {
-            Wrapped::Now => alike(walk, plain, slot),
-            Wrapped::Before => alike(walk, slot, plain),
-        }
-    });
+/// One schema that became an alternative among others, or the only one left: tells the others, and adds to the shape
+/// around the alternatives what the one says. False if the schema is none of them, which is told.
+pub fn unwrap<'a>(
+    walk: &mut Walk<'a>,
+    plain: &[Slot<'a>],
+    union: &Union<'a>,
+    shape: &mut Shape<'a>,
+    wrapped: Wrapped,
+) -> bool {
     let (one, many) = (Spot::from(&plain[0]), Spot::with(&union.pointer, union.keyword));
-    let Some(twin) = twin else {
-        return match wrapped {
+    let Some(twin) = nearest(walk, plain, &union.alternatives, wrapped) else {
+        match wrapped {
             Wrapped::Now => walk.tell(&rules::UNION_CHANGED, one, many),
             Wrapped::Before => walk.tell(&rules::UNION_CHANGED, many, one),
-        };
+        }
+        return false;
     };
     for (_, slot) in union.alternatives.iter().enumerate().filter(|(index, _)| *index != twin) {
         let one = Spot::bare(&plain[0].pointer);
@@ -88,6 +90,33 @@ pub fn wrapped<'a>(walk: &mut Walk<'a>, plain: &[Slot<'a>], union: &Union<'a>, w
             Wrapped::Before => walk.tell(&rules::ONE_OF_REMOVED, slot, one),
         });
     }
+    let document = match wrapped {
+        Wrapped::Now => walk.new,
+        Wrapped::Before => walk.old,
+    };
+    shape.take("discriminator");
+    shape.take_alternative(document, union, twin);
+    // the alternative may have alternatives itself
+    shape.union.take().is_none_or(|inner| unwrap(walk, plain, &inner, shape, wrapped))
+}
+
+/// The alternative that differs least from the schema, null aside; none if each breaks it.
+fn nearest<'a>(walk: &mut Walk<'a>, plain: &[Slot<'a>], among: &[Slot<'a>], wrapped: Wrapped) -> Option<usize> {
+    let about_null = [&rules::BECAME_NULLABLE, &rules::BECAME_NOT_NULLABLE].map(|rule| rule.name);
+    let worst = |walk: &mut Walk<'a>, slot: &Slot<'a>| {
+        let slot = std::slice::from_ref(slot);
+        let found = walk.probe(|walk| match wrapped {
+            Wrapped::Now => schemas(walk, plain, slot),
+            Wrapped::Before => schemas(walk, slot, plain),
+        });
+        let is_null = |finding: &&Finding| about_null.contains(&finding.rule.name) && walk.is_here(&finding.place);
+        let counted = found.iter().filter(|finding| !does_not_count(finding) && !is_null(finding));
+        counted.map(|finding| finding.verdict).max()
+    };
+    let verdicts: Vec<(usize, Option<Verdict>)> =
+        among.iter().enumerate().map(|(index, slot)| (index, worst(walk, slot))).collect();
+    let least = verdicts.into_iter().min_by_key(|(_, verdict)| *verdict)?;
+    (least.1 < Some(Verdict::Breaking)).then_some(least.0)
 }
 
 /// The property that says which alternative a value is.
