@@ -116,11 +116,11 @@ fn shown<'a>(document: &Document<'a>) -> Vec<Shown<'a>> {
 fn validate(document: &Document) -> Vec<(Kind, Fault)> {
     let shown = shown(document);
     let schemas: Map<String, Value> =
-        shown.iter().map(|shown| (shown.pointer.clone(), to_json_schema(shown.schema))).collect();
+        shown.iter().map(|shown| (shown.pointer.clone(), closed(document, shown.schema))).collect();
     let values: Map<String, Value> = shown.iter().map(|shown| (shown.pointer.clone(), shown.value.clone())).collect();
     let components = document.value["components"]["schemas"].as_object().into_iter().flatten();
     let components: Map<String, Value> =
-        components.map(|(name, schema)| (name.clone(), to_json_schema(schema))).collect();
+        components.map(|(name, schema)| (name.clone(), closed(document, schema))).collect();
     let whole = json!({ "properties": schemas, "components": { "schemas": components } });
     let validator = match jsonschema::draft202012::options().should_validate_formats(true).build(&whole) {
         Ok(validator) => validator,
@@ -140,6 +140,32 @@ fn validate(document: &Document) -> Vec<(Kind, Fault)> {
         (kind, Fault { pointer, problem: format!("is not valid{at}: {error}") })
     };
     validator.iter_errors(&values).map(fault).collect()
+}
+
+/// The schema as JSON Schema, its objects closed: a field of an example that is not declared is a mistake also where
+/// answers are open. Composed objects stay open, for each part knows only its own fields.
+fn closed(document: &Document, schema: &Value) -> Value {
+    let is_composed = |node: &Node| node.value["allOf"].as_array().is_some_and(|parts| parts.len() > 1);
+    let mut schema = to_json_schema(schema);
+    if !document.of(Kind::Schema).any(is_composed) {
+        close(&mut schema);
+    }
+    schema
+}
+
+fn close(schema: &mut Value) {
+    if let Some(words) = schema.as_object_mut() {
+        if words.contains_key("properties") && !words.contains_key("additionalProperties") {
+            words.insert("additionalProperties".into(), json!(false));
+        }
+        for property in words.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+            close(property.1);
+        }
+        words.get_mut("items").map(close);
+        for part in words.get_mut("anyOf").and_then(Value::as_array_mut).into_iter().flatten() {
+            close(part);
+        }
+    }
 }
 
 /// Do other checks say why the schemas cannot be built?

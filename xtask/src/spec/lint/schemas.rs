@@ -53,6 +53,18 @@ pub const CHECKS: &[Check] = &[
         },
     },
     Check {
+        id: "no-illogical-composition-keywords",
+        about: "An `allOf` of one part has something beside it: alone it is the part itself, and hides its name.",
+        repair: "refer to the part",
+        run: |document| {
+            let is_alone = |schema: &Node| {
+                let one = schema.value["allOf"].as_array().is_some_and(|parts| parts.len() == 1);
+                one && schema.value.as_object().is_some_and(|words| words.len() == 1)
+            };
+            schemas(document, is_alone, "is an `allOf` around one part and nothing else")
+        },
+    },
+    Check {
         id: "nullable-spelled",
         about: "`nullable` stands beside a `type`, and an enum that may be null lists null: elsewhere OpenAPI \
             3.0.3 has it ignored.",

@@ -285,6 +285,12 @@ fn misfit(name: &str, holds: Holds, value: &Value) -> Option<String> {
     let map = || value.as_object().into_iter().flatten().filter(|(name, _)| !name.starts_with("x-"));
     let list = || value.as_array().into_iter().flatten();
     let (fits, must) = match holds {
+        // as JSON Schema has it; others may be empty
+        Holds::Texts | Holds::List
+            if ["required", "enum"].contains(&name) && value.as_array().is_some_and(Vec::is_empty) =>
+        {
+            (false, "left out, or have an entry".into())
+        }
         Holds::Text => (value.is_string(), "a text".to_owned()),
         Holds::Word(words) => {
             (value.as_str().is_some_and(|word| words.contains(&word)), format!("one of {}", words.join(", ")))
