@@ -41,8 +41,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "spec",
-        arguments: "check | write | lint | diff | explain | compat | release",
-        about: "openapi/ says what the code serves and keeps our rules and promises; diff: whom a change breaks",
+        arguments: "check | write | lint | diff | compat | …",
+        about: "openapi/ says what the code serves, keeps our rules and promises; diff: whom a change breaks",
         run: spec::run,
     },
     Task {

@@ -159,7 +159,7 @@ fn compare(old: &Value, new: &Value) -> Vec<Finding> {
 fn told(name: &str, document: &str, findings: &[Finding]) -> Vec<String> {
     let comparison = Comparison::new(name, DOCUMENT, findings.to_vec());
     let mut lines = vec![format!("against {name}: {}", comparison.counts())];
-    for Difference { first, uses } in &comparison.differences {
+    for Difference { first, uses, .. } in &comparison.differences {
         if first.verdict >= Verdict::Risky {
             let more = if uses.len() > 1 { format!(", and {} more places", uses.len() - 1) } else { String::new() };
             lines.push(format!("  {}: {}: {}{more}", first.verdict.name(), first.id(), first.place));

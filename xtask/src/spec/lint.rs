@@ -5,10 +5,13 @@ mod document;
 mod examples;
 mod grammar;
 mod inputs;
+mod links;
 mod operations;
+mod paths;
 mod schemas;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod whole;
 mod words;
 
@@ -41,8 +44,19 @@ pub struct Fault {
 
 /// Every rule.
 pub fn checks() -> impl Iterator<Item = &'static Check> {
-    let parts = [whole::CHECKS, operations::CHECKS, answers::CHECKS, inputs::CHECKS, schemas::CHECKS, examples::CHECKS];
-    parts.into_iter().flatten()
+    [
+        whole::CHECKS,
+        paths::CHECKS,
+        operations::CHECKS,
+        inputs::CHECKS,
+        answers::CHECKS,
+        links::CHECKS,
+        schemas::CHECKS,
+        texts::CHECKS,
+        examples::CHECKS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Every fault of a document with the rule it breaks; one place is told once a rule.
@@ -63,24 +77,29 @@ enum Format {
     Json,
 }
 
+impl Format {
+    fn read(name: &str) -> Result<Self, Usage> {
+        match name {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(Usage(USAGE.into())),
+        }
+    }
+}
+
 const USAGE: &str = "say `cargo xtask spec lint [DOCUMENT…] [--format text|json]` or `cargo xtask spec lint --list`";
 
 /// `cargo xtask spec lint [DOCUMENT…] [--format text|json] | --list`
 pub fn run(arguments: &[&str]) -> Outcome {
     let (mut names, mut format) = (vec![], Format::Text);
-    let mut arguments = arguments.iter().copied();
-    while let Some(argument) = arguments.next() {
-        match argument {
-            "--list" => return list(),
-            "--format" => {
-                format = match arguments.next() {
-                    Some("text") => Format::Text,
-                    Some("json") => Format::Json,
-                    _ => return Err(Usage(USAGE.into()).into()),
-                }
-            }
-            flag if flag.starts_with('-') => return Err(Usage(format!("there is no `{flag}`; {USAGE}")).into()),
-            name => names.push(name),
+    let mut rest = arguments.iter().copied();
+    while let Some(argument) = rest.next() {
+        match argument.strip_prefix("--format=") {
+            Some(name) => format = Format::read(name)?,
+            None if argument == "--format" => format = Format::read(rest.next().unwrap_or_default())?,
+            None if argument == "--list" => return list(),
+            None if argument.starts_with('-') => return Err(Usage(format!("there is no `{argument}`; {USAGE}")).into()),
+            None => names.push(argument),
         }
     }
     if names.is_empty() {

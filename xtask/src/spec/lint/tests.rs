@@ -213,3 +213,11 @@ fn no_edit_of_a_document_makes_the_checks_panic() {
         faults(&document);
     }
 }
+
+#[test]
+fn a_wrong_command_line_is_told_as_one() {
+    for line in ["--format", "--format xml", "--format=xml", "--frobnicate"] {
+        let words: Vec<&str> = line.split(' ').collect();
+        assert!(run(&words).is_err_and(|error| error.is::<Usage>()), "{line}");
+    }
+}
