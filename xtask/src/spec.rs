@@ -54,7 +54,7 @@ fn write() -> Outcome {
     let texts = [
         (DOCUMENT, document::to_yaml(document::document())),
         (OPERATIONS, document::operations()),
-        (RULES, diff::report::rules_page()),
+        (RULES, diff::page::rules_page()),
     ];
     for (name, text) in texts {
         let path = path(name);

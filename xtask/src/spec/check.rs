@@ -7,7 +7,8 @@ use std::path::Path;
 use ::accord::server::document;
 use serde_json::Value;
 
-use super::diff::report::{Comparison, Difference, rules_page, short};
+use super::diff::page::rules_page;
+use super::diff::report::{Comparison, Difference, short};
 use super::{DOCUMENT, OPERATIONS, RULES, committed, diff, operations, read};
 use crate::report::{Failed, Outcome, Report};
 use crate::run;

@@ -8,6 +8,7 @@ mod api;
 mod cases;
 pub mod finding;
 mod operation;
+pub mod page;
 mod parameter;
 pub mod report;
 mod response;
@@ -79,7 +80,7 @@ pub fn explain(id: &str) -> Outcome {
             Usage(format!("there is no rule `{id}`; did you mean `{nearest}`? openapi/RULES.md has all")).into()
         );
     };
-    print!("{}", report::explained(id, rule));
+    print!("{}", page::explained(id, rule));
     Ok(Report::default())
 }
 

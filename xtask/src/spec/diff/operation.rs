@@ -91,47 +91,61 @@ pub fn came_and_went<'a>(
     }
 }
 
+/// A path item, behind references.
+struct Item<'a> {
+    path: String,
+    /// Where the path is written.
+    pointer: String,
+    slot: Slot<'a>,
+}
+
+impl<'a> Item<'a> {
+    fn new((path, slot): (&str, Slot<'a>), document: &'a serde_json::Value) -> (String, Self) {
+        let pointer = slot.pointer.clone();
+        (template(path), Self { path: path.to_owned(), pointer, slot: slot.resolved(document).unwrap_or(slot) })
+    }
+
+    fn endpoints(&self) -> Vec<(Key, Endpoint<'a>)> {
+        let methods = METHODS.into_iter().filter(|method| self.slot.key(method).is_some());
+        let endpoint = |method: &'static str| {
+            let (path, path_pointer, item) = (self.path.clone(), self.pointer.clone(), self.slot.clone());
+            ((template(&path), method), Endpoint { method, path, path_pointer, slot: item.key(method), item })
+        };
+        methods.map(endpoint).collect()
+    }
+}
+
 /// Path items by their paths.
 fn items<'a>(walk: &mut Walk<'a>, old: Vec<(&'a str, Slot<'a>)>, new: Vec<(&'a str, Slot<'a>)>) {
-    let (old, new) = (resolved(old, walk.old), resolved(new, walk.new));
-    let by_template = |items: &[(String, String, Slot<'a>)]| {
-        items.iter().map(|(path, _, item)| (template(path), item.clone())).collect::<Vec<_>>()
-    };
-    for (path, old, new) in joined(by_template(&old), by_template(&new)).kept {
-        let pair = Pair { old, new };
-        walk.used_old.insert(pair.old.pointer.clone());
-        walk.used_new.insert(pair.new.pointer.clone());
-        walk.within(Step::Part(path), |walk| {
+    let old: Vec<_> = old.into_iter().map(|item| Item::new(item, walk.old)).collect();
+    let new: Vec<_> = new.into_iter().map(|item| Item::new(item, walk.new)).collect();
+    let endpoints = |items: &[(String, Item<'a>)]| items.iter().flat_map(|(_, item)| item.endpoints()).collect();
+    let (before, after) = (endpoints(&old), endpoints(&new));
+    let sides = joined(old, new);
+    for (_, old, new) in sides.kept {
+        walk.used_old.insert(old.slot.pointer.clone());
+        walk.used_new.insert(new.slot.pointer.clone());
+        let pair = Pair { old: old.slot, new: new.slot };
+        walk.within(Step::Part(old.path), |walk| {
             api::servers(walk, &pair.key("servers"));
             let known: Vec<&str> = METHODS.into_iter().chain(["parameters", "servers"]).collect();
             walk.rest(&pair, &known);
         });
     }
-    operations(walk, endpoints(&old), endpoints(&new));
-}
-
-/// Path, where the path is written, and the path item behind references.
-fn resolved<'a>(items: Vec<(&'a str, Slot<'a>)>, document: &'a serde_json::Value) -> Vec<(String, String, Slot<'a>)> {
-    let item = |(path, slot): (&str, Slot<'a>)| {
-        (path.to_owned(), slot.pointer.clone(), slot.resolved(document).unwrap_or(slot))
-    };
-    items.into_iter().map(item).collect()
+    // a path without operations is no part of the API, but of the document
+    let is_empty = |(_, item): &(String, Item<'a>)| item.endpoints().is_empty();
+    for (_, old) in sides.removed.into_iter().filter(is_empty) {
+        let rule = &rules::UNKNOWN_KEYWORD_CHANGED;
+        walk.within(Step::Part(old.path), |walk| walk.tell(rule, &old.slot, Spot::bare("/paths")));
+    }
+    for (_, new) in sides.added.into_iter().filter(is_empty) {
+        let rule = &rules::UNKNOWN_KEYWORD_CHANGED;
+        walk.within(Step::Part(new.path), |walk| walk.tell(rule, Spot::bare("/paths"), &new.slot));
+    }
+    operations(walk, before, after);
 }
 
 type Key = (String, &'static str);
-
-fn endpoints<'a>(items: &[(String, String, Slot<'a>)]) -> Vec<(Key, Endpoint<'a>)> {
-    let of_item = |(path, pointer, item): &(String, String, Slot<'a>)| {
-        let methods = METHODS.into_iter().filter(|method| item.key(method).is_some());
-        let endpoint = |method: &'static str| {
-            let (path, path_pointer, item) = (path.clone(), pointer.clone(), item.clone());
-            let slot = item.key(method);
-            ((template(&path), method), Endpoint { method, path, path_pointer, item, slot })
-        };
-        methods.map(endpoint).collect::<Vec<_>>()
-    };
-    items.iter().flat_map(of_item).collect()
-}
 
 fn operations<'a>(walk: &mut Walk<'a>, old: Vec<(Key, Endpoint<'a>)>, new: Vec<(Key, Endpoint<'a>)>) {
     let mut sides = joined(old, new);

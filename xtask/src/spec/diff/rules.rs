@@ -510,7 +510,7 @@ table! {
     SCHEMA_RENAMED "schema-renamed" Bare(Risky)
         "A named schema has another name." "Messages stay the same, but the type of every generated client changes its name."
     SCHEMA_REFERENCE_CHANGED "schema-reference-changed" Bare(Risky)
-        "Another named schema, or none, is used here." "Generated clients change the type of the field."
+        "Another named schema, or none, is used here, alone or as a member of `allOf`." "Generated clients change the type of the field, or what a type is made of."
     API_SCHEMA_ADDED "api-schema-added" Bare(Compatible)
         "There is a new named schema." "Generated clients get one more type."
     API_SCHEMA_REMOVED "api-schema-removed" Bare(Risky)

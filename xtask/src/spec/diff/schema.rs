@@ -60,27 +60,29 @@ fn unresolved(walk: &mut Walk<'_>, old: &Shape<'_>, new: &Shape<'_>) -> bool {
 
 /// The name of a shared schema is the name of a type in generated code.
 fn names(walk: &mut Walk<'_>, old: &Shape<'_>, new: &Shape<'_>) {
-    if old.name == new.name {
-        return;
-    }
     let pointer = |name: &str| format!("/components/schemas/{name}");
-    let exists = |document: &Value, name: &Option<String>| {
-        name.as_deref().is_none_or(|name| document.pointer(&pointer(name)).is_some())
+    let stays = |name: &String| walk.new.pointer(&pointer(name)).is_some();
+    let was = |name: &String| walk.old.pointer(&pointer(name)).is_some();
+    let is_known = old.name.iter().all(stays) && new.name.iter().all(was);
+    let parts = |shape: &Shape<'_>| -> Vec<String> {
+        shape.parts.iter().filter(|name| stays(name) && was(name)).cloned().collect()
     };
-    let (stays, was) = (exists(walk.new, &old.name), exists(walk.old, &new.name));
+    let (old_parts, new_parts) = (parts(old), parts(new));
     match (&old.name, &new.name) {
-        (Some(one), Some(two)) if !stays && !was => {
+        (Some(one), Some(two)) if !stays(one) && !was(two) => {
             let (old, new) = (Spot::with(&pointer(one), one.as_str()), Spot::with(&pointer(two), two.as_str()));
             walk.tell(&rules::SCHEMA_RENAMED, old, new);
         }
-        (one, two) if stays && was => {
-            let spot = |name: &Option<String>, shape: &Shape<'_>| match name {
-                Some(name) => Spot::with(&shape.pointer, name.as_str()),
-                None => Spot::bare(&shape.pointer),
-            };
-            walk.tell(&rules::SCHEMA_REFERENCE_CHANGED, spot(one, old), spot(two, new));
+        (one, two) if one != two && is_known => {
+            let spot =
+                |shape: &Shape<'_>| Spot { pointer: shape.pointer.clone(), value: shape.name.clone().map(Value::from) };
+            walk.tell(&rules::SCHEMA_REFERENCE_CHANGED, spot(old), spot(new));
         }
-        // that the name is new, or gone, is told by itself
+        // a name that is new, or gone, is told by itself
+        (one, two) if one == two && old_parts != new_parts => {
+            let (old, new) = (Spot::with(&old.pointer, old_parts), Spot::with(&new.pointer, new_parts));
+            walk.tell(&rules::SCHEMA_REFERENCE_CHANGED, old, new);
+        }
         _ => {}
     }
 }

@@ -40,6 +40,8 @@ pub struct Shape<'a> {
     pub pointer: String,
     /// The name of the shared schema that this is.
     pub name: Option<String>,
+    /// The names of shared schemas of which it is made, if it is none of them alone.
+    pub parts: BTreeSet<String>,
     /// The types besides null; without a list any, with an empty one none.
     pub types: Option<BTreeSet<&'a str>>,
     pub types_pointer: String,
@@ -213,6 +215,8 @@ impl<'a> Shape<'a> {
             && self.union.is_none()
         {
             self.name = self.name.take().or(member.name.clone());
+        } else {
+            self.parts.extend(members.iter().filter_map(|member| member.name.clone()));
         }
         if let Some(first) = members.first().filter(|_| self.types.is_none() && !self.nullable)
             && members.iter().all(|member| member.nullable)
@@ -234,7 +238,12 @@ impl<'a> Shape<'a> {
         }
         for (name, slots) in other.properties {
             match self.properties.iter_mut().find(|(own, _)| *own == name) {
-                Some((_, own)) => own.extend(slots),
+                // once each: a schema may meet itself here again and again
+                Some((_, own)) => {
+                    let is_new = |slot: &Slot<'a>| own.iter().all(|other| other.pointer != slot.pointer);
+                    let others: Vec<Slot<'a>> = slots.into_iter().filter(is_new).collect();
+                    own.extend(others);
+                }
                 None => self.properties.push((name, slots)),
             }
         }
@@ -418,6 +427,19 @@ mod tests {
         let document = json!({"schema": {"type": "number", "exclusiveMinimum": 4}});
         let bound = of(&document).take_bound("minimum", "exclusiveMinimum", false).expect("a bound");
         assert_eq!(bound.shown(false), json!("more than 4"));
+    }
+
+    #[test]
+    fn a_property_that_two_members_describe_by_the_whole_ends() {
+        let node = json!({"$ref": "#/components/schemas/Node"});
+        let member = json!({"properties": {"next": node}});
+        let document = |length: u32| {
+            json!({"paths": {}, "components": {"schemas": {
+                "Node": {"allOf": [member, member], "properties": {"name": {"type": "string", "maxLength": length}}},
+            }}})
+        };
+        let found = crate::spec::diff::compare(&document(5), &document(4));
+        assert_eq!(found.len(), 1, "{found:?}");
     }
 
     #[test]

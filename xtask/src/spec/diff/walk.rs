@@ -119,7 +119,9 @@ impl<'a> Walk<'a> {
 
     /// Goes into an operation, and back.
     pub fn within_operation(&mut self, id: Option<&str>, step: Step, inside: impl FnOnce(&mut Self)) {
-        let outer = std::mem::replace(&mut self.operation, id.map(str::to_owned));
+        let outer = self.operation.clone();
+        // a callback without an id is told by that of its operation
+        self.operation = id.map(str::to_owned).or(self.operation.take());
         self.within(step, inside);
         self.operation = outer;
     }
