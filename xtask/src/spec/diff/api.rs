@@ -1,5 +1,7 @@
 //! The document itself, and what belongs to no operation: version, servers, tags, shared components.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::finding::{Finding, Spot, Step};
@@ -161,8 +163,10 @@ fn components<'a>(walk: &mut Walk<'a>, components: &Pair<'a>) {
     ];
     let schemas = components.key("schemas");
     let (added, removed) = (&rules::API_SCHEMA_ADDED, &rules::API_SCHEMA_REMOVED);
-    for (step, pair) in shared(walk, "schemas", &schemas, added, removed) {
-        walk.within(step, |walk| shared_schema(walk, &pair));
+    let pairs = shared(walk, "schemas", &schemas, added, removed);
+    let told: HashSet<Pointers> = walk.findings.iter().map(pointers).collect();
+    for (step, pair) in pairs {
+        walk.within(step, |walk| shared_schema(walk, &pair, &told));
     }
     security::schemes(walk, &components.key("securitySchemes"));
     for kind in KINDS {
@@ -210,16 +214,22 @@ fn shared<'a>(
     sides.kept.into_iter().map(|(name, old, new)| (step(name), Pair { old, new })).collect()
 }
 
+/// Where a difference is written, on either side.
+type Pointers = (String, String);
+
+fn pointers(finding: &Finding) -> Pointers {
+    (finding.pointer_old.clone(), finding.pointer_new.clone())
+}
+
 /// What a shared schema says by itself: texts that every user of it overrides, and what no message shows.
-fn shared_schema<'a>(walk: &mut Walk<'a>, pair: &Pair<'a>) {
+fn shared_schema<'a>(walk: &mut Walk<'a>, pair: &Pair<'a>, told: &HashSet<Pointers>) {
     let found = walk.probe(|walk| walk.acting(Role::Shared, |walk| schema::compare(walk, pair)));
     let (texts, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|finding| finding.verdict == Verdict::Wording);
     walk.findings.extend(texts);
-    let is_told = |finding: &Finding| walk.findings.iter().any(|told| told.is_written_where(finding));
     let is_inside = |finding: &Finding| {
         finding.pointer_old.starts_with(&pair.old.pointer) || finding.pointer_new.starts_with(&pair.new.pointer)
     };
-    if others.iter().any(|finding| is_inside(finding) && !is_told(finding)) {
+    if others.iter().any(|finding| is_inside(finding) && !told.contains(&pointers(finding))) {
         walk.tell_pair(&rules::COMPONENT_CHANGED, pair);
     }
 }

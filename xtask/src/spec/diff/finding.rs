@@ -38,11 +38,6 @@ impl Finding {
     pub fn id(&self) -> String {
         format!("{}{}", self.prefix, self.rule.name)
     }
-
-    /// Is the other one written at the same places in both documents?
-    pub fn is_written_where(&self, other: &Self) -> bool {
-        self.pointer_old == other.pointer_old && self.pointer_new == other.pointer_new
-    }
 }
 
 /// The way from the document to a place in it, as people say it.

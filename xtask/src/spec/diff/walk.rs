@@ -1,6 +1,6 @@
 //! The way through both documents at once: where it is, whom a difference there would meet, and what was found so far.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
@@ -71,10 +71,12 @@ pub struct Walk<'a> {
     /// What is read only does not travel in requests: a difference there breaks nobody.
     idle: bool,
     pub findings: Vec<Finding>,
-    /// Parts that were found equal: most are shared by many operations.
-    settled: HashSet<Visit>,
+    /// What was found in parts, their place aside: most are shared by many operations.
+    known: HashMap<Visit, Vec<Finding>>,
     /// Parts on the way to this place: a schema may contain itself.
     open: Vec<Visit>,
+    /// The outermost of those that what is found leans on: it is not all that is to be found.
+    leans_on: usize,
     /// Pointers of the shared parts that were used, on either side.
     pub used_old: BTreeSet<String>,
     pub used_new: BTreeSet<String>,
@@ -96,8 +98,9 @@ impl<'a> Walk<'a> {
             swapped: false,
             idle: false,
             findings: vec![],
-            settled: HashSet::new(),
+            known: HashMap::new(),
             open: vec![],
+            leans_on: usize::MAX,
             used_old: BTreeSet::new(),
             used_new: BTreeSet::new(),
             inherits_security: false,
@@ -152,19 +155,36 @@ impl<'a> Walk<'a> {
         self.role.is_request() != self.swapped
     }
 
-    /// Visits a part, unless it was found equal or contains itself.
+    /// Visits a part. What was found there before is told again, at this place; a part inside itself is left alone.
     pub fn visit(&mut self, old: String, new: String, inside: impl FnOnce(&mut Self)) {
         let visit = Visit { old, new, role: self.role, swapped: self.swapped, idle: self.idle };
-        if self.settled.contains(&visit) || self.open.contains(&visit) {
+        if let Some(index) = self.open.iter().position(|open| *open == visit) {
+            self.leans_on = self.leans_on.min(index);
             return;
         }
-        let before = self.findings.len();
+        if let Some(found) = self.known.get(&visit) {
+            let here = |finding: &Finding| {
+                let place = self.place.iter().chain(&finding.place.0).cloned().collect();
+                Finding { place: Place(place), operation: self.operation.clone(), ..finding.clone() }
+            };
+            self.findings.extend(found.iter().map(here));
+            return;
+        }
+        let (before, depth) = (self.findings.len(), self.open.len());
+        let outside = std::mem::replace(&mut self.leans_on, usize::MAX);
         self.open.push(visit);
         inside(self);
         let visit = self.open.pop();
-        if self.findings.len() == before {
-            self.settled.extend(visit);
+        if self.leans_on >= depth {
+            let inner = |finding: &Finding| {
+                let place = finding.place.0[self.place.len()..].to_vec();
+                Finding { place: Place(place), ..finding.clone() }
+            };
+            let found = self.findings[before..].iter().map(inner).collect();
+            self.known.extend(visit.map(|visit| (visit, found)));
+            self.leans_on = usize::MAX;
         }
+        self.leans_on = self.leans_on.min(outside);
     }
 
     /// Where two schemas are compared.
