@@ -95,7 +95,7 @@ impl Problem {
 /// The first promise that it breaks.
 pub fn hold(document: &Document, habits: &Habits, answer: &Answer) -> Result<(), Violation> {
     let (method, path) = (answer.request.method.as_str(), answer.request.path());
-    let operation = document.operation(method, path);
+    let operation = document.operation(method, path).filter(|_| method != "HEAD" || habits.head);
     let fails =
         answer.status == 500 || (answer.status > 500 && operation.is_some_and(|o| o.response(answer.status).is_none()));
     ensure(!fails, "C-5XX", "no request makes the server fail", "any other status")?;
@@ -196,8 +196,9 @@ fn problem(document: &Document, habits: &Habits, answer: &Answer) -> Result<(), 
         let (said, sent) = (answer.body[name].as_str(), answer.header(header));
         ensure(said == sent, "C-PROBLEM", &format!("`{name}` is {header}"), format!("{sent:?}"))?;
     }
-    let responses = document.operations.iter().flat_map(|operation| operation.responses.values());
-    let mut schemas = responses.map(|response| &response["content"][&form.media_type]["schema"]);
+    let responses = document.operations.iter().flat_map(|operation| &operation.responses);
+    let errors = responses.filter(|(status, _)| status.starts_with(['4', '5']));
+    let mut schemas = errors.map(|(_, response)| &response["content"][&form.media_type]["schema"]);
     if let Some(schema) = schemas.find(|schema| schema.is_object()) {
         let faults = document.faults(schema, Unnamed::Refused, &answer.body);
         ensure(faults.is_empty(), "C-PROBLEM", "the problem breaks its schema", faults.join("\n"))?;

@@ -11,6 +11,8 @@ mod constraint;
 mod draft;
 mod expression;
 mod plan;
+#[cfg(test)]
+mod proof;
 mod random;
 mod refusals;
 mod report;

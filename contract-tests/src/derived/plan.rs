@@ -137,11 +137,11 @@ impl Plan<'_> {
         format!("{place}.{name}")
     }
 
-    /// The fixture that an operation is called about: the first whose answer links to it.
+    /// The fixture that an operation is called about: the first whose answer links to it, a private one only if there
+    /// is no other.
     pub fn fixture_for(&self, operation: &Operation) -> Option<String> {
-        let usual = self.setup.fixtures.iter().filter(|(_, fixture)| !fixture.private);
-        let mut linked = usual.filter(|(_, fixture)| self.links(fixture, operation));
-        linked.next().map(|(name, _)| name.clone())
+        let linked = self.setup.fixtures.iter().filter(|(_, fixture)| self.links(fixture, operation));
+        linked.min_by_key(|(_, fixture)| fixture.private).map(|(name, _)| name.clone())
     }
 
     /// The fixtures that an operation can be called about, and that only who made them may know.

@@ -13,7 +13,7 @@ use super::server::Server;
 use scenario::Stock;
 
 /// Failures that are made small at most; more of them would only repeat what these tell.
-const TOLD: usize = 10;
+const TOLD: usize = 5;
 
 /// Runs the cases from the seed on.
 pub async fn run(server: &Server<'_>, options: &Options, report: &mut LegReport, tell: &impl Fn(&str)) {

@@ -25,6 +25,9 @@ const MEDIA_TYPES: &[&str] = &[
     "nonsense",
 ];
 
+/// Headers whose value is a list.
+const LISTS: &[&str] = &["If-Match", "If-None-Match", "Accept"];
+
 /// Every case of an operation.
 pub fn refusals(plan: &Plan<'_>, operation: &Operation) -> Vec<Case> {
     let mut cases = Cases { plan, operation, found: vec![] };
@@ -106,7 +109,9 @@ impl Cases<'_> {
         if parameter.required && place != "path" {
             self.parameter_is(parameter, Constraint::Required, "missing", None);
         }
-        if ["query", "header"].contains(&place.as_str()) {
+        // what is a list may be sent in parts: RFC 9110, section 5.3
+        let is_list = LISTS.iter().any(|list| name.eq_ignore_ascii_case(list));
+        if place == "query" || place == "header" && !is_list {
             let text = plain(&given);
             let valid = Change::Parameter(
                 place.clone(),

@@ -1,5 +1,6 @@
 //! Runs the cases of the legs against a server.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use futures_util::future::join_all;
@@ -157,8 +158,7 @@ async fn refused(server: &Server<'_>, operation: &Operation, cases: &[Case]) -> 
     if let Err(failure) = first.await {
         return vec![(format!("{}/base", operation.id), failure)];
     }
-    let mut fixtures: Vec<Option<String>> = cases.iter().map(|case| case.fixture.clone()).collect();
-    fixtures.dedup();
+    let fixtures: BTreeSet<Option<String>> = cases.iter().map(|case| case.fixture.clone()).collect();
     for fixture in fixtures {
         let batch: Vec<&Case> = cases.iter().filter(|case| case.fixture == fixture).collect();
         let base = match server.base(operation, fixture.as_deref()).await {

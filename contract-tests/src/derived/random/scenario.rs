@@ -188,13 +188,17 @@ impl Stock {
 
     fn combination(&self, random: &mut StdRng) -> Option<Scenario> {
         let (operation, stock) = self.choices.choose(random)?;
-        let wanted = random.random_range(1..=4);
+        // one half breaks nothing, with more at once: what is valid alone must be valid together
+        let valid = random.random_bool(0.5);
+        let fits = |choice: &&Choice| !valid || matches!(choice.verdict, Verdict::Fits | Verdict::Judged(_));
+        let stock: Vec<&Choice> = stock.iter().filter(fits).collect();
+        let wanted = random.random_range(1..=if valid { 6 } else { 4 });
         let mut choices: Vec<Choice> = vec![];
         for _ in 0..wanted {
             let choice = match random.random_range(0..10) {
                 0 => neutral(random)?,
-                1..4 => fuzzed(stock, random).or_else(|| neutral(random))?,
-                _ => stock.choose(random)?.clone(),
+                1..4 if !valid => fuzzed(&stock, random).or_else(|| neutral(random))?,
+                _ => one_part(&stock, random).or_else(|| neutral(random))?,
             };
             if !choices.iter().any(|other| overlap(other, &choice)) {
                 choices.push(choice);
@@ -250,6 +254,16 @@ impl Stock {
         let operation = self.ends.choose(random)?.clone();
         Some(Scenario::Ended { operation, then: self.protected.choose_multiple(random, 3).cloned().collect() })
     }
+}
+
+/// A change to one of the parts, each part as likely as the others, however much can be done to it.
+fn one_part(stock: &[&Choice], random: &mut StdRng) -> Option<Choice> {
+    let mut parts: Vec<&Vec<String>> = stock.iter().map(|choice| &choice.targets).collect();
+    parts.sort();
+    parts.dedup();
+    let part = parts.choose(random)?;
+    let here: Vec<&&Choice> = stock.iter().filter(|choice| &choice.targets == *part).collect();
+    here.choose(random).map(|choice| (**choice).clone())
 }
 
 /// One of the two would undo or hide the other.
@@ -310,7 +324,7 @@ fn neutral(random: &mut StdRng) -> Option<Choice> {
 }
 
 /// A part of the body, or a parameter, with a value that nobody has thought of.
-fn fuzzed(stock: &[Choice], random: &mut StdRng) -> Option<Choice> {
+fn fuzzed(stock: &[&Choice], random: &mut StdRng) -> Option<Choice> {
     let like = stock.choose(random)?;
     match like.changes.last()? {
         Change::Body(pointer, _) if pointer.len() > 1 => {
@@ -333,7 +347,7 @@ fn fuzzed(stock: &[Choice], random: &mut StdRng) -> Option<Choice> {
 }
 
 /// How a valid value is answered that names nothing, where values name something.
-fn unmatched(stock: &[Choice], targets: &[String]) -> Option<u16> {
+fn unmatched(stock: &[&Choice], targets: &[String]) -> Option<u16> {
     let here = stock.iter().filter(|choice| choice.targets == targets);
     here.filter_map(|choice| if let Verdict::Unmatched(status) = choice.verdict { Some(status) } else { None }).next()
 }
