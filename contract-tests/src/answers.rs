@@ -13,21 +13,39 @@ const LONGEST: usize = 2000;
 /// Headers about the way the answer came, not about the answer.
 const TRANSPORT: &[&str] = &["Connection", "Content-Length", "Date", "Transfer-Encoding"];
 
-/// The exchange as an example, unless its body is too long or no text; `told` prefers it to others.
-pub(crate) fn kept(operation: &Operation, answer: &Answer, told: bool) -> Option<Value> {
+/// Where an answer comes from: the first is the best example.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Origin {
+    /// A step of a story.
+    Story,
+    /// A valid request with one thing changed.
+    Derived,
+    /// Something else that a test has sent.
+    Test,
+    /// The same, and what was sent cannot be read.
+    Unreadable,
+}
+
+/// The exchange as an example, unless its body is too long or no text.
+pub(crate) fn kept(operation: &Operation, answer: &Answer, origin: Origin) -> Option<Value> {
     let Request { method, target, headers, body, .. } = &answer.request;
     let body = match body {
         Some(bytes) if bytes.len() > LONGEST => return None,
         Some(bytes) => Some(sent(&answer.request, String::from_utf8(bytes.clone()).ok()?)),
         None => None,
     };
+    let unreadable = operation.body.as_ref().is_some_and(|known| {
+        let read = answer.request.body.as_deref().and_then(|bytes| known.read(bytes));
+        read.is_none_or(|read| read.as_object().is_none_or(Map::is_empty))
+    });
+    let origin = if unreadable && origin != Origin::Story { Origin::Unreadable } else { origin };
     let own = headers.iter().map(|(name, value)| stand_in(name, value));
     let answered = answer.headers.iter().filter_map(|(name, value)| {
         let name = cased(operation, answer.status, name.as_str());
         (!TRANSPORT.contains(&name.as_str())).then_some((name, value.to_str().ok()?))
     });
     Some(json!({
-        "told": told,
+        "origin": origin as u8,
         "operation": operation.id,
         "status": answer.status,
         "media_type": answer.media_type(),

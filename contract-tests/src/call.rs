@@ -7,6 +7,7 @@ use reqwest::header::HeaderValue;
 use reqwest::{Client, Method, Url};
 use serde_json::Value;
 
+use crate::answers::Origin;
 use crate::committed;
 use crate::exchange::{Answer, Request};
 
@@ -16,18 +17,18 @@ pub struct Call {
     client: Client,
     address: String,
     request: Request,
-    told: bool,
+    origin: Origin,
 }
 
 impl Call {
     pub(crate) fn new(client: Client, address: &str, by: &str, method: Method, target: String) -> Self {
         let request = Request { by: by.into(), method: method.to_string(), target, headers: vec![], body: None };
-        Self { client, address: address.into(), request, told: false }
+        Self { client, address: address.into(), request, origin: Origin::Test }
     }
 
     /// A step of a story: its answer is the better example.
     pub(crate) fn told(self) -> Self {
-        Self { told: true, ..self }
+        Self { origin: Origin::Story, ..self }
     }
 
     /// Adds a header.
@@ -55,7 +56,7 @@ impl Call {
     }
 
     async fn send(self) -> Answer {
-        let Self { client, address, request, told } = self;
+        let Self { client, address, request, origin } = self;
         let method = Method::from_bytes(request.method.as_bytes()).unwrap();
         let mut builder = client.request(method, format!("{address}{}", request.target));
         for (name, value) in &request.headers {
@@ -70,7 +71,7 @@ impl Call {
         let bytes =
             response.bytes().await.unwrap_or_else(|error| panic!("{method} {target}: half an answer: {error:?}"));
         let answer = Answer::new(request, status, headers, bytes.to_vec());
-        committed::record(&answer, told);
+        committed::record(&answer, origin);
         answer
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use crate::answers::Origin;
 use crate::conformity::{Violation, hold};
 use crate::derived::Setup;
 use crate::document::Document;
@@ -30,7 +31,7 @@ pub fn setup() -> &'static Setup {
 ///
 /// # Panics
 /// It breaks a promise: with the promise, and with the request as a line to paste.
-pub(crate) fn record(answer: &Answer, told: bool) {
+pub(crate) fn record(answer: &Answer, origin: Origin) {
     if let Err(Violation { check, sentence, expected }) = hold(document(), &setup().habits, answer) {
         let operation = document().operation(&answer.request.method, answer.request.path());
         let name = operation.map_or("-", |operation| &operation.id);
@@ -43,5 +44,5 @@ pub(crate) fn record(answer: &Answer, told: bool) {
             answer.request.curl("http://127.0.0.1:3000"),
         );
     }
-    recorder::note(document(), answer, told);
+    recorder::note(document(), answer, origin);
 }

@@ -18,7 +18,8 @@ pub struct Document {
     /// Its operations in their order.
     pub operations: Vec<Operation>,
     root: Value,
-    validators: Mutex<HashMap<(String, Unnamed), Arc<Validator>>>,
+    /// By the hash of a schema, which is quicker to make than its text.
+    validators: Mutex<HashMap<u64, Arc<Validator>>>,
 }
 
 /// One operation of the document.

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use serde_json::Value;
 
-use crate::answers;
+use crate::answers::{self, Origin};
 use crate::document::{Document, Operation};
 use crate::exchange::Answer;
 
@@ -16,14 +16,14 @@ const SEEN_VARIABLE: &str = "ACCORD_CONTRACT_SEEN";
 /// Names the file that each documented answer is appended to, whole, as a line of JSON.
 const ANSWERS_VARIABLE: &str = "ACCORD_CONTRACT_ANSWERS";
 
-/// Notes an answer in the files that the variables name; `told` says that a story has it as a step.
-pub(crate) fn note(document: &Document, answer: &Answer, told: bool) {
+/// Notes an answer in the files that the variables name.
+pub(crate) fn note(document: &Document, answer: &Answer, origin: Origin) {
     let operation = document.operation(&answer.request.method, answer.request.path());
     let operation = operation.filter(|_| answer.request.method != "HEAD");
     let cell = operation.map_or("-", |operation| &operation.id);
     append(SEEN_VARIABLE, || Some(format!("{cell} {} {}", answer.status, answer.media_type().unwrap_or("-"))));
     if let Some(operation) = operation.filter(|_| answer.status < 500) {
-        append(ANSWERS_VARIABLE, || answers::kept(operation, answer, told).map(|kept| kept.to_string()));
+        append(ANSWERS_VARIABLE, || answers::kept(operation, answer, origin).map(|kept| kept.to_string()));
     }
 }
 

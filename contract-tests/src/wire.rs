@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::answers::Origin;
 use crate::committed;
 use crate::exchange::{Answer, Request};
 use crate::world::World;
@@ -48,7 +49,7 @@ impl Wire {
         let (status, headers, body) =
             read.unwrap_or_else(|| panic!("{} {}: no answer", request.method, request.target));
         let answer = Answer::new(request, status, headers, body);
-        committed::record(&answer, false);
+        committed::record(&answer, Origin::Test);
         answer
     }
 

@@ -119,41 +119,43 @@ pub fn tell(database: Database<'_>, filters: &[&str], write: bool) -> Outcome {
 /// The chosen legs on one database, and the account of what they have left.
 fn all(database: Database<'_>, choice: &Choice) -> Outcome {
     let binary = product::build()?;
+    // before the clock of any leg runs
+    run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "contract"]))?;
+    run::passing_on(&mut run::cargo(["test", "--quiet", "--workspace", "--test", "*", "--no-run"]))?;
     let folder = tempfile::tempdir()?;
     let left = Left::in_folder(folder.path())?;
+    // the stories wait for passwords and servers most of the time, the legs for one answer after the other
+    let (told, legs) = std::thread::scope(|scope| {
+        let legs = scope.spawn(|| {
+            let chosen = legs::NAMES.iter().filter(|leg| choice.takes(leg));
+            chosen.map(|leg| legs::run(database, leg, &binary, &choice.handed_on, &left)).collect::<Vec<_>>()
+        });
+        let told = choice.takes(STORIES).then(|| stories(database, choice, &binary, &left));
+        (told, legs.join())
+    });
+    let legs = legs.map_err(|_| anyhow::anyhow!("a leg has panicked, see above"))?;
     let (mut passed, mut notes) = (0, vec![]);
-    if choice.takes(STORIES) {
-        let began = Instant::now();
-        passed += stories(database, choice, &binary, &left)?;
-        let requests = left.exchanges()?;
-        notes.push(figures(STORIES, passed, "tests", requests, began.elapsed().as_secs_f64()));
-        eprintln!("{}: {}", database.name(), notes[notes.len() - 1]);
-    }
-    for leg in legs::NAMES.iter().filter(|leg| choice.takes(leg)) {
-        let done = legs::run(database, leg, &binary, &choice.handed_on, &left)?;
-        eprintln!("{}: {}", database.name(), done.note);
-        passed += done.passed;
-        notes.push(done.note);
+    for outcome in told.into_iter().chain(legs) {
+        let report = outcome?;
+        eprintln!("{}: {}", database.name(), report.note);
+        passed += report.passed;
+        notes.push(report.note);
     }
     if choice.is_whole() {
         let again = format!("cargo xtask contract {}", database.name());
         forgotten(&left.asserted, choice.write, passed)?;
-        notes.push(coverage(&left.seen, passed, &again)?);
+        notes.push(coverage(left.exchanges()?, passed, &again)?);
         notes.push(answers::account(&left.answers, choice.write, passed)?);
     }
     Ok(Report::passed(passed, format!("{}: {}", database.name(), notes.join("; "))))
 }
 
-/// One line of figures.
-fn figures(leg: &str, count: usize, what: &str, requests: usize, seconds: f64) -> String {
-    let rate = requests as f64 / seconds.max(0.001);
-    format!("{leg}: {count} {what}, {requests} requests in {seconds:.1} s ({rate:.0}/s)")
-}
-
 /// What the legs of one run leave behind for the account of it.
 struct Left {
-    /// A line for each exchange.
+    /// A line for each exchange of the legs.
     seen: PathBuf,
+    /// A line for each exchange of the stories.
+    told: PathBuf,
     /// The snapshots that tests asserted.
     asserted: PathBuf,
     /// Each documented answer whole.
@@ -162,27 +164,31 @@ struct Left {
 
 impl Left {
     fn in_folder(folder: &Path) -> anyhow::Result<Self> {
-        let [seen, asserted, answers] = ["seen", "asserted", "answers"].map(|name| folder.join(name));
+        let [seen, told, asserted, answers] = ["seen", "told", "asserted", "answers"].map(|name| folder.join(name));
         // each program appends
-        for file in [&seen, &asserted, &answers] {
+        for file in [&seen, &told, &asserted, &answers] {
             std::fs::write(file, "")?;
         }
-        Ok(Self { seen, asserted, answers })
+        Ok(Self { seen, told, asserted, answers })
     }
 
-    fn exchanges(&self) -> anyhow::Result<usize> {
-        Ok(std::fs::read_to_string(&self.seen)?.lines().count())
+    /// All exchanges in one file.
+    fn exchanges(&self) -> anyhow::Result<&Path> {
+        let all = std::fs::read_to_string(&self.seen)? + &std::fs::read_to_string(&self.told)?;
+        std::fs::write(&self.seen, all)?;
+        Ok(&self.seen)
     }
 }
 
 /// Tells the stories that match.
-fn stories(database: Database<'_>, choice: &Choice, binary: &Path, left: &Left) -> anyhow::Result<usize> {
+fn stories(database: Database<'_>, choice: &Choice, binary: &Path, left: &Left) -> Outcome {
+    let began = Instant::now();
     let mut command = run::cargo(["test", "--workspace", "--test", "*", "--no-fail-fast", "--"]);
     command
         .args(&choice.filters)
         .env("ACCORD_BIN", binary)
         .env("ACCORD_CONTRACT_DATABASE", database.name())
-        .env("ACCORD_CONTRACT_SEEN", &left.seen)
+        .env("ACCORD_CONTRACT_SEEN", &left.told)
         .env("ACCORD_CONTRACT_ANSWERS", &left.answers)
         .env("INSTA_UPDATE", if choice.write { "always" } else { "no" })
         .env("INSTA_SNAPSHOT_REFERENCES_FILE", &left.asserted);
@@ -209,7 +215,14 @@ fn stories(database: Database<'_>, choice: &Choice, binary: &Path, left: &Left) 
         let text = format!("no contract test is called like {}", choice.filters.join(" or "));
         return Err(Failed::new(0, 1, text).into());
     }
-    Ok(count.passed)
+    let requests = std::fs::read_to_string(&left.told)?.lines().count();
+    let seconds = began.elapsed().as_secs_f64();
+    let note = format!(
+        "{STORIES}: {} tests, {requests} requests in {seconds:.1} s ({:.0}/s)",
+        count.passed,
+        requests as f64 / seconds,
+    );
+    Ok(Report::passed(count.passed, note))
 }
 
 /// Snapshots no test asserts any more: removed by `--write`, a failure otherwise.

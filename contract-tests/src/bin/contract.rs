@@ -47,7 +47,7 @@ struct Arguments {
     json: Option<PathBuf>,
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match check(Arguments::parse()).await {
         Ok(0) => ExitCode::SUCCESS,
@@ -112,14 +112,14 @@ fn options(arguments: &Arguments) -> Options {
     }
 }
 
-/// The time in three letters or digits: names of a run an hour ago are others.
+/// Four letters or digits that hardly any other run has.
 fn now() -> String {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let mut seconds = since.as_secs() / 4;
+    let mut rest = since.as_micros();
     let mut text = String::new();
-    for _ in 0..3 {
-        text.push(char::from_digit((seconds % 36) as u32, 36).unwrap_or('0'));
-        seconds /= 36;
+    for _ in 0..4 {
+        text.push(char::from_digit((rest % 36) as u32, 36).unwrap_or('0'));
+        rest /= 36;
     }
     text
 }

@@ -15,6 +15,7 @@ use super::plan::{Plan, carrier, merge};
 use super::run::Options;
 use super::setup::{Login, Probe};
 use super::values;
+use crate::answers::Origin;
 use crate::conformity::hold;
 use crate::document::Operation;
 use crate::exchange::{Answer, Request};
@@ -400,7 +401,7 @@ impl<'a> Server<'a> {
             }
         };
         if self.noted {
-            recorder::note(self.plan.document, &answer, false);
+            recorder::note(self.plan.document, &answer, Origin::Derived);
         }
         match hold(self.plan.document, &self.plan.setup.habits, &answer) {
             Ok(()) => Ok(answer),

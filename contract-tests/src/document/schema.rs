@@ -1,5 +1,6 @@
 //! Schemas of OpenAPI 3.0: without references, and as validators.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use jsonschema::Validator;
@@ -54,13 +55,15 @@ impl Document {
     }
 
     fn validator(&self, schema: &Value, unnamed: Unnamed) -> Option<Arc<Validator>> {
-        let key = (schema.to_string(), unnamed);
+        let mut hasher = DefaultHasher::new();
+        (schema, unnamed).hash(&mut hasher);
+        let key = hasher.finish();
         let mut validators = self.validators.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(validator) = validators.get(&key) {
             return Some(validator.clone());
         }
         let mut converted = to_json_schema(schema, unnamed);
-        if key.0.contains("\"$ref\"")
+        if refers(schema)
             && let Value::Object(map) = &mut converted
         {
             // what refers to itself was left as a reference
@@ -73,6 +76,15 @@ impl Document {
         let validator = Arc::new(options.build(&converted).ok()?);
         validators.insert(key, validator.clone());
         Some(validator)
+    }
+}
+
+/// Whether a reference is left in the schema.
+fn refers(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => map.contains_key("$ref") || map.values().any(refers),
+        Value::Array(items) => items.iter().any(refers),
+        _ => false,
     }
 }
 

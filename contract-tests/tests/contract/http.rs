@@ -1,35 +1,10 @@
-//! The manners of HTTP: methods, HEAD, OPTIONS, slashes, request ids, other origins.
+//! The manners of HTTP: HEAD, OPTIONS, slashes, request ids, other origins, and calls that come too often.
 
 use std::collections::BTreeSet;
 
 use contract_tests::{Story, Wire, World, document};
 use insta::assert_yaml_snapshot;
 use serde_json::json;
-
-const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"];
-
-/// Every path of the document with `1` as its variable.
-fn paths() -> BTreeSet<String> {
-    document().operations.iter().map(|operation| operation.target("1")).collect()
-}
-
-#[tokio::test]
-async fn a_path_refuses_other_methods_and_says_which_it_takes() {
-    let world = World::start().await;
-    let ann = world.ann().await;
-    for path in paths() {
-        let allow = contract_tests::setup().habits.allow(document(), &path);
-        for method in METHODS.iter().filter(|method| !allow.iter().any(|allowed| allowed == *method)) {
-            // the recorder compares Allow with the document
-            let answer = ann.call(method, &path).await.expect(405);
-            if *method != "HEAD" {
-                answer.refused(405, "method_not_allowed");
-            }
-            world.nobody().call(method, &path).await.expect(405);
-        }
-        world.nobody().call("OPTIONS", &path).await.expect(204);
-    }
-}
 
 #[tokio::test]
 async fn what_is_served_beside_the_document_is_for_reading_only() {
@@ -227,4 +202,27 @@ async fn a_client_that_reads_nothing_does_not_keep_its_connection() {
     let mut wire = Wire::to(&world).await;
     wire.head("GET /api/v1/info", &[]).await;
     wire.answer().await.expect(200);
+}
+
+#[tokio::test]
+async fn an_operation_called_too_often_says_when_to_come_back() {
+    let world = World::with(&[("ACCORD_RATE_LIMIT", "2")]).await;
+    // one of her two calls to authenticate
+    let ann = world.ann().await;
+    for operation in document().operations.iter().filter(|operation| operation.responses.contains_key("429")) {
+        operation.call(&ann, "1").await;
+        if operation.id != "authenticate" {
+            let second = operation.call(&ann, "1").await;
+            assert_ne!(second.status, 429, "{second}");
+        }
+        let refused = operation.call(&ann, "1").await.refused(429, "rate_limited");
+        let seconds: u64 = refused.header("Retry-After").unwrap().parse().unwrap();
+        assert!((1..=60).contains(&seconds), "{seconds}");
+        // nobody is let in by being refused
+        operation.call(&ann, "1").await.refused(429, "rate_limited");
+    }
+    for _ in 0..10 {
+        world.nobody().get("/api/v1/info").await.expect(200);
+        ann.get("/api/v1/user").await.expect(200);
+    }
 }

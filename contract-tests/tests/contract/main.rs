@@ -1,4 +1,5 @@
-//! The contract of Accord, told as stories and swept through as a table: one binary, so that the server is built once.
+//! What no document says of Accord, told as stories: one binary, so that the server is built once. What the document
+//! says is derived from it, by the program `contract`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,7 +11,6 @@ mod http;
 mod info;
 mod lists;
 mod logs;
-mod parameters;
 mod posts;
 mod races;
 mod readme;

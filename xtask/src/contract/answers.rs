@@ -42,13 +42,14 @@ pub fn account(seen: &Path, write: bool, passed: usize) -> anyhow::Result<String
 
 /// The committed answer of a cell if it was given again, else the best of those that were.
 fn pick(committed: &Answers, seen: &[Value]) -> Answers {
-    let mut cells: BTreeMap<String, BTreeSet<(bool, usize, String)>> = BTreeMap::new();
+    let mut cells: BTreeMap<String, BTreeSet<(u64, usize, String)>> = BTreeMap::new();
     for answer in seen {
         let mut plain = answer.clone();
-        // what a story tells is worth more than what a sweep has met
-        let told = plain.as_object_mut().and_then(|map| map.shift_remove("told")) == Some(Value::Bool(true));
+        // what a story tells is worth more than what a test has met
+        let origin = plain.as_object_mut().and_then(|map| map.shift_remove("origin"));
+        let origin = origin.and_then(|origin| origin.as_u64()).unwrap_or(u64::MAX);
         let text = plain.to_string();
-        cells.entry(name(&plain)).or_default().insert((!told, text.len(), text));
+        cells.entry(name(&plain)).or_default().insert((origin, text.len(), text));
     }
     let mut picked = Answers::new();
     for (cell, answers) in cells {
@@ -86,8 +87,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn seen(told: bool, body: &str) -> Value {
-        json!({ "told": told, "operation": "get_post", "status": 200, "media_type": "application/json", "body": body })
+    fn seen(origin: u8, body: &str) -> Value {
+        json!({ "origin": origin, "operation": "get_post", "status": 200, "media_type": "application/json", "body": body })
     }
 
     fn answer(body: &str) -> Value {
@@ -95,9 +96,9 @@ mod tests {
     }
 
     #[test]
-    fn a_committed_answer_stays_while_it_is_given_and_else_the_shortest_told_one_is_picked() {
+    fn a_committed_answer_stays_while_it_is_given_and_else_the_shortest_of_the_best_origin_is_picked() {
         let cell = "get_post 200 application/json".to_owned();
-        let run = [seen(false, "a"), seen(true, "long and told"), seen(true, "told"), seen(false, "b")];
+        let run = [seen(2, "a"), seen(0, "long and told"), seen(0, "told"), seen(1, "b")];
         let picked = |committed: &Answers| pick(committed, &run)[&cell].clone();
         assert_eq!(picked(&Answers::new()), answer("told"));
         assert_eq!(picked(&Answers::from([(cell.clone(), answer("b"))])), answer("b"));

@@ -24,7 +24,6 @@ pub fn program(address: &str, leg: &str) -> anyhow::Result<Command> {
 
 /// Runs one leg; `handed_on` to the program.
 pub fn run(database: Database<'_>, leg: &str, binary: &Path, handed_on: &[String], left: &Left) -> Outcome {
-    run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "contract"]))?;
     let folder = tempfile::tempdir()?;
     match database {
         Database::Sqlite => {

@@ -294,7 +294,9 @@ fn choice(case: Case) -> Option<Choice> {
     // several changes of a body may contradict each other when they are combined: the whole is judged
     let body = case.changes.iter().all(|change| matches!(change, Change::Body(..) | Change::Ensure(..)));
     let verdict = if body && verdict == Verdict::Fits { Verdict::Judged(None) } else { verdict };
-    let targets = case.changes.iter().map(target).collect();
+    let mut targets: Vec<String> = case.changes.iter().map(target).collect();
+    targets.sort();
+    targets.dedup();
     Some(Choice { id: case.id, changes: case.changes, targets, verdict, at: case.at })
 }
 

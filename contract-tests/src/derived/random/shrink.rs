@@ -49,7 +49,9 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
             for (index, choice) in choices.iter().enumerate() {
                 for changes in simpler_changes(&choice.changes) {
                     let mut choices = choices.clone();
-                    // the id tells the first value, of which this one is a part
+                    if let Some(Change::Body(pointer, Some(value))) = changes.last() {
+                        choices[index].id = format!("body{pointer} = {value}");
+                    }
                     choices[index].changes = changes;
                     found.push(combination(choices));
                 }
