@@ -66,8 +66,10 @@ pub struct Body {
     pub media_type: String,
     /// Its schema.
     pub schema: Value,
-    /// What the document shows.
+    /// What the document shows first.
     pub example: Value,
+    /// All that it shows.
+    pub examples: Vec<Value>,
     /// Where its schema stands.
     pub at: String,
 }
@@ -197,6 +199,7 @@ impl Operation {
                 media_type: media_type.clone(),
                 schema: content["schema"].clone(),
                 example: examples(content).into_iter().next().unwrap_or_default(),
+                examples: examples(content),
                 at: format!("{at}/requestBody/content/{}/schema", token(media_type)),
             }),
             responses: node["responses"].as_object().cloned().unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! `contract --url URL --document FILE --setup FILE`: holds any server to its OpenAPI document.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,8 +14,8 @@ use contract_tests::derived::{Leg, Options, Setup, list, run};
 #[command(after_help = "Exit codes: 0 the server keeps its document, 1 it does not, 2 nothing could be run.")]
 struct Arguments {
     /// Where the server is, with the base path of the document if it has one
-    #[arg(long)]
-    url: String,
+    #[arg(long, required_unless_present = "list")]
+    url: Option<String>,
     /// The OpenAPI 3.0 document, YAML or JSON
     #[arg(long)]
     document: PathBuf,
@@ -69,7 +70,7 @@ async fn check(arguments: Arguments) -> Result<usize, String> {
     let options = options(&arguments);
     let cases = list(&document, &setup, &options);
     if arguments.list {
-        cases.iter().for_each(|case| println!("{}  {}  #{}", case.id, case.expect, case.at));
+        cases.iter().for_each(|case| say(&format!("{}  {}  #{}", case.id, case.expect, case.at)));
         return Ok(0);
     }
     let random = options.legs.contains(&Leg::Random);
@@ -77,15 +78,15 @@ async fn check(arguments: Arguments) -> Result<usize, String> {
         return Err(format!("there is no case {}; --list names all", options.only.join(" or ")));
     }
     if random {
-        println!("random: seed {}, {} cases", options.seed, options.cases);
+        say(&format!("random: seed {}, {} cases", options.seed, options.cases));
     }
-    let report = run(&document, &setup, &options, |failure| println!("{failure}\n")).await?;
+    let report = run(&document, &setup, &options, |failure| say(&format!("{failure}\n"))).await?;
     for leg in &report.legs {
-        println!("{}\n", leg.table());
+        say(&format!("{}\n", leg.table()));
     }
     for leg in &report.legs {
-        leg.notes.iter().for_each(|note| println!("{}: {note}", leg.leg.word()));
-        println!("{}", leg.summary());
+        leg.notes.iter().for_each(|note| say(&format!("{}: {note}", leg.leg.word())));
+        say(&leg.summary());
     }
     if let Some(path) = &arguments.json {
         let text = format!("{:#}\n", report.json(&options.address));
@@ -94,20 +95,26 @@ async fn check(arguments: Arguments) -> Result<usize, String> {
     Ok(report.failures())
 }
 
+/// Prints a line; who has closed the pipe has read enough.
+fn say(text: &str) {
+    let _closed = writeln!(std::io::stdout(), "{text}");
+}
+
 fn options(arguments: &Arguments) -> Options {
     let mut legs = if arguments.legs.is_empty() { Leg::ALL.to_vec() } else { arguments.legs.clone() };
     legs.sort_unstable();
     legs.dedup();
     let setup = arguments.setup.as_ref().map(|path| format!(" --setup {}", path.display())).unwrap_or_default();
+    let url = arguments.url.as_deref().unwrap_or("http://127.0.0.1:3000").trim_end_matches('/');
     Options {
-        address: arguments.url.trim_end_matches('/').into(),
+        address: url.into(),
         legs,
         operations: arguments.operations.clone(),
         only: arguments.only.clone(),
         seed: arguments.seed,
         cases: arguments.cases,
         tag: arguments.tag.clone().unwrap_or_else(now),
-        command: format!("contract --url {} --document {}{setup}", arguments.url, arguments.document.display()),
+        command: format!("contract --url {url} --document {}{setup}", arguments.document.display()),
         noted: true,
     }
 }

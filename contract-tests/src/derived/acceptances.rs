@@ -51,6 +51,17 @@ impl Cases<'_> {
             self.add(variant.constraint, &id, &variant.at, variant.changes, expect);
         }
         let body = self.operation.body.as_ref();
+        // the first is the valid request itself
+        for (index, example) in body.map_or(&[][..], |body| &body.examples).iter().enumerate().skip(1) {
+            let change = Change::Body(String::new(), Some(example.clone()));
+            self.add(
+                Constraint::Example,
+                &format!("example/{index}"),
+                sample_body.at,
+                vec![change],
+                Expect::Understood,
+            );
+        }
         for (label, text) in body.map(|body| spellings(&body.media_type)).into_iter().flatten() {
             let change = Change::MediaType(Some(text));
             self.add(

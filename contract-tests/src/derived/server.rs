@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use reqwest::{Client, Method, redirect};
@@ -20,6 +21,10 @@ use crate::conformity::hold;
 use crate::document::Operation;
 use crate::exchange::{Answer, Request};
 use crate::recorder;
+
+/// How often a busy server is asked again, and for how many seconds each of its waits is believed.
+const PATIENCE: usize = 2;
+const LONGEST_WAIT: u64 = 10;
 
 /// The server, and the people who are logged in.
 pub struct Server<'a> {
@@ -386,8 +391,20 @@ impl<'a> Server<'a> {
         self.exchange(with_word(draft.request(operation), word)).await
     }
 
-    /// The same with a request as it is.
+    /// The same with a request as it is. A server that is busy says when to come back, and is asked again then.
     pub async fn exchange(&self, request: Request) -> Result<Answer, Failure> {
+        for _ in 0..PATIENCE {
+            let answer = self.held(request.clone()).await?;
+            let seconds = answer.header("Retry-After").and_then(|seconds| seconds.parse::<u64>().ok());
+            match seconds.filter(|_| [429, 503].contains(&answer.status)) {
+                Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds.min(LONGEST_WAIT))).await,
+                None => return Ok(answer),
+            }
+        }
+        self.held(request).await
+    }
+
+    async fn held(&self, request: Request) -> Result<Answer, Failure> {
         self.sent.fetch_add(1, Ordering::Relaxed);
         if let Some(trail) = self.trail.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).as_mut() {
             trail.push(request.clone());

@@ -11,8 +11,10 @@ use crate::run;
 /// What the program can run, in its order.
 pub const NAMES: [&str; 3] = ["refusals", "acceptances", "random"];
 
-/// What a server is given for these legs: no person waits for the next login, and no log is read.
-pub const SETTINGS: [(&str, &str); 2] = [("ACCORD_RATE_LIMIT", "0"), ("ACCORD_LOG", "warn")];
+/// What a server is given for these legs: no person waits for the next login, no log is read, and the stories run
+/// beside it.
+pub const SETTINGS: [(&str, &str); 3] =
+    [("ACCORD_RATE_LIMIT", "0"), ("ACCORD_LOG", "warn"), ("ACCORD_DB_TIMEOUT", "30")];
 
 /// The program for one leg; it is built already.
 pub fn program(address: &str, leg: &str) -> anyhow::Result<Command> {
