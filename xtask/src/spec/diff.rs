@@ -133,6 +133,25 @@ mod tests {
     }
 
     #[test]
+    fn the_exit_code_is_the_answer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let exit_code = |pointer: &str, value: Value| {
+            let mut document = crate::spec::committed().expect("the committed document");
+            *document.pointer_mut(pointer).expect("it is there") = value;
+            let file = folder.path().join("new.json");
+            std::fs::write(&file, document.to_string()).expect("the folder can be written");
+            command(&["committed", file.to_str().expect("a name")]).expect("both can be read").exit
+        };
+        let title = "/components/schemas/PostCreate/properties/title";
+        assert_eq!(exit_code(&format!("{title}/maxLength"), 200.into()), 0);
+        assert_eq!(exit_code(&format!("{title}/maxLength"), 201.into()), 3);
+        assert_eq!(exit_code(&format!("{title}/description"), "A title".into()), 3);
+        assert_eq!(exit_code(&format!("{title}/maxLength"), 199.into()), 4);
+        assert!(command(&["committed", "no such file"]).is_err_and(|error| !error.is::<Usage>()));
+        assert!(command(&[]).is_err_and(|error| error.is::<Usage>()));
+    }
+
+    #[test]
     fn a_document_is_the_same_as_itself_and_quickly() {
         let document = crate::spec::committed().expect("the committed document");
         assert!(compare(&document, &document).is_empty());

@@ -336,3 +336,97 @@ fn code(text: &str) -> String {
     let text = text.replace('|', "\\|");
     if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::diff::compare;
+
+    /// Two operations share a schema; one has a link.
+    fn document(title: Value, summary: &str) -> Value {
+        let operation = |id: &str| {
+            json!({
+                "operationId": id,
+                "summary": summary,
+                "responses": {"200": {"description": "Ok", "content": {
+                    "application/json": {"schema": {"$ref": "#/components/schemas/Post"}},
+                }}},
+            })
+        };
+        json!({
+            "paths": {"/a|b": {"get": operation("get_a")}, "/b": {"get": operation("get_b")}},
+            "components": {"schemas": {"Post": {"type": "object", "properties": {"title": title}}}},
+        })
+    }
+
+    fn comparison(title: Value, summary: &str) -> Comparison {
+        let (old, new) = (document(json!({"type": "string"}), "Read"), document(title, summary));
+        let mut comparison = Comparison::new("old", "new", compare(&old, &new));
+        comparison.prove(&old, &new);
+        comparison
+    }
+
+    #[test]
+    fn a_shared_difference_is_told_once_the_worst_first() {
+        let text = comparison(json!({"type": "string", "nullable": true}), "Get").text(false);
+        let expected = "\
+BREAKING (1)
+
+  response-property-became-nullable
+    where  GET /a|b · 200 · application/json · /title (get_a)
+           and 1 more place (get_b)
+    what   false → true
+    proof  was never answered, may be: null
+    why    The value may be null. Requests of today stay valid; readers of answers fail on null.
+
+old → new: 1 breaking, 2 wording (--wording shows those)
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn texts_are_shown_when_asked_for() {
+        let comparison = comparison(json!({"type": "string"}), "Get");
+        assert_eq!(comparison.worst(), Some(Verdict::Wording));
+        let shown = comparison.text(true);
+        assert!(shown.contains("WORDING (2)") && shown.contains(r#"what   "Read" → "Get""#), "{shown}");
+        assert_eq!(comparison.text(false), "old → new: 2 wording (--wording shows those)\n");
+    }
+
+    #[test]
+    fn json_keeps_every_use_and_both_pointers() {
+        let json = comparison(json!({"type": "integer"}), "Read").json();
+        let json: Value = serde_json::from_str(&json).expect("it is JSON");
+        assert_eq!(json["counts"], json!({"breaking": 1, "risky": 0, "compatible": 0, "wording": 0}));
+        let finding = &json["findings"][0];
+        assert_eq!(finding["id"], "response-property-type-changed");
+        assert_eq!(finding["pointer_new"], "/components/schemas/Post/properties/title/type");
+        assert_eq!(finding["uses"].as_array().map(Vec::len), Some(2));
+        let used = &finding["uses"][1];
+        assert_eq!(
+            (&used["operation_id"], &used["status"], &used["field"]),
+            (&json!("get_b"), &json!("200"), &json!("/title"))
+        );
+        assert_eq!(finding["fingerprint"].as_str().map(str::len), Some(12));
+    }
+
+    #[test]
+    fn markdown_escapes_what_would_end_a_cell_and_folds_texts() {
+        let markdown = comparison(json!({"type": "integer"}), "Get").markdown();
+        assert!(markdown.starts_with("### API: 1 breaking, 2 wording\n"), "{markdown}");
+        assert!(
+            markdown.contains(r"| GET /a\|b · 200 · application/json · /title<br>and 1 more place (get_b) |"),
+            "{markdown}"
+        );
+        assert!(markdown.contains("<details><summary>⚪ 2 wording</summary>"), "{markdown}");
+        assert_eq!(code("a `b` | c"), r"`` a `b` \| c ``");
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_the_change_and_not_of_its_surroundings() {
+        let print = |title: Value, summary: &str| comparison(title, summary).differences[0].fingerprint();
+        let nullable = json!({"type": "string", "nullable": true});
+        assert_eq!(print(nullable.clone(), "Read"), print(nullable.clone(), "Get"));
+        assert_ne!(print(nullable, "Read"), print(json!({"type": "integer"}), "Read"));
+    }
+}
