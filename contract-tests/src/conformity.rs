@@ -43,6 +43,20 @@ pub struct Problem {
     /// The members of a fault that together say its place: `body/title`, `query.limit`.
     #[serde(default)]
     pub place: Vec<String>,
+    /// How the place of a part of the body begins; its JSON pointer follows.
+    #[serde(default = "body")]
+    pub body: String,
+    /// The place of a parameter.
+    #[serde(default = "parameter")]
+    pub parameter: String,
+}
+
+fn body() -> String {
+    "body".into()
+}
+
+fn parameter() -> String {
+    "{in}.{name}".into()
 }
 
 /// A promise that an answer breaks.
@@ -80,6 +94,16 @@ impl Habits {
 }
 
 impl Problem {
+    /// The place of a part of the body.
+    pub fn body_place(&self, pointer: &str) -> String {
+        format!("{}{pointer}", self.body)
+    }
+
+    /// The place of a parameter.
+    pub fn parameter_place(&self, place: &str, name: &str) -> String {
+        self.parameter.replace("{in}", place).replace("{name}", name)
+    }
+
     /// The parts of the request that an error blames.
     pub fn blamed(&self, body: &Value) -> Vec<String> {
         let faults = self.faults.as_ref().and_then(|name| body[name].as_array());
@@ -206,9 +230,10 @@ fn problem(document: &Document, habits: &Habits, answer: &Answer) -> Result<(), 
     // a pointer leads to what was sent, or to what is missing in it
     let sent = answer.request.body.as_deref().and_then(|body| serde_json::from_slice::<Value>(body).ok());
     for place in form.blamed(&answer.body) {
-        let (Some(pointer), Some(sent)) = (place.strip_prefix("body/"), &sent) else { continue };
-        let parent = pointer.rsplit_once('/').map_or_else(String::new, |(parent, _)| format!("/{parent}"));
-        ensure(sent.pointer(&parent).is_some(), "C-PROBLEM", "a pointer leads nowhere", place)?;
+        let pointer = place.strip_prefix(&form.body).filter(|pointer| pointer.starts_with('/'));
+        let (Some(pointer), Some(sent)) = (pointer, &sent) else { continue };
+        let parent = pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
+        ensure(sent.pointer(parent).is_some(), "C-PROBLEM", "a pointer leads nowhere", place)?;
     }
     let wanted = match answer.status {
         401 => "WWW-Authenticate",

@@ -64,6 +64,8 @@ pub struct Parameter {
 pub struct Body {
     /// The first that it takes.
     pub media_type: String,
+    /// All that it takes.
+    pub media_types: Vec<String>,
     /// Its schema.
     pub schema: Value,
     /// What the document shows first.
@@ -188,7 +190,9 @@ impl Operation {
             .iter()
             .map(|way| way.as_object().into_iter().flatten().map(|(name, list)| (name.clone(), scopes(list))).collect())
             .collect();
-        let content = node["requestBody"]["content"].as_object().into_iter().flatten().next();
+        let contents = node["requestBody"]["content"].as_object();
+        let content = contents.into_iter().flatten().next();
+        let responses = node["responses"].as_object().cloned().unwrap_or_default();
         Ok(Self {
             method: method.to_uppercase(),
             path: path.into(),
@@ -197,12 +201,13 @@ impl Operation {
             parameters: Parameter::all(&at, item, node)?,
             body: content.map(|(media_type, content)| Body {
                 media_type: media_type.clone(),
-                schema: content["schema"].clone(),
+                media_types: contents.into_iter().flatten().map(|(media_type, _)| essence(media_type).into()).collect(),
+                schema: schema::without(&content["schema"], "readOnly"),
                 example: examples(content).into_iter().next().unwrap_or_default(),
                 examples: examples(content),
                 at: format!("{at}/requestBody/content/{}/schema", token(media_type)),
             }),
-            responses: node["responses"].as_object().cloned().unwrap_or_default(),
+            responses: responses.into_iter().map(|(status, response)| (status, answered(response))).collect(),
             id,
             at,
         })
@@ -298,9 +303,15 @@ impl Body {
         Some(Value::Object(pairs.collect()))
     }
 
-    /// JSON, or else a form.
+    /// JSON of any kind.
     pub fn is_json(&self) -> bool {
-        self.media_type == "application/json" || self.media_type.ends_with("+json")
+        let essence = essence(&self.media_type);
+        essence == "application/json" || essence.ends_with("+json")
+    }
+
+    /// A form as browsers send it.
+    pub fn is_form(&self) -> bool {
+        essence(&self.media_type) == "application/x-www-form-urlencoded"
     }
 }
 
@@ -309,6 +320,22 @@ pub fn examples(content: &Value) -> Vec<Value> {
     let named = content["examples"].as_object().into_iter().flatten().map(|(_, example)| &example["value"]);
     let own = [content.get("example"), content["schema"].get("example")];
     named.chain(own.into_iter().flatten()).cloned().collect()
+}
+
+/// A media type without its parameters.
+pub fn essence(media_type: &str) -> &str {
+    media_type.split(';').next().unwrap_or_default().trim()
+}
+
+/// A response, without the properties that are only sent, and with media types that can be compared.
+fn answered(mut response: Value) -> Value {
+    let Some(content) = response.get_mut("content").and_then(Value::as_object_mut) else { return response };
+    let parts = std::mem::take(content).into_iter();
+    content.extend(parts.map(|(media_type, mut part)| {
+        part["schema"] = schema::without(&part["schema"], "writeOnly");
+        (essence(&media_type).to_owned(), part)
+    }));
+    response
 }
 
 /// A key as a part of a JSON pointer.

@@ -9,7 +9,7 @@ use super::plan::Plan;
 use super::setup::Unmatched;
 use super::values::{self, Form};
 use super::walk::{self, Side};
-use crate::document::{Operation, Parameter};
+use crate::document::{Operation, Parameter, essence};
 
 /// Every case of an operation.
 pub fn acceptances(plan: &Plan<'_>, operation: &Operation) -> Vec<Case> {
@@ -76,7 +76,7 @@ impl Cases<'_> {
 
     fn parameter(&mut self, parameter: &Parameter) {
         let Parameter { name, place, schema, at, .. } = parameter;
-        if place == "cookie" {
+        if !values::is_plain(parameter) {
             return;
         }
         let form = if place == "header" { Form::Header } else { Form::Text };
@@ -164,5 +164,6 @@ fn touched(change: &Change) -> Option<(&String, &Value)> {
 
 /// Other ways to write the same media type.
 fn spellings(media_type: &str) -> Vec<(&'static str, String)> {
-    vec![("charset", format!("{media_type}; charset=utf-8")), ("upper", media_type.to_uppercase())]
+    let essence = essence(media_type);
+    vec![("charset", format!("{essence}; charset=utf-8")), ("upper", essence.to_uppercase())]
 }

@@ -19,6 +19,15 @@ pub struct Plan<'a> {
     pub setup: &'a Setup,
 }
 
+/// A part of a request.
+#[derive(Clone, Copy)]
+pub enum Part<'a> {
+    /// At this JSON pointer.
+    Body(&'a str),
+    /// In this place, of this name.
+    Parameter(&'a str, &'a str),
+}
+
 /// A valid body, to be changed.
 pub struct BodySample<'a> {
     schema: Value,
@@ -61,7 +70,7 @@ impl Plan<'_> {
 
     /// The body of an operation before the setup's expressions are known: each stands for its example.
     pub fn sample<'b>(&'b self, operation: &'b Operation) -> Option<BodySample<'b>> {
-        let body = operation.body.as_ref()?;
+        let body = operation.body.as_ref().filter(|body| body.is_json() || body.is_form())?;
         let shown = values::valid(self.document, &body.schema, Some(&body.example))?;
         let mut value = shown.clone();
         merge(&mut value, &self.setup.needs(&operation.id).body);
@@ -113,28 +122,22 @@ impl Plan<'_> {
         largest.into_iter().chain(made_up).chain(numbers).find(|value| self.document.allows(&parameter.schema, value))
     }
 
-    /// How breaking a constraint is answered.
-    pub fn refused(&self, operation: &Operation, constraint: Constraint, blames: Option<String>) -> Expect {
-        let declared = |status: &&u16| constraint == Constraint::Method || operation.declares(**status);
+    /// How breaking a constraint is answered, and which part is blamed where errors tell it.
+    pub fn refused(&self, operation: &Operation, constraint: Constraint, part: Option<Part<'_>>) -> Expect {
+        let declared = |status: &&u16| constraint == Constraint::Method || operation.response(**status).is_some();
         let statuses = constraint.statuses().iter().filter(declared).copied().collect();
-        let told = self.setup.habits.problem.as_ref().is_some_and(|problem| problem.faults.is_some());
-        Expect::Refused { statuses, code: self.code(constraint), blames: blames.filter(|_| told) }
+        let problem = self.setup.habits.problem.as_ref().filter(|problem| problem.faults.is_some());
+        let blames = problem.zip(part).map(|(problem, part)| match part {
+            Part::Body(pointer) => problem.body_place(pointer),
+            Part::Parameter(place, name) => problem.parameter_place(place, name),
+        });
+        Expect::Refused { statuses, code: self.code(constraint), blames }
     }
 
     /// The server's word for what breaks a constraint.
     pub fn code(&self, constraint: Constraint) -> Option<String> {
         let input = constraint.is_input().then_some("input");
         [Some(constraint.word()), input].into_iter().flatten().find_map(|word| self.setup.codes.get(word)).cloned()
-    }
-
-    /// How the server names a part of the body.
-    pub fn body_place(&self, pointer: &str) -> String {
-        format!("body{pointer}")
-    }
-
-    /// How the server names a parameter.
-    pub fn parameter_place(&self, place: &str, name: &str) -> String {
-        format!("{place}.{name}")
     }
 
     /// The fixture that an operation is called about: the first whose answer links to it, a private one only if there

@@ -5,10 +5,10 @@ use serde_json::Value;
 use super::case::Case;
 use super::constraint::Constraint;
 use super::draft::{Change, Proof, Spoiled, encode, plain};
-use super::plan::Plan;
+use super::plan::{Part, Plan};
 use super::values::{self, Form};
 use super::walk::{self, Side};
-use crate::document::{Operation, Parameter};
+use crate::document::{Operation, Parameter, essence};
 
 /// Methods that are tried where the document has no operation for them.
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"];
@@ -49,8 +49,8 @@ struct Cases<'a> {
 }
 
 impl Cases<'_> {
-    fn add(&mut self, constraint: Constraint, id: &str, at: &str, changes: Vec<Change>, blames: Option<String>) {
-        let expect = self.plan.refused(self.operation, constraint, blames);
+    fn add(&mut self, constraint: Constraint, id: &str, at: &str, changes: Vec<Change>, part: Option<Part<'_>>) {
+        let expect = self.plan.refused(self.operation, constraint, part);
         self.found.push(Case {
             id: format!("{}/{id}", self.operation.id),
             operation: self.operation.id.clone(),
@@ -67,8 +67,8 @@ impl Cases<'_> {
         let sample_body = sample.body(self.plan.document);
         for variant in walk::variants(sample_body, Side::Outside) {
             let id = format!("body{}/{}/{}", variant.pointer, variant.constraint.word(), variant.label);
-            let blames = self.plan.body_place(&variant.pointer);
-            self.add(variant.constraint, &id, &variant.at, variant.changes, Some(blames));
+            let part = Part::Body(&variant.pointer);
+            self.add(variant.constraint, &id, &variant.at, variant.changes, Some(part));
         }
         let spoiled = if sample_body.form == Form::Json { Spoiled::JSON } else { Spoiled::FORM };
         for spoiled in spoiled {
@@ -82,7 +82,7 @@ impl Cases<'_> {
 
     fn parameter(&mut self, parameter: &Parameter) {
         let Parameter { name, place, schema, .. } = parameter;
-        if place == "cookie" {
+        if !values::is_plain(parameter) {
             return;
         }
         let form = if place == "header" { Form::Header } else { Form::Text };
@@ -120,17 +120,17 @@ impl Cases<'_> {
             );
             let changes = vec![valid, Change::Repeated(place.clone(), name.clone())];
             let id = format!("{place}/{name}/repeated");
-            let blames = self.plan.parameter_place(place, name);
-            self.add(Constraint::Repeated, &id, &parameter.at, changes, Some(blames));
+            let part = Part::Parameter(place, name);
+            self.add(Constraint::Repeated, &id, &parameter.at, changes, Some(part));
         }
     }
 
     fn parameter_is(&mut self, parameter: &Parameter, constraint: Constraint, label: &str, text: Option<String>) {
         let Parameter { name, place, at, .. } = parameter;
         let id = format!("{place}/{name}/{}/{label}", constraint.word());
-        let blames = self.plan.parameter_place(place, name);
+        let part = Part::Parameter(place, name);
         let change = Change::Parameter(place.clone(), name.clone(), text);
-        self.add(constraint, &id, &format!("{at}/{}", constraint.word()), vec![change], Some(blames));
+        self.add(constraint, &id, &format!("{at}/{}", constraint.word()), vec![change], Some(part));
     }
 
     fn unknown_parameters(&mut self) {
@@ -147,14 +147,14 @@ impl Cases<'_> {
         let upper = first.map(|parameter| parameter.name.to_uppercase());
         let upper = upper.filter(|name| !known(name)).map(|name| ("upper", format!("{}=1", encode(&name)), name));
         for (label, query, name) in strange.chain(upper).collect::<Vec<_>>() {
-            let blames = self.plan.parameter_place("query", &name);
+            let part = Part::Parameter("query", &name);
             let at = self.operation.at.clone();
             self.add(
                 Constraint::UnknownParameter,
                 &format!("query/unknown/{label}"),
                 &at,
                 vec![Change::Query(query)],
-                Some(blames),
+                Some(part),
             );
         }
     }
@@ -162,7 +162,7 @@ impl Cases<'_> {
     fn media_types(&mut self) {
         let Some(body) = &self.operation.body else { return };
         let at = body.at.clone();
-        let others = MEDIA_TYPES.iter().filter(|other| **other != body.media_type);
+        let others = MEDIA_TYPES.iter().filter(|other| !body.media_types.iter().any(|known| known == essence(other)));
         let others: Vec<Option<String>> = others.map(|other| Some((*other).into())).chain([None]).collect();
         for other in others {
             let label = other.as_deref().map_or("missing".into(), |name| values::word(&Value::from(name)));

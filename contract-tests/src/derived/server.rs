@@ -175,6 +175,9 @@ impl<'a> Server<'a> {
     ) -> Result<Draft, Failure> {
         let mut draft = Draft { method: operation.method.clone(), path: operation.path.clone(), ..Draft::default() };
         if let Some(body) = &operation.body {
+            if !body.is_json() && !body.is_form() {
+                return Err(self.must_say(operation, &format!("{} is neither JSON nor a form", body.media_type)));
+            }
             let mut value = values::valid(self.plan.document, &body.schema, Some(&body.example)).unwrap_or_default();
             merge(&mut value, over);
             let value = expression::resolve(&value, scope);

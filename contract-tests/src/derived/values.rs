@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::constraint::Constraint;
 use super::expression::UNIQUE;
-use crate::document::{Document, Unnamed};
+use crate::document::{Document, Parameter, Unnamed};
 
 /// A value at a bound, with the keyword whose bound it is.
 #[derive(Clone, Debug)]
@@ -405,6 +405,12 @@ pub fn misspelled(schema: &Value) -> Vec<(Constraint, &'static str, &'static str
         ],
         _ => vec![],
     }
+}
+
+/// Whether a parameter is one text: lists and objects are written in several ways, and cookies are the client's.
+pub fn is_plain(parameter: &Parameter) -> bool {
+    let kind = parameter.schema["type"].as_str();
+    parameter.place != "cookie" && !matches!(kind, Some("array" | "object"))
 }
 
 /// What an integer's format allows.

@@ -79,6 +79,30 @@ impl Document {
     }
 }
 
+/// The schema without the properties that are marked so: what is read only is not sent, what is write only not answered.
+pub(super) fn without(schema: &Value, mark: &str) -> Value {
+    match schema {
+        Value::Array(items) => items.iter().map(|item| without(item, mark)).collect(),
+        Value::Object(map) => {
+            let mut kept: Map<String, Value> = map
+                .iter()
+                .filter(|(key, _)| *key != "example")
+                .map(|(key, value)| (key.clone(), without(value, mark)))
+                .collect();
+            kept.extend(map.get("example").map(|example| ("example".to_owned(), example.clone())));
+            let marked = |name: &str| map["properties"][name][mark] == true;
+            if map.contains_key("properties") {
+                let properties = kept.get_mut("properties").and_then(Value::as_object_mut);
+                properties.into_iter().for_each(|properties| properties.retain(|name, _| !marked(name)));
+                let required = kept.get_mut("required").and_then(Value::as_array_mut);
+                required.into_iter().for_each(|names| names.retain(|name| !name.as_str().is_some_and(marked)));
+            }
+            Value::Object(kept)
+        }
+        other => other.clone(),
+    }
+}
+
 /// Whether a reference is left in the schema.
 fn refers(schema: &Value) -> bool {
     match schema {
@@ -216,6 +240,15 @@ mod tests {
         let leak = json!([{ "id": 1, "password_hash": "x" }]);
         assert!(is_valid(&list, Unnamed::Allowed, &leak));
         assert!(!is_valid(&list, Unnamed::Refused, &leak));
+    }
+
+    #[test]
+    fn what_is_read_only_is_not_sent() {
+        let schema = json!({ "type": "object", "required": ["id", "name"], "example": { "id": 1 },
+            "properties": { "id": { "type": "integer", "readOnly": true }, "name": { "type": "string" } } });
+        let sent = without(&schema, "readOnly");
+        assert_eq!((&sent["required"], &sent["properties"].get("id")), (&json!(["name"]), &None));
+        assert_eq!(without(&schema, "writeOnly"), schema);
     }
 
     #[test]
