@@ -10,6 +10,7 @@ mod case;
 mod constraint;
 mod draft;
 mod expression;
+mod judge;
 mod plan;
 #[cfg(test)]
 mod proof;

@@ -4,17 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use futures_util::future::join_all;
-use serde_json::Value;
 
 use super::case::{Case, Expect, Leg};
 use super::constraint::Constraint;
-use super::draft::Change;
 use super::plan::Plan;
 use super::report::{LegReport, Report, Told};
 use super::server::{Base, Failure, Server, State};
-use super::{random, setup::Setup};
+use super::setup::Setup;
+use super::{judge, random};
 use crate::document::{Document, Operation};
-use crate::exchange::Answer;
 
 /// Requests on their way at once, where none of them may change anything.
 const AT_ONCE: usize = 8;
@@ -263,16 +261,16 @@ async fn check(server: &Server<'_>, operation: &Operation, base: &Base, case: &C
     }
     let before = match &case.expect {
         Expect::Accepted if ["PUT", "PATCH"].contains(&operation.method.as_str()) => {
-            read(server, operation, base).await?
+            judge::read(server, operation, base).await?
         }
         _ => None,
     };
     let answer = server.send(operation, &draft, &base.word).await?;
     match &case.expect {
         Expect::Refused { statuses, code, blames } => {
-            judge_refusal(server, case, &answer, statuses, code.as_deref(), blames.as_deref())
+            judge::refusal(server, case, &answer, statuses, code.as_deref(), blames.as_deref())
         }
-        Expect::Answered { status, code } => judge_refusal(server, case, &answer, &[*status], code.as_deref(), None),
+        Expect::Answered { status, code } => judge::refusal(server, case, &answer, &[*status], code.as_deref(), None),
         Expect::Accepted => {
             server.success(operation, &answer).map_err(|failure| Failure {
                 check: "C-POS".into(),
@@ -280,12 +278,12 @@ async fn check(server: &Server<'_>, operation: &Operation, base: &Base, case: &C
                 expected: "a success".into(),
                 ..failure
             })?;
-            echoes(server, operation, before.as_ref(), &answer)?;
-            read_back(server, operation, base, &answer).await
+            judge::echoes(server, operation, before.as_ref(), &answer)?;
+            judge::read_back(server, operation, base, &answer).await
         }
         Expect::Mirrored => {
             let get = server.send(operation, &base.draft, &base.word).await?;
-            mirrored(&get, &answer)
+            judge::mirrored(&get, &answer)
         }
         Expect::Understood if [400, 422].contains(&answer.status) => {
             Err(Failure::of("C-POS", "what the document allows is refused", case.expect.to_string(), &answer))
@@ -293,140 +291,4 @@ async fn check(server: &Server<'_>, operation: &Operation, base: &Base, case: &C
         // what is promised of it stands in the habits, and every exchange is held to them
         Expect::Allowed | Expect::Understood => Ok(()),
     }
-}
-
-fn judge_refusal(
-    server: &Server<'_>,
-    case: &Case,
-    answer: &Answer,
-    statuses: &[u16],
-    code: Option<&str>,
-    blames: Option<&str>,
-) -> Result<(), Failure> {
-    let fails = |sentence: String| {
-        let check = if matches!(case.expect, Expect::Refused { .. }) { case.constraint.check() } else { "C-POS" };
-        Err(Failure::of(check, sentence, case.expect.to_string(), answer))
-    };
-    if !statuses.contains(&answer.status) {
-        let accepted = (200..300).contains(&answer.status) && matches!(case.expect, Expect::Refused { .. });
-        return fails(if accepted { "what the document forbids is accepted" } else { "another status" }.into());
-    }
-    let Some(problem) = &server.plan.setup.habits.problem else { return Ok(()) };
-    if answer.request.method == "HEAD" || answer.bytes.is_empty() {
-        return Ok(());
-    }
-    let said = problem.code.as_ref().and_then(|name| answer.body[name].as_str());
-    if let (Some(code), Some(said)) = (code, said)
-        && code != said
-    {
-        return fails(format!("the code is `{said}`"));
-    }
-    let Some(place) = blames else { return Ok(()) };
-    let blamed = problem.blamed(&answer.body);
-    if blamed.is_empty() || blamed.iter().any(|other| other != place) {
-        return fails(format!("it blames {}", if blamed.is_empty() { "nothing".into() } else { blamed.join(", ") }));
-    }
-    Ok(())
-}
-
-/// HEAD answers what GET does, without the content.
-fn mirrored(get: &Answer, head: &Answer) -> Result<(), Failure> {
-    let names = ["Content-Type", "ETag", "WWW-Authenticate", "Cache-Control", "Last-Modified"];
-    let differs = names.iter().find(|name| get.header(name) != head.header(name));
-    if get.status != head.status || !head.bytes.is_empty() || differs.is_some() {
-        let what = differs.map_or("the status or the content", |name| *name);
-        let sentence = format!("HEAD differs from GET in {what}");
-        return Err(Failure::of("C-HEAD", sentence, format!("{} {:?}", get.status, get.headers), head));
-    }
-    Ok(())
-}
-
-/// What was sent is answered; what was left out is what the document says, or what it was before.
-pub fn echoes(
-    server: &Server<'_>,
-    operation: &Operation,
-    before: Option<&Answer>,
-    answer: &Answer,
-) -> Result<(), Failure> {
-    let Some(body) = operation.body.as_ref().filter(|_| answer.body.is_object()) else { return Ok(()) };
-    let sent = answer.request.body.as_deref().and_then(|bytes| body.read(bytes)).unwrap_or_default();
-    let altered = &server.plan.setup.needs(&operation.id).altered;
-    for (name, schema) in body.schema["properties"].as_object().into_iter().flatten() {
-        let Some(answered) = answer.body.get(name).filter(|_| !altered.contains(name)) else { continue };
-        let (check, expected) = match (sent.get(name), schema.get("default"), before) {
-            (Some(sent), ..) => ("C-ECHO", sent),
-            (None, Some(default), _) => ("C-DEFAULT", default),
-            (None, None, Some(before)) if operation.method == "PATCH" => match before.body.get(name) {
-                Some(before) => ("C-PATCH-EFFECT", before),
-                None => continue,
-            },
-            _ => continue,
-        };
-        if !same(expected, answered) {
-            let sentence = format!("`{name}` is {answered}");
-            return Err(Failure::of(check, sentence, expected.to_string(), answer));
-        }
-    }
-    Ok(())
-}
-
-/// Values are the same, times also if they are written differently.
-fn same(one: &Value, other: &Value) -> bool {
-    let time = |value: &Value| chrono::DateTime::parse_from_rfc3339(value.as_str()?).ok();
-    let number = |value: &Value| value.as_f64();
-    one == other
-        || time(one).is_some_and(|one| time(other) == Some(one))
-        || number(one).is_some_and(|one| number(other) == Some(one))
-}
-
-/// What GET says of the path, if the document has it.
-async fn read(server: &Server<'_>, operation: &Operation, base: &Base) -> Result<Option<Answer>, Failure> {
-    let path = base.draft.request(operation).path().to_owned();
-    let Some(get) = server.plan.document.operation("GET", &path) else { return Ok(None) };
-    let mut draft = base.draft.clone();
-    draft.change(get, &Change::Method("GET".into()));
-    (draft.body, draft.media_type) = Default::default();
-    draft.headers.clear();
-    draft.query.clear();
-    server.send(get, &draft, &base.word).await.map(Some)
-}
-
-/// What was written is what is read: at the same path, or where `Location` says.
-async fn read_back(server: &Server<'_>, operation: &Operation, base: &Base, answer: &Answer) -> Result<(), Failure> {
-    let read = match (operation.method.as_str(), answer.header("Location")) {
-        ("PUT" | "PATCH", _) => read(server, operation, base).await?,
-        ("POST", Some(location)) if operation.protected => {
-            let path = location.strip_prefix(&server.address).unwrap_or(location);
-            let Some(get) = server.plan.document.operation("GET", path) else {
-                return Err(Failure::of(
-                    "C-LOCATION",
-                    "Location leads to no operation",
-                    "a path of the document",
-                    answer,
-                ));
-            };
-            let mut draft = base.draft.clone();
-            (draft.method, draft.path) = ("GET".into(), path.into());
-            (draft.body, draft.media_type, draft.variables, draft.query) = Default::default();
-            let read = server.send(get, &draft, &base.word).await?;
-            if read.status != 200 {
-                return Err(Failure::of("C-LOCATION", "what was created is not where Location says", "200", &read));
-            }
-            Some(read)
-        }
-        _ => None,
-    };
-    let Some(read) = read.filter(|read| read.body.is_object() && answer.body.is_object()) else { return Ok(()) };
-    let differs = |(name, value): (&String, &Value)| answer.body.get(name).is_some_and(|answered| answered != value);
-    let first = read.body.as_object().into_iter().flatten().find(|pair| differs(*pair));
-    if let Some((name, _)) = first {
-        let expected = format!("`{name}` as it was answered: {}", answer.body[name]);
-        return Err(Failure::of("C-ECHO", format!("`{name}` is read otherwise than it was written"), expected, &read));
-    }
-    if let (Some(written), Some(now)) = (answer.header("ETag"), read.header("ETag"))
-        && written != now
-    {
-        return Err(Failure::of("C-ETAG-SAME", "the ETag is another when read", written, &read));
-    }
-    Ok(())
 }

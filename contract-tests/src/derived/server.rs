@@ -1,5 +1,7 @@
 //! The server under test: who calls it, what is made before a request, and the request itself.
 
+mod people;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -10,17 +12,19 @@ use reqwest::{Client, Method, redirect};
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
-use super::draft::{Change, Content, Credential, Draft, Proof, encode, plain};
+use super::draft::{Change, Content, Draft, encode, plain};
 use super::expression::{self, UNIQUE};
-use super::plan::{Plan, carrier, merge};
+use super::plan::{Plan, merge};
 use super::run::Options;
-use super::setup::{Login, Probe};
+use super::setup::Probe;
 use super::values;
 use crate::answers::Origin;
 use crate::conformity::hold;
 use crate::document::Operation;
 use crate::exchange::{Answer, Request};
 use crate::recorder;
+
+pub use people::Person;
 
 /// How often a busy server is asked again, and for how many seconds each of its waits is believed.
 const PATIENCE: usize = 2;
@@ -41,15 +45,6 @@ pub struct Server<'a> {
     sent: AtomicUsize,
     /// What was sent since it was last taken, if that is wanted.
     trail: Mutex<Option<Vec<Request>>>,
-}
-
-/// Somebody who may be logged in.
-#[derive(Clone, Default)]
-pub struct Person {
-    /// The answer with the credentials.
-    pub answer: Option<Answer>,
-    /// The credentials.
-    pub token: Option<String>,
 }
 
 /// A valid request, and all that was made for it.
@@ -134,31 +129,11 @@ impl<'a> Server<'a> {
         trail.replace(vec![]).unwrap_or_default()
     }
 
-    /// Somebody new, or the caller if nobody can be made.
-    pub async fn somebody(&self, fresh: bool) -> Result<Person, Failure> {
-        match &self.plan.setup.people.fresh {
-            Some(login) if fresh => self.log_in(login).await,
-            _ => Ok(self.caller.clone()),
-        }
-    }
-
     /// A word of this run that was not there before.
     fn word(&self) -> String {
         let number = self.words.fetch_add(1, Ordering::Relaxed);
         let (width, length) = (UNIQUE.len(), self.tag.len().min(UNIQUE.len()));
         format!("{}{:0>rest$}", &self.tag[..length], base36(number), rest = width - length)
-    }
-
-    async fn log_in(&self, login: &Login) -> Result<Person, Failure> {
-        let operation = self.operation(&login.operation)?;
-        let word = self.word();
-        let nothing = |_: &str| None;
-        let draft = self.unprepared(operation, &login.body, &nothing)?;
-        let answer = self.send(operation, &draft, &word).await?;
-        self.success(operation, &answer)?;
-        let token = expression::evaluate(&login.token, &answer);
-        let token = token.map_err(|error| Failure::of("C-SETUP", error, "credentials", &answer))?;
-        Ok(Person { answer: Some(answer), token: Some(plain(&token)) })
     }
 
     fn operation(&self, id: &str) -> Result<&'a Operation, Failure> {
@@ -303,16 +278,6 @@ impl<'a> Server<'a> {
         Ok(found)
     }
 
-    pub fn credentials(&self, operation: &Operation, by: &Person) -> Vec<Credential> {
-        let Some(token) = by.token.as_ref().filter(|_| operation.protected) else { return vec![] };
-        let way = operation.security.iter().find(|way| !way.is_empty()).into_iter().flatten();
-        way.map(|(name, _)| {
-            let (place, name, scheme) = carrier(self.plan.document.scheme(name));
-            Credential { place, name, scheme: scheme.into(), token: token.clone() }
-        })
-        .collect()
-    }
-
     /// The valid request with changes.
     pub async fn changed(&self, operation: &Operation, base: &Base, changes: &[Change]) -> Result<Draft, Failure> {
         let mut draft = base.draft.clone();
@@ -327,53 +292,6 @@ impl<'a> Server<'a> {
             }
         }
         Ok(draft)
-    }
-
-    async fn prove(&self, operation: &Operation, draft: &mut Draft, proof: Proof) -> Result<(), Failure> {
-        let replaced = match proof {
-            Proof::None => {
-                draft.credentials.clear();
-                return Ok(());
-            }
-            Proof::Scheme => {
-                draft.credentials.iter_mut().for_each(|credential| credential.scheme = "Basic ".into());
-                return Ok(());
-            }
-            Proof::Nothing => {
-                draft.credentials.iter_mut().for_each(|credential| credential.scheme = credential.scheme.trim().into());
-                Some(String::new())
-            }
-            Proof::Garbage => Some("nonsense".into()),
-            Proof::Tampered => draft.credentials.first().map(|credential| tampered(&credential.token)),
-            Proof::Ended => self.ended.get_or_try_init(|| self.end()).await?.clone(),
-            Proof::Stranger => self.stranger.token.clone(),
-            Proof::Unscoped => {
-                let scopes: Vec<String> =
-                    operation.security.iter().flatten().flat_map(|(_, scopes)| scopes.clone()).collect();
-                match self.plan.without(&scopes) {
-                    Some(login) => self.log_in(login).await?.token,
-                    None => None,
-                }
-            }
-        };
-        let Some(token) = replaced else {
-            let what = format!("nobody is known who could be {proof:?} here");
-            return Err(Failure::without("C-SETUP", what, "`people` of the setup file must name somebody"));
-        };
-        draft.credentials.iter_mut().for_each(|credential| credential.token.clone_from(&token));
-        Ok(())
-    }
-
-    /// A token whose session has ended.
-    async fn end(&self) -> Result<Option<String>, Failure> {
-        let people = &self.plan.setup.people;
-        let (Some(login), Some(log_out)) = (&people.fresh, &people.log_out) else { return Ok(None) };
-        let operation = self.operation(log_out)?;
-        let person = self.log_in(login).await?;
-        let base = self.base_by(operation, None, person.clone(), BTreeMap::new()).await?;
-        let answer = self.send(operation, &base.draft, &base.word).await?;
-        self.success(operation, &answer)?;
-        Ok(person.token)
     }
 
     /// Whether a request that must be accepted was.
@@ -500,14 +418,6 @@ pub fn with_word(mut request: Request, word: &str) -> Request {
     request
 }
 
-/// The same token with another signature: another character at the front of its last part, where each is possible.
-fn tampered(token: &str) -> String {
-    let at = token.rfind('.').map_or(0, |dot| dot + 1);
-    let (head, rest) = token.split_at(at);
-    let first = if rest.starts_with('A') { 'B' } else { 'A' };
-    format!("{head}{first}{}", rest.chars().skip(1).collect::<String>())
-}
-
 fn base36(mut number: u32) -> String {
     let mut digits = vec![];
     loop {
@@ -537,11 +447,5 @@ mod tests {
             (request.target.as_str(), request.body.as_deref()),
             ("/a?b=abcdefgh", Some(&b"abcdefghabcdefgh\0"[..]))
         );
-    }
-
-    #[test]
-    fn a_tampered_token_differs_in_its_signature_only() {
-        assert_eq!(tampered("a.b.cd"), "a.b.Ad");
-        assert_eq!(tampered("Axyz"), "Bxyz");
     }
 }

@@ -3,11 +3,18 @@
 //! Every value is tried on the schema before it is used: what is meant to be valid is valid, and what is meant to break
 //! a keyword breaks it.
 
+mod known;
+mod texts;
+
 use serde_json::{Value, json};
 
 use super::constraint::Constraint;
 use super::expression::UNIQUE;
 use crate::document::{Document, Parameter, Unnamed};
+use known::{formatted, misformatted};
+use texts::{of_length, text};
+
+pub use known::misspelled;
 
 /// A value at a bound, with the keyword whose bound it is.
 #[derive(Clone, Debug)]
@@ -115,90 +122,6 @@ fn numbered(document: &Document, schema: &Value, like: &Value, number: usize) ->
     };
     let listed = schema["enum"].as_array().and_then(|values| values.get(number)).cloned();
     candidates.into_iter().chain(listed).find(|value| document.allows(schema, value))
-}
-
-/// A valid text of about this length, or of any length.
-fn text(document: &Document, schema: &Value, seed: &str, length: i64) -> Option<Value> {
-    let known = [
-        seed,
-        "x",
-        "1",
-        "a@example.com",
-        "2026-01-02T03:04:05Z",
-        "2026-01-02",
-        "03:04:05Z",
-        "7f3f5b1e-6a4b-4c1e-9b43-0d5f0f6d2a11",
-        "https://example.com/a",
-        "example.com",
-        "192.0.2.1",
-        "2001:db8::1",
-        "QQ==",
-        "A",
-        "a-b",
-        "AB12",
-        "+4912345678",
-        "1.0.0",
-        "#a0b1c2",
-    ];
-    let exact = of_length(document, schema, seed, length);
-    let loose = || known.iter().map(|text| json!(text)).find(|value| document.allows(schema, value));
-    let longer = || known.iter().find_map(|seed| of_length(document, schema, seed, length));
-    exact.or_else(loose).or_else(longer)
-}
-
-/// A valid text of exactly this many characters, grown out of another.
-pub fn of_length(document: &Document, schema: &Value, seed: &str, length: i64) -> Option<Value> {
-    let length = usize::try_from(length).ok().filter(|length| *length <= 1 << 21)?;
-    let fits = |text: &str| document.allows(schema, &json!(text)).then(|| json!(text));
-    let characters: Vec<char> = seed.chars().collect();
-    if characters.len() > length {
-        // a word that is to be another each time would be lost
-        return [seed.chars().take(length).collect::<String>(), "x".repeat(length)].iter().find_map(|text| fits(text));
-    }
-    let plain = (!seed.contains(UNIQUE)).then_some(["x", "1", "a", "A"]).into_iter().flatten();
-    let plain = plain.map(|character| character.repeat(length)).find_map(|text| fits(&text));
-    let padded = || [format!("{seed}{}", "x".repeat(length - characters.len()))].iter().find_map(|text| fits(text));
-    plain.or_else(padded).or_else(|| pumped(&characters, length, &fits))
-}
-
-/// The text with one part repeated as often as the length needs: of a regular language some part can be.
-fn pumped(seed: &[char], length: usize, fits: &impl Fn(&str) -> Option<Value>) -> Option<Value> {
-    let missing = length - seed.len();
-    let splice = |at: usize, part: &[char], times: usize, more: Option<(usize, usize)>| {
-        let mut text: String = seed[..at].iter().collect();
-        (0..times).for_each(|_| text.extend(part));
-        text.extend(&seed[at..]);
-        if let Some((at, count)) = more {
-            let mut characters: Vec<char> = text.chars().collect();
-            let again = vec![characters[at]; count];
-            characters.splice(at..at, again);
-            text = characters.into_iter().collect();
-        }
-        text
-    };
-    let mut windows: Vec<(usize, usize)> =
-        (0..seed.len()).flat_map(|from| (from + 1..=seed.len().min(from + 8)).map(move |to| (from, to))).collect();
-    // a separator with what follows it can often be repeated without end
-    windows.sort_by_key(|(from, to)| (seed[*from].is_alphanumeric(), to - from));
-    for (from, to) in windows {
-        let part = &seed[from..to];
-        let (times, rest) = (missing / part.len(), missing % part.len());
-        // two is enough to see whether it can be repeated at all
-        if rest == 0 {
-            if let Some(value) = fits(&splice(from, part, times, None)) {
-                return Some(value);
-            }
-            continue;
-        }
-        if fits(&splice(from, part, times, None)).is_none() {
-            continue;
-        }
-        let whole = seed.len() + times * part.len();
-        if let Some(value) = (0..whole).rev().find_map(|at| fits(&splice(from, part, times, Some((at, rest))))) {
-            return Some(value);
-        }
-    }
-    None
 }
 
 /// Valid values at the bounds of a schema, each with the keyword whose bound it is; `given` is a valid one.
@@ -376,37 +299,6 @@ fn other_types(schema: &Value) -> Vec<(&'static str, Value)> {
     all.into_iter().filter(|(label, _)| !own.contains(label)).collect()
 }
 
-/// Texts that break the type of a parameter or of a field of a form, each with its constraint.
-pub fn misspelled(schema: &Value) -> Vec<(Constraint, &'static str, &'static str)> {
-    use Constraint as C;
-    match schema["type"].as_str() {
-        Some("integer") => vec![
-            (C::Type, "word", "x"),
-            (C::Type, "fraction", "1.5"),
-            (C::Type, "list", "1,2"),
-            (C::Format, "int64", "9223372036854775808"),
-            (C::Format, "huge", "99999999999999999999"),
-            (C::Spelling, "empty", ""),
-            (C::Spelling, "exponent", "1e1"),
-            (C::Spelling, "plus", "+1"),
-            (C::Spelling, "zero", "01"),
-            (C::Spelling, "space", " 1"),
-            (C::Spelling, "hexadecimal", "0x1"),
-            (C::Spelling, "arabic", "\u{661}"),
-        ],
-        Some("number") => vec![(C::Type, "word", "x"), (C::Spelling, "empty", ""), (C::Spelling, "nan", "NaN")],
-        Some("boolean") => vec![
-            (C::Type, "word", "nonsense"),
-            (C::Spelling, "empty", ""),
-            (C::Spelling, "digit", "1"),
-            (C::Spelling, "yes", "yes"),
-            (C::Spelling, "upper", "TRUE"),
-            (C::Spelling, "null", "null"),
-        ],
-        _ => vec![],
-    }
-}
-
 /// Whether a parameter is one text: lists and objects are written in several ways, and cookies are the client's.
 pub fn is_plain(parameter: &Parameter) -> bool {
     let kind = parameter.schema["type"].as_str();
@@ -419,52 +311,6 @@ fn bounds(schema: &Value) -> [Option<i64>; 2] {
         Some("int32") => [Some(i32::MIN.into()), Some(i32::MAX.into())],
         Some("int64") => [Some(i64::MIN), Some(i64::MAX)],
         _ => [None, None],
-    }
-}
-
-/// Texts of a format that servers easily refuse.
-fn formatted(format: &str) -> &'static [&'static str] {
-    match format {
-        "date-time" => {
-            &["2024-02-29T23:59:59Z", "1969-12-31T23:59:59.999Z", "2026-01-02T03:04:05+01:00", "9999-12-31T23:59:59Z"]
-        }
-        "date" => &["2024-02-29", "1970-01-01", "9999-12-31"],
-        "uuid" => &["00000000-0000-0000-0000-000000000000", "7F3F5B1E-6A4B-4C1E-9B43-0D5F0F6D2A11"],
-        "uri" => &["https://example.com/a?b=c#d", "urn:isbn:0451450523"],
-        _ => &[],
-    }
-}
-
-/// Texts that are almost of a format.
-fn misformatted(format: &str) -> &'static [&'static str] {
-    match format {
-        "email" => &[
-            "nonsense",
-            "@example.com",
-            "a@b",
-            "a@",
-            "a b@example.com",
-            "a@example.com\n",
-            "a@-example.com",
-            "\u{fc}@example.com",
-            "a@example..com",
-        ],
-        "date-time" => &[
-            "nonsense",
-            "2026-13-02T03:04:05Z",
-            "2026-01-02",
-            "2026-01-02T03:04:05",
-            "2023-02-29T00:00:00Z",
-            "1767322445",
-        ],
-        "date" => &["nonsense", "2023-02-29", "2026-1-2", "02.01.2026"],
-        "time" => &["nonsense", "25:00:00Z"],
-        "uuid" => &["nonsense", "7f3f5b1e-6a4b-4c1e-9b43-0d5f0f6d2a1", "g"],
-        "uri" => &["nonsense", "//example.com"],
-        "hostname" => &["-example.com", "a b"],
-        "ipv4" => &["nonsense", "256.0.0.1", "1.2.3"],
-        "ipv6" => &["nonsense", "1.2.3.4", ":::"],
-        _ => &[],
     }
 }
 

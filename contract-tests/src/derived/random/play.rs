@@ -1,20 +1,21 @@
 //! Plays a scenario: what each answer must be follows from the document and from the answers before.
 
+mod pages;
+mod sequence;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::scenario::{Choice, Scenario, Step, Verdict};
+use super::scenario::{Choice, Scenario, Verdict};
 use crate::derived::constraint::Constraint;
-use crate::derived::draft::{Change, Content, Draft, encode, plain};
-use crate::derived::expression;
-use crate::derived::run::{difference, echoes};
-use crate::derived::server::{Base, Failure, Person, Server};
+use crate::derived::draft::{Change, Content, Draft};
+use crate::derived::judge::echoes;
+use crate::derived::run::difference;
+use crate::derived::server::{Failure, Server};
 use crate::document::{Operation, Parameter};
 use crate::exchange::Answer;
-
-/// Pages of one walk at most: one that does not end is a failure, too.
-const PAGES: usize = 50;
+use sequence::Sequence;
 
 /// Plays it until something is not as it must be.
 pub async fn play(server: &Server<'_>, scenario: &Scenario) -> Result<(), Failure> {
@@ -22,7 +23,7 @@ pub async fn play(server: &Server<'_>, scenario: &Scenario) -> Result<(), Failur
         Scenario::Combination { operation, choices } => combination(server, find(server, operation)?, choices).await,
         Scenario::Sequence { fixture, steps, .. } => Sequence::begin(server, fixture).await?.play(steps).await,
         Scenario::Pages { list, items, deleted, limit, order } => {
-            pages(server, find(server, list)?, (*items, *deleted), *limit, order.as_deref()).await
+            pages::pages(server, find(server, list)?, (*items, *deleted), *limit, order.as_deref()).await
         }
         Scenario::Ended { operation, then } => ended(server, find(server, operation)?, then).await,
     }
@@ -154,316 +155,6 @@ fn judge(outlook: &Outlook, answer: &Answer) -> Result<(), Failure> {
     Err(Failure::of("C-POS", "what the document allows is not accepted", expected, answer))
 }
 
-/// Something that is made, changed and deleted, and what is known of it.
-struct Sequence<'a, 'b> {
-    server: &'b Server<'a>,
-    fixture: &'b str,
-    caller: Person,
-    /// The answer that told its identifier, and the links.
-    made: Answer,
-    /// What it is now; none when it is deleted.
-    now: Option<Value>,
-    etag: Option<String>,
-    /// ETags of versions that were changed since.
-    old: Vec<String>,
-    /// Operations that have used it.
-    used: Vec<String>,
-}
-
-impl<'a, 'b> Sequence<'a, 'b> {
-    async fn begin(server: &'b Server<'a>, fixture: &'b str) -> Result<Self, Failure> {
-        let caller = server.somebody(false).await?;
-        let made = server.make(fixture, &caller).await?;
-        let (now, etag) = (Some(made.body.clone()), made.header("ETag").map(Into::into));
-        Ok(Self { server, fixture, caller, made, now, etag, old: vec![], used: vec![] })
-    }
-
-    async fn play(mut self, steps: &[Step]) -> Result<(), Failure> {
-        for step in steps {
-            match step {
-                Step::Read(id) => self.read(find(self.server, id)?, None).await?,
-                Step::Unchanged(id) => self.unchanged(find(self.server, id)?).await?,
-                Step::Update(id, choice) => self.update(find(self.server, id)?, choice.as_ref()).await?,
-                Step::Stale(id) => self.stale(find(self.server, id)?).await?,
-                Step::Refused(id, choice) => self.refused(find(self.server, id)?, choice).await?,
-                Step::Use(id) => self.used(find(self.server, id)?).await?,
-                Step::Delete(id) => self.delete(find(self.server, id)?).await?,
-            }
-        }
-        // whatever was refused meanwhile, it is what it was last
-        let document = self.server.plan.document;
-        let reads = document.operations.iter().filter(|operation| operation.method == "GET");
-        match reads.into_iter().find(|operation| self.server.plan.is_linked(self.fixture, operation)) {
-            Some(read) => self.read(read, None).await,
-            None => Ok(()),
-        }
-    }
-
-    /// A valid request about it, in its present version.
-    async fn base(&self, operation: &Operation) -> Result<Base, Failure> {
-        let fixtures = BTreeMap::from([(self.fixture.to_owned(), self.made.clone())]);
-        let linked = self.server.plan.is_linked(self.fixture, operation).then_some(self.fixture);
-        let mut base = self.server.base_by(operation, linked, self.caller.clone(), fixtures).await?;
-        if operation.takes("header", "If-Match") {
-            self.version(operation, &mut base.draft, "If-Match", self.etag.as_ref());
-        }
-        Ok(base)
-    }
-
-    fn version(&self, operation: &Operation, draft: &mut Draft, name: &str, etag: Option<&String>) {
-        if let Some(etag) = etag {
-            draft.change(operation, &Change::Parameter("header".into(), name.into(), Some(etag.clone())));
-        }
-    }
-
-    /// It is gone, and so is the answer.
-    fn gone(&self, answer: &Answer) -> Result<(), Failure> {
-        if [404, 410].contains(&answer.status) {
-            return Ok(());
-        }
-        Err(Failure::of("C-DELETED", "what was deleted is still there", "404", answer))
-    }
-
-    async fn read(&mut self, operation: &Operation, with: Option<&str>) -> Result<(), Failure> {
-        let mut base = self.base(operation).await?;
-        if let Some(etag) = with {
-            self.version(operation, &mut base.draft, "If-None-Match", Some(&etag.to_owned()));
-        }
-        let answer = self.server.send(operation, &base.draft, &base.word).await?;
-        let Some(now) = &self.now else { return self.gone(&answer) };
-        if with.is_some() {
-            if answer.status != 304 {
-                return Err(Failure::of("C-304", "it has not changed since its ETag was answered", "304", &answer));
-            }
-            return Ok(());
-        }
-        self.server.success(operation, &answer)?;
-        let differs = |(name, value): (&String, &Value)| now.get(name).is_some_and(|now| now != value);
-        if let Some((name, _)) = answer.body.as_object().into_iter().flatten().find(|pair| differs(*pair)) {
-            let sentence = format!("`{name}` is not what was answered last");
-            return Err(Failure::of("C-ECHO", sentence, now[name].to_string(), &answer));
-        }
-        if let (Some(etag), Some(read)) = (&self.etag, answer.header("ETag"))
-            && etag != read
-        {
-            return Err(Failure::of("C-ETAG-SAME", "nothing has changed, and the ETag is another", etag, &answer));
-        }
-        Ok(())
-    }
-
-    async fn unchanged(&mut self, operation: &Operation) -> Result<(), Failure> {
-        let conditional = operation.takes("header", "If-None-Match") && operation.declares(304);
-        match self.etag.clone().filter(|_| conditional) {
-            Some(etag) => self.read(operation, Some(&etag)).await,
-            None => self.read(operation, None).await,
-        }
-    }
-
-    async fn update(&mut self, operation: &Operation, choice: Option<&Choice>) -> Result<(), Failure> {
-        let base = self.base(operation).await?;
-        let changes = choice.map_or(&[][..], |choice| &choice.changes);
-        let draft = self.server.changed(operation, &base, changes).await?;
-        let answer = self.server.send(operation, &draft, &base.word).await?;
-        let Some(before) = &self.now else { return self.gone(&answer) };
-        self.server.success(operation, &answer)?;
-        let was = Answer { body: before.clone(), ..self.made.clone() };
-        echoes(self.server, operation, Some(&was), &answer)?;
-        if !answer.body.is_object() {
-            return self.look_again().await;
-        }
-        let etag = answer.header("ETag").map(ToOwned::to_owned);
-        if self.etag.is_some() && etag == self.etag && answer.body != *before {
-            return Err(Failure::of("C-ETAG-CHANGES", "it has changed, and its ETag has not", "another ETag", &answer));
-        }
-        if etag != self.etag {
-            self.old.extend(self.etag.take());
-        }
-        self.old.retain(|old| Some(old) != etag.as_ref());
-        (self.etag, self.now) = (etag, Some(answer.body));
-        Ok(())
-    }
-
-    async fn stale(&mut self, operation: &Operation) -> Result<(), Failure> {
-        let Some(old) = self.old.last().cloned().filter(|_| operation.declares(412)) else { return Ok(()) };
-        let mut base = self.base(operation).await?;
-        self.version(operation, &mut base.draft, "If-Match", Some(&old));
-        let answer = self.server.send(operation, &base.draft, &base.word).await?;
-        if self.now.is_none() {
-            return self.gone(&answer);
-        }
-        if answer.status != 412 {
-            let sentence = "a change of a version that was changed since is not refused";
-            return Err(Failure::of("C-412", sentence, "412", &answer));
-        }
-        Ok(())
-    }
-
-    async fn refused(&mut self, operation: &Operation, choice: &Choice) -> Result<(), Failure> {
-        let base = self.base(operation).await?;
-        let draft = self.server.changed(operation, &base, &choice.changes).await?;
-        let mut outlook = outlook(self.server, operation, &draft, std::slice::from_ref(choice));
-        if self.now.is_none() {
-            outlook.unmatched.extend([404, 410]);
-        }
-        let answer = self.server.send(operation, &draft, &base.word).await?;
-        judge(&outlook, &answer)
-    }
-
-    async fn used(&mut self, operation: &Operation) -> Result<(), Failure> {
-        let base = self.base(operation).await?;
-        let answer = self.server.send(operation, &base.draft, &base.word).await?;
-        if self.now.is_none() {
-            let unmatched = self.server.plan.setup.needs(&operation.id).unmatched.values();
-            if unmatched.into_iter().any(|unmatched| unmatched.status == answer.status) {
-                return Ok(());
-            }
-            return self.gone(&answer);
-        }
-        let again = self.used.contains(&operation.id) && answer.status == 409;
-        if !again {
-            self.server.success(operation, &answer)?;
-        }
-        self.used.push(operation.id.clone());
-        self.look_again().await
-    }
-
-    /// Something has changed it in a way that no answer has told.
-    async fn look_again(&mut self) -> Result<(), Failure> {
-        let document = self.server.plan.document;
-        let reads = document.operations.iter().filter(|operation| operation.method == "GET");
-        let Some(read) = reads.into_iter().find(|operation| self.server.plan.is_linked(self.fixture, operation)) else {
-            return Ok(());
-        };
-        let base = self.base(read).await?;
-        let answer = self.server.send(read, &base.draft, &base.word).await?;
-        self.server.success(read, &answer)?;
-        self.etag = answer.header("ETag").map(Into::into);
-        self.now = Some(answer.body);
-        Ok(())
-    }
-
-    async fn delete(&mut self, operation: &Operation) -> Result<(), Failure> {
-        let base = self.base(operation).await?;
-        let answer = self.server.send(operation, &base.draft, &base.word).await?;
-        if self.now.is_none() {
-            return self.gone(&answer);
-        }
-        self.server.success(operation, &answer)?;
-        self.now = None;
-        Ok(())
-    }
-}
-
-/// Makes things, deletes some, and walks through the list of the rest.
-async fn pages(
-    server: &Server<'_>,
-    operation: &Operation,
-    (items, deleted): (usize, usize),
-    limit: usize,
-    order: Option<&str>,
-) -> Result<(), Failure> {
-    let list = &server.plan.setup.lists[&operation.id];
-    let caller = server.somebody(true).await?;
-    let mut kept: Vec<String> = vec![];
-    for number in 0..items {
-        let made = server.make(&list.fixture, &caller).await?;
-        if number < deleted {
-            delete(server, &list.fixture, &made, &caller).await?;
-        } else {
-            kept.push(plain(&made.body[&list.key]));
-        }
-    }
-    let found = walk(server, operation, &caller, limit, order).await?;
-    let mut keys: Vec<String> = found.items.iter().map(|item| plain(&item[&list.key])).collect();
-    let sorted = order.and_then(|order| list.orders.get(order)).is_none_or(|member| is_ordered(&found.items, member));
-    if !sorted {
-        let sentence = "the items are not in the order that was asked for";
-        return Err(Failure::of("C-SORT", sentence, order.unwrap_or_default(), &found.last));
-    }
-    keys.sort();
-    kept.sort();
-    if keys != kept {
-        let sentence = format!("the pages have the items {}", keys.join(", "));
-        let expected = format!("each of what was made and not deleted, once: {}", kept.join(", "));
-        return Err(Failure::of("C-PAGES", sentence, expected, &found.last));
-    }
-    let total = list.total.as_ref().and_then(|total| found.last.body.pointer(total)).filter(|total| !total.is_null());
-    if let Some(total) = total.filter(|total| **total != kept.len()) {
-        return Err(Failure::of("C-TOTAL", format!("the total is {total}"), kept.len().to_string(), &found.last));
-    }
-    Ok(())
-}
-
-async fn delete(server: &Server<'_>, fixture: &str, made: &Answer, caller: &Person) -> Result<(), Failure> {
-    let mut operations = server.plan.document.operations.iter().filter(|operation| operation.method == "DELETE");
-    let Some(operation) = operations.find(|operation| server.plan.is_linked(fixture, operation)) else { return Ok(()) };
-    let fixtures = BTreeMap::from([(fixture.to_owned(), made.clone())]);
-    let base = server.base_by(operation, Some(fixture), caller.clone(), fixtures).await?;
-    let answer = server.send(operation, &base.draft, &base.word).await?;
-    server.success(operation, &answer)
-}
-
-/// What a walk has met.
-struct Walk {
-    items: Vec<Value>,
-    last: Answer,
-}
-
-async fn walk(
-    server: &Server<'_>,
-    operation: &Operation,
-    caller: &Person,
-    limit: usize,
-    order: Option<&str>,
-) -> Result<Walk, Failure> {
-    let list = &server.plan.setup.lists[&operation.id];
-    let base = server.base_by(operation, None, caller.clone(), BTreeMap::new()).await?;
-    let mut draft = base.draft;
-    let set = |draft: &mut Draft, name: &str, value: &str| {
-        draft.change(operation, &Change::Parameter("query".into(), name.into(), Some(encode(value))));
-    };
-    for (name, value) in &list.query {
-        let scope = |name: &str| caller.answer.as_ref().filter(|_| name == "caller");
-        let value =
-            expression::resolve(value, &scope).map_err(|error| Failure::without("C-SETUP", error, "a query"))?;
-        set(&mut draft, name, &plain(&value));
-    }
-    set(&mut draft, &list.limit, &limit.to_string());
-    if let (Some(name), Some(order)) = (&list.sort, order) {
-        set(&mut draft, name, order);
-    }
-    let mut items = vec![];
-    for _ in 0..PAGES {
-        let answer = server.send(operation, &draft, &base.word).await?;
-        server.success(operation, &answer)?;
-        let page = answer.body.pointer(&list.items).and_then(Value::as_array).cloned().unwrap_or_default();
-        let next = answer.body.pointer(&list.next).filter(|next| !next.is_null()).cloned();
-        if page.len() > limit || next.is_some() && page.len() < limit {
-            let sentence =
-                format!("a page has {} items, and is {}the last", page.len(), if next.is_some() { "not " } else { "" });
-            return Err(Failure::of("C-LIMIT", sentence, format!("{limit}, or fewer on the last page"), &answer));
-        }
-        items.extend(page);
-        match next {
-            Some(next) => set(&mut draft, &list.cursor, &plain(&next)),
-            None => return Ok(Walk { items, last: answer }),
-        }
-    }
-    Err(Failure::without("C-PAGES", format!("the walk has not ended after {PAGES} pages"), "a last page"))
-}
-
-/// Whether the members follow each other; with a minus the largest comes first.
-fn is_ordered(items: &[Value], member: &str) -> bool {
-    let (down, name) = member.strip_prefix('-').map_or((false, member), |name| (true, name));
-    items.windows(2).all(|pair| {
-        let (one, other) = if down { (&pair[1][name], &pair[0][name]) } else { (&pair[0][name], &pair[1][name]) };
-        match (one.as_f64(), other.as_f64()) {
-            (Some(one), Some(other)) => one <= other,
-            _ => plain(one) <= plain(other),
-        }
-    })
-}
-
 /// Ends a session, and uses its credentials on.
 async fn ended(server: &Server<'_>, operation: &Operation, then: &[String]) -> Result<(), Failure> {
     let base = server.base(operation, None).await?;
@@ -514,14 +205,6 @@ pub fn simpler(value: &Value) -> Vec<Value> {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn an_order_is_seen() {
-        let items = |values: [i64; 3]| values.map(|value| json!({ "votes": value })).to_vec();
-        assert!(is_ordered(&items([3, 3, 1]), "-votes"));
-        assert!(!is_ordered(&items([3, 3, 1]), "votes"));
-        assert!(is_ordered(&[json!({ "at": "a" }), json!({ "at": "b" })], "at"));
-    }
 
     #[test]
     fn simpler_values_come_to_an_end() {

@@ -1,0 +1,121 @@
+//! Who calls: logging in, proving it, and proving something else.
+
+use std::collections::BTreeMap;
+
+use super::{Failure, Server};
+use crate::derived::draft::{Credential, Draft, Proof, plain};
+use crate::derived::expression;
+use crate::derived::plan::carrier;
+use crate::derived::setup::Login;
+use crate::document::Operation;
+use crate::exchange::Answer;
+
+/// Somebody who may be logged in.
+#[derive(Clone, Default)]
+pub struct Person {
+    /// The answer with the credentials.
+    pub answer: Option<Answer>,
+    /// The credentials.
+    pub token: Option<String>,
+}
+
+impl Server<'_> {
+    /// Somebody new, or the caller if nobody can be made.
+    pub async fn somebody(&self, fresh: bool) -> Result<Person, Failure> {
+        match &self.plan.setup.people.fresh {
+            Some(login) if fresh => self.log_in(login).await,
+            _ => Ok(self.caller.clone()),
+        }
+    }
+
+    /// Logs in, or registers, as the setup says.
+    pub(super) async fn log_in(&self, login: &Login) -> Result<Person, Failure> {
+        let operation = self.operation(&login.operation)?;
+        let word = self.word();
+        let nothing = |_: &str| None;
+        let draft = self.unprepared(operation, &login.body, &nothing)?;
+        let answer = self.send(operation, &draft, &word).await?;
+        self.success(operation, &answer)?;
+        let token = expression::evaluate(&login.token, &answer);
+        let token = token.map_err(|error| Failure::of("C-SETUP", error, "credentials", &answer))?;
+        Ok(Person { answer: Some(answer), token: Some(plain(&token)) })
+    }
+
+    /// What proves to an operation who calls.
+    pub fn credentials(&self, operation: &Operation, by: &Person) -> Vec<Credential> {
+        let Some(token) = by.token.as_ref().filter(|_| operation.protected) else { return vec![] };
+        let way = operation.security.iter().find(|way| !way.is_empty()).into_iter().flatten();
+        way.map(|(name, _)| {
+            let (place, name, scheme) = carrier(self.plan.document.scheme(name));
+            Credential { place, name, scheme: scheme.into(), token: token.clone() }
+        })
+        .collect()
+    }
+
+    /// Puts something else in place of what proves who calls.
+    pub(super) async fn prove(&self, operation: &Operation, draft: &mut Draft, proof: Proof) -> Result<(), Failure> {
+        let replaced = match proof {
+            Proof::None => {
+                draft.credentials.clear();
+                return Ok(());
+            }
+            Proof::Scheme => {
+                draft.credentials.iter_mut().for_each(|credential| credential.scheme = "Basic ".into());
+                return Ok(());
+            }
+            Proof::Nothing => {
+                draft.credentials.iter_mut().for_each(|credential| credential.scheme = credential.scheme.trim().into());
+                Some(String::new())
+            }
+            Proof::Garbage => Some("nonsense".into()),
+            Proof::Tampered => draft.credentials.first().map(|credential| tampered(&credential.token)),
+            Proof::Ended => self.ended.get_or_try_init(|| self.end()).await?.clone(),
+            Proof::Stranger => self.stranger.token.clone(),
+            Proof::Unscoped => {
+                let scopes: Vec<String> =
+                    operation.security.iter().flatten().flat_map(|(_, scopes)| scopes.clone()).collect();
+                match self.plan.without(&scopes) {
+                    Some(login) => self.log_in(login).await?.token,
+                    None => None,
+                }
+            }
+        };
+        let Some(token) = replaced else {
+            let what = format!("nobody is known who could be {proof:?} here");
+            return Err(Failure::without("C-SETUP", what, "`people` of the setup file must name somebody"));
+        };
+        draft.credentials.iter_mut().for_each(|credential| credential.token.clone_from(&token));
+        Ok(())
+    }
+
+    /// A token whose session has ended.
+    async fn end(&self) -> Result<Option<String>, Failure> {
+        let people = &self.plan.setup.people;
+        let (Some(login), Some(log_out)) = (&people.fresh, &people.log_out) else { return Ok(None) };
+        let operation = self.operation(log_out)?;
+        let person = self.log_in(login).await?;
+        let base = self.base_by(operation, None, person.clone(), BTreeMap::new()).await?;
+        let answer = self.send(operation, &base.draft, &base.word).await?;
+        self.success(operation, &answer)?;
+        Ok(person.token)
+    }
+}
+
+/// The same token with another signature: another character at the front of its last part, where each is possible.
+fn tampered(token: &str) -> String {
+    let at = token.rfind('.').map_or(0, |dot| dot + 1);
+    let (head, rest) = token.split_at(at);
+    let first = if rest.starts_with('A') { 'B' } else { 'A' };
+    format!("{head}{first}{}", rest.chars().skip(1).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tampered_token_differs_in_its_signature_only() {
+        assert_eq!(tampered("a.b.cd"), "a.b.Ad");
+        assert_eq!(tampered("Axyz"), "Bxyz");
+    }
+}
