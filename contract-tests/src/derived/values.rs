@@ -166,6 +166,8 @@ pub fn edges(document: &Document, schema: &Value, given: &Value, form: Form) -> 
                     found.push(edge(C::MaxLength, "longest-unicode", json!("\u{1f600}".repeat(longest))));
                 }
                 found.push(edge(C::Pattern, "spaces", json!("  ")));
+                // what no pattern forbids, many databases cannot keep
+                found.push(edge(C::Pattern, "nul", json!("a\0b")));
             }
             for text in formatted(schema["format"].as_str().unwrap_or_default()) {
                 found.push(edge(C::Format, *text, json!(text)));

@@ -253,6 +253,19 @@ impl Walk<'_> {
         let all: Vec<Change> = missing.filter_map(|(name, property)| made(name, property)).collect();
         let alone: Vec<(&String, Change)> =
             properties.iter().filter_map(|(name, property)| Some((name, made(name, property)?))).collect();
+        // what is not closed is open
+        let open = schema
+            .get("additionalProperties")
+            .filter(|more| more.is_object())
+            .cloned()
+            .unwrap_or(json!({ "type": "string" }));
+        if schema["additionalProperties"] != false
+            && schema["type"] == "object"
+            && let Some(value) = values::valid(self.sample.document, &open, None)
+        {
+            let change = Change::Body(at("nonsense"), Some(value));
+            self.add(Constraint::AdditionalProperties, "one-more", place, change, "additionalProperties");
+        }
         if !all.is_empty() {
             self.add_all(Constraint::Optional, "all", place, all, "properties");
         }
@@ -399,7 +412,10 @@ mod tests {
         let value = json!({ "by": "ann", "scores": {} });
         let outside = found(schema.clone(), value.clone(), Side::Outside);
         has(&outside, &["/scores/more minimum -1", "/by maxLength too-long", "/by type boolean"]);
-        has(&found(schema, value, Side::Inside), &["/by composition oneOf-1"]);
+        has(
+            &found(schema, value, Side::Inside),
+            &["/by composition oneOf-1", " additionalProperties one-more", "/scores additionalProperties one-more"],
+        );
     }
 
     #[test]
