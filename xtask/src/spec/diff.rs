@@ -120,6 +120,8 @@ impl<'a> Wanted<'a> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -149,6 +151,39 @@ mod tests {
         assert_eq!(exit_code(&format!("{title}/maxLength"), 199.into()), 4);
         assert!(command(&["committed", "no such file"]).is_err_and(|error| !error.is::<Usage>()));
         assert!(command(&[]).is_err_and(|error| error.is::<Usage>()));
+    }
+
+    /// Every schema has a property of each: as in large APIs, all of them lie in one ring.
+    #[test]
+    fn schemas_in_rings_are_compared_in_time_and_at_each_use() {
+        const SIZE: usize = 12;
+        let reference = |number: usize| json!({"$ref": format!("#/components/schemas/S{number}")});
+        let document = |kind: &str| {
+            let mut own = json!({"type": "object", "properties": {"own": {"type": kind}}});
+            let others = (0..SIZE).map(|number| (format!("p{number}"), reference(number)));
+            own["properties"].as_object_mut().expect("a map").extend(others);
+            let plain = |number: usize| {
+                let others: Value = (0..SIZE).map(|other| (format!("p{other}"), reference(other))).collect();
+                json!({"type": "object", "description": format!("{number}"), "properties": others})
+            };
+            let mut schemas: Value = (0..SIZE).map(|number| (format!("S{number}"), plain(number))).collect();
+            schemas["S7"] = own;
+            let path = |number: usize| {
+                let content = json!({"application/json": {"schema": reference(number)}});
+                (
+                    format!("/{number}"),
+                    json!({"get": {"operationId": format!("get{number}"), "responses": {
+                        "200": {"description": "Ok", "content": content},
+                    }}}),
+                )
+            };
+            json!({"paths": (0..SIZE).map(path).collect::<Value>(), "components": {"schemas": schemas}})
+        };
+        let start = std::time::Instant::now();
+        let found = compare(&document("string"), &document("integer"));
+        assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+        let operations: std::collections::BTreeSet<_> = found.iter().map(|finding| &finding.operation).collect();
+        assert_eq!(operations.len(), SIZE);
     }
 
     #[test]

@@ -149,7 +149,8 @@ fn parameter<'a>(walk: &mut Walk<'a>, pair: &Pair<'a>) {
 /// The keywords that [`value`] and [`lifecycle`] read.
 pub const VALUE: [&str; 6] = ["style", "explode", "schema", "content", "deprecated", "x-sunset"];
 
-/// How the value of a parameter or header is written, and its schema. Rules for: style, explode, plain or in a media type.
+/// How the value of a parameter or header is written, and its schema. Rules for: style, explode, plain or in a media
+/// type.
 pub fn value<'a>(walk: &mut Walk<'a>, pair: &Pair<'a>, default_style: &str, rules: [&'static Rule; 3]) {
     let style = |slot: &Slot<'a>| slot.key("style").text().unwrap_or(default_style).to_owned();
     let explode = |slot: &Slot<'a>| {

@@ -99,7 +99,10 @@ pub fn by_id(id: &str) -> Option<&'static Rule> {
 
 /// `NAME "name" Prefix(verdict in a request, verdict in a response) "meaning" "advice"`; one verdict stands for both.
 macro_rules! table {
-    ($($group:literal { $($constant:ident $name:literal $prefix:ident($request:ident $(, $response:ident)?) $meaning:literal $advice:literal)* })*) => {
+    ($($group:literal {
+        $($constant:ident $name:literal $prefix:ident($request:ident $(, $response:ident)?)
+            $meaning:literal $advice:literal)*
+    })*) => {
         $($(pub static $constant: Rule = Rule {
             name: $name,
             prefix: $prefix,
@@ -125,20 +128,25 @@ table! {
         "An operation is gone that was never marked as deprecated."
         "Keep it, mark it `deprecated: true` with an `x-sunset` date, and remove it after that date."
     API_REMOVED_BEFORE_SUNSET "api-removed-before-sunset" Bare(Breaking)
-        "A deprecated operation is gone before its `x-sunset` date, or it had none." "Keep it until the day that was promised."
+        "A deprecated operation is gone before its `x-sunset` date, or it had none."
+        "Keep it until the day that was promised."
     API_REMOVED_WITH_DEPRECATION "api-removed-with-deprecation" Bare(Compatible)
-        "A deprecated operation is gone after its `x-sunset` date." "Callers were told, and had the time that was promised."
+        "A deprecated operation is gone after its `x-sunset` date."
+        "Callers were told, and had the time that was promised."
     API_OPERATION_MOVED "api-operation-moved" Bare(Breaking)
         "An operation has the same id at another method or path."
         "Calls to the old place get 404 or 405: serve both until the old one's sunset."
     PATH_PARAMETER_RENAMED "path-parameter-renamed" Bare(Risky)
-        "A variable of the path has another name." "The URLs stay the same, but arguments of generated clients change their name."
+        "A variable of the path has another name."
+        "The URLs stay the same, but arguments of generated clients change their name."
     API_OPERATION_ID_REMOVED "api-operation-id-removed" Bare(Risky)
-        "The operation id is gone or another." "Requests stay the same, but the method of every generated client changes its name."
+        "The operation id is gone or another."
+        "Requests stay the same, but the method of every generated client changes its name."
     API_OPERATION_ID_ADDED "api-operation-id-added" Bare(Compatible)
         "The operation has an id where it had none." "Generated clients can name their method after it."
     TAG_CHANGED "tag-changed" Bare(Risky)
-        "The operation has other tags." "Requests stay the same, but generated clients move the method to another module."
+        "The operation has other tags."
+        "Requests stay the same, but generated clients move the method to another module."
     ENDPOINT_DEPRECATED "endpoint-deprecated" Bare(Compatible)
         "The operation is deprecated and says until when it works." "Callers have until the `x-sunset` date."
     API_DEPRECATED_SUNSET_MISSING "api-deprecated-sunset-missing" Bare(Breaking)
@@ -150,7 +158,8 @@ table! {
     SUNSET_DELETED "sunset-deleted" Bare(Breaking)
         "The promised date of removal is gone." "Callers relied on that date: put it back."
     SUNSET_MOVED_EARLIER "sunset-moved-earlier" Bare(Breaking)
-        "The date of removal is earlier than promised, or no date." "Keep the day that was promised, or give a later one."
+        "The date of removal is earlier than promised, or no date."
+        "Keep the day that was promised, or give a later one."
     SUNSET_MOVED_LATER "sunset-moved-later" Bare(Compatible)
         "The date of removal is later than promised." "Callers have more time."
     CALLBACK_ADDED "callback-added" Bare(Compatible)
@@ -164,11 +173,14 @@ table! {
 }
 "Parameters" {
     REQUEST_PARAMETER_REMOVED "request-parameter-removed" Bare(Breaking)
-        "A parameter is gone." "Unknown parameters are refused, and where they are not, the request does something else than before."
+        "A parameter is gone."
+        "Unknown parameters are refused, and where they are not, the request does something else than before."
     REQUEST_PARAMETER_REMOVED_WITH_DEPRECATION "request-parameter-removed-with-deprecation" Bare(Compatible)
-        "A deprecated parameter is gone after its `x-sunset` date." "Callers were told, and had the time that was promised."
+        "A deprecated parameter is gone after its `x-sunset` date."
+        "Callers were told, and had the time that was promised."
     REQUEST_PARAMETER_RENAMED "request-parameter-renamed" Bare(Breaking)
-        "A parameter has another name and the same schema." "Take both names for a while: the old one as a deprecated parameter."
+        "A parameter has another name and the same schema."
+        "Take both names for a while: the old one as a deprecated parameter."
     NEW_REQUIRED_REQUEST_PARAMETER "new-required-request-parameter" Bare(Breaking)
         "There is a new required parameter." "Requests of today lack it: make it optional with a default."
     NEW_OPTIONAL_REQUEST_PARAMETER "new-optional-request-parameter" Bare(Compatible)
@@ -180,15 +192,18 @@ table! {
     REQUEST_PARAMETER_STYLE_CHANGED "request-parameter-style-changed" Bare(Breaking)
         "The parameter's value is written in another `style`." "Values of today are read as something else."
     REQUEST_PARAMETER_EXPLODE_CHANGED "request-parameter-explode-changed" Bare(Breaking)
-        "Lists and objects in the parameter are written in another way (`explode`)." "Values of today are read as something else."
+        "Lists and objects in the parameter are written in another way (`explode`)."
+        "Values of today are read as something else."
     REQUEST_PARAMETER_ALLOW_RESERVED_CHANGED "request-parameter-allow-reserved-changed" Bare(Risky)
-        "Whether reserved characters stand for themselves in the parameter is another." "Clients that escape them, or do not, may be misread."
+        "Whether reserved characters stand for themselves in the parameter is another."
+        "Clients that escape them, or do not, may be misread."
     REQUEST_PARAMETER_EMPTY_VALUE_REFUSED "request-parameter-empty-value-refused" Bare(Breaking)
         "The parameter no longer takes an empty value." "Requests with `?name=` are refused."
     REQUEST_PARAMETER_EMPTY_VALUE_ALLOWED "request-parameter-empty-value-allowed" Bare(Compatible)
         "The parameter takes an empty value." "Requests of today stay valid."
     REQUEST_PARAMETER_CONTENT_CHANGED "request-parameter-content-changed" Bare(Breaking)
-        "The parameter's value is no longer plain but in a media type, or the other way." "Values of today are read as something else."
+        "The parameter's value is no longer plain but in a media type, or the other way."
+        "Values of today are read as something else."
 }
 "Request bodies" {
     REQUEST_BODY_ADDED_REQUIRED "request-body-added-required" Bare(Breaking)
@@ -210,17 +225,20 @@ table! {
     RESPONSE_SUCCESS_STATUS_ADDED "response-success-status-added" Bare(Risky)
         "The operation may succeed with a new status." "Clients that expect the others take it for a fault."
     RESPONSE_SUCCESS_STATUS_REMOVED "response-success-status-removed" Bare(Breaking)
-        "The operation no longer succeeds with a status." "Clients that wait for exactly this status take the answer for a fault."
+        "The operation no longer succeeds with a status."
+        "Clients that wait for exactly this status take the answer for a fault."
     RESPONSE_NON_SUCCESS_STATUS_ADDED "response-non-success-status-added" Bare(Compatible)
         "The operation may fail in a new way." "Clients handle failures they do not know by their class, 4xx or 5xx."
     RESPONSE_NON_SUCCESS_STATUS_REMOVED "response-non-success-status-removed" Bare(Risky)
-        "The operation no longer answers a status other than success." "Clients that react to it (refresh, retry, merge) wait in vain."
+        "The operation no longer answers a status other than success."
+        "Clients that react to it (refresh, retry, merge) wait in vain."
     RESPONSE_MEDIA_TYPE_ADDED "response-media-type-added" Bare(Risky)
         "The answer may come in a new media type." "Clients that do not say what they accept may get it."
     RESPONSE_MEDIA_TYPE_REMOVED "response-media-type-removed" Bare(Breaking)
         "The answer no longer comes in a media type." "Clients cannot read what they get instead."
     RESPONSE_BODY_ADDED_TO_BODYLESS_STATUS "response-body-added-to-bodyless-status" Bare(Breaking)
-        "An answer has a body that HTTP forbids there (1xx, 204, 205, 304, or to HEAD)." "Servers drop it and clients hang: take it out."
+        "An answer has a body that HTTP forbids there (1xx, 204, 205, 304, or to HEAD)."
+        "Servers drop it and clients hang: take it out."
     RESPONSE_HEADER_ADDED "response-header-added" Bare(Compatible)
         "The answer has a new header." "Clients ignore headers they do not know."
     REQUIRED_RESPONSE_HEADER_REMOVED "required-response-header-removed" Bare(Breaking)
@@ -228,23 +246,28 @@ table! {
     OPTIONAL_RESPONSE_HEADER_REMOVED "optional-response-header-removed" Bare(Risky)
         "A header that some such answers had is gone." "Clients must live without it already, but may do so badly."
     RESPONSE_HEADER_BECAME_OPTIONAL "response-header-became-optional" Bare(Breaking)
-        "A header that every such answer had may be missing." "Clients that read it fail when it does: keep it required."
+        "A header that every such answer had may be missing."
+        "Clients that read it fail when it does: keep it required."
     RESPONSE_HEADER_BECAME_REQUIRED "response-header-became-required" Bare(Compatible)
         "A header that some such answers had is always there." "Clients that read it find it."
     RESPONSE_HEADER_STYLE_CHANGED "response-header-style-changed" Bare(Breaking)
         "The header's value is written in another way (`style`, `explode`)." "Clients read something else out of it."
     RESPONSE_HEADER_CONTENT_CHANGED "response-header-content-changed" Bare(Breaking)
-        "The header's value is no longer plain but in a media type, or the other way." "Clients read something else out of it."
+        "The header's value is no longer plain but in a media type, or the other way."
+        "Clients read something else out of it."
     LINK_ADDED "link-added" Bare(Compatible)
         "The answer has a new link." "Tools that follow links reach more."
     LINK_REMOVED "link-removed" Bare(Risky)
-        "A link of the answer is gone." "Tools that follow links reach less; a contract test may lose its way to an operation."
+        "A link of the answer is gone."
+        "Tools that follow links reach less; a contract test may lose its way to an operation."
     LINK_CHANGED "link-changed" Bare(Risky)
-        "A link of the answer leads elsewhere or hands over something else." "Tools that follow links send other requests."
+        "A link of the answer leads elsewhere or hands over something else."
+        "Tools that follow links send other requests."
 }
 "Media types" {
     MEDIA_TYPE_PARAMETERS_CHANGED "media-type-parameters-changed" Bare(Risky)
-        "The media type has other parameters, such as `charset`." "Clients that compare the whole name, and generated code, take it for another type."
+        "The media type has other parameters, such as `charset`."
+        "Clients that compare the whole name, and generated code, take it for another type."
     BODY_MEDIA_TYPE_SCHEMA_ADDED "body-media-type-schema-added" Direction(Breaking, Compatible)
         "The body has a schema where anything was allowed." "Requests may break it; in an answer it is a promise more."
     BODY_MEDIA_TYPE_SCHEMA_REMOVED "body-media-type-schema-removed" Direction(Compatible, Breaking)
@@ -256,9 +279,11 @@ table! {
     TYPE_CHANGED "type-changed" Place(Breaking)
         "Values are of another type." "Add a new field of the new type beside the old one."
     TYPE_GENERALIZED "type-generalized" Place(Compatible, Breaking)
-        "Values may be of more types than before." "Requests of today stay valid; readers of answers meet types they do not know."
+        "Values may be of more types than before."
+        "Requests of today stay valid; readers of answers meet types they do not know."
     TYPE_SPECIALIZED "type-specialized" Place(Breaking, Compatible)
-        "Values may be of fewer types than before." "Requests with the others are refused; answers hold what readers know."
+        "Values may be of fewer types than before."
+        "Requests with the others are refused; answers hold what readers know."
     BECAME_NULLABLE "became-nullable" Place(Compatible, Breaking)
         "The value may be null." "Requests of today stay valid; readers of answers fail on null."
     BECAME_NOT_NULLABLE "became-not-nullable" Place(Breaking, Compatible)
@@ -266,9 +291,11 @@ table! {
     FORMAT_NARROWED "format-narrowed" Place(Breaking, Risky)
         "The format takes only some of the values that were taken." "Requests with the others are refused."
     FORMAT_CHANGED "format-changed" Place(Risky)
-        "The format is another, or is gone." "Generated clients change the type of the field, and numbers may overflow the one they have."
+        "The format is another, or is gone."
+        "Generated clients change the type of the field, and numbers may overflow the one they have."
     FORMAT_REPLACED "format-replaced" Place(Breaking)
-        "One format stands in place of another that has other values." "Neither side understands the other's values: add a new field."
+        "One format stands in place of another that has other values."
+        "Neither side understands the other's values: add a new field."
 }
 "Bounds" {
     MAX_SET "max-set" Place(Breaking, Compatible)
@@ -328,7 +355,8 @@ table! {
     MAX_PROPERTIES_INCREASED "max-properties-increased" Place(Compatible, Risky)
         "Objects may have more properties." "Readers may have no room for larger ones."
     MIN_PROPERTIES_SET "min-properties-set" Place(Breaking, Compatible)
-        "Objects have a least number of properties where they had none." "Smaller ones, such as an empty change, are refused."
+        "Objects have a least number of properties where they had none."
+        "Smaller ones, such as an empty change, are refused."
     MIN_PROPERTIES_UNSET "min-properties-unset" Place(Compatible, Risky)
         "Objects have no least number of properties any more." "Readers may meet empty ones."
     MIN_PROPERTIES_INCREASED "min-properties-increased" Place(Breaking, Compatible)
@@ -342,7 +370,8 @@ table! {
     MULTIPLE_OF_CHANGED "multiple-of-changed" Place(Breaking, Risky)
         "Numbers must be multiples of another number." "Numbers of today are refused."
     MULTIPLE_OF_GENERALIZED "multiple-of-generalized" Place(Compatible, Risky)
-        "Numbers must be multiples of a divisor of the old number." "All numbers of today are taken; readers meet finer ones."
+        "Numbers must be multiples of a divisor of the old number."
+        "All numbers of today are taken; readers meet finer ones."
     UNIQUE_ITEMS_SET "unique-items-set" Place(Breaking, Compatible)
         "Lists must not repeat an entry." "Lists that do are refused."
     UNIQUE_ITEMS_UNSET "unique-items-unset" Place(Compatible, Risky)
@@ -352,7 +381,8 @@ table! {
     PATTERN_REMOVED "pattern-removed" Place(Compatible, Risky)
         "Texts need not match a pattern any more." "Readers that take them apart by it may fail."
     PATTERN_CHANGED "pattern-changed" Place(Risky)
-        "Texts must match another pattern." "Which texts that changes cannot be told from the patterns: see that every old one still matches."
+        "Texts must match another pattern."
+        "Which texts that changes cannot be told from the patterns: see that every old one still matches."
 }
 "Values" {
     BECAME_ENUM "became-enum" Place(Breaking, Compatible)
@@ -360,7 +390,8 @@ table! {
     ENUM_UNSET "enum-unset" Place(Compatible, Risky)
         "Any value is allowed where only listed ones were." "Readers that match on the values meet others."
     ENUM_VALUE_ADDED "enum-value-added" Place(Compatible, Risky)
-        "There is one more value." "Readers that match on the values meet one they do not know; `x-extensible-enum: true` would have told them."
+        "There is one more value."
+        "Readers that match on the values meet one they do not know; `x-extensible-enum: true` would have told them."
     EXTENSIBLE_ENUM_VALUE_ADDED "extensible-enum-value-added" Place(Compatible)
         "There is one more value in a list that said it may grow." "Readers were told by `x-extensible-enum`."
     ENUM_VALUE_REMOVED "enum-value-removed" Place(Breaking, Compatible)
@@ -382,7 +413,8 @@ table! {
     NEW_OPTIONAL_REQUEST_PROPERTY "new-optional-request-property" Bare(Compatible)
         "There is a new optional property." "Requests of today lack it, which is allowed."
     REQUEST_PROPERTY_REMOVED "request-property-removed" Bare(Breaking)
-        "A property is gone from an object that takes no unknown ones." "Requests with it are refused: take it, and mark it deprecated."
+        "A property is gone from an object that takes no unknown ones."
+        "Requests with it are refused: take it, and mark it deprecated."
     REQUEST_PROPERTY_NO_LONGER_READ "request-property-no-longer-read" Bare(Risky)
         "A property is gone from an object that takes unknown ones." "Requests with it are taken, and it is ignored."
     RESPONSE_REQUIRED_PROPERTY_ADDED "response-required-property-added" Bare(Compatible)
@@ -390,7 +422,8 @@ table! {
     RESPONSE_OPTIONAL_PROPERTY_ADDED "response-optional-property-added" Bare(Compatible)
         "Answers may have a new property." "Readers ignore what they do not know."
     RESPONSE_PROPERTY_ADDED_TO_CLOSED_OBJECT "response-property-added-to-closed-object" Bare(Risky)
-        "Answers have a new property in an object that was to have no unknown ones." "Readers that hold it to its schema refuse it."
+        "Answers have a new property in an object that was to have no unknown ones."
+        "Readers that hold it to its schema refuse it."
     RESPONSE_REQUIRED_PROPERTY_REMOVED "response-required-property-removed" Bare(Breaking)
         "A property that every answer had is gone." "Readers that use it fail: keep it."
     RESPONSE_OPTIONAL_PROPERTY_REMOVED "response-optional-property-removed" Bare(Risky)
@@ -424,9 +457,11 @@ table! {
     ONE_OF_REMOVED "one-of-removed" Place(Breaking, Compatible)
         "There is one alternative less (`oneOf`, `anyOf`)." "Requests of that kind are refused."
     UNION_CHANGED "union-changed" Place(Breaking)
-        "Alternatives stand in place of one schema, which is not among them, or the other way." "Neither side understands the other's values."
+        "Alternatives stand in place of one schema, which is not among them, or the other way."
+        "Neither side understands the other's values."
     UNION_KIND_CHANGED "union-kind-changed" Place(Risky)
-        "`oneOf` stands in place of `anyOf`, or the other way." "Values that match more than one alternative are valid in one only, and generated types change."
+        "`oneOf` stands in place of `anyOf`, or the other way."
+        "Values that match more than one alternative are valid in one only, and generated types change."
     DISCRIMINATOR_ADDED "discriminator-added" Place(Risky)
         "A property says which alternative it is." "Generated types change."
     DISCRIMINATOR_REMOVED "discriminator-removed" Place(Risky)
@@ -487,17 +522,20 @@ table! {
     SERVER_REMOVED "server-removed" Bare(Risky)
         "A server is no longer named." "Callers who use it should move, if it is switched off."
     SERVER_URL_CHANGED "server-url-changed" Bare(Risky)
-        "A server has another host." "Generated clients call the new one; whoever wrote the old one down must move, if it is switched off."
+        "A server has another host."
+        "Generated clients call the new one; whoever wrote the old one down must move, if it is switched off."
     SERVER_BASE_PATH_CHANGED "server-base-path-changed" Bare(Breaking)
         "All operations of a server lie under another path." "Calls to the old paths get 404."
     SERVER_VARIABLE_CHANGED "server-variable-changed" Bare(Risky)
-        "A variable of a server's address has other values." "Clients that use the default or a value that is gone call elsewhere."
+        "A variable of a server's address has other values."
+        "Clients that use the default or a value that is gone call elsewhere."
     API_VERSION_CHANGED "api-version-changed" Bare(Compatible)
         "The version of the API is higher." "It says what kind of change to expect."
     API_VERSION_DECREASED "api-version-decreased" Bare(Breaking)
         "The version of the API is lower, or no version." "Versions only go up: `MAJOR.MINOR.PATCH`."
     API_VERSION_NOT_BUMPED "api-version-not-bumped" Bare(Breaking)
-        "What is to be released differs, but has the version of the old release (only with `--release`)." "Raise the version in the root `Cargo.toml`."
+        "What is to be released differs, but has the version of the old release (only with `--release`)."
+        "Raise the version in the root `Cargo.toml`."
     API_MAJOR_VERSION_NOT_BUMPED "api-major-version-not-bumped" Bare(Breaking)
         "What is to be released breaks callers, but its version does not say so (only with `--release`)."
         "Raise the major version, below 1.0.0 the minor one, in the root `Cargo.toml`; or take the break back."
@@ -508,9 +546,11 @@ table! {
     API_TAG_REMOVED "api-tag-removed" Bare(Compatible)
         "A tag is no longer declared." "Documentation has one chapter less."
     SCHEMA_RENAMED "schema-renamed" Bare(Risky)
-        "A named schema has another name." "Messages stay the same, but the type of every generated client changes its name."
+        "A named schema has another name."
+        "Messages stay the same, but the type of every generated client changes its name."
     SCHEMA_REFERENCE_CHANGED "schema-reference-changed" Bare(Risky)
-        "Another named schema, or none, is used here, alone or as a member of `allOf`." "Generated clients change the type of the field, or what a type is made of."
+        "Another named schema, or none, is used here, alone or as a member of `allOf`."
+        "Generated clients change the type of the field, or what a type is made of."
     API_SCHEMA_ADDED "api-schema-added" Bare(Compatible)
         "There is a new named schema." "Generated clients get one more type."
     API_SCHEMA_REMOVED "api-schema-removed" Bare(Risky)
@@ -520,7 +560,8 @@ table! {
     API_COMPONENT_REMOVED "api-component-removed" Bare(Compatible)
         "A shared part of the document is gone." "What used it is told by itself."
     COMPONENT_CHANGED "component-changed" Bare(Risky)
-        "A shared part is another, but no message: nobody uses it, or its users override what changed." "Generated clients may have a type for it."
+        "A shared part is another, but no message: nobody uses it, or its users override what changed."
+        "Generated clients may have a type for it."
     REFERENCE_UNRESOLVED "reference-unresolved" Bare(Breaking)
         "A `$ref` leads nowhere, in one of the documents." "Tools refuse the document: repair the reference."
 }
@@ -540,7 +581,8 @@ table! {
     EXTENSION_CHANGED "extension-changed" Bare(Risky)
         "An extension (`x-…`) is another." "What it means is known only to the tools that read it."
     UNKNOWN_KEYWORD_CHANGED "unknown-keyword-changed" Bare(Risky)
-        "A keyword that this comparison does not know is another." "See what it means in the version of OpenAPI that the document names."
+        "A keyword that this comparison does not know is another."
+        "See what it means in the version of OpenAPI that the document names."
 }
 }
 

@@ -1,6 +1,6 @@
 //! The way through both documents at once: where it is, whom a difference there would meet, and what was found so far.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -71,12 +71,14 @@ pub struct Walk<'a> {
     /// What is read only does not travel in requests: a difference there breaks nobody.
     idle: bool,
     pub findings: Vec<Finding>,
-    /// What was found in parts, their place aside: most are shared by many operations.
+    /// Parts that were found equal.
+    equal: HashSet<Visit>,
+    /// What was found in messages, their place aside: most are shared by many operations.
     known: HashMap<Visit, Vec<Finding>>,
-    /// Parts on the way to this place: a schema may contain itself.
+    /// Parts on the way to this place, from the message on: a schema may contain itself.
     open: Vec<Visit>,
-    /// The outermost of those that what is found leans on: it is not all that is to be found.
-    leans_on: usize,
+    /// Parts of this message that were visited.
+    visited: HashSet<Visit>,
     /// Pointers of the shared parts that were used, on either side.
     pub used_old: BTreeSet<String>,
     pub used_new: BTreeSet<String>,
@@ -98,9 +100,10 @@ impl<'a> Walk<'a> {
             swapped: false,
             idle: false,
             findings: vec![],
+            equal: HashSet::new(),
             known: HashMap::new(),
             open: vec![],
-            leans_on: usize::MAX,
+            visited: HashSet::new(),
             used_old: BTreeSet::new(),
             used_new: BTreeSet::new(),
             inherits_security: false,
@@ -155,36 +158,53 @@ impl<'a> Walk<'a> {
         self.role.is_request() != self.swapped
     }
 
-    /// Visits a part. What was found there before is told again, at this place; a part inside itself is left alone.
+    /// Visits a part, once in a message: in a ring of schemas there is no end of ways to the same part. What was found
+    /// in the same message before is told again, at this place.
     pub fn visit(&mut self, old: String, new: String, inside: impl FnOnce(&mut Self)) {
         let visit = Visit { old, new, role: self.role, swapped: self.swapped, idle: self.idle };
-        if let Some(index) = self.open.iter().position(|open| *open == visit) {
-            self.leans_on = self.leans_on.min(index);
+        if self.equal.contains(&visit) || self.open.contains(&visit) {
             return;
         }
-        if let Some(found) = self.known.get(&visit) {
-            let here = |finding: &Finding| {
-                let place = self.place.iter().chain(&finding.place.0).cloned().collect();
-                Finding { place: Place(place), operation: self.operation.clone(), ..finding.clone() }
-            };
-            self.findings.extend(found.iter().map(here));
+        let is_message = self.open.is_empty();
+        if is_message {
+            self.visited.clear();
+            if self.tell_again(&visit) {
+                return;
+            }
+        }
+        if !self.visited.insert(visit.clone()) {
             return;
         }
-        let (before, depth) = (self.findings.len(), self.open.len());
-        let outside = std::mem::replace(&mut self.leans_on, usize::MAX);
-        self.open.push(visit);
+        let before = self.findings.len();
+        self.open.push(visit.clone());
         inside(self);
-        let visit = self.open.pop();
-        if self.leans_on >= depth {
-            let inner = |finding: &Finding| {
-                let place = finding.place.0[self.place.len()..].to_vec();
-                Finding { place: Place(place), ..finding.clone() }
-            };
-            let found = self.findings[before..].iter().map(inner).collect();
-            self.known.extend(visit.map(|visit| (visit, found)));
-            self.leans_on = usize::MAX;
+        self.open.pop();
+        if is_message && self.findings.len() == before {
+            self.equal.extend(self.visited.drain());
+        } else if is_message {
+            self.keep(visit, before);
         }
-        self.leans_on = self.leans_on.min(outside);
+    }
+
+    /// Tells what was found in a message before; false if it was not visited.
+    fn tell_again(&mut self, visit: &Visit) -> bool {
+        let Some(found) = self.known.get(visit) else { return false };
+        let here = |finding: &Finding| {
+            let place = self.place.iter().chain(&finding.place.0).cloned().collect();
+            Finding { place: Place(place), operation: self.operation.clone(), ..finding.clone() }
+        };
+        self.findings.extend(found.iter().map(here));
+        true
+    }
+
+    /// Keeps what was found in a message, from where it begins.
+    fn keep(&mut self, visit: Visit, before: usize) {
+        let inner = |finding: &Finding| {
+            let place = finding.place.0[self.place.len()..].to_vec();
+            Finding { place: Place(place), ..finding.clone() }
+        };
+        let found = self.findings[before..].iter().map(inner).collect();
+        self.known.insert(visit, found);
     }
 
     /// Where two schemas are compared.
@@ -199,9 +219,10 @@ impl<'a> Walk<'a> {
 
     /// What a part of the comparison finds, without telling it.
     pub fn probe(&mut self, inside: impl FnOnce(&mut Self)) -> Vec<Finding> {
-        let outer = std::mem::take(&mut self.findings);
+        let (findings, visited) = (std::mem::take(&mut self.findings), std::mem::take(&mut self.visited));
         inside(self);
-        std::mem::replace(&mut self.findings, outer)
+        self.visited = visited;
+        std::mem::replace(&mut self.findings, findings)
     }
 
     /// Tells a difference.

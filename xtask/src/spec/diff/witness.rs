@@ -52,8 +52,10 @@ impl<'a> Side<'a> {
         if all.is_empty() {
             return jsonschema::draft202012::new(&json!(true)).ok();
         }
-        let shared = self.document.pointer("/components/schemas").and_then(Value::as_object).into_iter().flatten();
-        let shared: Map<String, Value> = shared.map(|(name, schema)| (name.clone(), as_json_schema(schema))).collect();
+        let mut shared = Map::new();
+        for slot in &self.slots {
+            slot.value.into_iter().for_each(|schema| collect(self.document, schema, &mut shared));
+        }
         let schema = json!({ "allOf": all, "components": { "schemas": shared } });
         jsonschema::draft202012::options().should_validate_formats(true).build(&schema).ok()
     }
@@ -61,6 +63,27 @@ impl<'a> Side<'a> {
     /// Values at the edges of what the schema allows.
     pub fn candidates(&self) -> Vec<Value> {
         Edges { document: self.document }.of(&self.slots, DEPTH)
+    }
+}
+
+/// The shared schemas that a schema refers to, and those that they refer to.
+fn collect(document: &Value, schema: &Value, shared: &mut Map<String, Value>) {
+    const SHARED: &str = "#/components/schemas/";
+    match schema {
+        Value::Object(map) => {
+            let name = map.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix(SHARED));
+            let name = name.and_then(|name| name.split('/').next());
+            let target = name.and_then(|name| document["components"]["schemas"].get(name).map(|target| (name, target)));
+            if let Some((name, target)) = target
+                && !shared.contains_key(name)
+            {
+                shared.insert(name.to_owned(), as_json_schema(target));
+                collect(document, target, shared);
+            }
+            map.values().for_each(|schema| collect(document, schema, shared));
+        }
+        Value::Array(list) => list.iter().for_each(|schema| collect(document, schema, shared)),
+        _ => {}
     }
 }
 

@@ -60,7 +60,7 @@ fn properties<'a>(walk: &mut Walk<'a>, old: &Shape<'a>, new: &Shape<'a>) {
             (false, _, true) => &rules::RESPONSE_REQUIRED_PROPERTY_REMOVED,
             (false, _, false) => &rules::RESPONSE_OPTIONAL_PROPERTY_REMOVED,
         };
-        let idle = is_idle(walk, walk.old, &property);
+        let idle = is_idle(walk, &Shape::of(walk.old, &property.slots));
         walk.within(Step::Field(name.to_owned()), |walk| {
             walk.idling(idle, |walk| walk.tell(rule, &property.slots[0], Spot::bare(&new.pointer)));
         });
@@ -73,7 +73,7 @@ fn properties<'a>(walk: &mut Walk<'a>, old: &Shape<'a>, new: &Shape<'a>) {
             (false, true) => &rules::RESPONSE_REQUIRED_PROPERTY_ADDED,
             (false, false) => &rules::RESPONSE_OPTIONAL_PROPERTY_ADDED,
         };
-        let idle = is_idle(walk, walk.new, &property);
+        let idle = is_idle(walk, &Shape::of(walk.new, &property.slots));
         walk.within(Step::Field(name.to_owned()), |walk| {
             walk.idling(idle, |walk| walk.tell(rule, Spot::bare(&old.pointer), &property.slots[0]));
         });
@@ -102,19 +102,21 @@ fn renamed<'a>(walk: &mut Walk<'a>, removed: &Properties<'a>, added: &Properties
 }
 
 /// A property that callers do not send because it is read only, or do not receive because it is write only.
-fn is_idle<'a>(walk: &Walk<'a>, document: &'a Value, property: &Property<'a>) -> bool {
+fn is_idle(walk: &Walk<'_>, shape: &Shape<'_>) -> bool {
     let key = if walk.is_sent() { "readOnly" } else { "writeOnly" };
-    flag(&mut Shape::of(document, &property.slots), key)
+    walk.role != Role::Shared && says(shape, key, true)
 }
 
-fn flag(shape: &mut Shape<'_>, key: &str) -> bool {
-    shape.take(key).is_some_and(|word| *word.value == Value::Bool(true))
+/// Is this keyword written with this value?
+fn says(shape: &Shape<'_>, key: &str, value: bool) -> bool {
+    shape.words.iter().any(|word| word.key == key && *word.value == Value::Bool(value))
 }
 
 fn property<'a>(walk: &mut Walk<'a>, old: &Property<'a>, new: &Property<'a>) {
-    let idle = (is_idle(walk, walk.old, old), is_idle(walk, walk.new, new));
-    mutability(walk, old, new);
-    walk.idling(walk.role != Role::Shared && (idle.0 || idle.1), |walk| {
+    let (mut one, mut two) = (Shape::of(walk.old, &old.slots), Shape::of(walk.new, &new.slots));
+    let idle = is_idle(walk, &one) || is_idle(walk, &two);
+    mutability(walk, &mut one, &mut two, new.required);
+    walk.idling(idle, |walk| {
         let word = |property: &Property<'_>| if property.required { "required" } else { "optional" };
         let spot = |property: &Property<'_>| Spot::with(&property.required_pointer, word(property));
         match (old.required, new.required) {
@@ -127,18 +129,17 @@ fn property<'a>(walk: &mut Walk<'a>, old: &Property<'a>, new: &Property<'a>) {
 }
 
 /// Whether callers may only read it, or only write it.
-fn mutability<'a>(walk: &mut Walk<'a>, old: &Property<'a>, new: &Property<'a>) {
-    let (mut one, mut two) = (Shape::of(walk.old, &old.slots), Shape::of(walk.new, &new.slots));
+fn mutability<'a>(walk: &mut Walk<'a>, old: &mut Shape<'a>, new: &mut Shape<'a>, required: bool) {
     let sent = walk.is_sent();
     for (key, became, became_not) in [
         ("readOnly", &rules::PROPERTY_BECAME_READ_ONLY, &rules::PROPERTY_BECAME_NOT_READ_ONLY),
         ("writeOnly", &rules::PROPERTY_BECAME_WRITE_ONLY, &rules::PROPERTY_BECAME_NOT_WRITE_ONLY),
     ] {
-        let words = words(&mut one, &mut two, key);
+        let words = words(old, new, key);
         match words.slots().flags() {
             (false, true) => words.tell(walk, became),
             // now it must be sent
-            (true, false) if sent && key == "readOnly" && new.required => {
+            (true, false) if sent && key == "readOnly" && required => {
                 words.tell(walk, &rules::NEW_REQUIRED_REQUEST_PROPERTY);
             }
             (true, false) => words.tell(walk, became_not),
@@ -151,7 +152,7 @@ const KEY: &str = "additionalProperties";
 
 /// Does the object take no properties but those it names?
 fn is_closed(shape: &Shape<'_>) -> bool {
-    shape.words.iter().any(|word| word.key == KEY && *word.value == Value::Bool(false))
+    says(shape, KEY, false)
 }
 
 fn additional_properties<'a>(walk: &mut Walk<'a>, old: &mut Shape<'a>, new: &mut Shape<'a>) {
