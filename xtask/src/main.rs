@@ -71,7 +71,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "mutants",
-        arguments: "[document|collection|migration|code]… [FILTER] [--sample N] [--seed WORD]",
+        arguments: "[document|collection|migration|code]… [FILTER] [--every] [--sample N]",
         about: "one fault at a time, and the check that must notice it",
         run: mutants::run,
     },

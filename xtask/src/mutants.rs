@@ -46,6 +46,8 @@ struct Options {
     /// How many of those that need a build.
     sample: Option<usize>,
     seed: String,
+    /// Every edit of every node of the document, too.
+    every: bool,
 }
 
 const MIGRATION: &str = "migration";
@@ -53,7 +55,7 @@ const KINDS: [&str; 4] = ["document", "collection", MIGRATION, "code"];
 
 impl Options {
     fn read(arguments: &[String]) -> Result<Self, Usage> {
-        let mut options = Self { kinds: vec![], filter: None, sample: None, seed: SEED.into() };
+        let mut options = Self { kinds: vec![], filter: None, sample: None, seed: SEED.into(), every: false };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| Usage(format!("{word} needs a value")));
@@ -64,6 +66,7 @@ impl Options {
                     options.sample = Some(parsed);
                 }
                 "--seed" => options.seed = value()?.clone(),
+                "--every" => options.every = true,
                 kind if KINDS.contains(&kind) => options.kinds.push(kind.into()),
                 flag if flag.starts_with("--") => return Err(Usage(format!("`mutants` knows no `{flag}`"))),
                 filter if options.filter.is_none() => options.filter = Some(filter.into()),
@@ -88,7 +91,7 @@ impl Options {
     }
 }
 
-/// `cargo xtask mutants [document|collection|migration|code]… [FILTER] [--sample N] [--seed WORD]`
+/// `cargo xtask mutants [document|collection|migration|code]… [FILTER] [--every] [--sample N] [--seed WORD]`
 pub fn run(arguments: &[String]) -> Outcome {
     let options = Options::read(arguments)?;
     let mutants = Mutants::read()?;
@@ -96,6 +99,9 @@ pub fn run(arguments: &[String]) -> Outcome {
     let document = spec::committed()?;
     for edit in mutants.document.iter().filter(|edit| options.takes("document", &edit.name)) {
         fates.push(fate("document", &edit.name, || of_document(edit, &document))?);
+    }
+    if options.every {
+        fates.push(fate("document", "each node deleted, changed, added to", || Ok(of_every_node(&document)))?);
     }
     let edits = mutants.collection.iter().filter(|edit| options.takes("collection", &edit.name));
     let (collection, wanted) = (postman::collection()?, postman::generated()?);
@@ -146,6 +152,14 @@ fn line(fate: &Fate) -> String {
 fn of_document(edit: &Edit, document: &Value) -> anyhow::Result<Option<Notice>> {
     let mutant = edit.apply(document)?;
     Ok(disagreement(&mutant, accord::server::document::document()))
+}
+
+/// The edits of the sweep that the comparison notices; none if one of them passes.
+fn of_every_node(document: &Value) -> Option<Notice> {
+    let missed = spec::diff::sweep::unnoticed(document);
+    missed.iter().for_each(|(pointer, edit)| eprintln!("unnoticed: {edit} {pointer}"));
+    let sentence = format!("{} edits, all noticed", spec::diff::sweep::edits(document).len());
+    missed.is_empty().then_some(Notice { check: "spec check", sentence })
 }
 
 /// The worst difference between the committed document and the one that is served.

@@ -17,7 +17,6 @@ mod schema;
 mod security;
 mod shape;
 mod slot;
-#[cfg_attr(not(test), expect(dead_code, reason = "a test runs some of it, `cargo xtask mutants` all"))]
 pub mod sweep;
 mod walk;
 mod witness;
