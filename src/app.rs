@@ -26,7 +26,7 @@ impl App {
     /// Puts the parts together.
     pub fn new(config: Arc<Config>, db: Db, secret: &str) -> Self {
         let tokens = Arc::new(Tokens::new(secret.as_bytes(), config.token_ttl));
-        let passwords = Passwords::new(config.password_workers);
+        let passwords = Passwords::new(config.password_workers, config.password_memory);
         Self { config, db, tokens, passwords }
     }
 

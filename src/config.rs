@@ -26,6 +26,12 @@ const WELL_KNOWN: &[(&str, &str)] = &[
 const NOT_SETTINGS: &[&str] = &["ACCORD_CONFIG", "ACCORD_COMMIT", "ACCORD_BIN"];
 const NOT_SETTINGS_PREFIXES: &[&str] = &["ACCORD_TEST_", "ACCORD_CONTRACT_"];
 
+/// KiB of a password hash in production: what OWASP's password storage cheat sheet has for argon2id with t=2, p=1.
+const PASSWORD_MEMORY: u32 = 19_456;
+
+/// KiB of a password hash that argon2 takes at least.
+const LEAST_PASSWORD_MEMORY: u32 = 8;
+
 /// Bytes of a secret that may sign tokens: as long as the hash it keys (RFC 7518 section 3.2).
 const SECRET_BYTES: usize = 32;
 
@@ -81,6 +87,7 @@ pub struct Config {
     pub max_connections: usize,
     pub grace: u64,
     pub password_workers: usize,
+    pub password_memory: u32,
     pub rate_limit: u32,
     cors_origins: String,
     pub log: String,
@@ -191,6 +198,7 @@ impl Config {
             ("database_connections", self.database_connections.into(), 10_000),
             ("max_connections", self.max_connections as u64, 1_000_000),
             ("password_workers", self.password_workers as u64, 1_000),
+            ("password_memory", self.password_memory.into(), 1 << 21),
             ("max_body", self.max_body as u64, 1 << 30),
             ("token_ttl", self.token_ttl.into(), A_YEAR),
             ("refresh_ttl", self.refresh_ttl.into(), 10 * A_YEAR),
@@ -214,6 +222,11 @@ impl Config {
                 "SECRET_KEY has {} bytes, it needs at least {SECRET_BYTES}: openssl rand -hex 32 makes one",
                 self.secret_key.len()
             ));
+        }
+        let least = if self.env == Env::Prod { PASSWORD_MEMORY } else { LEAST_PASSWORD_MEMORY };
+        if self.password_memory < least {
+            let value = self.password_memory;
+            return refuse(format!("`password_memory` must be at least {least}, not {value}: less is no protection"));
         }
         if self.env == Env::Prod {
             if self.secret_key.is_empty() {

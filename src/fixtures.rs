@@ -79,25 +79,24 @@ struct Vote {
 ///
 /// # Errors
 /// As [`load`].
-pub async fn load_demo(db: &Db) -> Result<Option<Loaded>, FixtureError> {
+pub async fn load_demo(db: &Db, passwords: &Passwords) -> Result<Option<Loaded>, FixtureError> {
     let empty = async { users::is_empty(&mut db.read().await?).await };
     let empty = empty.await.map_err(|error| at("fixtures/demo.yaml", 0, 0, error))?;
-    if empty { load(db, "fixtures/demo.yaml", DEMO).await.map(Some) } else { Ok(None) }
+    if empty { load(db, passwords, "fixtures/demo.yaml", DEMO).await.map(Some) } else { Ok(None) }
 }
 
 /// Loads every document of a file, in order, in one transaction.
 ///
 /// # Errors
 /// The first object at fault, by file, document and position.
-pub async fn load(db: &Db, file: &str, text: &str) -> Result<Loaded, FixtureError> {
-    let passwords = Passwords::new(1);
+pub async fn load(db: &Db, passwords: &Passwords, file: &str, text: &str) -> Result<Loaded, FixtureError> {
     let mut loaded = Loaded::default();
     let mut tx = db.begin().await.map_err(|error| at(file, 0, 0, error))?;
     for (document, yaml) in yaml_serde::Deserializer::from_str(text).enumerate() {
         let objects = Option::<Vec<Object>>::deserialize(yaml).map_err(|error| at(file, document + 1, 0, error))?;
         for (object, Object { model, properties }) in objects.unwrap_or_default().into_iter().enumerate() {
             let new = match model.as_str() {
-                "users.User" => user(&mut tx, &passwords, properties).await,
+                "users.User" => user(&mut tx, passwords, properties).await,
                 "posts.Post" => post(&mut tx, properties).await,
                 "votes.Vote" => vote(&mut tx, properties).await,
                 other => Err(format!("there is no model `{other}`; use users.User, posts.Post or votes.Vote")),
@@ -187,18 +186,18 @@ mod tests {
     #[tokio::test]
     async fn the_demo_data_loads_once() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let db = empty_database(folder.path()).await;
-        let first = load_demo(&db).await.expect("loads").expect("the database was empty");
+        let (db, passwords) = (empty_database(folder.path()).await, Passwords::new(1, 64));
+        let first = load_demo(&db, &passwords).await.expect("loads").expect("the database was empty");
         assert!(first.new > 5 && first.unchanged == 0, "{first:?}");
-        assert_eq!(load_demo(&db).await.expect("looks"), None);
-        let again = load(&db, "demo.yaml", DEMO).await.expect("loads again");
+        assert_eq!(load_demo(&db, &passwords).await.expect("looks"), None);
+        let again = load(&db, &passwords, "demo.yaml", DEMO).await.expect("loads again");
         assert_eq!(again, Loaded { new: 0, unchanged: first.new });
     }
 
     #[tokio::test]
     async fn a_fault_names_its_place_and_loads_nothing() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let db = empty_database(folder.path()).await;
+        let (db, passwords) = (empty_database(folder.path()).await, Passwords::new(1, 64));
         let user = "- model: users.User\n  properties: {email: a@b.co, password: long enough, role: active}\n";
         for (object, sentence) in [
             ("- {model: users.Usr, properties: {}}", "there is no model `users.Usr`"),
@@ -206,9 +205,16 @@ mod tests {
             ("- {model: posts.Post, properties: {ownr: a@b.co, title: a, content: b}}", "unknown field `ownr`"),
             ("- {model: users.User, properties: {email: c@d.ee, password: $argon2id$, role: active}}", "is a hash"),
         ] {
-            let error = load(&db, "my.yaml", &format!("{user}---\n{object}\n")).await.expect_err(sentence).to_string();
+            let error = load(&db, &passwords, "my.yaml", &format!("{user}---\n{object}\n"))
+                .await
+                .expect_err(sentence)
+                .to_string();
             assert!(error.contains(sentence) && error.starts_with("my.yaml, document 2, object 1"), "{error}");
         }
-        assert_eq!(load(&db, "my.yaml", user).await.expect("loads").new, 1, "nothing was left behind before");
+        assert_eq!(
+            load(&db, &passwords, "my.yaml", user).await.expect("loads").new,
+            1,
+            "nothing was left behind before"
+        );
     }
 }

@@ -58,6 +58,7 @@ fn command(folder: &Path, database_url: &str, settings: &[(&str, &str)]) -> Comm
         .env("ACCORD_DEMO", "false")
         .env("ACCORD_LOG", "info")
         .env("ACCORD_RATE_LIMIT", "0")
+        .env("ACCORD_PASSWORD_MEMORY", "64")
         .env("ACCORD_DATABASE_CONNECTIONS", "5")
         .env("PORT", "0")
         .env("SECRET_KEY", SECRET)

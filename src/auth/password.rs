@@ -1,10 +1,10 @@
-//! Passwords: argon2id (m=19456, t=2, p=1) in a bounded pool; bcrypt hashes of imported users are verified and upgraded.
+//! Passwords: argon2id (m=19456 unless set otherwise, t=2, p=1) in a bounded pool; bcrypt hashes of imported users are verified and upgraded.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use tokio::sync::Semaphore;
 
 use crate::error::{Code, Error};
@@ -17,6 +17,7 @@ const WAIT: Duration = Duration::from_secs(10);
 pub struct Passwords {
     workers: Arc<Semaphore>,
     /// Verified for an unknown address, so that it costs what a known one costs.
+    memory: u32,
     nobody: Arc<str>,
 }
 
@@ -32,9 +33,10 @@ pub enum Verdict {
 }
 
 impl Passwords {
-    /// So many at once.
-    pub fn new(workers: usize) -> Self {
-        Self { workers: Arc::new(Semaphore::new(workers)), nobody: argon2id("nobody's password").into() }
+    /// So many at once, each with so many KiB.
+    pub fn new(workers: usize, memory: u32) -> Self {
+        let nobody = argon2id("nobody's password", memory).into();
+        Self { workers: Arc::new(Semaphore::new(workers)), memory, nobody }
     }
 
     /// The argon2id hash, as a PHC string.
@@ -42,7 +44,8 @@ impl Passwords {
     /// # Errors
     /// 503 when no worker becomes free in time.
     pub async fn hash(&self, password: String) -> Result<String, Error> {
-        self.run(move || argon2id(&password)).await
+        let memory = self.memory;
+        self.run(move || argon2id(&password, memory)).await
     }
 
     /// Verifies a password; without a hash it does the same work and answers [`Verdict::Wrong`].
@@ -50,8 +53,8 @@ impl Passwords {
     /// # Errors
     /// 503 when no worker becomes free in time.
     pub async fn verify(&self, password: String, hash: Option<String>) -> Result<Verdict, Error> {
-        let nobody = self.nobody.clone();
-        self.run(move || verify(&password, hash.as_deref(), &nobody)).await
+        let (nobody, memory) = (self.nobody.clone(), self.memory);
+        self.run(move || verify(&password, hash.as_deref(), &nobody, memory)).await
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
@@ -68,11 +71,14 @@ impl Passwords {
     }
 }
 
-fn argon2id(password: &str) -> String {
-    Argon2::default().hash_password(password.as_bytes()).expect("the default parameters are valid").to_string()
+fn argon2id(password: &str, memory: u32) -> String {
+    let parameters = Params::new(memory, 2, 1, None).expect("the settings are checked");
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
+    argon2.hash_password(password.as_bytes()).expect("the parameters are valid").to_string()
 }
 
-fn verify(password: &str, hash: Option<&str>, nobody: &str) -> Verdict {
+/// A hash says itself by which parameters it is verified.
+fn verify(password: &str, hash: Option<&str>, nobody: &str, memory: u32) -> Verdict {
     let Some(hash) = hash else {
         let nobody = PasswordHash::new(nobody).expect("our own hash");
         let _ = Argon2::default().verify_password(password.as_bytes(), &nobody);
@@ -80,7 +86,7 @@ fn verify(password: &str, hash: Option<&str>, nobody: &str) -> Verdict {
     };
     if hash.starts_with("$2") {
         return match bcrypt::verify(password, hash) {
-            Ok(true) => Verdict::RightUpgrade(argon2id(password)),
+            Ok(true) => Verdict::RightUpgrade(argon2id(password, memory)),
             _ => Verdict::Wrong,
         };
     }
@@ -93,9 +99,11 @@ fn verify(password: &str, hash: Option<&str>, nobody: &str) -> Verdict {
 mod tests {
     use super::*;
 
+    const MEMORY: u32 = Params::DEFAULT_M_COST;
+
     #[tokio::test]
     async fn only_the_right_password_passes() {
-        let passwords = Passwords::new(1);
+        let passwords = Passwords::new(1, MEMORY);
         let hash = passwords.hash("correct horse".into()).await.expect("hash");
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         let verdict = async |password: &str, hash: Option<&str>| {
@@ -110,10 +118,10 @@ mod tests {
     #[tokio::test]
     async fn a_bcrypt_hash_is_verified_and_upgraded() {
         let old = bcrypt::hash("correct horse", 4).expect("bcrypt");
-        let passwords = Passwords::new(1);
+        let passwords = Passwords::new(1, MEMORY);
         let verdict = passwords.verify("correct horse".into(), Some(old.clone())).await.expect("verify");
         let Verdict::RightUpgrade(new) = verdict else { panic!("{verdict:?}") };
-        assert_eq!(verify("correct horse", Some(&new), ""), Verdict::Right);
-        assert_eq!(verify("wrong", Some(&old), ""), Verdict::Wrong);
+        assert_eq!(verify("correct horse", Some(&new), "", MEMORY), Verdict::Right);
+        assert_eq!(verify("wrong", Some(&old), "", MEMORY), Verdict::Wrong);
     }
 }

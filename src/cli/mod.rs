@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::auth::password::Passwords;
 use crate::config::{Config, ConfigError};
 use crate::db::{Db, DbError};
 use crate::fixtures;
@@ -158,8 +159,10 @@ async fn load(config: &Config, files: &[PathBuf]) -> Result<(), Failure> {
     };
     config.make_database_file()?;
     let db = Db::connect(&config.database()).await.map_err(|error| away(config, &error))?;
+    let passwords = Passwords::new(config.password_workers, config.password_memory);
     for (name, text) in files {
-        let loaded = fixtures::load(&db, &name, &text).await.map_err(|error| Failure::Other(error.to_string()))?;
+        let loaded =
+            fixtures::load(&db, &passwords, &name, &text).await.map_err(|error| Failure::Other(error.to_string()))?;
         println!("{name}: {} new, {} unchanged", loaded.new, loaded.unchanged);
     }
     Ok(())

@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 use super::{Failure, away, migrate::failed};
 use crate::app::App;
 use crate::auth::Email;
+use crate::auth::password::Passwords;
 use crate::config::Config;
 use crate::db::Db;
 use crate::db::migrate::{self, Direction, Target};
@@ -38,7 +39,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     } else if !is_head(&db).await {
         tracing::warn!("the schema needs `accord migrate up`; until then /health/ready says so");
     }
-    let demo = config.demo() && is_head(&db).await && demo(&db).await?;
+    let demo = config.demo() && is_head(&db).await && demo(&db, &config).await?;
 
     let address = listener.local_addr().map_err(|error| Failure::Other(error.to_string()))?;
     let url = format!("http://{address}");
@@ -102,8 +103,9 @@ async fn is_head(db: &Db) -> bool {
 }
 
 /// Loads the demo data into an empty database; answers whether the demo accounts are there.
-async fn demo(db: &Db) -> Result<bool, Failure> {
-    let loaded = fixtures::load_demo(db).await.map_err(|error| Failure::Other(error.to_string()))?;
+async fn demo(db: &Db, config: &Config) -> Result<bool, Failure> {
+    let passwords = Passwords::new(config.password_workers, config.password_memory);
+    let loaded = fixtures::load_demo(db, &passwords).await.map_err(|error| Failure::Other(error.to_string()))?;
     if let Some(loaded) = loaded {
         tracing::info!(objects = loaded.new, "loaded the demo data");
     }

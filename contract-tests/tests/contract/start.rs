@@ -10,7 +10,7 @@ async fn a_setting_at_fault_is_named() {
     let database = Database::fresh().await;
     let url = database.url();
     let unset_secret = ("SECRET_KEY", "");
-    let prod = ("ACCORD_ENV", "prod");
+    let (prod, memory) = (("ACCORD_ENV", "prod"), ("ACCORD_PASSWORD_MEMORY", "19456"));
     for (settings, file, words) in [
         (vec![("ACCORD_RATE_LIMITS", "3")], "", vec!["ACCORD_RATE_LIMITS", "ACCORD_RATE_LIMIT"]),
         (vec![("ACCORD_TOKEN_TTL", "soon")], "", vec!["ACCORD_TOKEN_TTL"]),
@@ -23,9 +23,11 @@ async fn a_setting_at_fault_is_named() {
         (vec![("ACCORD_DEMO", "maybe")], "", vec!["ACCORD_DEMO", "auto"]),
         (vec![("ACCORD_CORS_ORIGINS", "*")], "", vec!["ACCORD_CORS_ORIGINS", "https://"]),
         (vec![("DATABASE_URL", "sqlite::memory:")], "", vec!["DATABASE_URL", "file"]),
-        (vec![prod, unset_secret], "", vec!["SECRET_KEY"]),
-        (vec![prod, ("ACCORD_DEMO", "true")], "", vec!["ACCORD_DEMO"]),
-        (vec![prod, ("DEBUG", "true")], "", vec!["DEBUG"]),
+        (vec![prod, memory, unset_secret], "", vec!["SECRET_KEY"]),
+        (vec![prod, memory, ("ACCORD_DEMO", "true")], "", vec!["ACCORD_DEMO"]),
+        (vec![prod, memory, ("DEBUG", "true")], "", vec!["DEBUG"]),
+        (vec![prod, ("ACCORD_PASSWORD_MEMORY", "19455")], "", vec!["password_memory", "19456"]),
+        (vec![("ACCORD_PASSWORD_MEMORY", "7")], "", vec!["password_memory", "8"]),
         (vec![], "prot = 3000", vec!["accord.toml", "prot", "port"]),
         (vec![], "port = \"3000\"", vec!["accord.toml", "port"]),
         (vec![], "port = ", vec!["accord.toml"]),

@@ -11,10 +11,10 @@ use crate::run;
 /// What the program can run, in its order.
 pub const NAMES: [&str; 3] = ["refusals", "acceptances", "random"];
 
-/// What a server is given for these legs: no person waits for the next login, no log is read, and the stories run
-/// beside it.
-pub const SETTINGS: [(&str, &str); 3] =
-    [("ACCORD_RATE_LIMIT", "0"), ("ACCORD_LOG", "warn"), ("ACCORD_DB_TIMEOUT", "30")];
+/// What a server is given for these legs: no person waits for the next login, no log is read, the stories run
+/// beside it, and passwords protect nobody.
+pub const SETTINGS: [(&str, &str); 4] =
+    [("ACCORD_RATE_LIMIT", "0"), ("ACCORD_LOG", "warn"), ("ACCORD_DB_TIMEOUT", "30"), ("ACCORD_PASSWORD_MEMORY", "64")];
 
 /// The program for one leg; it is built already.
 pub fn program(address: &str, leg: &str) -> anyhow::Result<Command> {
