@@ -45,10 +45,7 @@ impl Workshop {
     }
 
     fn check(&self, migrates: Option<Migrates<'_>>) -> anyhow::Result<Option<Notice>> {
-        let binary = match self.build()? {
-            Ok(binary) => binary,
-            Err(sentence) => return Ok(Some(Notice { check: "compiler", sentence })),
-        };
+        let binary = self.build()?;
         if let Some(notice) = document(&binary)? {
             return Ok(Some(notice));
         }
@@ -63,19 +60,15 @@ impl Workshop {
         stories(&binary)
     }
 
-    /// The server of this tree; the compiler's first error if it does not build.
-    fn build(&self) -> anyhow::Result<Result<PathBuf, String>> {
+    /// The server of this tree. What does not build is no mutant: nobody could start it.
+    fn build(&self) -> anyhow::Result<PathBuf> {
         let mut cargo = run::cargo(["build", "--quiet", "--package", "accord", "--bin", "accord"]);
         // the dependencies are built already, and are the same
         cargo.current_dir(&self.tree).env("CARGO_TARGET_DIR", run::root().join(TARGET));
-        if let Err(error) = run::silently(&mut cargo) {
-            let text = format!("{error:#}");
-            let first = text.lines().find(|line| line.starts_with("error")).unwrap_or(&text);
-            return Ok(Err(first.into()));
-        }
+        run::silently(&mut cargo).context("it does not build: bring xtask/mutants.toml up to date")?;
         let mutant = run::root().join(MUTANTS).join("accord");
         std::fs::copy(product::built("accord")?, &mutant)?;
-        Ok(Ok(mutant))
+        Ok(mutant)
     }
 }
 
