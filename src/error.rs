@@ -57,6 +57,7 @@ codes! {
     RefreshTokenInvalid = 401, "The refresh token is not valid";
     RefreshTokenReused = 401, "The refresh token was used before";
     Forbidden = 403, "The caller may not do this";
+    AccountDisabled = 403, "The account is disabled";
     NotFound = 404, "There is no such thing";
     NotVoted = 404, "There is no vote to remove";
     RouteNotFound = 404, "There is no such path";
@@ -64,6 +65,9 @@ codes! {
     RequestTimeout = 408, "The request took too long to arrive";
     EmailInUse = 409, "The e-mail address is in use";
     AlreadyVoted = 409, "The caller has voted already";
+    LastAdmin = 409, "There must be an active admin";
+    NameInUse = 409, "The name is in use";
+    AlreadyGranted = 409, "The permission is granted already";
     PreconditionFailed = 412, "The resource has changed since it was read";
     PayloadTooLarge = 413, "The body is too large";
     UnsupportedMediaType = 415, "The operation does not take this media type";

@@ -5,9 +5,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::auth::Email;
-use crate::auth::Role;
 use crate::auth::password::Passwords;
+use crate::auth::{Email, Role, Status};
 use crate::db::{Conn, Db};
 use crate::resources::posts::model::{PostCreate, Sort};
 use crate::resources::posts::rules::Reader;
@@ -51,6 +50,8 @@ struct User {
     password: String,
     name: Option<String>,
     role: String,
+    #[serde(default)]
+    status: Status,
 }
 
 #[derive(Deserialize)]
@@ -124,7 +125,7 @@ fn text(error: impl ToString) -> String {
 }
 
 async fn user(tx: &mut Conn, passwords: &Passwords, properties: Value) -> Result<bool, String> {
-    let User { email, password, name, role } = read(properties)?;
+    let User { email, password, name, role, status } = read(properties)?;
     let email = Email::new(&email);
     if users::find_id(tx, &email).await.map_err(text)?.is_some() {
         return Ok(false);
@@ -133,7 +134,7 @@ async fn user(tx: &mut Conn, passwords: &Passwords, properties: Value) -> Result
         return Err("`password` is a hash; give the password itself, it is hashed on loading".into());
     }
     let password_hash = passwords.hash(password).await.map_err(text)?;
-    let user = users::NewUser { email, name, password_hash, role: Role::try_from(role)? };
+    let user = users::NewUser { email, name, password_hash, role: Role::try_from(role)?, status };
     users::insert(tx, user, crate::app::now()).await.map_err(text)?;
     Ok(true)
 }

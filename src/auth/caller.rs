@@ -1,14 +1,6 @@
-//! The first parameter of every handler: a [`Caller`], or [`Public`].
-//!
-//! Both stand in the document as the operation's security. The guard of the server proves the caller before
-//! anything else of the request is looked at; the extractors here only hand over what it found.
+//! The caller: somebody whose access token holds, on the connection that proved it.
 
-use std::sync::{Arc, Mutex};
-
-use poem::{Request, RequestBody};
-use poem_openapi::auth::Bearer;
-use poem_openapi::registry::Registry;
-use poem_openapi::{ApiExtractor, ApiExtractorType, Enum, ExtractParamOptions, SecurityScheme};
+use poem_openapi::Enum;
 use sea_query::{Expr, ExprTrait, JoinType, Query};
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
@@ -51,14 +43,49 @@ impl TryFrom<String> for Role {
     }
 }
 
+/// Whether an account may be used
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum, Serialize, Deserialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It may.
+    #[default]
+    Active,
+    /// An admin has ended it; its tokens are good for nothing but looking at the account and logging out.
+    Disabled,
+}
+
+impl Status {
+    /// The word in the database and on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl TryFrom<String> for Status {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        let statuses = [Self::Active, Self::Disabled];
+        statuses.into_iter().find(|status| status.word() == word).ok_or_else(|| format!("`{word}` is no status"))
+    }
+}
+
 /// Somebody whose access token holds, on the connection that proved it.
 pub struct Caller {
     /// The user's id.
     pub id: i64,
     /// The present role, from the database.
     pub role: Role,
+    /// The present status, from the database.
+    pub status: Status,
     /// The login that the token belongs to.
     pub session_id: i64,
+    /// Names the request, in the log and in the audit.
+    pub request_id: String,
     conn: Option<Conn>,
 }
 
@@ -66,6 +93,8 @@ pub struct Caller {
 struct Standing {
     #[sqlx(try_from = "String")]
     role: Role,
+    #[sqlx(try_from = "String")]
+    status: Status,
     token_version: i64,
     /// The session if it is this user's and not revoked.
     session_id: Option<i64>,
@@ -76,7 +105,7 @@ impl Caller {
     ///
     /// # Errors
     /// 401 `user_gone` or `token_revoked`, 503 when the database is away.
-    pub async fn prove(db: &Db, claims: &Claims) -> Result<Self, Error> {
+    pub async fn prove(db: &Db, claims: &Claims, request_id: String) -> Result<Self, Error> {
         let (id, session_id) = (claims.user_id()?, claims.session_id()?);
         let mut conn = db.read().await?;
         match standing(&mut conn, id, session_id).await? {
@@ -84,7 +113,9 @@ impl Caller {
             Some(found) if found.session_id.is_none() || found.token_version != claims.ver => {
                 Err(Error::new(Code::TokenRevoked, "Log in again: the session has ended."))
             }
-            Some(found) => Ok(Self { id, role: found.role, session_id, conn: Some(conn) }),
+            Some(Standing { role, status, .. }) => {
+                Ok(Self { id, role, status, session_id, request_id, conn: Some(conn) })
+            }
         }
     }
 
@@ -97,6 +128,11 @@ impl Caller {
             Some(conn) => Ok(conn),
             None => db.read().await,
         }
+    }
+
+    /// Keeps a connection that was taken for reading, for what the request does next.
+    pub(crate) fn give_back(&mut self, conn: Conn) {
+        self.conn = Some(conn);
     }
 
     /// A transaction for writing, on the same connection where the database allows it.
@@ -114,75 +150,11 @@ async fn standing(conn: &mut Conn, id: i64, session_id: i64) -> DbResult<Option<
         .and(Expr::col((Sessions::Table, Sessions::Id)).eq(session_id))
         .and(Expr::col((Sessions::Table, Sessions::RevokedAt)).is_null());
     let statement = Query::select()
-        .columns([(Users::Table, Users::Role), (Users::Table, Users::TokenVersion)])
+        .columns([Users::Role, Users::Status, Users::TokenVersion].map(|column| (Users::Table, column)))
         .expr_as(Expr::col((Sessions::Table, Sessions::Id)), "session_id")
         .from(Users::Table)
         .join(JoinType::LeftJoin, Sessions::Table, session)
         .and_where(Expr::col((Users::Table, Users::Id)).eq(id))
         .take();
     conn.maybe(&statement).await
-}
-
-/// Carries the proven caller through the request's extensions, which must be `Clone`.
-#[derive(Clone)]
-pub struct Proven(Arc<Mutex<Option<Caller>>>);
-
-impl Proven {
-    /// Wraps what the guard found.
-    pub fn new(caller: Caller) -> Self {
-        Self(Arc::new(Mutex::new(Some(caller))))
-    }
-}
-
-/// Access token in the `Authorization` header. Log in with your e-mail address as username.
-#[derive(SecurityScheme)]
-#[oai(
-    rename = "oauth2",
-    ty = "oauth2",
-    flows(password(token_url = "/api/v1/login", refresh_url = "/api/v1/login")),
-    checker = "never"
-)]
-struct Scheme(());
-
-/// [`Scheme`] declares; it is never extracted, because [`Caller`] is.
-async fn never(_: &Request, _: Bearer) -> Option<()> {
-    None
-}
-
-impl<'a> ApiExtractor<'a> for Caller {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        <Scheme as ApiExtractor>::register(registry);
-    }
-
-    fn security_schemes() -> Vec<&'static str> {
-        <Scheme as ApiExtractor>::security_schemes()
-    }
-
-    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
-        let proven = request.extensions().get::<Proven>();
-        let caller = proven.and_then(|proven| proven.0.lock().ok()?.take());
-        // an operation outside the guard must fail closed
-        caller.ok_or_else(|| Error::internal("a protected operation ran without its guard").into())
-    }
-}
-
-/// Says in a signature that anyone may call. In the document: `security: []`.
-pub struct Public;
-
-impl<'a> ApiExtractor<'a> for Public {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn has_security_fallback() -> bool {
-        true
-    }
-
-    async fn from_request(_: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
-        Ok(Self)
-    }
 }

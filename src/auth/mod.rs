@@ -1,12 +1,15 @@
-//! Who calls: access tokens, passwords, and the caller they prove.
+//! Who calls, and who may: access tokens, passwords, the caller they prove, the rules of operations, permissions.
 //!
 //! Must never be: a password, hash or token in a log line; an algorithm taken from a token;
 //! less work for an unknown address than for a known one.
 
+pub mod access;
 pub mod caller;
 pub mod email;
 pub mod password;
+pub mod permission;
 pub mod token;
 
-pub use caller::{Caller, Public, Role};
+pub use access::{Access, Admin, LoggedIn, Needs, Public};
+pub use caller::{Caller, Role, Status};
 pub use email::Email;

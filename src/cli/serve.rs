@@ -9,8 +9,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Failure, away, migrate::failed};
 use crate::app::App;
-use crate::auth::Email;
 use crate::auth::password::Passwords;
+use crate::auth::{Email, permission};
 use crate::config::Config;
 use crate::db::Db;
 use crate::db::migrate::{self, Direction, Target};
@@ -38,6 +38,12 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         }
     } else if !is_head(&db).await {
         tracing::warn!("the schema needs `accord migrate up`; until then /health/ready says so");
+    }
+    for name in undefined(&db).await {
+        tracing::warn!(
+            permission = name,
+            "no row defines the permission: it is denied to everyone but admins; POST /api/v1/permissions makes one"
+        );
     }
     let demo = config.demo() && is_head(&db).await && demo(&db, &config).await?;
 
@@ -100,6 +106,12 @@ async fn listen(config: &Config) -> Result<TcpListener, Failure> {
 async fn is_head(db: &Db) -> bool {
     let asked = async { migrate::is_head(&mut db.read().await?).await };
     asked.await.unwrap_or(false)
+}
+
+/// The permissions that operations demand and no row defines. Before the schema is there, there is nothing to tell.
+async fn undefined(db: &Db) -> Vec<&'static str> {
+    let asked = async { permission::missing(&mut db.read().await?).await };
+    asked.await.unwrap_or_default()
 }
 
 /// Loads the demo data into an empty database; answers whether the demo accounts are there.

@@ -7,6 +7,7 @@
 
 pub mod connect;
 mod constraint;
+pub mod keyset;
 pub mod migrate;
 pub mod tables;
 

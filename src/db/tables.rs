@@ -12,7 +12,9 @@ pub enum Users {
     Name,
     PasswordHash,
     Role,
+    Status,
     TokenVersion,
+    Version,
     CreatedAt,
     UpdatedAt,
 }
@@ -73,5 +75,70 @@ pub enum Votes {
     Table,
     PostId,
     UserId,
+    CreatedAt,
+}
+
+/// Groups of users, which permissions are granted to.
+#[derive(Iden, Clone, Copy)]
+#[expect(missing_docs, reason = "the migrations document the columns")]
+pub enum Groups {
+    Table,
+    Id,
+    Name,
+    Version,
+    CreatedAt,
+    UpdatedAt,
+}
+
+/// Who is in a group.
+#[derive(Iden, Clone, Copy)]
+#[expect(missing_docs, reason = "the migrations document the columns")]
+pub enum Memberships {
+    Table,
+    GroupId,
+    UserId,
+    CreatedAt,
+}
+
+/// The catalogue of permissions.
+#[derive(Iden, Clone, Copy)]
+#[expect(missing_docs, reason = "the migrations document the columns")]
+pub enum Permissions {
+    Table,
+    Id,
+    Name,
+    Target,
+    Description,
+    Version,
+    CreatedAt,
+    UpdatedAt,
+}
+
+/// Permissions of users and groups, on all objects or on one.
+#[derive(Iden, Clone, Copy)]
+#[expect(missing_docs, reason = "the migrations document the columns")]
+pub enum Grants {
+    Table,
+    Id,
+    UserId,
+    GroupId,
+    Permission,
+    ObjectId,
+    CreatedAt,
+}
+
+/// What changed who may do what; rows are only ever added.
+#[derive(Iden, Clone, Copy)]
+#[expect(missing_docs, reason = "the migrations document the columns")]
+pub enum AuditEvents {
+    Table,
+    Id,
+    ActorId,
+    Action,
+    ObjectType,
+    ObjectId,
+    Before,
+    After,
+    RequestId,
     CreatedAt,
 }

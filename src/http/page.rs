@@ -48,6 +48,70 @@ pub fn cut<T>(rows: &mut Vec<T>, limit: usize, sort: &str, position: impl Fn(&T)
     rows.last().map(|last| position(last).encode(sort))
 }
 
+/// A page of a list that shows the newest first.
+#[derive(Debug, Clone, Copy)]
+pub struct Newest {
+    /// The list, which its cursors name.
+    list: &'static str,
+    /// Rows of the page at most.
+    limit: usize,
+    /// The id that the page begins behind.
+    pub before: Option<i64>,
+}
+
+impl Newest {
+    /// What the parameters `limit` and `cursor` ask for.
+    ///
+    /// # Errors
+    /// 400 `invalid_cursor` when the cursor was not made by this list.
+    pub fn of(list: &'static str, limit: i64, cursor: Option<&str>) -> Result<Self, Error> {
+        let cursor = cursor.map(|text| Cursor::decode(text, list)).transpose()?;
+        Ok(Self { list, limit: limit as usize, before: cursor.map(|cursor| cursor.id) })
+    }
+
+    /// How many rows to read: the one too many tells whether there is a next page.
+    pub fn rows(self) -> u64 {
+        self.limit as u64 + 1
+    }
+
+    /// Cuts the rows to the page; answers the cursor of the next one.
+    pub fn cut<T>(self, rows: &mut Vec<T>, id: impl Fn(&T) -> i64) -> Option<String> {
+        cut(rows, self.limit, self.list, |row| Cursor { key: 0, id: id(row) })
+    }
+}
+
+/// Declares the wire type of a page.
+macro_rules! page {
+    ($(#[doc = $doc:literal])* $page:ident, $item:ty, $cursor:literal) => {
+        $(#[doc = $doc])*
+        #[derive(poem_openapi::Object, serde::Serialize)]
+        #[oai(example)]
+        pub struct $page {
+            /// At most `limit` of them
+            pub items: Vec<$item>,
+            /// Send it as `cursor` for the next page; null on the last one
+            #[oai(nullable)]
+            pub next: Option<String>,
+            /// How many match in all; null unless `with_total=true`
+            #[oai(nullable, validator(minimum(value = "0")))]
+            pub total: Option<i64>,
+        }
+
+        impl poem_openapi::types::Example for $page {
+            fn example() -> Self {
+                let items = vec![<$item as poem_openapi::types::Example>::example()];
+                Self { items, next: Some($cursor.into()), total: None }
+            }
+        }
+    };
+}
+pub(crate) use page;
+
+/// How many rows a page has when nothing is asked for.
+pub fn twenty() -> i64 {
+    20
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

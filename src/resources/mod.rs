@@ -1,5 +1,6 @@
 //! One folder a resource, the same rooms in each: `api.rs` (HTTP), `model.rs` (wire types), `rules.rs` (pure), `store.rs` (SQL).
 
+pub mod audit;
 pub mod info;
 pub mod posts;
 pub mod sessions;
@@ -15,22 +16,39 @@ pub enum Tag {
     Account,
     /// Logging in and out. Access tokens live 15 minutes; refresh tokens live 30 days, work once, and give the next pair.
     Session,
+    /// Accounts, for admins: roles and statuses; and what everyone may know of a user.
+    Users,
     /// What users write and others read. Lists page by cursor; changes need `If-Match`.
     Posts,
     /// At most one vote of a user for a post.
     Votes,
+    /// Who changed what may be done, and who failed to log in.
+    Audit,
     /// What is running here.
     Info,
 }
 
-/// The one list of resources: what is in it is served and documented.
-pub type Apis =
-    (users::api::AccountApi, sessions::api::SessionApi, posts::api::PostsApi, votes::api::VotesApi, info::api::InfoApi);
+macro_rules! apis {
+    ($($api:path),* $(,)?) => {
+        /// The one list of resources: what is in it is served and documented.
+        pub type Apis = ($($api),*);
 
-/// The list, as values.
-pub fn apis() -> Apis {
-    (users::api::AccountApi, sessions::api::SessionApi, posts::api::PostsApi, votes::api::VotesApi, info::api::InfoApi)
+        /// The list, as values.
+        pub fn apis() -> Apis {
+            ($($api),*)
+        }
+    };
 }
+
+apis!(
+    users::api::AccountApi,
+    sessions::api::SessionApi,
+    users::admin::UsersApi,
+    posts::api::PostsApi,
+    votes::api::VotesApi,
+    audit::api::AuditApi,
+    info::api::InfoApi,
+);
 
 /// An answer without content.
 #[derive(poem_openapi::ApiResponse)]

@@ -8,9 +8,10 @@ use poem_openapi::{ContactObject, LicenseObject, OpenApi, OpenApiService, Server
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::auth::Access;
 use crate::resources::info::model::Info;
 use crate::resources::{Apis, apis};
-use crate::server::guard::{self, Access, Guarded};
+use crate::server::guard::{self, Guarded};
 use crate::server::{normalise, system};
 
 /// Version of the contract and of the server.
@@ -152,20 +153,16 @@ pub fn operations() -> String {
             if !router.remove(&key) {
                 continue; // declared, but the router does not have it
             }
-            let access = match guard::access(operation) {
-                Some(Access::Public) => "public",
-                Some(Access::User) => "user",
-                None => "none",
-            };
+            let access = guard::access(operation).map_or("none", Access::word);
             let (id, tag) = (operation.operation_id.unwrap_or("-"), operation.tags.first().unwrap_or(&"-"));
-            lines.push(format!("{id:18} {:7} {:28} {access:7} {tag}", operation.method.as_str(), path.path));
+            lines.push(format!("{id:23} {:7} {:40} {access:14} {tag}", operation.method.as_str(), path.path));
         }
     }
     for (path, method) in router {
-        lines.push(format!("{:18} {method:7} {path:28} {:7} -", "-", "none"));
+        lines.push(format!("{:23} {method:7} {path:40} {:14} -", "-", "none"));
     }
     for (path, _) in system::ROUTES {
-        lines.push(format!("{:18} {:7} {path:28} {:7} not in the document", "-", "GET", "public"));
+        lines.push(format!("{:23} {:7} {path:40} {:14} not in the document", "-", "GET", "public"));
     }
     lines.push(String::new());
     lines.join("\n")

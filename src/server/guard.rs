@@ -1,7 +1,7 @@
 //! In front of each operation: who calls, and whether the request is what the document says.
 //!
-//! The order is the promise: token (401) → rate limit (429) → media type and size (415, 413, 408) → caller (401) →
-//! parameters and body (400). A stranger learns nothing of the rules, and nobody holds a database connection
+//! The order is the promise: token (401) → rate limit (429) → media type and size (415, 413, 408) → caller (401, 403)
+//! → parameters and body (400). A stranger learns nothing of the rules, and nobody holds a database connection
 //! while a slow body arrives.
 
 use std::collections::{BTreeMap, HashMap};
@@ -21,31 +21,22 @@ use poem_openapi::registry::{MetaApi, MetaOperation, Registry};
 use serde_json::{Map, Value};
 
 use crate::app::App;
-use crate::auth::Caller;
-use crate::auth::caller::Proven;
+use crate::auth::access::Proven;
+use crate::auth::{Access, Caller};
 use crate::config::Config;
 use crate::error::{Code, Error, FieldError};
-use crate::http::json;
 use crate::http::payload::ValidBody;
+use crate::http::{RequestId, json};
 use crate::server::{document, schema};
 
 /// Addresses remembered by a limiter before those that have recovered are forgotten.
 const REMEMBERED: usize = 10_000;
 
-/// Who may call an operation; stated by its first parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Anyone.
-    Public,
-    /// Whoever has an access token.
-    User,
-}
-
 /// The access rule that an operation states; none if it states none.
 pub fn access(operation: &MetaOperation) -> Option<Access> {
     match operation.security.as_slice() {
         [one] if one.is_empty() => Some(Access::Public),
-        [one] if one.len() == 1 => Some(Access::User),
+        [one] if one.len() == 1 => one.keys().next().and_then(|word| Access::of(word)),
         _ => None,
     }
 }
@@ -68,7 +59,9 @@ pub fn faults(apis: &[MetaApi]) -> Vec<String> {
                 let mut fault =
                     |what: &str| faults.push(format!("{name} ({} {}): {what}", operation.method, path.path));
                 if access(operation).is_none() {
-                    fault("states no access rule; its first parameter must be a `Caller` or `Public`");
+                    fault(
+                        "states no access rule; its first parameter must be `Public`, `LoggedIn`, `Caller`, `Admin` or `Needs<_>`",
+                    );
                 }
                 if operation.operation_id.is_none() || operation.summary.is_none() || operation.tags.len() != 1 {
                     fault("needs an operation_id, a summary and one tag");
@@ -306,13 +299,15 @@ impl Endpoint for Guard {
         };
         let claims = match self.access {
             Access::Public => None,
-            Access::User => Some(app.tokens.verify(authorization(&request)?, app.now())?),
+            _ => Some(app.tokens.verify(authorization(&request)?, app.now())?),
         };
         self.limit(&request, &app.config)?;
         let bytes = self.read(&mut request, &app.config).await?;
         if let Some(claims) = claims {
-            let caller = Caller::prove(&app.db, &claims).await?;
+            let RequestId(request_id) = request.data().cloned().unwrap_or_else(|| RequestId(String::new()));
+            let caller = Caller::prove(&app.db, &claims, request_id).await?;
             tracing::Span::current().record("user_id", caller.id);
+            self.access.admits(&caller)?;
             request.extensions_mut().insert(Proven::new(caller));
         }
         let mut faults = self.parameter_faults(&request);

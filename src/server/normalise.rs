@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use crate::auth::access::{self, Access};
 use crate::error::{Code, Error, FieldError};
 
 /// U+0000 is refused wherever a client sends text: PostgreSQL cannot store it, SQLite would.
@@ -55,12 +56,21 @@ const FAILURES: &[(&str, &str, &str, Code)] = &[
     ),
 ];
 
-/// Operations that show one post with its ETag, and so lead on to those that need both.
-const POST_LINKS: &[(&str, &str, &str)] = &[
-    ("GetPost", "get_post", "Read it again, or learn that it is unchanged"),
-    ("ReplacePost", "replace_post", "Replace it in the version just read"),
-    ("UpdatePost", "update_post", "Change it in the version just read"),
-    ("DeletePost", "delete_post", "Delete it in the version just read"),
+/// Operations whose answer shows one thing with its ETag lead on to those that need both: by the path of the thing, its
+/// name, and its variable, whose value the answer says.
+const THINGS: &[(&str, &str, &str)] = &[
+    ("/api/v1/posts/{id}", "Post", "id"),
+    ("/api/v1/users/{id}", "Account", "id"),
+    ("/api/v1/groups/{id}", "Group", "id"),
+    ("/api/v1/permissions/{name}", "Permission", "name"),
+];
+
+/// What the operations of a thing do with it, by their method.
+const LINKS: &[(&str, &str, &str, &str)] = &[
+    ("get", "Get", "If-None-Match", "Read it again, or learn that it is unchanged"),
+    ("put", "Replace", "If-Match", "Replace it in the version just read"),
+    ("patch", "Update", "If-Match", "Change it in the version just read"),
+    ("delete", "Delete", "If-Match", "Delete it in the version just read"),
 ];
 
 /// All corrections, in order.
@@ -69,11 +79,16 @@ pub fn normalise(mut document: Value) -> Value {
     document["openapi"] = json!("3.0.3");
     tidy(&mut document);
     let mut paths = document["paths"].take();
-    for (_, item) in entries(&mut paths) {
+    let things: Vec<_> = THINGS.iter().map(|thing| (thing.0, links(&paths, thing))).collect();
+    for (path, item) in entries(&mut paths) {
+        // of the thing itself, or of the list that it is added to
+        let thing = things
+            .iter()
+            .find(|(thing, _)| thing == path || thing.rsplit_once('/').is_some_and(|(list, _)| list == path));
         for (method, operation) in entries(item) {
-            security(operation);
+            let access = security(operation);
             parameters(operation);
-            responses(operation);
+            responses(operation, access, thing.map(|(_, links)| links));
             if method == "patch" || method == "put" {
                 bodies_of_changes(&mut document, operation, method == "put");
             }
@@ -84,7 +99,8 @@ pub fn normalise(mut document: Value) -> Value {
     requests_are_closed(&mut document);
     answers_have_every_nullable_field(&mut document);
     components(&mut document);
-    document["components"]["securitySchemes"]["oauth2"]["flows"]["password"]["scopes"] = json!({});
+    let scopes = access::scopes().into_iter().map(|(name, description)| (name.to_owned(), json!(description)));
+    document["components"]["securitySchemes"]["oauth2"]["flows"]["password"]["scopes"] = scopes.collect();
     drop_unused(&mut document);
     in_order(&document, "")
 }
@@ -127,11 +143,14 @@ fn tidy(value: &mut Value) {
     }
 }
 
-/// `[{}]` says "anonymous allowed"; `[]` says "public", which is meant.
-fn security(operation: &mut Value) {
-    if operation["security"] == json!([{}]) {
-        operation["security"] = json!([]);
-    }
+/// A handler states its rule by one word; the document says it as a scheme and its scope. `[{}]` would say "anonymous
+/// allowed"; `[]` says "public", which is meant.
+fn security(operation: &mut Value) -> Access {
+    let word = operation["security"][0].as_object().and_then(|one| one.keys().next());
+    let access = word.and_then(|word| Access::of(word)).unwrap_or(Access::Public);
+    let scopes: Vec<_> = access.scope().into_iter().collect();
+    operation["security"] = if access == Access::Public { json!([]) } else { json!([{ "oauth2": scopes }]) };
+    access
 }
 
 /// `explode` only where it is the default; text without U+0000.
@@ -150,10 +169,14 @@ fn parameters(operation: &mut Value) {
 }
 
 /// The failures that follow from the operation's shape, each as a reference; headers with their real names.
-fn responses(operation: &mut Value) {
+fn responses(operation: &mut Value, access: Access, links: Option<&Value>) {
     let mut by_shape = vec!["400", "5XX"];
-    if operation["security"] != json!([]) {
+    if access != Access::Public {
         by_shape.push("401");
+    }
+    // an account may be disabled
+    if !matches!(access, Access::Public | Access::LoggedIn) {
+        by_shape.push("403");
     }
     if operation.get("requestBody").is_some() {
         by_shape.extend(["408", "413", "415"]);
@@ -174,10 +197,10 @@ fn responses(operation: &mut Value) {
     }
     // what one operation returns is what another takes
     for status in ["200", "201"] {
-        if let Some(response) = declared.get_mut(status)
+        if let (Some(response), Some(links)) = (declared.get_mut(status), links)
             && response["headers"].get("ETag").is_some()
         {
-            response["links"] = links();
+            response["links"] = links.clone();
         }
     }
 }
@@ -198,14 +221,17 @@ fn header_reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/headers/{name}") })
 }
 
-fn links() -> Value {
-    let link = |(name, operation, description): &(&str, &str, &str)| {
-        let mut parameters = json!({ "id": "$response.body#/id" });
-        let precondition = if *operation == "get_post" { "header.If-None-Match" } else { "header.If-Match" };
-        parameters[precondition] = json!("$response.header.ETag");
-        ((*name).to_owned(), json!({ "operationId": operation, "description": description, "parameters": parameters }))
+fn links(paths: &Value, (path, thing, variable): &(&str, &str, &str)) -> Value {
+    let link = |(method, verb, header, description): &(&str, &str, &str, &str)| {
+        let operation = paths[*path][*method].get("operationId")?;
+        let parameters = json!({
+            *variable: format!("$response.body#/{variable}"),
+            format!("header.{header}"): "$response.header.ETag",
+        });
+        let link = json!({ "operationId": operation, "description": description, "parameters": parameters });
+        Some((format!("{verb}{thing}"), link))
     };
-    Value::Object(POST_LINKS.iter().map(link).collect())
+    Value::Object(LINKS.iter().filter_map(link).collect())
 }
 
 /// PATCH names at least one field; PUT names every one.
@@ -421,7 +447,7 @@ fn in_order(value: &Value, parent: &str) -> Value {
             let chosen = parent.starts_with('/')
                 || matches!(
                     parent,
-                    "paths" | "properties" | "responses" | "example" | "default" | "schemas" | "mapping"
+                    "paths" | "properties" | "responses" | "example" | "default" | "schemas" | "mapping" | "scopes"
                 );
             if parent.is_empty() {
                 let top = ["openapi", "info", "servers", "tags", "paths", "components"];

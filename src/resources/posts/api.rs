@@ -8,7 +8,8 @@ use super::model::{Post, PostCreate, PostPage, PostReplace, PostUpdate, Sort, St
 use super::rules::{self, Reader};
 use super::store::{self, Filter};
 use crate::app::App;
-use crate::auth::Caller;
+use crate::auth::permission::CanEditPost;
+use crate::auth::{Caller, Needs};
 use crate::db::Conn;
 use crate::error::Error;
 use crate::http::etag::{IfMatch, changed, etag, is_current};
@@ -93,7 +94,7 @@ impl PostsApi {
         mut caller: Caller,
         app: Data<&App>,
         /// How many posts a page has at most
-        #[oai(default = "twenty", validator(minimum(value = "1"), maximum(value = "100")))]
+        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<i64>,
         /// `next` of the page before
         #[oai(validator(min_length = 1, max_length = 200))]
@@ -177,12 +178,12 @@ impl PostsApi {
 
     /// Replace a post
     ///
-    /// Sets the whole text. `If-Match` must name the version you have read, so that no change of another is
+    /// Sets the whole text. Its owner, admins and who was granted `can_edit_post` may do it. `If-Match` must name the version you have read, so that no change of another is
     /// overwritten: without it 428, with another version 412. A vote is no new version.
     #[oai(path = "/posts/:id", method = "put", operation_id = "replace_post")]
     async fn replace(
         &self,
-        caller: Caller,
+        editor: Needs<CanEditPost>,
         app: Data<&App>,
         /// The post's identifier
         #[oai(validator(minimum(value = "1")))]
@@ -194,17 +195,17 @@ impl PostsApi {
     ) -> Result<ChangedResponse, ChangeFail> {
         let PostReplace { title, content, published, rating } = body.0;
         let change = PostUpdate { title: Some(title), content: Some(content), published: Some(published), rating };
-        change_post(caller, &app, id.0, if_match.0.as_deref(), change).await
+        change_post(editor, &app, id.0, if_match.0.as_deref(), change).await
     }
 
     /// Change a post
     ///
     /// Changes only the fields that are sent; `"rating": null` removes the rating. `If-Match` works as in
-    /// replacing a post.
+    /// replacing a post, and the same people may do it.
     #[oai(path = "/posts/:id", method = "patch", operation_id = "update_post")]
     async fn update(
         &self,
-        caller: Caller,
+        editor: Needs<CanEditPost>,
         app: Data<&App>,
         /// The post's identifier
         #[oai(validator(minimum(value = "1")))]
@@ -214,12 +215,13 @@ impl PostsApi {
         if_match: Header<Option<String>>,
         body: JsonIn<PostUpdate>,
     ) -> Result<ChangedResponse, ChangeFail> {
-        change_post(caller, &app, id.0, if_match.0.as_deref(), body.0).await
+        change_post(editor, &app, id.0, if_match.0.as_deref(), body.0).await
     }
 
     /// Delete a post
     ///
-    /// Deletes the post and its votes for good. `If-Match` works as in replacing a post.
+    /// Deletes the post and its votes for good; only its owner and admins do it. `If-Match` works as in replacing a
+    /// post.
     #[oai(path = "/posts/:id", method = "delete", operation_id = "delete_post")]
     async fn delete(
         &self,
@@ -234,17 +236,13 @@ impl PostsApi {
     ) -> Result<NoContent, ChangeFail> {
         let if_match = IfMatch::required(if_match.0.as_deref())?;
         let mut tx = caller.begin(&app.db).await?;
-        let post = open(&mut tx, &caller, id.0, &if_match).await?;
+        let post = open(&mut tx, &caller, id.0, &if_match, rules::deletable).await?;
         if !store::delete(&mut tx, &post).await? {
             return Err(changed().into());
         }
         tx.commit().await?;
         Ok(NoContent::Done)
     }
-}
-
-fn twenty() -> i64 {
-    20
 }
 
 fn reader(caller: &Caller) -> Reader {
@@ -269,24 +267,33 @@ async fn written(tx: &mut Conn, id: i64) -> Result<StoredPost, Error> {
     store::find(tx, id).await?.ok_or_else(|| Error::internal("a row vanished inside its transaction"))
 }
 
-/// The post, if the caller may change it in this version; the statement that does must still find the version.
-async fn open(tx: &mut Conn, caller: &Caller, id: i64, if_match: &IfMatch) -> Result<StoredPost, Error> {
+/// The post in this version, if the rule lets the caller have it; the statement that changes it must still find the
+/// version.
+async fn open(
+    tx: &mut Conn,
+    caller: &Caller,
+    id: i64,
+    if_match: &IfMatch,
+    rule: impl FnOnce(&StoredPost, Reader) -> Result<(), Error>,
+) -> Result<StoredPost, Error> {
     let post = rules::visible(store::find_to_change(tx, id).await?, id, reader(caller))?;
-    rules::changeable(&post, reader(caller))?;
+    rule(&post, reader(caller))?;
     if_match.allows(post.version)?;
     Ok(post)
 }
 
 async fn change_post(
-    mut caller: Caller,
+    editor: Needs<CanEditPost>,
     app: &App,
     id: i64,
     if_match: Option<&str>,
     change: PostUpdate,
 ) -> Result<ChangedResponse, ChangeFail> {
     let if_match = IfMatch::required(if_match)?;
+    let (mut caller, held) = editor.ask(&app.db, Some(id)).await?;
     let mut tx = caller.begin(&app.db).await?;
-    let post = open(&mut tx, &caller, id, &if_match).await?;
+    let editable = |post: &StoredPost, by| rules::editable(post, by, held);
+    let post = open(&mut tx, &caller, id, &if_match, editable).await?;
     if !store::update(&mut tx, &post, change, app.now()).await? {
         return Err(changed().into());
     }

@@ -2,6 +2,7 @@
 
 use super::model::StoredPost;
 use crate::auth::Role;
+use crate::auth::access::Held;
 use crate::error::{Code, Error};
 
 /// Whoever asks.
@@ -32,15 +33,26 @@ pub fn visible(post: Option<StoredPost>, id: i64, to: Reader) -> Result<StoredPo
     post.filter(|post| post.published || to.owns(post) || to.is_admin()).ok_or_else(|| Error::not_found("Post", id))
 }
 
-/// Only the owner and admins change a post.
+/// The owner, admins and who holds `can_edit_post` change the text of a post that they see.
 ///
 /// # Errors
 /// 403.
-pub fn changeable(post: &StoredPost, by: Reader) -> Result<(), Error> {
+pub fn editable(post: &StoredPost, by: Reader, editor: Held) -> Result<(), Error> {
+    if by.owns(post) || editor.0 {
+        return Ok(());
+    }
+    Err(Error::new(Code::Forbidden, "Only its owner, admins and who was granted can_edit_post change a post."))
+}
+
+/// Only the owner and admins delete a post.
+///
+/// # Errors
+/// 403.
+pub fn deletable(post: &StoredPost, by: Reader) -> Result<(), Error> {
     if by.owns(post) || by.is_admin() {
         return Ok(());
     }
-    Err(Error::new(Code::Forbidden, "Only the owner of a post and admins change it."))
+    Err(Error::new(Code::Forbidden, "Only the owner of a post and admins delete it."))
 }
 
 /// What a search looks through: title and content in lower case, made here so that both databases find the same.
@@ -79,12 +91,18 @@ mod tests {
     }
 
     #[test]
-    fn only_the_owner_and_admins_change_a_post() {
-        assert!(changeable(&post(true), OWNER).is_ok());
-        assert!(changeable(&post(true), ADMIN).is_ok());
-        assert_eq!(changeable(&post(true), STRANGER).expect_err("foreign").code, Code::Forbidden);
+    fn only_the_owner_admins_and_editors_change_a_post() {
         let orphan = StoredPost::for_tests(None);
-        assert_eq!(changeable(&orphan, OWNER).expect_err("nobody's").code, Code::Forbidden);
+        for (post, reader, held, edits, deletes) in [
+            (post(true), OWNER, false, true, true),
+            (post(true), ADMIN, true, true, true),
+            (post(true), STRANGER, false, false, false),
+            (post(true), STRANGER, true, true, false),
+            (orphan, OWNER, false, false, false),
+        ] {
+            assert_eq!(editable(&post, reader, Held(held)).is_ok(), edits, "{reader:?}");
+            assert_eq!(deletable(&post, reader).is_ok(), deletes, "{reader:?}");
+        }
     }
 
     #[test]

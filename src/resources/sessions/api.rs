@@ -7,11 +7,15 @@ use super::model::{Credentials, GrantType, Refresh, Session, Token, TokenRequest
 use super::{Pair, hash, issue, open, store};
 use crate::app::App;
 use crate::auth::Email;
+use crate::auth::access::disabled;
 use crate::auth::password::Verdict;
-use crate::auth::{Caller, Public};
+use crate::auth::{LoggedIn, Public, Status};
 use crate::error::{Code, Error, FieldError};
-use crate::http::fail::{Fail, RateLimited, Unauthorized};
+use crate::http::RequestId;
+use crate::http::fail::{Fail, Forbidden, RateLimited, Unauthorized};
 use crate::http::payload::{FormIn, JsonIn, JsonOut};
+use crate::resources::audit::model::{Action, State};
+use crate::resources::audit::{self, Actor};
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
@@ -48,15 +52,16 @@ impl SessionApi {
     /// Authenticate
     ///
     /// Takes an e-mail address and a password as JSON. An unknown address and a wrong password get the same
-    /// answer, after the same work.
+    /// answer, after the same work. With the right one a disabled account is told so: 403 `account_disabled`.
     #[oai(path = "/authenticate", method = "post", operation_id = "authenticate")]
     async fn authenticate(
         &self,
         _public: Public,
         app: Data<&App>,
+        request_id: Data<&RequestId>,
         body: JsonIn<Credentials>,
-    ) -> Result<SessionResponse, Fail<(Unauthorized, RateLimited)>> {
-        let pair = with_password(&app, &body.0.email, body.0.password.0).await?;
+    ) -> Result<SessionResponse, Fail<(Unauthorized, Forbidden, RateLimited)>> {
+        let pair = with_password(&app, &request_id, &body.0.email, body.0.password.0).await?;
         Ok(SessionResponse::Opened(JsonOut(pair.into()), "no-store".into()))
     }
 
@@ -69,9 +74,10 @@ impl SessionApi {
         &self,
         _public: Public,
         app: Data<&App>,
+        request_id: Data<&RequestId>,
         body: FormIn<TokenRequest>,
-    ) -> Result<TokenResponse, Fail<(Unauthorized, RateLimited)>> {
-        let pair = with_grant(&app, body.0).await.map_err(oauth)?;
+    ) -> Result<TokenResponse, Fail<(Unauthorized, Forbidden, RateLimited)>> {
+        let pair = with_grant(&app, &request_id, body.0).await.map_err(oauth)?;
         Ok(TokenResponse::Issued(JsonOut(pair.into()), "no-store".into()))
     }
 
@@ -85,7 +91,7 @@ impl SessionApi {
         _public: Public,
         app: Data<&App>,
         body: JsonIn<Refresh>,
-    ) -> Result<SessionResponse, Fail<(Unauthorized, RateLimited)>> {
+    ) -> Result<SessionResponse, Fail<(Unauthorized, Forbidden, RateLimited)>> {
         let pair = with_refresh_token(&app, &body.0.refresh_token).await?;
         Ok(SessionResponse::Opened(JsonOut(pair.into()), "no-store".into()))
     }
@@ -93,9 +99,9 @@ impl SessionApi {
     /// Log out
     ///
     /// Ends the session of the access token: the token and the session's refresh tokens stop working at once.
-    /// Other sessions of the user go on.
+    /// Other sessions of the user go on. A disabled account may log out, too.
     #[oai(path = "/logout", method = "post", operation_id = "log_out")]
-    async fn log_out(&self, mut caller: Caller, app: Data<&App>) -> Result<NoContent, Fail<()>> {
+    async fn log_out(&self, mut caller: LoggedIn, app: Data<&App>) -> Result<NoContent, Fail<()>> {
         let mut tx = caller.begin(&app.db).await?;
         store::revoke(&mut tx, caller.session_id, app.now()).await?;
         tx.commit().await?;
@@ -103,16 +109,23 @@ impl SessionApi {
     }
 }
 
-async fn with_password(app: &App, email: &Email, password: String) -> Result<Pair, Error> {
+async fn with_password(app: &App, request_id: &RequestId, email: &Email, password: String) -> Result<Pair, Error> {
     let mut conn = app.db.read().await?;
     let login = store::find_login(&mut conn, email).await?;
     // hashing takes tens of milliseconds: no connection is held meanwhile
     drop(conn);
     let verdict = app.passwords.verify(password, login.as_ref().map(|login| login.password_hash.clone())).await?;
     let wrong = || Error::new(Code::InvalidCredentials, "Check the address and the password.");
+    let user_id = login.as_ref().map(|login| login.account.id);
     let (Some(login), Verdict::Right | Verdict::RightUpgrade(_)) = (login, &verdict) else {
+        failed(app, request_id, user_id, "credentials").await?;
         return Err(wrong());
     };
+    // only to whoever knows the password
+    if login.account.status == Status::Disabled {
+        failed(app, request_id, user_id, "account_disabled").await?;
+        return Err(disabled());
+    }
     let mut tx = app.db.begin().await?;
     if !store::stands(&mut tx, login.account).await? {
         return Err(wrong());
@@ -123,6 +136,15 @@ async fn with_password(app: &App, email: &Email, password: String) -> Result<Pai
     let pair = open(app, &mut tx, login.account).await?;
     tx.commit().await?;
     Ok(pair)
+}
+
+/// Writes a failed login down, in a transaction of its own: there is none that it could be part of.
+async fn failed(app: &App, RequestId(request_id): &RequestId, user_id: Option<i64>, reason: &str) -> Result<(), Error> {
+    let by = Actor { user_id: None, request_id: Some(request_id) };
+    let after = State { reason: Some(reason.into()), ..State::default() };
+    let mut tx = app.db.begin().await?;
+    audit::record(&mut tx, by, Action::LoginFailed, user_id, None, Some(after)).await?;
+    Ok(tx.commit().await?)
 }
 
 async fn with_refresh_token(app: &App, refresh_token: &str) -> Result<Pair, Error> {
@@ -146,16 +168,20 @@ async fn with_refresh_token(app: &App, refresh_token: &str) -> Result<Pair, Erro
     let Some(account) = store::find_account(&mut tx, session_id).await? else {
         return Err(Error::new(Code::RefreshTokenInvalid, "Log in again: the session has ended."));
     };
+    // without a commit: the token stays unused for when the account is opened again
+    if account.status == Status::Disabled {
+        return Err(disabled());
+    }
     let pair = issue(app, &mut tx, account, session_id).await?;
     tx.commit().await?;
     Ok(pair)
 }
 
-async fn with_grant(app: &App, request: TokenRequest) -> Result<Pair, Error> {
+async fn with_grant(app: &App, request_id: &RequestId, request: TokenRequest) -> Result<Pair, Error> {
     let missing = |field: &str| FieldError::body(format!("/{field}"), "is required for this grant_type");
     match (request.grant_type, request.username, request.password, request.refresh_token) {
         (GrantType::Password, Some(username), Some(password), _) => {
-            with_password(app, &Email::new(&username), password.0).await
+            with_password(app, request_id, &Email::new(&username), password.0).await
         }
         (GrantType::RefreshToken, _, _, Some(refresh_token)) => with_refresh_token(app, &refresh_token).await,
         (GrantType::Password, username, password, _) => {
@@ -170,7 +196,9 @@ async fn with_grant(app: &App, request: TokenRequest) -> Result<Pair, Error> {
 /// Adds the word of RFC 6749 section 5.2.
 fn oauth(error: Error) -> Error {
     let word = match error.code {
-        Code::InvalidCredentials | Code::RefreshTokenInvalid | Code::RefreshTokenReused => Some("invalid_grant"),
+        Code::InvalidCredentials | Code::RefreshTokenInvalid | Code::RefreshTokenReused | Code::AccountDisabled => {
+            Some("invalid_grant")
+        }
         Code::Invalid => Some("invalid_request"),
         _ => None,
     };
@@ -198,17 +226,19 @@ mod tests {
         let app = App::new(Arc::new(config), db, "a secret of this test, 32 bytes long");
 
         let (email, password) = (Email::new("ann@example.com"), "correct horse");
+        let request_id = RequestId("r1".into());
+        let status = Status::Active;
         let imported = bcrypt::hash(password, 4).expect("bcrypt");
-        let user = NewUser { email: email.clone(), name: None, password_hash: imported, role: Role::Active };
+        let user = NewUser { email: email.clone(), name: None, password_hash: imported, role: Role::Active, status };
         let mut tx = app.db.begin().await.expect("a transaction");
-        let id = users::insert(&mut tx, user, app.now()).await.expect("inserts").id;
+        let id = users::insert(&mut tx, user, app.now()).await.expect("inserts").user.id;
         tx.commit().await.expect("commits");
 
-        assert!(with_password(&app, &email, "wrong horse".into()).await.is_err());
-        with_password(&app, &email, password.into()).await.expect("logs in");
+        assert!(with_password(&app, &request_id, &email, "wrong horse".into()).await.is_err());
+        with_password(&app, &request_id, &email, password.into()).await.expect("logs in");
         let mut conn = app.db.read().await.expect("a connection");
         let hash = users::password_hash(&mut conn, id).await.expect("reads").expect("is there");
         assert!(hash.starts_with("$argon2id$"), "{hash}");
-        with_password(&app, &email, password.into()).await.expect("logs in with the new hash");
+        with_password(&app, &request_id, &email, password.into()).await.expect("logs in with the new hash");
     }
 }

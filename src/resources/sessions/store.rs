@@ -4,8 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, JoinType, LockType, Query};
 use sqlx::FromRow;
 
-use crate::auth::Email;
-use crate::auth::Role;
+use crate::auth::{Email, Role, Status};
 use crate::db::tables::{RefreshTokens, Sessions, Users};
 use crate::db::{Conn, DbResult};
 
@@ -17,6 +16,9 @@ pub struct Account {
     /// The present role.
     #[sqlx(try_from = "String")]
     pub role: Role,
+    /// The present status.
+    #[sqlx(try_from = "String")]
+    pub status: Status,
     /// Raised by each new password.
     pub token_version: i64,
 }
@@ -34,7 +36,7 @@ pub struct Login {
 /// The account behind an address.
 pub async fn find_login(conn: &mut Conn, email: &Email) -> DbResult<Option<Login>> {
     let statement = Query::select()
-        .columns([Users::Id, Users::Role, Users::TokenVersion, Users::PasswordHash])
+        .columns([Users::Id, Users::Role, Users::Status, Users::TokenVersion, Users::PasswordHash])
         .from(Users::Table)
         .and_where(Expr::col(Users::Email).eq(email.as_str()))
         .take();
@@ -145,7 +147,7 @@ pub async fn session_of_used(conn: &mut Conn, token_hash: &str) -> DbResult<Opti
 pub async fn find_account(conn: &mut Conn, session_id: i64) -> DbResult<Option<Account>> {
     let user = Expr::col((Users::Table, Users::Id)).equals((Sessions::Table, Sessions::UserId));
     let statement = Query::select()
-        .columns([(Users::Table, Users::Id), (Users::Table, Users::Role), (Users::Table, Users::TokenVersion)])
+        .columns([Users::Id, Users::Role, Users::Status, Users::TokenVersion].map(|column| (Users::Table, column)))
         .from(Sessions::Table)
         .join(JoinType::InnerJoin, Users::Table, user)
         .and_where(Expr::col((Sessions::Table, Sessions::Id)).eq(session_id))

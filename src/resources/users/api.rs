@@ -4,13 +4,18 @@ use poem::web::Data;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::model::{PasswordChange, User, UserCreate, UserUpdate};
+use super::rules::{self, state};
 use super::store::{self, NewUser};
 use crate::app::App;
 use crate::auth::password::Verdict;
-use crate::auth::{Caller, Public, Role};
+use crate::auth::{Caller, LoggedIn, Public, Role, Status};
 use crate::error::{Code, Error, FieldError};
+use crate::http::RequestId;
+use crate::http::answer::Read;
 use crate::http::fail::{Conflict, Fail, RateLimited};
 use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::audit::model::{Action, State};
+use crate::resources::audit::{self, Actor};
 use crate::resources::sessions::model::Session;
 use crate::resources::sessions::{self, store::Account};
 use crate::resources::{NoContent, Tag};
@@ -34,14 +39,6 @@ pub enum Registered {
     ),
 }
 
-/// The answer of operations that show the account.
-#[derive(ApiResponse)]
-pub enum UserResponse {
-    /// The account
-    #[oai(status = 200)]
-    Found(JsonOut<User>),
-}
-
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Account")]
 impl AccountApi {
     /// Register
@@ -53,14 +50,17 @@ impl AccountApi {
         &self,
         _public: Public,
         app: Data<&App>,
+        request_id: Data<&RequestId>,
         body: JsonIn<UserCreate>,
     ) -> Result<Registered, Fail<(Conflict, RateLimited)>> {
         let UserCreate { email, password, name } = body.0;
         let password_hash = app.passwords.hash(password.0).await?;
         let mut tx = app.db.begin().await?;
-        let user = NewUser { email, name, password_hash, role: Role::Active };
-        let user = store::insert(&mut tx, user, app.now()).await?;
-        let account = Account { id: user.id, role: user.role, token_version: 1 };
+        let user = NewUser { email, name, password_hash, role: Role::Active, status: Status::Active };
+        let user = store::insert(&mut tx, user, app.now()).await?.user;
+        let by = Actor { user_id: Some(user.id), request_id: Some(&request_id.0.0) };
+        audit::record(&mut tx, by, Action::UserCreated, Some(user.id), None, Some(state(&user))).await?;
+        let account = Account { id: user.id, role: user.role, status: user.status, token_version: 1 };
         let session = sessions::open(&app, &mut tx, account).await?;
         tx.commit().await?;
         Ok(Registered::Created(JsonOut(session.into()), "/api/v1/user".into(), "no-store".into()))
@@ -68,12 +68,12 @@ impl AccountApi {
 
     /// Read your account
     ///
-    /// The account that the access token belongs to.
+    /// The account that the access token belongs to. A disabled one is told that it is.
     #[oai(path = "/user", method = "get", operation_id = "get_user")]
-    async fn get(&self, mut caller: Caller, app: Data<&App>) -> Result<UserResponse, Fail<()>> {
+    async fn get(&self, mut caller: LoggedIn, app: Data<&App>) -> Result<Read<User>, Fail<()>> {
         let mut conn = caller.read(&app.db).await?;
         let user = store::find(&mut conn, caller.id).await?.ok_or_else(gone)?;
-        Ok(UserResponse::Found(JsonOut(user)))
+        Ok(Read::Found(JsonOut(user.user)))
     }
 
     /// Change your account
@@ -85,23 +85,30 @@ impl AccountApi {
         mut caller: Caller,
         app: Data<&App>,
         body: JsonIn<UserUpdate>,
-    ) -> Result<UserResponse, Fail<(Conflict,)>> {
+    ) -> Result<Read<User>, Fail<(Conflict,)>> {
         let mut tx = caller.begin(&app.db).await?;
-        let user = store::update(&mut tx, caller.id, body.0, app.now()).await?.ok_or_else(gone)?;
+        let private = [("email", body.0.email.is_some()), ("name", !body.0.name.is_undefined())];
+        let changed = private.into_iter().filter(|(_, sent)| *sent).map(|(field, _)| field.to_owned()).collect();
+        let user = store::update(&mut tx, caller.id, body.0, app.now()).await?.ok_or_else(gone)?.user;
+        let after = State { changed: Some(changed), ..state(&user) };
+        audit::record(&mut tx, &caller, Action::UserUpdated, Some(user.id), Some(state(&user)), Some(after)).await?;
         tx.commit().await?;
-        Ok(UserResponse::Found(JsonOut(user)))
+        Ok(Read::Found(JsonOut(user)))
     }
 
     /// Delete your account
     ///
     /// Deletes the account for good. Its tokens stop working at once, its posts stay with `"owner": null`, its
-    /// votes are taken back.
+    /// votes are taken back. The last active admin must stay: 409 `last_admin`.
     #[oai(path = "/user", method = "delete", operation_id = "delete_user")]
-    async fn delete(&self, mut caller: Caller, app: Data<&App>) -> Result<NoContent, Fail<()>> {
+    async fn delete(&self, mut caller: Caller, app: Data<&App>) -> Result<NoContent, Fail<(Conflict,)>> {
         let mut tx = caller.begin(&app.db).await?;
-        if !store::delete(&mut tx, caller.id).await? {
-            return Err(gone().into());
+        if store::is_last_admin(&mut tx, caller.id).await? {
+            return Err(rules::last_admin().into());
         }
+        let user = store::find_to_change(&mut tx, caller.id).await?.ok_or_else(gone)?.user;
+        store::delete(&mut tx, caller.id).await?;
+        audit::record(&mut tx, &caller, Action::UserDeleted, Some(user.id), Some(state(&user)), None).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }
@@ -131,6 +138,7 @@ impl AccountApi {
             return Err(wrong_password().into());
         }
         sessions::store::revoke_all(&mut tx, caller.id, app.now()).await?;
+        audit::record(&mut tx, &caller, Action::PasswordChanged, Some(caller.id), None, None).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }

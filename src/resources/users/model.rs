@@ -6,8 +6,9 @@ use poem_openapi::types::{Example, MaybeUndefined, Password};
 use serde::Serialize;
 use sqlx::FromRow;
 
-use crate::auth::Email;
-use crate::auth::Role;
+use crate::auth::{Email, Role, Status};
+use crate::http::etag::etag;
+use crate::http::page::page;
 
 /// An account
 #[derive(Object, Serialize, FromRow)]
@@ -25,9 +26,12 @@ pub struct User {
     /// What the account may do
     #[sqlx(try_from = "String")]
     pub role: Role,
+    /// Whether the account may be used
+    #[sqlx(try_from = "String")]
+    pub status: Status,
     /// When it was registered
     pub created_at: DateTime<Utc>,
-    /// When its owner last changed it
+    /// When it was last changed
     pub updated_at: DateTime<Utc>,
 }
 
@@ -35,7 +39,116 @@ impl Example for User {
     fn example() -> Self {
         let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
         let email = Email::new("ann@example.com");
-        Self { id: 1, email, name: Some("Ann".into()), role: Role::Active, created_at: at, updated_at: at }
+        let (role, status) = (Role::Active, Status::Active);
+        Self { id: 1, email, name: Some("Ann".into()), role, status, created_at: at, updated_at: at }
+    }
+}
+
+/// An account with what its answer does not show.
+#[derive(FromRow)]
+pub struct StoredUser {
+    /// What it shows.
+    #[sqlx(flatten)]
+    pub user: User,
+    /// Counts the changes, for `If-Match`.
+    pub version: i64,
+}
+
+impl StoredUser {
+    /// What an admin sees, and the tag that names this version.
+    pub fn tagged(self) -> (Account, String) {
+        let account = Account { user: self.user };
+        let tag = etag(self.version, &account);
+        (account, tag)
+    }
+}
+
+/// An account as admins see it
+#[derive(Object, Serialize)]
+#[oai(example)]
+pub struct Account {
+    /// What its owner sees, too.
+    #[oai(flatten)]
+    #[serde(flatten)]
+    pub user: User,
+}
+
+impl Example for Account {
+    fn example() -> Self {
+        Self { user: User::example() }
+    }
+}
+
+page! {
+    /// A page of accounts
+    AccountPage, Account, "MS91c2Vycy8wLzE"
+}
+
+/// What everyone may know of a user
+#[derive(Object, Serialize, FromRow)]
+#[oai(example)]
+pub struct Profile {
+    /// Identifier
+    #[oai(validator(minimum(value = "1")))]
+    pub id: i64,
+    /// Public name, or null
+    #[oai(nullable, validator(min_length = 1, max_length = 80))]
+    pub name: Option<String>,
+}
+
+impl Example for Profile {
+    fn example() -> Self {
+        Self { id: 1, name: Some("Ann".into()) }
+    }
+}
+
+/// An account that an admin makes
+#[derive(Object)]
+#[oai(example)]
+pub struct AccountCreate {
+    /// Address to log in with; upper and lower case are the same
+    pub email: Email,
+    /// 8 to 128 characters, taken exactly as sent
+    #[oai(validator(min_length = 8, max_length = 128))]
+    pub password: Password,
+    /// Name that others see; may be left out
+    #[oai(nullable, validator(min_length = 1, max_length = 80))]
+    pub name: Option<String>,
+    /// What the account may do
+    #[oai(default = "active")]
+    pub role: Role,
+}
+
+fn active() -> Role {
+    Role::Active
+}
+
+impl Example for AccountCreate {
+    fn example() -> Self {
+        Self {
+            email: Email::new("sam@example.com"),
+            password: Password("correct horse battery".into()),
+            name: Some("Sam".into()),
+            role: Role::Staff,
+        }
+    }
+}
+
+/// What an admin changes of an account: what is left out stays as it is
+#[derive(Object)]
+#[oai(example)]
+pub struct AccountUpdate {
+    /// What the account may do
+    #[oai(skip_serializing_if_is_none)]
+    pub role: Option<Role>,
+    /// `disabled` ends it at once, with all its tokens; `active` opens it again
+    #[oai(skip_serializing_if_is_none)]
+    pub status: Option<Status>,
+}
+
+impl Example for AccountUpdate {
+    fn example() -> Self {
+        Self { role: Some(Role::Staff), status: None }
     }
 }
 

@@ -1,0 +1,240 @@
+//! Who may call, as the first parameter of a handler: [`Public`], [`LoggedIn`], [`Caller`], [`Admin`] or [`Needs`].
+//!
+//! Each states its rule in the document. The guard of the server proves the caller and holds them to the rule before
+//! anything else of the request is looked at; the extractors here only hand over what it found.
+
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex};
+
+use poem::{Request, RequestBody};
+use poem_openapi::auth::Bearer;
+use poem_openapi::registry::Registry;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, SecurityScheme};
+
+use crate::auth::permission::{self, Entry, Permission, REGISTRY};
+use crate::auth::{Caller, Role, Status};
+use crate::db::Db;
+use crate::error::{Code, Error};
+
+/// The rule of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone.
+    Public,
+    /// Whoever has an access token, also if the account is disabled.
+    LoggedIn,
+    /// Whoever has an access token and an active account.
+    Active,
+    /// Admins.
+    Admin,
+    /// Admins and who holds this permission, in general or on the object; the handler may know more reasons.
+    Needs(&'static Entry),
+}
+
+impl Access {
+    /// The rule that a security requirement of a handler states: none if it names none of these words.
+    pub fn of(word: &str) -> Option<Self> {
+        match word {
+            "logged_in" => Some(Self::LoggedIn),
+            "active" => Some(Self::Active),
+            "admin" => Some(Self::Admin),
+            name => permission::find(name).map(Self::Needs),
+        }
+    }
+
+    /// The word for it; that of a permission is its name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::LoggedIn => "logged_in",
+            Self::Active => "active",
+            Self::Admin => "admin",
+            Self::Needs(entry) => entry.name,
+        }
+    }
+
+    /// What the document asks for beside a token.
+    pub fn scope(self) -> Option<&'static str> {
+        matches!(self, Self::Admin | Self::Needs(_)).then(|| self.word())
+    }
+
+    /// What can be told of a caller alone, before the request is judged.
+    ///
+    /// # Errors
+    /// 403 `account_disabled` or `forbidden`.
+    pub fn admits(self, caller: &Caller) -> Result<(), Error> {
+        if caller.status == Status::Disabled && self != Self::LoggedIn {
+            return Err(disabled());
+        }
+        if self == Self::Admin && caller.role != Role::Admin {
+            return Err(Error::new(Code::Forbidden, "Only admins may do this."));
+        }
+        Ok(())
+    }
+}
+
+/// The account is disabled.
+pub fn disabled() -> Error {
+    Error::new(Code::AccountDisabled, "An admin has disabled the account.")
+}
+
+/// Every scope of the document, and what it stands for.
+pub fn scopes() -> Vec<(&'static str, &'static str)> {
+    let role = ("admin", "Everything: the role `admin`, which is not granted but set by another admin");
+    std::iter::once(role).chain(REGISTRY.iter().map(|entry| (entry.name, entry.description))).collect()
+}
+
+/// Says in a signature that anyone may call. In the document: `security: []`.
+pub struct Public;
+
+/// Whoever has an access token, also if their account is disabled: for what must stay possible then.
+pub struct LoggedIn(Caller);
+
+/// An admin. In the document: the scope `admin`.
+pub struct Admin(Caller);
+
+/// Somebody who may need a permission. In the document: its name as a scope.
+///
+/// Who calls is told only by a question whether they hold it, so no handler forgets to ask.
+pub struct Needs<P>(Caller, PhantomData<P>);
+
+impl<P: Permission> Needs<P> {
+    /// The caller, if they hold the permission in general.
+    ///
+    /// # Errors
+    /// 403 if they do not, 503 when the database is away.
+    pub async fn anywhere(self, db: &Db) -> Result<Caller, Error> {
+        permitted(self.ask(db, None).await?)
+    }
+
+    /// The caller, if they hold the permission on this object or in general.
+    ///
+    /// # Errors
+    /// 403 if they do not, 503 when the database is away.
+    pub async fn on(self, db: &Db, object_id: i64) -> Result<Caller, Error> {
+        permitted(self.ask(db, Some(object_id)).await?)
+    }
+
+    /// The caller, and whether they hold the permission: for rules that know more reasons, such as an owner.
+    ///
+    /// # Errors
+    /// 503 when the database is away.
+    pub async fn ask(self, db: &Db, object_id: Option<i64>) -> Result<(Caller, Held), Error> {
+        let Self(mut caller, _) = self;
+        if caller.role == Role::Admin {
+            return Ok((caller, Held(true)));
+        }
+        let mut conn = caller.read(db).await?;
+        let held = permission::holds(&mut conn, caller.id, P::ENTRY.name, object_id).await?;
+        caller.give_back(conn);
+        Ok((caller, Held(held)))
+    }
+}
+
+/// Whether the permission is held; true for admins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Held(pub bool);
+
+fn permitted((caller, held): (Caller, Held)) -> Result<Caller, Error> {
+    if held.0 { Ok(caller) } else { Err(Error::new(Code::Forbidden, "You do not have the permission for this.")) }
+}
+
+macro_rules! is_a_caller {
+    ($($type:ident),*) => { $(
+        impl Deref for $type {
+            type Target = Caller;
+
+            fn deref(&self) -> &Caller {
+                &self.0
+            }
+        }
+
+        impl DerefMut for $type {
+            fn deref_mut(&mut self) -> &mut Caller {
+                &mut self.0
+            }
+        }
+    )* };
+}
+is_a_caller!(LoggedIn, Admin);
+
+/// Carries the proven caller through the request's extensions, which must be `Clone`.
+#[derive(Clone)]
+pub struct Proven(Arc<Mutex<Option<Caller>>>);
+
+impl Proven {
+    /// Wraps what the guard found.
+    pub fn new(caller: Caller) -> Self {
+        Self(Arc::new(Mutex::new(Some(caller))))
+    }
+
+    fn take(request: &Request) -> poem::Result<Caller> {
+        let proven = request.extensions().get::<Self>();
+        let caller = proven.and_then(|proven| proven.0.lock().ok()?.take());
+        // an operation outside the guard must fail closed
+        caller.ok_or_else(|| Error::internal("a protected operation ran without its guard").into())
+    }
+}
+
+/// Access token in the `Authorization` header. Log in with your e-mail address as username.
+#[derive(SecurityScheme)]
+#[oai(
+    rename = "oauth2",
+    ty = "oauth2",
+    flows(password(token_url = "/api/v1/login", refresh_url = "/api/v1/login")),
+    checker = "never"
+)]
+struct Scheme(());
+
+/// [`Scheme`] declares; it is never extracted, because a caller is.
+async fn never(_: &Request, _: Bearer) -> Option<()> {
+    None
+}
+
+/// An extractor whose security requirement is the word of its rule; the normaliser makes scheme and scope of it.
+macro_rules! states {
+    ([$($parameter:ident)?] $type:ty, $access:expr, |$caller:ident| $value:expr) => {
+        impl<'a $(, $parameter: Permission)?> ApiExtractor<'a> for $type {
+            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+            type ParamType = ();
+            type ParamRawType = ();
+
+            fn register(registry: &mut Registry) {
+                <Scheme as ApiExtractor>::register(registry);
+            }
+
+            fn security_schemes() -> Vec<&'static str> {
+                vec![$access.word()]
+            }
+
+            async fn from_request(
+                request: &'a Request,
+                _: &mut RequestBody,
+                _: ExtractParamOptions<()>,
+            ) -> poem::Result<Self> {
+                let $caller = Proven::take(request)?;
+                Ok($value)
+            }
+        }
+    };
+}
+states!([] LoggedIn, Access::LoggedIn, |caller| LoggedIn(caller));
+states!([] Caller, Access::Active, |caller| caller);
+states!([] Admin, Access::Admin, |caller| Admin(caller));
+states!([P] Needs<P>, Access::Needs(P::ENTRY), |caller| Needs(caller, PhantomData));
+
+impl<'a> ApiExtractor<'a> for Public {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn has_security_fallback() -> bool {
+        true
+    }
+
+    async fn from_request(_: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
+        Ok(Self)
+    }
+}

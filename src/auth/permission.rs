@@ -1,0 +1,194 @@
+//! Permissions: the registry of those that operations demand, and the one statement that decides.
+//!
+//! A permission is a row that admins grant and take away while the server runs. What code demands is a type of this
+//! registry, so a name that is not in it does not compile; the migration inserts a row for each.
+
+use poem_openapi::Enum;
+use sea_query::{Expr, ExprTrait, IntoIden, JoinType, Query, SelectStatement, UnionType};
+use serde::{Deserialize, Serialize};
+
+use crate::db::tables::{Grants, Groups, Memberships, Permissions, Posts, Users};
+use crate::db::{Conn, DbResult};
+
+/// A permission of the registry, as a type: `Needs<CanEditPost>`.
+pub trait Permission: Send + Sync + 'static {
+    /// Its entry in the registry.
+    const ENTRY: &'static Entry;
+}
+
+/// One line of the registry.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// On the wire, in the database, and as a scope of the document.
+    pub name: &'static str,
+    /// The table whose rows it may be granted on; none if it is always general.
+    pub target: Option<Target>,
+    /// What its holder may do.
+    pub description: &'static str,
+}
+
+macro_rules! permissions {
+    ($($permission:ident = $name:literal, $target:expr, $description:literal;)*) => {
+        $(
+            #[doc = $description]
+            pub struct $permission;
+
+            impl Permission for $permission {
+                const ENTRY: &'static Entry =
+                    &Entry { name: $name, target: $target, description: $description };
+            }
+        )*
+
+        /// Every permission that an operation may demand.
+        pub const REGISTRY: &[&Entry] = &[$($permission::ENTRY),*];
+    };
+}
+
+// each needs a row: a migration inserts it
+permissions! {
+    CanEditPost = "can_edit_post", Some(Target::Posts), "Change the published posts of others";
+    CanInvite = "can_invite", None, "Invite guests";
+    CanViewStats = "can_view_stats", Some(Target::Posts), "Read the statistics of the posts of others";
+}
+
+/// A table whose rows a permission may be granted on
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// Posts
+    Posts,
+    /// Users
+    Users,
+    /// Groups
+    Groups,
+}
+
+impl Target {
+    /// The word in the database and on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Posts => "posts",
+            Self::Users => "users",
+            Self::Groups => "groups",
+        }
+    }
+
+    /// Whether the table has a row of this id.
+    ///
+    /// # Errors
+    /// 503 when the database is away.
+    pub async fn has(self, conn: &mut Conn, id: i64) -> DbResult<bool> {
+        let (table, column) = match self {
+            Self::Posts => (Posts::Table.into_iden(), Posts::Id.into_iden()),
+            Self::Users => (Users::Table.into_iden(), Users::Id.into_iden()),
+            Self::Groups => (Groups::Table.into_iden(), Groups::Id.into_iden()),
+        };
+        let statement = Query::select().column(column.clone()).from(table).and_where(Expr::col(column).eq(id)).take();
+        Ok(conn.maybe::<(i64,)>(&statement).await?.is_some())
+    }
+}
+
+impl TryFrom<String> for Target {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        let targets = [Self::Posts, Self::Users, Self::Groups];
+        targets.into_iter().find(|target| target.word() == word).ok_or_else(|| format!("`{word}` is no target"))
+    }
+}
+
+/// The entry of this name.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    REGISTRY.iter().find(|entry| entry.name == name).copied()
+}
+
+/// Whether a user holds a permission in general, or on this object: by a grant to them, or to one of their groups.
+///
+/// One statement, and no cache: what was granted or taken away counts for the next request, on every instance.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn holds(conn: &mut Conn, user_id: i64, permission: &str, object_id: Option<i64>) -> DbResult<bool> {
+    // two branches, each of which walks one index; an OR would walk none
+    let mut own = granted(permission, object_id);
+    own.and_where(Expr::col((Grants::Table, Grants::UserId)).eq(user_id));
+    let mut by_group = granted(permission, object_id);
+    let group = Expr::col((Memberships::Table, Memberships::GroupId)).equals((Grants::Table, Grants::GroupId));
+    by_group
+        .join(JoinType::InnerJoin, Memberships::Table, group)
+        .and_where(Expr::col((Memberships::Table, Memberships::UserId)).eq(user_id));
+    let statement = own.union(UnionType::All, by_group).limit(1).take();
+    Ok(conn.maybe::<(i64,)>(&statement).await?.is_some())
+}
+
+/// The grants of a permission that count for an object. A name without a row has none: grants refer to rows.
+fn granted(permission: &str, object_id: Option<i64>) -> SelectStatement {
+    let wide = Expr::col((Grants::Table, Grants::ObjectId)).is_null();
+    let covers = match object_id {
+        Some(id) => wide.or(Expr::col((Grants::Table, Grants::ObjectId)).eq(id)),
+        None => wide,
+    };
+    Query::select()
+        .column((Grants::Table, Grants::Id))
+        .from(Grants::Table)
+        .and_where(Expr::col((Grants::Table, Grants::Permission)).eq(permission))
+        .and_where(covers)
+        .take()
+}
+
+/// The permissions of the registry that have no row: nobody but admins passes them.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn missing(conn: &mut Conn) -> DbResult<Vec<&'static str>> {
+    let names = REGISTRY.iter().map(|entry| entry.name);
+    let statement = Query::select()
+        .column(Permissions::Name)
+        .from(Permissions::Table)
+        .and_where(Expr::col(Permissions::Name).is_in(names.clone()))
+        .take();
+    let rows = conn.all::<(String,)>(&statement).await?;
+    Ok(names.filter(|name| !rows.iter().any(|(row,)| row == name)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Db;
+    use crate::db::connect::Settings;
+    use crate::db::migrate::{self, Direction};
+
+    #[tokio::test]
+    async fn the_migrations_insert_a_row_for_each() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite:{}", folder.path().join("t.db").display());
+        migrate::run(&url, Direction::Up, migrate::Target::Head).await.expect("migrates");
+        let timeout = std::time::Duration::from_secs(5);
+        let db = Db::connect(&Settings { url, timeout, connections: 1 }).await.expect("connects");
+        let mut conn = db.begin().await.expect("a transaction");
+
+        let columns = [Permissions::Name, Permissions::Target, Permissions::Description];
+        let select = Query::select().columns(columns).from(Permissions::Table).take();
+        let mut rows: Vec<(String, Option<String>, String)> = conn.all(&select).await.expect("reads");
+        rows.sort();
+        let word = |entry: &&Entry| (entry.name, entry.target.map(Target::word), entry.description);
+        let entries: Vec<_> = REGISTRY.iter().map(word).collect();
+        let rows: Vec<_> = rows.iter().map(|(name, target, text)| (&**name, target.as_deref(), &**text)).collect();
+        assert_eq!(rows, entries, "the registry is sorted by name; a migration brings the rows in line");
+        assert_eq!(missing(&mut conn).await.expect("reads"), Vec::<&str>::new());
+
+        let delete = Query::delete()
+            .from_table(Permissions::Table)
+            .cond_where(Expr::col(Permissions::Name).eq("can_invite"))
+            .take();
+        conn.execute(&delete).await.expect("deletes");
+        assert_eq!(missing(&mut conn).await.expect("reads"), ["can_invite"]);
+    }
+
+    #[test]
+    fn every_name_can_stand_in_a_scope_and_a_path() {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        assert!(REGISTRY.iter().all(|entry| entry.name.starts_with("can_") && entry.name.bytes().all(plain)));
+    }
+}

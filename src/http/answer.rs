@@ -1,0 +1,80 @@
+//! Answers that resources with an ETag have in common.
+
+use poem_openapi::ApiResponse;
+use poem_openapi::types::Type;
+use serde::Serialize;
+
+use crate::http::etag::is_current;
+use crate::http::payload::JsonOut;
+
+/// One page of a list.
+#[derive(ApiResponse)]
+pub enum Listed<T: Type + Serialize + Send> {
+    /// One page
+    #[oai(status = 200)]
+    Page(JsonOut<T>),
+}
+
+/// Something was created.
+#[derive(ApiResponse)]
+pub enum Created<T: Type + Serialize + Send> {
+    /// Created
+    #[oai(status = 201)]
+    Created(
+        JsonOut<T>,
+        /// Where it is
+        #[oai(header = "Location")]
+        String,
+        /// Names this version; send it in `If-Match` to change or delete it
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+/// What is there now.
+#[derive(ApiResponse)]
+pub enum Found<T: Type + Serialize + Send> {
+    /// As it is now
+    #[oai(status = 200)]
+    Found(
+        JsonOut<T>,
+        /// Names this version; send it in `If-Match` to change or delete it
+        #[oai(header = "ETag")]
+        String,
+    ),
+    /// The copy named in `If-None-Match` is current
+    #[oai(status = 304)]
+    NotModified(
+        /// Names this version
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+/// It was changed.
+#[derive(ApiResponse)]
+pub enum Changed<T: Type + Serialize + Send> {
+    /// As it is now
+    #[oai(status = 200)]
+    Changed(
+        JsonOut<T>,
+        /// Names the new version
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+impl<T: Type + Serialize + Send> Found<T> {
+    /// The whole answer, unless the caller has it already.
+    pub fn unless_current((value, tag): (T, String), if_none_match: Option<&str>) -> Self {
+        if is_current(if_none_match, &tag) { Self::NotModified(tag) } else { Self::Found(JsonOut(value), tag) }
+    }
+}
+
+/// What is there now, without a tag: nobody changes it by this path.
+#[derive(ApiResponse)]
+pub enum Read<T: Type + Serialize + Send> {
+    /// As it is now
+    #[oai(status = 200)]
+    Found(JsonOut<T>),
+}

@@ -1,0 +1,72 @@
+//! `/api/v1/audit-events`
+
+use chrono::{DateTime, Utc};
+use poem::web::Data;
+use poem_openapi::OpenApi;
+use poem_openapi::param::Query;
+
+use super::model::{Action, AuditEventPage, ObjectType};
+use super::store::{self, Filter};
+use crate::app::App;
+use crate::auth::Admin;
+use crate::http::answer::Listed;
+use crate::http::fail::{Fail, Forbidden};
+use crate::http::page::{self, Newest};
+use crate::http::payload::JsonOut;
+use crate::resources::Tag;
+
+/// The operations.
+pub struct AuditApi;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Audit")]
+impl AuditApi {
+    /// List audit events
+    ///
+    /// Every change of users, groups, permissions and grants, and every failed login, the newest first. Events hold
+    /// no e-mail address, name of a person, password or token, and nobody can change or delete them.
+    #[oai(path = "/audit-events", method = "get", operation_id = "list_audit_events")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn list(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// How many events a page has at most
+        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<i64>,
+        /// `next` of the page before
+        #[oai(validator(min_length = 1, max_length = 200))]
+        cursor: Query<Option<String>>,
+        /// Only what this user did
+        #[oai(validator(minimum(value = "1")))]
+        actor_id: Query<Option<i64>>,
+        /// Only events of this kind
+        action: Query<Option<Action>>,
+        /// Only what was done to objects of this kind
+        object_type: Query<Option<ObjectType>>,
+        /// Only what was done to objects with this identifier
+        #[oai(validator(minimum(value = "1")))]
+        object_id: Query<Option<i64>>,
+        /// Only events of this time or later
+        since: Query<Option<DateTime<Utc>>>,
+        /// Only events before this time
+        until: Query<Option<DateTime<Utc>>>,
+        /// Also count all matches, which costs more than the page
+        #[oai(default)]
+        with_total: Query<bool>,
+    ) -> Result<Listed<AuditEventPage>, Fail<(Forbidden,)>> {
+        let filter = Filter {
+            actor_id: actor_id.0,
+            action: action.0,
+            object_type: object_type.0,
+            object_id: object_id.0,
+            since: since.0,
+            until: until.0,
+        };
+        let page = Newest::of("audit", limit.0, cursor.0.as_deref())?;
+        let mut conn = admin.read(&app.db).await?;
+        let mut items = store::list(&mut conn, &filter, page.before, page.rows()).await?;
+        let next = page.cut(&mut items, |event| event.id);
+        let total = if with_total.0 { Some(store::count(&mut conn, &filter).await?) } else { None };
+        Ok(Listed::Page(JsonOut(AuditEventPage { items, next, total })))
+    }
+}

@@ -1,0 +1,195 @@
+//! What goes over the wire for the audit.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::types::Example;
+use poem_openapi::{Enum, Object};
+use serde::{Deserialize, Serialize};
+
+use crate::auth::permission::Target;
+use crate::auth::{Role, Status};
+use crate::http::page::page;
+
+/// Declares [`Action`]: each line is one, its word, and the kind of object it is about.
+macro_rules! actions {
+    ($($action:ident = $word:literal, $object:ident, $doc:literal;)*) => {
+        /// What was done
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+        #[oai(rename_all = "snake_case")]
+        #[serde(rename_all = "snake_case")]
+        pub enum Action {
+            $(#[doc = $doc] $action),*
+        }
+
+        impl Action {
+            /// The word in the database and on the wire.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$action => $word),* }
+            }
+
+            /// What it is done to.
+            pub fn object_type(self) -> ObjectType {
+                match self { $(Self::$action => ObjectType::$object),* }
+            }
+        }
+
+        impl TryFrom<String> for Action {
+            type Error = String;
+
+            fn try_from(word: String) -> Result<Self, String> {
+                match word.as_str() {
+                    $($word => Ok(Self::$action),)*
+                    _ => Err(format!("`{word}` is no action")),
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    UserCreated = "user_created", User, "An account was registered, or made by an admin";
+    UserUpdated = "user_updated", User, "Role, status, address or name of an account were changed";
+    UserDeleted = "user_deleted", User, "An account was deleted";
+    PasswordChanged = "password_changed", User, "An account got another password";
+    LoginFailed = "login_failed", User, "Somebody failed to log in; the object is the account, if there is one";
+    GroupCreated = "group_created", Group, "A group was made";
+    GroupUpdated = "group_updated", Group, "A group was renamed";
+    GroupDeleted = "group_deleted", Group, "A group was deleted, with its grants";
+    MemberAdded = "member_added", Group, "A user came into a group";
+    MemberRemoved = "member_removed", Group, "A user was taken out of a group";
+    PermissionCreated = "permission_created", Permission, "A permission came into the catalogue";
+    PermissionUpdated = "permission_updated", Permission, "A permission was described otherwise";
+    PermissionDeleted = "permission_deleted", Permission, "A permission was deleted, with its grants";
+    GrantCreated = "grant_created", Grant, "A permission was granted";
+    GrantDeleted = "grant_deleted", Grant, "A grant was taken back";
+}
+
+/// What something was done to
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectType {
+    /// An account
+    User,
+    /// A group
+    Group,
+    /// A permission of the catalogue
+    Permission,
+    /// A grant
+    Grant,
+}
+
+impl ObjectType {
+    /// The word in the database and on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Group => "group",
+            Self::Permission => "permission",
+            Self::Grant => "grant",
+        }
+    }
+}
+
+impl TryFrom<String> for ObjectType {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        let types = [Self::User, Self::Group, Self::Permission, Self::Grant];
+        types.into_iter().find(|kind| kind.word() == word).ok_or_else(|| format!("`{word}` is no object type"))
+    }
+}
+
+/// What an object was like; only what belongs to its kind, and nothing that names a person or opens a door
+#[derive(Debug, Clone, Default, PartialEq, Eq, Object, Serialize, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
+#[serde(default)]
+pub struct State {
+    /// Role of an account
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Status of an account
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// Which private fields of an account were changed: `email`, `name`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Vec<String>>,
+    /// Why a login failed: `credentials` or `account_disabled`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Name of a group or permission
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What a permission is for
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Whose rows a permission may be granted on
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// The member, or the user that holds the grant
+    #[oai(validator(minimum(value = "1")))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<i64>,
+    /// The group that holds the grant
+    #[oai(validator(minimum(value = "1")))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_id: Option<i64>,
+    /// The permission that is granted
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permission: Option<String>,
+    /// The one object that it is granted on
+    #[oai(validator(minimum(value = "1")))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_id: Option<i64>,
+}
+
+/// One change, or one failed login
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+pub struct AuditEvent {
+    /// Identifier; it grows with time
+    #[oai(validator(minimum(value = "1")))]
+    pub id: i64,
+    /// Who did it; null for a login that failed and for the command line. The account may be deleted since
+    #[oai(nullable, validator(minimum(value = "1")))]
+    pub actor_id: Option<i64>,
+    /// What was done
+    pub action: Action,
+    /// What it was done to
+    pub object_type: ObjectType,
+    /// Its identifier; null for a login with an unknown address
+    #[oai(nullable, validator(minimum(value = "1")))]
+    pub object_id: Option<i64>,
+    /// What it was like before; null for what was created
+    #[oai(nullable)]
+    pub before: Option<State>,
+    /// What it is like since; null for what was deleted
+    #[oai(nullable)]
+    pub after: Option<State>,
+    /// The `X-Request-Id` of the request, as in the log; null for the command line
+    #[oai(nullable)]
+    pub request_id: Option<String>,
+    /// When it was done
+    pub created_at: DateTime<Utc>,
+}
+
+impl Example for AuditEvent {
+    fn example() -> Self {
+        let state = |role| State { role: Some(role), status: Some(Status::Active), ..State::default() };
+        Self {
+            id: 1,
+            actor_id: Some(1),
+            action: Action::UserUpdated,
+            object_type: ObjectType::User,
+            object_id: Some(2),
+            before: Some(state(Role::Active)),
+            after: Some(state(Role::Staff)),
+            request_id: Some("4f2a9c1b7d3e4a5f8c6b0d9e2f1a3b5c".into()),
+            created_at: DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range"),
+        }
+    }
+}
+
+page! {
+    /// A page of audit events
+    AuditEventPage, AuditEvent, "MS9hdWRpdC8wLzE"
+}

@@ -1,0 +1,193 @@
+//! `/api/v1/users`: the accounts of others, for admins.
+
+use poem::web::Data;
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Header, Path, Query};
+
+use super::model::{Account, AccountCreate, AccountPage, AccountUpdate, Profile};
+use super::rules::{self, state};
+use super::store::{self, Filter, NewUser};
+use crate::app::App;
+use crate::auth::{Admin, Caller, Email, Role, Status};
+use crate::error::Error;
+use crate::http::answer::{Changed, Created, Found, Listed, Read};
+use crate::http::etag::{IfMatch, changed};
+use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
+use crate::http::page::{self, Newest};
+use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::audit::{self, model::Action};
+use crate::resources::{NoContent, Tag};
+
+/// The operations.
+pub struct UsersApi;
+
+/// How a change of an account may fail.
+type ChangeFail = Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Users")]
+impl UsersApi {
+    /// List users
+    ///
+    /// All accounts, page by page, the newest first.
+    #[oai(path = "/users", method = "get", operation_id = "list_users")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn list(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// How many users a page has at most
+        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<i64>,
+        /// `next` of the page before
+        #[oai(validator(min_length = 1, max_length = 200))]
+        cursor: Query<Option<String>>,
+        /// Only the user with this address, in upper or lower case
+        #[oai(validator(min_length = 1, max_length = 254))]
+        email: Query<Option<String>>,
+        /// Only users of this role
+        role: Query<Option<Role>>,
+        /// Only users of this status
+        status: Query<Option<Status>>,
+        /// Also count all matches, which costs more than the page
+        #[oai(default)]
+        with_total: Query<bool>,
+    ) -> Result<Listed<AccountPage>, Fail<(Forbidden,)>> {
+        let filter = Filter { email: email.0.as_deref().map(Email::new), role: role.0, status: status.0 };
+        let page = Newest::of("users", limit.0, cursor.0.as_deref())?;
+        let mut conn = admin.read(&app.db).await?;
+        let mut rows = store::list(&mut conn, &filter, page.before, page.rows()).await?;
+        let next = page.cut(&mut rows, |row| row.user.id);
+        let total = if with_total.0 { Some(store::count(&mut conn, &filter).await?) } else { None };
+        let items = rows.into_iter().map(|row| row.tagged().0).collect();
+        Ok(Listed::Page(JsonOut(AccountPage { items, next, total })))
+    }
+
+    /// Create a user
+    ///
+    /// Makes an account for somebody else; nobody is logged in by it. An address that is in use, in any mix of upper
+    /// and lower case, is refused with 409 `email_in_use`.
+    #[oai(path = "/users", method = "post", operation_id = "create_user")]
+    async fn create(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        body: JsonIn<AccountCreate>,
+    ) -> Result<Created<Account>, Fail<(Forbidden, Conflict)>> {
+        let AccountCreate { email, password, name, role } = body.0;
+        let password_hash = app.passwords.hash(password.0).await?;
+        let mut tx = admin.begin(&app.db).await?;
+        let user = NewUser { email, name, password_hash, role, status: Status::Active };
+        let (account, tag) = store::insert(&mut tx, user, app.now()).await?.tagged();
+        let (id, is) = (account.user.id, state(&account.user));
+        audit::record(&mut tx, &admin, Action::UserCreated, Some(id), None, Some(is)).await?;
+        tx.commit().await?;
+        Ok(Created::Created(JsonOut(account), format!("/api/v1/users/{id}"), tag))
+    }
+
+    /// Read a user
+    ///
+    /// The whole account. With `If-None-Match` and the current ETag the answer is 304 without content.
+    #[oai(path = "/users/:id", method = "get", operation_id = "get_user_by_id")]
+    async fn get(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The user's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// ETag of the copy you have
+        #[oai(name = "If-None-Match", validator(max_length = 1000))]
+        if_none_match: Header<Option<String>>,
+    ) -> Result<Found<Account>, Fail<(Forbidden, NotFound)>> {
+        let mut conn = admin.read(&app.db).await?;
+        let row = store::find(&mut conn, id.0).await?.ok_or_else(|| absent(id.0))?;
+        Ok(Found::unless_current(row.tagged(), if_none_match.0.as_deref()))
+    }
+
+    /// Change role and status of a user
+    ///
+    /// Counts from the next request on, also with tokens that were issued before. The last active admin keeps both:
+    /// 409 `last_admin`. `If-Match` must name the version you have read: without it 428, with another version 412.
+    #[oai(path = "/users/:id", method = "patch", operation_id = "update_user_by_id")]
+    async fn update(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The user's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// ETag of the version you have read, or `*`
+        #[oai(name = "If-Match", validator(max_length = 1000))]
+        if_match: Header<Option<String>>,
+        body: JsonIn<AccountUpdate>,
+    ) -> Result<Changed<Account>, ChangeFail> {
+        let if_match = IfMatch::required(if_match.0.as_deref())?;
+        let mut tx = admin.begin(&app.db).await?;
+        // the admins first, then the account: in another order two admins would wait for each other
+        let last = rules::takes_an_admin_away(&body.0) && store::is_last_admin(&mut tx, id.0).await?;
+        let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
+        if_match.allows(before.version)?;
+        if last {
+            return Err(rules::last_admin().into());
+        }
+        let after = store::set_access(&mut tx, &before, &body.0, app.now()).await?.ok_or_else(changed)?;
+        let (was, is) = (state(&before.user), state(&after.user));
+        audit::record(&mut tx, &admin, Action::UserUpdated, Some(id.0), Some(was), Some(is)).await?;
+        tx.commit().await?;
+        let (account, tag) = after.tagged();
+        Ok(Changed::Changed(JsonOut(account), tag))
+    }
+
+    /// Delete a user
+    ///
+    /// Deletes the account for good, with its memberships and grants. Its tokens stop working at once, its posts stay
+    /// with `"owner": null`, its votes are taken back. The last active admin must stay: 409 `last_admin`. `If-Match`
+    /// works as in changing a user.
+    #[oai(path = "/users/:id", method = "delete", operation_id = "delete_user_by_id")]
+    async fn delete(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The user's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// ETag of the version you have read, or `*`
+        #[oai(name = "If-Match", validator(max_length = 1000))]
+        if_match: Header<Option<String>>,
+    ) -> Result<NoContent, ChangeFail> {
+        let if_match = IfMatch::required(if_match.0.as_deref())?;
+        let mut tx = admin.begin(&app.db).await?;
+        let last = store::is_last_admin(&mut tx, id.0).await?;
+        let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
+        if_match.allows(before.version)?;
+        if last {
+            return Err(rules::last_admin().into());
+        }
+        store::delete(&mut tx, id.0).await?;
+        let was = state(&before.user);
+        audit::record(&mut tx, &admin, Action::UserDeleted, Some(id.0), Some(was), None).await?;
+        tx.commit().await?;
+        Ok(NoContent::Done)
+    }
+
+    /// Read the profile of a user
+    ///
+    /// What everyone may know: the public name.
+    #[oai(path = "/users/:id/profile", method = "get", operation_id = "get_user_profile")]
+    async fn profile(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        /// The user's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+    ) -> Result<Read<Profile>, Fail<(NotFound,)>> {
+        let mut conn = caller.read(&app.db).await?;
+        let profile = store::find_profile(&mut conn, id.0).await?.ok_or_else(|| absent(id.0))?;
+        Ok(Read::Found(JsonOut(profile)))
+    }
+}
+
+fn absent(id: i64) -> Error {
+    Error::not_found("User", id)
+}
