@@ -7,6 +7,18 @@ pub enum Constraint {
     UsersEmail,
     /// A vote is for a post that exists.
     VotesPost,
+    /// One group a name.
+    GroupsName,
+    /// A member is in a group that exists.
+    MembershipsGroup,
+    /// A member is an account that exists.
+    MembershipsUser,
+    /// One permission a name.
+    PermissionsName,
+    /// One grant of a kind.
+    GrantsKey,
+    /// A grant is of a permission, to a user or group, that exist.
+    GrantsReference,
     /// What a user writes belongs to an account that exists.
     User,
 }
@@ -19,6 +31,15 @@ const NAMES: &[(Constraint, &str, &str)] = &[
     (Constraint::User, "posts_owner_id_fkey", "FOREIGN KEY constraint failed"),
     (Constraint::User, "votes_user_id_fkey", "FOREIGN KEY constraint failed"),
     (Constraint::VotesPost, "votes_post_id_fkey", "-"),
+    (Constraint::GroupsName, "groups_name_key", "UNIQUE constraint failed: groups.name"),
+    (Constraint::MembershipsGroup, "memberships_group_id_fkey", "-"),
+    (Constraint::MembershipsUser, "memberships_user_id_fkey", "-"),
+    (Constraint::PermissionsName, "permissions_name_key", "UNIQUE constraint failed: permissions.name"),
+    (Constraint::GrantsKey, "grants_user_key", "UNIQUE constraint failed: index 'grants_user_key'"),
+    (Constraint::GrantsKey, "grants_group_key", "UNIQUE constraint failed: index 'grants_group_key'"),
+    (Constraint::GrantsReference, "grants_user_id_fkey", "-"),
+    (Constraint::GrantsReference, "grants_group_id_fkey", "-"),
+    (Constraint::GrantsReference, "grants_permission_fkey", "-"),
 ];
 
 /// The constraint that refused the row, if it is one of [`NAMES`].

@@ -1,7 +1,10 @@
 //! One folder a resource, the same rooms in each: `api.rs` (HTTP), `model.rs` (wire types), `rules.rs` (pure), `store.rs` (SQL).
 
 pub mod audit;
+pub mod grants;
+pub mod groups;
 pub mod info;
+pub mod permissions;
 pub mod posts;
 pub mod sessions;
 pub mod users;
@@ -18,6 +21,12 @@ pub enum Tag {
     Session,
     /// Accounts, for admins: roles and statuses; and what everyone may know of a user.
     Users,
+    /// Users in groups hold what is granted to the group.
+    Groups,
+    /// The catalogue of what may be granted, and what you hold of it.
+    Permissions,
+    /// Permissions given to users and groups, on all objects or on one; they count from the next request on.
+    Grants,
     /// What users write and others read. Lists page by cursor; changes need `If-Match`.
     Posts,
     /// At most one vote of a user for a post.
@@ -44,6 +53,9 @@ apis!(
     users::api::AccountApi,
     sessions::api::SessionApi,
     users::admin::UsersApi,
+    groups::api::GroupsApi,
+    permissions::api::PermissionsApi,
+    grants::api::GrantsApi,
     posts::api::PostsApi,
     votes::api::VotesApi,
     audit::api::AuditApi,

@@ -56,21 +56,22 @@ const FAILURES: &[(&str, &str, &str, Code)] = &[
     ),
 ];
 
-/// Operations whose answer shows one thing with its ETag lead on to those that need both: by the path of the thing, its
-/// name, and its variable, whose value the answer says.
+/// Operations whose answer shows one thing lead on to those that need its identifier and ETag: by the path of the thing,
+/// its name, and its variable, whose value the answer says.
 const THINGS: &[(&str, &str, &str)] = &[
     ("/api/v1/posts/{id}", "Post", "id"),
     ("/api/v1/users/{id}", "Account", "id"),
     ("/api/v1/groups/{id}", "Group", "id"),
     ("/api/v1/permissions/{name}", "Permission", "name"),
+    ("/api/v1/grants/{id}", "Grant", "id"),
 ];
 
 /// What the operations of a thing do with it, by their method.
-const LINKS: &[(&str, &str, &str, &str)] = &[
-    ("get", "Get", "If-None-Match", "Read it again, or learn that it is unchanged"),
-    ("put", "Replace", "If-Match", "Replace it in the version just read"),
-    ("patch", "Update", "If-Match", "Change it in the version just read"),
-    ("delete", "Delete", "If-Match", "Delete it in the version just read"),
+const LINKS: &[(&str, &str, &str, &str, &str)] = &[
+    ("get", "Get", "Read it again", "If-None-Match", ", or learn that it is unchanged"),
+    ("put", "Replace", "Replace it", "If-Match", " in the version just read"),
+    ("patch", "Update", "Change it", "If-Match", " in the version just read"),
+    ("delete", "Delete", "Delete it", "If-Match", " in the version just read"),
 ];
 
 /// All corrections, in order.
@@ -98,6 +99,8 @@ pub fn normalise(mut document: Value) -> Value {
     order_tags(&mut document);
     requests_are_closed(&mut document);
     answers_have_every_nullable_field(&mut document);
+    let schemas = document["components"]["schemas"].clone();
+    nullable_references(&mut document, &schemas);
     components(&mut document);
     let scopes = access::scopes().into_iter().map(|(name, description)| (name.to_owned(), json!(description)));
     document["components"]["securitySchemes"]["oauth2"]["flows"]["password"]["scopes"] = scopes.collect();
@@ -121,10 +124,6 @@ fn tidy(value: &mut Value) {
             if let Some(Value::Array(parts)) = map.get_mut("allOf") {
                 // the second part repeats what stands beside
                 parts.retain(|part| part.get("$ref").is_some());
-                // 3.0.3: `nullable` counts only beside a `type`, and ours that are nullable are objects
-                if map.get("nullable") == Some(&json!(true)) {
-                    map.insert("type".into(), json!("object"));
-                }
             }
             if map.get("deprecated") == Some(&json!(false)) {
                 map.remove("deprecated");
@@ -198,7 +197,7 @@ fn responses(operation: &mut Value, access: Access, links: Option<&Value>) {
     // what one operation returns is what another takes
     for status in ["200", "201"] {
         if let (Some(response), Some(links)) = (declared.get_mut(status), links)
-            && response["headers"].get("ETag").is_some()
+            && (response["headers"].get("ETag").is_some() || status == "201")
         {
             response["links"] = links.clone();
         }
@@ -222,13 +221,19 @@ fn header_reference(name: &str) -> Value {
 }
 
 fn links(paths: &Value, (path, thing, variable): &(&str, &str, &str)) -> Value {
-    let link = |(method, verb, header, description): &(&str, &str, &str, &str)| {
-        let operation = paths[*path][*method].get("operationId")?;
-        let parameters = json!({
-            *variable: format!("$response.body#/{variable}"),
-            format!("header.{header}"): "$response.header.ETag",
+    let link = |(method, verb, description, header, version): &(&str, &str, &str, &str, &str)| {
+        let operation = paths[*path].get(*method)?;
+        let mut parameters = json!({ *variable: format!("$response.body#/{variable}") });
+        let mut description = (*description).to_owned();
+        if operation["parameters"].as_array().into_iter().flatten().any(|parameter| parameter["name"] == *header) {
+            parameters[format!("header.{header}")] = json!("$response.header.ETag");
+            description += version;
+        }
+        let link = json!({
+            "operationId": operation["operationId"],
+            "description": description,
+            "parameters": parameters,
         });
-        let link = json!({ "operationId": operation, "description": description, "parameters": parameters });
         Some((format!("{verb}{thing}"), link))
     };
     Value::Object(LINKS.iter().filter_map(link).collect())
@@ -278,6 +283,23 @@ fn requests_are_closed(document: &mut Value) {
                 no_nul(property);
             }
         }
+    }
+}
+
+/// 3.0.3: `nullable` counts only beside a `type`, so that of what is referred to is repeated.
+fn nullable_references(value: &mut Value, schemas: &Value) {
+    match value {
+        Value::Object(map) => {
+            if map.get("nullable") == Some(&json!(true))
+                && let Some(name) = map.get("allOf").and_then(|parts| parts[0]["$ref"].as_str())
+                && let Some(name) = name.strip_prefix("#/components/schemas/")
+            {
+                map.insert("type".into(), schemas[name]["type"].clone());
+            }
+            map.values_mut().for_each(|value| nullable_references(value, schemas));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| nullable_references(item, schemas)),
+        _ => {}
     }
 }
 

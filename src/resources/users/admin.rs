@@ -48,11 +48,15 @@ impl UsersApi {
         role: Query<Option<Role>>,
         /// Only users of this status
         status: Query<Option<Status>>,
+        /// Only members of this group
+        #[oai(validator(minimum(value = "1")))]
+        group_id: Query<Option<i64>>,
         /// Also count all matches, which costs more than the page
         #[oai(default)]
         with_total: Query<bool>,
     ) -> Result<Listed<AccountPage>, Fail<(Forbidden,)>> {
-        let filter = Filter { email: email.0.as_deref().map(Email::new), role: role.0, status: status.0 };
+        let email = email.0.as_deref().map(Email::new);
+        let filter = Filter { email, role: role.0, status: status.0, group_id: group_id.0 };
         let page = Newest::of("users", limit.0, cursor.0.as_deref())?;
         let mut conn = admin.read(&app.db).await?;
         let mut rows = store::list(&mut conn, &filter, page.before, page.rows()).await?;

@@ -7,7 +7,7 @@ use sea_query::{Expr, ExprTrait, LockType, Order, Query, SelectStatement};
 use super::model::{AccountUpdate, Profile, StoredUser, User, UserUpdate};
 use crate::auth::{Email, Role, Status};
 use crate::db::keyset::newest;
-use crate::db::tables::{Posts, Users, Votes};
+use crate::db::tables::{Memberships, Posts, Users, Votes};
 use crate::db::{Conn, Constraint, DbError, DbResult};
 use crate::error::{Code, Error};
 
@@ -46,6 +46,8 @@ pub struct Filter {
     pub role: Option<Role>,
     /// Only those of this status.
     pub status: Option<Status>,
+    /// Only the members of this group.
+    pub group_id: Option<i64>,
 }
 
 /// Inserts an account.
@@ -117,12 +119,20 @@ pub async fn count(conn: &mut Conn, filter: &Filter) -> DbResult<i64> {
 }
 
 fn matching(filter: &Filter) -> SelectStatement {
+    let members = |group_id| {
+        Query::select()
+            .column(Memberships::UserId)
+            .from(Memberships::Table)
+            .and_where(Expr::col(Memberships::GroupId).eq(group_id))
+            .take()
+    };
     let mut statement = Query::select();
     statement
         .from(Users::Table)
         .and_where_option(filter.email.as_ref().map(|email| Expr::col(Users::Email).eq(email.as_str())))
         .and_where_option(filter.role.map(|role| Expr::col(Users::Role).eq(role.word())))
-        .and_where_option(filter.status.map(|status| Expr::col(Users::Status).eq(status.word())));
+        .and_where_option(filter.status.map(|status| Expr::col(Users::Status).eq(status.word())))
+        .and_where_option(filter.group_id.map(|id| Expr::col(Users::Id).in_subquery(members(id))));
     statement
 }
 

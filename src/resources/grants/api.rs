@@ -1,0 +1,169 @@
+//! `/api/v1/grants`
+
+use poem::web::Data;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::{ApiResponse, OpenApi};
+
+use super::model::{Grant, GrantCreate, GrantPage};
+use super::rules::{self, Holder};
+use super::store::{self, Filter};
+use crate::app::App;
+use crate::auth::{Admin, Caller, Role};
+use crate::error::{Code, Error};
+use crate::http::answer::{Listed, Read};
+use crate::http::fail::{Conflict, Fail, Forbidden, NotFound};
+use crate::http::page::{self, Newest};
+use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::audit::{self, model::Action};
+use crate::resources::groups::store as groups;
+use crate::resources::permissions::store as permissions;
+use crate::resources::users::store as users;
+use crate::resources::{NoContent, Tag};
+
+/// The operations.
+pub struct GrantsApi;
+
+/// The answer of `create_grant`.
+#[derive(ApiResponse)]
+pub enum Granted {
+    /// Granted
+    #[oai(status = 201)]
+    Created(
+        JsonOut<Grant>,
+        /// Where it is
+        #[oai(header = "Location")]
+        String,
+    ),
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Grants")]
+impl GrantsApi {
+    /// List grants
+    ///
+    /// Admins see all, page by page, the newest first. Anyone else sees what is granted to themselves; for them the
+    /// others are not there.
+    #[oai(path = "/grants", method = "get", operation_id = "list_grants")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn list(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        /// How many grants a page has at most
+        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<i64>,
+        /// `next` of the page before
+        #[oai(validator(min_length = 1, max_length = 200))]
+        cursor: Query<Option<String>>,
+        /// Only what is granted to this user
+        #[oai(validator(minimum(value = "1")))]
+        user_id: Query<Option<i64>>,
+        /// Only what is granted to this group
+        #[oai(validator(minimum(value = "1")))]
+        group_id: Query<Option<i64>>,
+        /// Only grants of this permission
+        #[oai(validator(max_length = 60, pattern = "^can_[a-z0-9_]{1,56}$"))]
+        permission: Query<Option<String>>,
+        /// Only grants on this object
+        #[oai(validator(minimum(value = "1")))]
+        object_id: Query<Option<i64>>,
+        /// Also count all matches, which costs more than the page
+        #[oai(default)]
+        with_total: Query<bool>,
+    ) -> Result<Listed<GrantPage>, Fail<()>> {
+        let filter = Filter {
+            only_of: only_of(&caller),
+            user_id: user_id.0,
+            group_id: group_id.0,
+            permission: permission.0,
+            object_id: object_id.0,
+        };
+        let page = Newest::of("grants", limit.0, cursor.0.as_deref())?;
+        let mut conn = caller.read(&app.db).await?;
+        let mut items = store::list(&mut conn, &filter, page.before, page.rows()).await?;
+        let next = page.cut(&mut items, |grant| grant.id);
+        let total = if with_total.0 { Some(store::count(&mut conn, &filter).await?) } else { None };
+        Ok(Listed::Page(JsonOut(GrantPage { items, next, total })))
+    }
+
+    /// Grant a permission
+    ///
+    /// To a user or to a group, on all objects or on one; it counts from the next request on. A grant on all covers
+    /// each. What is granted already is refused with 409 `already_granted`. User, group, permission and object must
+    /// be there: otherwise 404.
+    #[oai(path = "/grants", method = "post", operation_id = "create_grant")]
+    async fn create(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        body: JsonIn<GrantCreate>,
+    ) -> Result<Granted, Fail<(Forbidden, NotFound, Conflict)>> {
+        let holder = rules::holder(&body.0)?;
+        let mut tx = admin.begin(&app.db).await?;
+        let is_there = match holder {
+            Holder::User(id) => users::find_profile(&mut tx, id).await?.is_some(),
+            Holder::Group(id) => groups::find(&mut tx, id).await?.is_some(),
+        };
+        let permission = permissions::find(&mut tx, &body.0.permission).await?;
+        let (Some(permission), true) = (permission, is_there) else {
+            return Err(absent(if is_there { "permission" } else { "user or group" }).into());
+        };
+        if let Some((target, id)) = rules::object(permission.target(), body.0.object_id)?
+            && !target.has(&mut tx, id).await?
+        {
+            return Err(absent("object").into());
+        }
+        let grant = store::insert(&mut tx, body.0, app.now()).await?;
+        audit::record(&mut tx, &admin, Action::GrantCreated, Some(grant.id), None, Some(grant.state())).await?;
+        tx.commit().await?;
+        let location = format!("/api/v1/grants/{}", grant.id);
+        Ok(Granted::Created(JsonOut(grant), location))
+    }
+
+    /// Read a grant
+    ///
+    /// Admins read each, anyone else what is granted to themselves: other grants are not found.
+    #[oai(path = "/grants/:id", method = "get", operation_id = "get_grant")]
+    async fn get(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        /// The grant's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+    ) -> Result<Read<Grant>, Fail<(NotFound,)>> {
+        let only_of = only_of(&caller);
+        let mut conn = caller.read(&app.db).await?;
+        let grant = store::find(&mut conn, id.0, only_of).await?;
+        Ok(Read::Found(JsonOut(grant.ok_or_else(|| Error::not_found("Grant", id.0))?)))
+    }
+
+    /// Take a grant back
+    ///
+    /// It counts from the next request on. Whoever holds the permission in another way keeps it.
+    #[oai(path = "/grants/:id", method = "delete", operation_id = "delete_grant")]
+    async fn delete(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The grant's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+    ) -> Result<NoContent, Fail<(Forbidden, NotFound)>> {
+        let mut tx = admin.begin(&app.db).await?;
+        let no_grant = || Error::not_found("Grant", id.0);
+        let grant = store::find_to_change(&mut tx, id.0).await?.ok_or_else(no_grant)?;
+        store::delete(&mut tx, id.0).await?;
+        audit::record(&mut tx, &admin, Action::GrantDeleted, Some(id.0), Some(grant.state()), None).await?;
+        tx.commit().await?;
+        Ok(NoContent::Done)
+    }
+}
+
+/// The user whose grants are all that the caller may know of; none for admins.
+fn only_of(caller: &Caller) -> Option<i64> {
+    (caller.role != Role::Admin).then_some(caller.id)
+}
+
+fn absent(what: &str) -> Error {
+    Error::new(Code::NotFound, format!("There is no such {what}."))
+}

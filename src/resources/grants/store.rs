@@ -1,0 +1,108 @@
+//! All SQL for grants. The check itself is in `auth::permission`.
+
+use chrono::{DateTime, Utc};
+use sea_query::{Expr, ExprTrait, Query, SelectStatement};
+
+use super::model::{Grant, GrantCreate};
+use crate::db::keyset::newest;
+use crate::db::tables::Grants;
+use crate::db::{Conn, Constraint, DbError, DbResult};
+use crate::error::{Code, Error};
+
+/// What a [`Grant`] is read from.
+const COLUMNS: [Grants; 6] =
+    [Grants::Id, Grants::UserId, Grants::GroupId, Grants::Permission, Grants::ObjectId, Grants::CreatedAt];
+
+/// Which grants a list shows.
+#[derive(Default)]
+pub struct Filter {
+    /// Only this user's, whatever else is asked for: the others are not for the reader to know.
+    pub only_of: Option<i64>,
+    /// Only this user's.
+    pub user_id: Option<i64>,
+    /// Only this group's.
+    pub group_id: Option<i64>,
+    /// Only of this permission.
+    pub permission: Option<String>,
+    /// Only on this object.
+    pub object_id: Option<i64>,
+}
+
+/// Grants a permission.
+///
+/// # Errors
+/// 409 `already_granted`; 404 when the holder or the permission was deleted since it was looked for.
+pub async fn insert(conn: &mut Conn, grant: GrantCreate, now: DateTime<Utc>) -> Result<Grant, Error> {
+    let statement = Query::insert()
+        .into_table(Grants::Table)
+        .columns([Grants::UserId, Grants::GroupId, Grants::Permission, Grants::ObjectId, Grants::CreatedAt])
+        .values_panic([
+            grant.user_id.into(),
+            grant.group_id.into(),
+            grant.permission.into(),
+            grant.object_id.into(),
+            now.into(),
+        ])
+        .returning(Query::returning().columns(COLUMNS))
+        .take();
+    conn.one(&statement).await.map_err(|error: DbError| match error {
+        DbError::Violation(Constraint::GrantsKey, _) => {
+            Error::new(Code::AlreadyGranted, "The user or group holds the permission already, on this or on all.")
+        }
+        DbError::Violation(Constraint::GrantsReference, _) => {
+            Error::new(Code::NotFound, "The user, the group or the permission was deleted.")
+        }
+        error => error.into(),
+    })
+}
+
+/// The grant with this id; with `only_of` only if it is this user's.
+pub async fn find(conn: &mut Conn, id: i64, only_of: Option<i64>) -> DbResult<Option<Grant>> {
+    let mut statement = matching(&Filter { only_of, ..Filter::default() });
+    statement.columns(COLUMNS).and_where(Expr::col(Grants::Id).eq(id));
+    conn.maybe(&statement).await
+}
+
+/// The grant with this id, kept from other writers until the transaction ends.
+pub async fn find_to_change(conn: &mut Conn, id: i64) -> DbResult<Option<Grant>> {
+    let statement = Query::select()
+        .columns(COLUMNS)
+        .from(Grants::Table)
+        .and_where(Expr::col(Grants::Id).eq(id))
+        .lock_exclusive()
+        .take();
+    conn.maybe(&statement).await
+}
+
+/// Takes a grant back.
+pub async fn delete(conn: &mut Conn, id: i64) -> DbResult<()> {
+    let statement = Query::delete().from_table(Grants::Table).and_where(Expr::col(Grants::Id).eq(id)).take();
+    conn.execute(&statement).await?;
+    Ok(())
+}
+
+/// One page, the newest first.
+pub async fn list(conn: &mut Conn, filter: &Filter, before: Option<i64>, limit: u64) -> DbResult<Vec<Grant>> {
+    let mut statement = matching(filter);
+    statement.columns(COLUMNS);
+    newest(&mut statement, Grants::Id, before, limit);
+    conn.all(&statement).await
+}
+
+/// How many grants match.
+pub async fn count(conn: &mut Conn, filter: &Filter) -> DbResult<i64> {
+    let statement = matching(filter).expr(Expr::col(Grants::Id).count()).take();
+    Ok(conn.one::<(i64,)>(&statement).await?.0)
+}
+
+fn matching(filter: &Filter) -> SelectStatement {
+    let mut statement = Query::select();
+    statement
+        .from(Grants::Table)
+        .and_where_option(filter.only_of.map(|id| Expr::col(Grants::UserId).eq(id)))
+        .and_where_option(filter.user_id.map(|id| Expr::col(Grants::UserId).eq(id)))
+        .and_where_option(filter.group_id.map(|id| Expr::col(Grants::GroupId).eq(id)))
+        .and_where_option(filter.permission.as_deref().map(|name| Expr::col(Grants::Permission).eq(name)))
+        .and_where_option(filter.object_id.map(|id| Expr::col(Grants::ObjectId).eq(id)));
+    statement
+}

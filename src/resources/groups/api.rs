@@ -1,0 +1,254 @@
+//! `/api/v1/groups`, `/api/v1/user/groups`
+
+use poem::web::Data;
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Header, Path, Query};
+
+use super::model::{Group, GroupCreate, GroupPage, GroupUpdate, state};
+use super::store;
+use crate::app::App;
+use crate::auth::{Admin, Caller};
+use crate::db::{Conn, Constraint, DbError};
+use crate::error::Error;
+use crate::http::answer::{Changed, Created, Found, Listed};
+use crate::http::etag::{IfMatch, changed};
+use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
+use crate::http::page::{self, Newest};
+use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::audit::model::{Action, State};
+use crate::resources::users::store as users;
+use crate::resources::{NoContent, Tag, audit};
+
+/// The operations.
+pub struct GroupsApi;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Groups")]
+impl GroupsApi {
+    /// List groups
+    ///
+    /// All groups, page by page, the newest first. Who is in one is told by listing the users with its `group_id`.
+    #[oai(path = "/groups", method = "get", operation_id = "list_groups")]
+    async fn list(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// How many groups a page has at most
+        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<i64>,
+        /// `next` of the page before
+        #[oai(validator(min_length = 1, max_length = 200))]
+        cursor: Query<Option<String>>,
+        /// Only groups that this user is in
+        #[oai(validator(minimum(value = "1")))]
+        user_id: Query<Option<i64>>,
+        /// Also count all matches, which costs more than the page
+        #[oai(default)]
+        with_total: Query<bool>,
+    ) -> Result<Listed<GroupPage>, Fail<(Forbidden,)>> {
+        let page = Newest::of("groups", limit.0, cursor.0.as_deref())?;
+        let mut conn = admin.read(&app.db).await?;
+        Ok(groups(&mut conn, user_id.0, page, with_total.0).await?)
+    }
+
+    /// List your groups
+    ///
+    /// The groups that you are in, page by page, the newest first.
+    #[oai(path = "/user/groups", method = "get", operation_id = "list_own_groups")]
+    async fn list_own(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        /// How many groups a page has at most
+        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<i64>,
+        /// `next` of the page before
+        #[oai(validator(min_length = 1, max_length = 200))]
+        cursor: Query<Option<String>>,
+        /// Also count all matches, which costs more than the page
+        #[oai(default)]
+        with_total: Query<bool>,
+    ) -> Result<Listed<GroupPage>, Fail<()>> {
+        let page = Newest::of("own_groups", limit.0, cursor.0.as_deref())?;
+        let mut conn = caller.read(&app.db).await?;
+        Ok(groups(&mut conn, Some(caller.id), page, with_total.0).await?)
+    }
+
+    /// Create a group
+    ///
+    /// Nobody is in it yet. A name that another group has is refused with 409 `name_in_use`.
+    #[oai(path = "/groups", method = "post", operation_id = "create_group")]
+    async fn create(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        body: JsonIn<GroupCreate>,
+    ) -> Result<Created<Group>, Fail<(Forbidden, Conflict)>> {
+        let mut tx = admin.begin(&app.db).await?;
+        let (group, tag) = store::insert(&mut tx, &body.0.name, app.now()).await?.tagged();
+        audit::record(&mut tx, &admin, Action::GroupCreated, Some(group.id), None, Some(state(&group))).await?;
+        tx.commit().await?;
+        let location = format!("/api/v1/groups/{}", group.id);
+        Ok(Created::Created(JsonOut(group), location, tag))
+    }
+
+    /// Read a group
+    ///
+    /// With `If-None-Match` and the current ETag the answer is 304 without content.
+    #[oai(path = "/groups/:id", method = "get", operation_id = "get_group")]
+    async fn get(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The group's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// ETag of the copy you have
+        #[oai(name = "If-None-Match", validator(max_length = 1000))]
+        if_none_match: Header<Option<String>>,
+    ) -> Result<Found<Group>, Fail<(Forbidden, NotFound)>> {
+        let mut conn = admin.read(&app.db).await?;
+        let row = store::find(&mut conn, id.0).await?.ok_or_else(|| absent(id.0))?;
+        Ok(Found::unless_current(row.tagged(), if_none_match.0.as_deref()))
+    }
+
+    /// Rename a group
+    ///
+    /// Its members and grants stay. `If-Match` must name the version you have read: without it 428, with another
+    /// version 412.
+    #[oai(path = "/groups/:id", method = "patch", operation_id = "update_group")]
+    async fn update(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The group's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// ETag of the version you have read, or `*`
+        #[oai(name = "If-Match", validator(max_length = 1000))]
+        if_match: Header<Option<String>>,
+        body: JsonIn<GroupUpdate>,
+    ) -> Result<Changed<Group>, Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>> {
+        let if_match = IfMatch::required(if_match.0.as_deref())?;
+        let mut tx = admin.begin(&app.db).await?;
+        let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
+        if_match.allows(before.version)?;
+        let after = store::update(&mut tx, &before, body.0, app.now()).await?.ok_or_else(changed)?;
+        let (was, is) = (state(&before.group), state(&after.group));
+        audit::record(&mut tx, &admin, Action::GroupUpdated, Some(id.0), Some(was), Some(is)).await?;
+        tx.commit().await?;
+        let (group, tag) = after.tagged();
+        Ok(Changed::Changed(JsonOut(group), tag))
+    }
+
+    /// Delete a group
+    ///
+    /// Deletes the group with its memberships and grants: its members lose at once what they held by it. `If-Match`
+    /// works as in renaming a group.
+    #[oai(path = "/groups/:id", method = "delete", operation_id = "delete_group")]
+    async fn delete(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The group's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// ETag of the version you have read, or `*`
+        #[oai(name = "If-Match", validator(max_length = 1000))]
+        if_match: Header<Option<String>>,
+    ) -> Result<NoContent, Fail<(Forbidden, NotFound, PreconditionFailed, PreconditionRequired)>> {
+        let if_match = IfMatch::required(if_match.0.as_deref())?;
+        let mut tx = admin.begin(&app.db).await?;
+        let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
+        if_match.allows(before.version)?;
+        if !store::delete(&mut tx, &before).await? {
+            return Err(changed().into());
+        }
+        audit::record(&mut tx, &admin, Action::GroupDeleted, Some(id.0), Some(state(&before.group)), None).await?;
+        tx.commit().await?;
+        Ok(NoContent::Done)
+    }
+
+    /// Put a user into a group
+    ///
+    /// They hold at once what is granted to the group. Somebody who is in it already stays in it.
+    #[oai(path = "/groups/:id/members/:user_id", method = "put", operation_id = "add_group_member")]
+    async fn add(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The group's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// The user's identifier
+        #[oai(validator(minimum(value = "1")))]
+        user_id: Path<i64>,
+    ) -> Result<NoContent, Fail<(Forbidden, NotFound)>> {
+        let mut tx = admin.begin(&app.db).await?;
+        both(&mut tx, id.0, user_id.0).await?;
+        let added = store::add_member(&mut tx, id.0, user_id.0, app.now()).await;
+        if added.map_err(|error| gone(error, id.0, user_id.0))? {
+            let member = State { user_id: Some(user_id.0), ..State::default() };
+            audit::record(&mut tx, &admin, Action::MemberAdded, Some(id.0), None, Some(member)).await?;
+        }
+        tx.commit().await?;
+        Ok(NoContent::Done)
+    }
+
+    /// Take a user out of a group
+    ///
+    /// They lose at once what they held by it. Somebody who is not in it stays out of it.
+    #[oai(path = "/groups/:id/members/:user_id", method = "delete", operation_id = "remove_group_member")]
+    async fn remove(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The group's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// The user's identifier
+        #[oai(validator(minimum(value = "1")))]
+        user_id: Path<i64>,
+    ) -> Result<NoContent, Fail<(Forbidden, NotFound)>> {
+        let mut tx = admin.begin(&app.db).await?;
+        both(&mut tx, id.0, user_id.0).await?;
+        if store::remove_member(&mut tx, id.0, user_id.0).await? {
+            let member = State { user_id: Some(user_id.0), ..State::default() };
+            audit::record(&mut tx, &admin, Action::MemberRemoved, Some(id.0), Some(member), None).await?;
+        }
+        tx.commit().await?;
+        Ok(NoContent::Done)
+    }
+}
+
+async fn groups(
+    conn: &mut Conn,
+    member: Option<i64>,
+    page: Newest,
+    with_total: bool,
+) -> Result<Listed<GroupPage>, Error> {
+    let mut rows = store::list(conn, member, page.before, page.rows()).await?;
+    let next = page.cut(&mut rows, |row| row.group.id);
+    let total = if with_total { Some(store::count(conn, member).await?) } else { None };
+    let items = rows.into_iter().map(|row| row.group).collect();
+    Ok(Listed::Page(JsonOut(GroupPage { items, next, total })))
+}
+
+/// Group and user are there.
+async fn both(tx: &mut Conn, group_id: i64, user_id: i64) -> Result<(), Error> {
+    store::find(tx, group_id).await?.ok_or_else(|| absent(group_id))?;
+    users::find_profile(tx, user_id).await?.ok_or_else(|| Error::not_found("User", user_id))?;
+    Ok(())
+}
+
+fn absent(id: i64) -> Error {
+    Error::not_found("Group", id)
+}
+
+/// Group or user was deleted between the look and the statement.
+fn gone(error: DbError, group_id: i64, user_id: i64) -> Error {
+    match error {
+        DbError::Violation(Constraint::MembershipsGroup, _) => absent(group_id),
+        DbError::Violation(Constraint::MembershipsUser, _) => Error::not_found("User", user_id),
+        error => error.into(),
+    }
+}

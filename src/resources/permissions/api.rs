@@ -1,0 +1,206 @@
+//! `/api/v1/permissions`, `/api/v1/user/permissions`
+
+use poem::web::Data;
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Header, Path, Query};
+
+use super::model::{
+    HeldPermission, HeldPermissionPage, Permission, PermissionCreate, PermissionPage, PermissionUpdate, Source,
+};
+use super::store;
+use crate::app::App;
+use crate::auth::permission;
+use crate::auth::{Admin, Caller, Role};
+use crate::error::{Code, Error, FieldError};
+use crate::http::answer::{Changed, Created, Found, Listed};
+use crate::http::etag::{IfMatch, changed};
+use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
+use crate::http::page::{self, Newest};
+use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::audit::{self, model::Action};
+use crate::resources::{NoContent, Tag};
+
+/// The operations.
+pub struct PermissionsApi;
+
+/// How a change of a permission may fail.
+type ChangeFail = Fail<(Forbidden, NotFound, PreconditionFailed, PreconditionRequired)>;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Permissions")]
+impl PermissionsApi {
+    /// List permissions
+    ///
+    /// The whole catalogue, page by page, the newest first: what the server asks for, and what admins have added.
+    #[oai(path = "/permissions", method = "get", operation_id = "list_permissions")]
+    async fn list(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// How many permissions a page has at most
+        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<i64>,
+        /// `next` of the page before
+        #[oai(validator(min_length = 1, max_length = 200))]
+        cursor: Query<Option<String>>,
+        /// Also count all of them, which costs more than the page
+        #[oai(default)]
+        with_total: Query<bool>,
+    ) -> Result<Listed<PermissionPage>, Fail<(Forbidden,)>> {
+        let page = Newest::of("permissions", limit.0, cursor.0.as_deref())?;
+        let mut conn = admin.read(&app.db).await?;
+        let mut rows = store::list(&mut conn, page.before, page.rows()).await?;
+        let next = page.cut(&mut rows, |row| row.id);
+        let total = if with_total.0 { Some(store::count(&mut conn).await?) } else { None };
+        let items = rows.into_iter().map(Permission::from).collect();
+        Ok(Listed::Page(JsonOut(PermissionPage { items, next, total })))
+    }
+
+    /// List your permissions
+    ///
+    /// What you hold, and why: granted to you, or to which of your groups; on all objects, or on which one. The newest
+    /// grant comes first. An admin holds every permission of the catalogue.
+    #[oai(path = "/user/permissions", method = "get", operation_id = "list_own_permissions")]
+    async fn list_own(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        /// How many permissions a page has at most
+        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<i64>,
+        /// `next` of the page before
+        #[oai(validator(min_length = 1, max_length = 200))]
+        cursor: Query<Option<String>>,
+        /// Also count all of them, which costs more than the page
+        #[oai(default)]
+        with_total: Query<bool>,
+    ) -> Result<Listed<HeldPermissionPage>, Fail<()>> {
+        let is_admin = caller.role == Role::Admin;
+        // a position in the catalogue means nothing among the grants
+        let list = if is_admin { "catalogue" } else { "held" };
+        let page = Newest::of(list, limit.0, cursor.0.as_deref())?;
+        let mut conn = caller.read(&app.db).await?;
+        let (items, next, count);
+        if is_admin {
+            let mut rows = store::list(&mut conn, page.before, page.rows()).await?;
+            next = page.cut(&mut rows, |row| row.id);
+            items = rows.into_iter().map(|row| by_role(row.name)).collect();
+            count = if with_total.0 { Some(store::count(&mut conn).await?) } else { None };
+        } else {
+            let mut rows = store::list_held(&mut conn, caller.id, page.before, page.rows()).await?;
+            next = page.cut(&mut rows, |row| row.grant_id.unwrap_or_default());
+            items = rows;
+            count = if with_total.0 { Some(store::count_held(&mut conn, caller.id).await?) } else { None };
+        }
+        Ok(Listed::Page(JsonOut(HeldPermissionPage { items, next, total: count })))
+    }
+
+    /// Create a permission
+    ///
+    /// Nobody holds it yet. One that the server asks for has the target that it asks with. A name that is in the
+    /// catalogue is refused with 409 `name_in_use`.
+    #[oai(path = "/permissions", method = "post", operation_id = "create_permission")]
+    async fn create(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        body: JsonIn<PermissionCreate>,
+    ) -> Result<Created<Permission>, Fail<(Forbidden, Conflict)>> {
+        if permission::find(&body.0.name).is_some_and(|entry| entry.target != body.0.target) {
+            let fault = FieldError::body("/target", "is not the target that the server asks with");
+            return Err(Error::fields(Code::Invalid, vec![fault]).into());
+        }
+        let mut tx = admin.begin(&app.db).await?;
+        let row = store::insert(&mut tx, body.0, app.now()).await?;
+        let is = row.state();
+        audit::record(&mut tx, &admin, Action::PermissionCreated, Some(row.id), None, Some(is)).await?;
+        tx.commit().await?;
+        let location = format!("/api/v1/permissions/{}", row.name);
+        let (permission, tag) = row.tagged();
+        Ok(Created::Created(JsonOut(permission), location, tag))
+    }
+
+    /// Read a permission
+    ///
+    /// With `If-None-Match` and the current ETag the answer is 304 without content.
+    #[oai(path = "/permissions/:name", method = "get", operation_id = "get_permission")]
+    async fn get(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The permission's name
+        #[oai(validator(max_length = 60, pattern = "^can_[a-z0-9_]{1,56}$"))]
+        name: Path<String>,
+        /// ETag of the copy you have
+        #[oai(name = "If-None-Match", validator(max_length = 1000))]
+        if_none_match: Header<Option<String>>,
+    ) -> Result<Found<Permission>, Fail<(Forbidden, NotFound)>> {
+        let mut conn = admin.read(&app.db).await?;
+        let row = store::find(&mut conn, &name.0).await?.ok_or_else(absent)?;
+        Ok(Found::unless_current(row.tagged(), if_none_match.0.as_deref()))
+    }
+
+    /// Describe a permission otherwise
+    ///
+    /// Its grants stay. `If-Match` must name the version you have read: without it 428, with another version 412.
+    #[oai(path = "/permissions/:name", method = "patch", operation_id = "update_permission")]
+    async fn update(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The permission's name
+        #[oai(validator(max_length = 60, pattern = "^can_[a-z0-9_]{1,56}$"))]
+        name: Path<String>,
+        /// ETag of the version you have read, or `*`
+        #[oai(name = "If-Match", validator(max_length = 1000))]
+        if_match: Header<Option<String>>,
+        body: JsonIn<PermissionUpdate>,
+    ) -> Result<Changed<Permission>, ChangeFail> {
+        let if_match = IfMatch::required(if_match.0.as_deref())?;
+        let mut tx = admin.begin(&app.db).await?;
+        let before = store::find_to_change(&mut tx, &name.0).await?.ok_or_else(absent)?;
+        if_match.allows(before.version)?;
+        let after = store::update(&mut tx, &before, body.0, app.now()).await?.ok_or_else(changed)?;
+        let (was, is) = (before.state(), after.state());
+        audit::record(&mut tx, &admin, Action::PermissionUpdated, Some(after.id), Some(was), Some(is)).await?;
+        tx.commit().await?;
+        let (permission, tag) = after.tagged();
+        Ok(Changed::Changed(JsonOut(permission), tag))
+    }
+
+    /// Delete a permission
+    ///
+    /// Deletes it with its grants. What the server asks for by this name is denied to everyone but admins until the
+    /// permission is created again. `If-Match` works as in describing a permission.
+    #[oai(path = "/permissions/:name", method = "delete", operation_id = "delete_permission")]
+    async fn delete(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The permission's name
+        #[oai(validator(max_length = 60, pattern = "^can_[a-z0-9_]{1,56}$"))]
+        name: Path<String>,
+        /// ETag of the version you have read, or `*`
+        #[oai(name = "If-Match", validator(max_length = 1000))]
+        if_match: Header<Option<String>>,
+    ) -> Result<NoContent, ChangeFail> {
+        let if_match = IfMatch::required(if_match.0.as_deref())?;
+        let mut tx = admin.begin(&app.db).await?;
+        let before = store::find_to_change(&mut tx, &name.0).await?.ok_or_else(absent)?;
+        if_match.allows(before.version)?;
+        if !store::delete(&mut tx, &before).await? {
+            return Err(changed().into());
+        }
+        let was = before.state();
+        audit::record(&mut tx, &admin, Action::PermissionDeleted, Some(before.id), Some(was), None).await?;
+        tx.commit().await?;
+        Ok(NoContent::Done)
+    }
+}
+
+fn by_role(permission: String) -> HeldPermission {
+    HeldPermission { permission, object_id: None, source: Source::Admin, group: None, grant_id: None }
+}
+
+fn absent() -> Error {
+    Error::new(Code::NotFound, "The catalogue has no permission of this name.")
+}

@@ -1,0 +1,161 @@
+//! All SQL for the catalogue, and for what a user holds of it.
+
+use chrono::{DateTime, Utc};
+use sea_query::{Expr, ExprTrait, JoinType, Query, SelectStatement};
+use sqlx::FromRow;
+
+use super::model::{HeldPermission, HoldingGroup, PermissionCreate, PermissionUpdate, Source, StoredPermission};
+use crate::auth::permission::Target;
+use crate::db::keyset::newest;
+use crate::db::tables::{Grants, Groups, Memberships, Permissions};
+use crate::db::{Conn, Constraint, DbError, DbResult};
+use crate::error::{Code, Error};
+
+/// What a [`StoredPermission`] is read from.
+const COLUMNS: [Permissions; 7] = [
+    Permissions::Id,
+    Permissions::Name,
+    Permissions::Target,
+    Permissions::Description,
+    Permissions::Version,
+    Permissions::CreatedAt,
+    Permissions::UpdatedAt,
+];
+
+/// Puts a permission into the catalogue.
+///
+/// # Errors
+/// 409 `name_in_use`.
+pub async fn insert(conn: &mut Conn, new: PermissionCreate, now: DateTime<Utc>) -> Result<StoredPermission, Error> {
+    let statement = Query::insert()
+        .into_table(Permissions::Table)
+        .columns([
+            Permissions::Name,
+            Permissions::Target,
+            Permissions::Description,
+            Permissions::CreatedAt,
+            Permissions::UpdatedAt,
+        ])
+        .values_panic([
+            new.name.into(),
+            new.target.map(Target::word).into(),
+            new.description.into(),
+            now.into(),
+            now.into(),
+        ])
+        .returning(Query::returning().columns(COLUMNS))
+        .take();
+    conn.one(&statement).await.map_err(|error: DbError| match error.violates(Constraint::PermissionsName) {
+        true => Error::new(Code::NameInUse, "The catalogue has a permission of this name."),
+        false => error.into(),
+    })
+}
+
+/// The permission of this name.
+pub async fn find(conn: &mut Conn, name: &str) -> DbResult<Option<StoredPermission>> {
+    conn.maybe(&by_name(name)).await
+}
+
+/// The same, kept from other writers until the transaction ends.
+pub async fn find_to_change(conn: &mut Conn, name: &str) -> DbResult<Option<StoredPermission>> {
+    conn.maybe(&by_name(name).lock_exclusive().take()).await
+}
+
+fn by_name(name: &str) -> SelectStatement {
+    Query::select().columns(COLUMNS).from(Permissions::Table).and_where(Expr::col(Permissions::Name).eq(name)).take()
+}
+
+/// One page of the catalogue, the newest first.
+pub async fn list(conn: &mut Conn, before: Option<i64>, limit: u64) -> DbResult<Vec<StoredPermission>> {
+    let mut statement = Query::select().columns(COLUMNS).from(Permissions::Table).take();
+    newest(&mut statement, Permissions::Id, before, limit);
+    conn.all(&statement).await
+}
+
+/// How many permissions the catalogue has.
+pub async fn count(conn: &mut Conn) -> DbResult<i64> {
+    let statement = Query::select().expr(Expr::col(Permissions::Id).count()).from(Permissions::Table).take();
+    Ok(conn.one::<(i64,)>(&statement).await?.0)
+}
+
+/// Changes the named fields of the permission as it was found; none if it is in another version by now.
+pub async fn update(
+    conn: &mut Conn,
+    found: &StoredPermission,
+    change: PermissionUpdate,
+    now: DateTime<Utc>,
+) -> DbResult<Option<StoredPermission>> {
+    let statement = Query::update()
+        .table(Permissions::Table)
+        .value(Permissions::Description, change.description.unwrap_or_else(|| found.description.clone()))
+        .value(Permissions::Version, Expr::col(Permissions::Version).add(1))
+        .value(Permissions::UpdatedAt, now)
+        .and_where(Expr::col(Permissions::Id).eq(found.id))
+        .and_where(Expr::col(Permissions::Version).eq(found.version))
+        .returning(Query::returning().columns(COLUMNS))
+        .take();
+    conn.maybe(&statement).await
+}
+
+/// Deletes the permission and, by the schema, its grants; false if it is in another version by now.
+pub async fn delete(conn: &mut Conn, found: &StoredPermission) -> DbResult<bool> {
+    let statement = Query::delete()
+        .from_table(Permissions::Table)
+        .and_where(Expr::col(Permissions::Id).eq(found.id))
+        .and_where(Expr::col(Permissions::Version).eq(found.version))
+        .take();
+    Ok(conn.execute(&statement).await? == 1)
+}
+
+#[derive(FromRow)]
+struct Held {
+    grant_id: i64,
+    permission: String,
+    object_id: Option<i64>,
+    group_id: Option<i64>,
+    group_name: Option<String>,
+}
+
+/// One page of what is granted to a user or to one of their groups, the newest grant first.
+pub async fn list_held(
+    conn: &mut Conn,
+    user_id: i64,
+    before: Option<i64>,
+    limit: u64,
+) -> DbResult<Vec<HeldPermission>> {
+    let group = Expr::col((Groups::Table, Groups::Id)).equals((Grants::Table, Grants::GroupId));
+    let mut statement = held_by(user_id);
+    statement
+        .expr_as(Expr::col((Grants::Table, Grants::Id)), "grant_id")
+        .columns([Grants::Permission, Grants::ObjectId, Grants::GroupId].map(|column| (Grants::Table, column)))
+        .expr_as(Expr::col((Groups::Table, Groups::Name)), "group_name")
+        .join(JoinType::LeftJoin, Groups::Table, group);
+    newest(&mut statement, (Grants::Table, Grants::Id), before, limit);
+    Ok(conn.all::<Held>(&statement).await?.into_iter().map(HeldPermission::from).collect())
+}
+
+/// How many grants a user and their groups hold.
+pub async fn count_held(conn: &mut Conn, user_id: i64) -> DbResult<i64> {
+    let statement = held_by(user_id).expr(Expr::col((Grants::Table, Grants::Id)).count()).take();
+    Ok(conn.one::<(i64,)>(&statement).await?.0)
+}
+
+fn held_by(user_id: i64) -> SelectStatement {
+    let groups = Query::select()
+        .column(Memberships::GroupId)
+        .from(Memberships::Table)
+        .and_where(Expr::col(Memberships::UserId).eq(user_id))
+        .take();
+    let own = Expr::col((Grants::Table, Grants::UserId)).eq(user_id);
+    let by_group = Expr::col((Grants::Table, Grants::GroupId)).in_subquery(groups);
+    Query::select().from(Grants::Table).and_where(own.or(by_group)).take()
+}
+
+impl From<Held> for HeldPermission {
+    fn from(row: Held) -> Self {
+        let group = row.group_id.zip(row.group_name).map(|(id, name)| HoldingGroup { id, name });
+        let source = if group.is_some() { Source::Group } else { Source::Direct };
+        let Held { permission, object_id, grant_id, .. } = row;
+        Self { permission, object_id, source, group, grant_id: Some(grant_id) }
+    }
+}
