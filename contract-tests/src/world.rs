@@ -48,6 +48,11 @@ impl World {
         self.server = Server::start(&self.database.url(), &[]).await;
     }
 
+    /// Another server on the same database.
+    pub async fn beside(&self) -> Server {
+        Server::start(&self.database.url(), &[]).await
+    }
+
     /// Somebody without an access token.
     pub fn nobody(&self) -> Person {
         Person {
@@ -71,6 +76,20 @@ impl World {
     /// Root, an admin.
     pub async fn root(&self) -> Person {
         self.log_in("root").await
+    }
+
+    /// Sam, who works for the operator.
+    pub async fn sam(&self) -> Person {
+        self.log_in("sam").await
+    }
+
+    /// Root, and one of everything that a path can name: each has the identifier 1.
+    pub async fn root_with_everything(&self) -> Person {
+        let root = self.root().await;
+        root.writes("A post").await;
+        root.post("/api/v1/groups").json(&json!({ "name": "Editors" })).await.expect(201);
+        root.post("/api/v1/grants").json(&json!({ "group_id": 1, "permission": "can_edit_post" })).await.expect(201);
+        root
     }
 
     async fn log_in(&self, name: &str) -> Person {
@@ -112,6 +131,11 @@ impl Person {
     pub fn token(&self) -> &str {
         let value = self.authorization.as_deref().unwrap_or_default();
         value.strip_prefix("Bearer ").expect("a person who is logged in")
+    }
+
+    /// The same, at another server.
+    pub fn at(&self, server: &Server) -> Self {
+        Self { address: server.address.clone(), ..self.clone() }
     }
 
     /// A request to a path with its query.
@@ -164,6 +188,16 @@ impl Person {
 }
 
 impl Operation {
+    /// Its path to what [`World::root_with_everything`] has made.
+    pub fn known(&self) -> String {
+        let known = |segment| match segment {
+            "{name}" => "can_edit_post",
+            variable if variable.starts_with('{') => "1",
+            segment => segment,
+        };
+        self.path.split('/').map(known).collect::<Vec<_>>().join("/")
+    }
+
     /// A call to this target, of any version where it asks for one, without a body.
     pub fn bare(&self, by: &Person, target: impl Into<String>) -> Call {
         let call = by.call(&self.method, target);

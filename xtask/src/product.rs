@@ -45,6 +45,12 @@ pub fn command(binary: &Path, folder: &Path, database_url: &str) -> Command {
     command
 }
 
+/// Loads a file of fixtures into a migrated database.
+pub fn load(binary: &Path, folder: &Path, database_url: &str, file: &str) -> anyhow::Result<()> {
+    run::silently(command(binary, folder, database_url).arg("fixtures").arg(run::root().join(file)))?;
+    Ok(())
+}
+
 /// A running server on a port of its own. Stopped when dropped.
 pub struct Server {
     child: Child,

@@ -158,6 +158,18 @@ impl Plan<'_> {
         self.setup.fixtures.get(fixture).is_some_and(|fixture| self.links(fixture, operation))
     }
 
+    /// Whether the privileged person of the setup calls an operation: it asks for a scope that only they have.
+    pub fn is_privileged(&self, operation: &Operation) -> bool {
+        if self.setup.needs(&operation.id).privileged {
+            return true;
+        }
+        let login = self.setup.people.privileged.as_ref();
+        let scopes = login.and_then(|login| login.scopes.as_ref()).into_iter().flatten();
+        let mut asked = operation.security.iter().flatten().flat_map(|(_, scopes)| scopes);
+        let scopes: Vec<&String> = scopes.collect();
+        asked.any(|scope| scopes.contains(&scope))
+    }
+
     fn links(&self, fixture: &Fixture, operation: &Operation) -> bool {
         let maker = self.document.by_id(&fixture.operation);
         let responses = maker.into_iter().flat_map(|maker| maker.responses.values());

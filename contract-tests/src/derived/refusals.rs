@@ -223,7 +223,8 @@ impl Cases<'_> {
     fn access(&mut self) {
         let usual = self.plan.fixture_for(self.operation);
         let at = format!("{}/security", self.operation.at);
-        if self.operation.protected && usual.is_some() && self.operation.declares(403) {
+        let shared = self.plan.setup.needs(&self.operation.id).shared;
+        if self.operation.protected && usual.is_some() && self.operation.declares(403) && !shared {
             self.add(Constraint::Owner, "access/stranger", &at, vec![Change::Credentials(Proof::Stranger)], None);
         }
         for name in self.plan.private_fixtures(self.operation) {

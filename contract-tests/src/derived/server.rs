@@ -38,6 +38,7 @@ pub struct Server<'a> {
     noted: bool,
     caller: Person,
     stranger: Person,
+    privileged: Person,
     ended: OnceCell<Option<String>>,
     /// What the words of this run begin with.
     tag: String,
@@ -102,6 +103,7 @@ impl<'a> Server<'a> {
             client,
             caller: Person::default(),
             stranger: Person::default(),
+            privileged: Person::default(),
             ended: OnceCell::new(),
             tag: tag.into(),
             words: AtomicU32::new(0),
@@ -114,6 +116,9 @@ impl<'a> Server<'a> {
         }
         if let Some(login) = people.stranger.as_ref().or(people.fresh.as_ref()) {
             server.stranger = server.log_in(login).await?;
+        }
+        if let Some(login) = &people.privileged {
+            server.privileged = server.log_in(login).await?;
         }
         Ok(server)
     }
@@ -171,7 +176,7 @@ impl<'a> Server<'a> {
     /// A valid request for an operation, and what it needs; `fixture` instead of the usual one.
     pub async fn base(&self, operation: &Operation, fixture: Option<&str>) -> Result<Base, Failure> {
         let needs = self.plan.setup.needs(&operation.id);
-        let caller = self.somebody(needs.fresh || needs.ends).await?;
+        let caller = self.somebody(operation, needs.fresh || needs.ends).await?;
         self.base_by(operation, fixture, caller, BTreeMap::new()).await
     }
 
@@ -242,15 +247,23 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    /// Makes a fixture.
+    /// Makes a fixture, and before it those that it needs.
     pub async fn make(&self, name: &str, caller: &Person) -> Result<Answer, Failure> {
         let fixture = &self.plan.setup.fixtures[name];
         let operation = self.operation(&fixture.operation)?;
-        let scope = |name: &str| if name == "caller" { caller.answer.as_ref() } else { None };
+        let maker = if self.plan.is_privileged(operation) { &self.privileged } else { caller };
         let mut over = self.plan.setup.needs(&operation.id).body.clone();
         over.extend(fixture.body.clone());
+        let mut made = BTreeMap::new();
+        for needed in over.values().flat_map(expression::names) {
+            if self.plan.setup.fixtures.contains_key(&needed) && !made.contains_key(&needed) {
+                let answer = Box::pin(self.make(&needed, caller)).await?;
+                made.insert(needed, answer);
+            }
+        }
+        let scope = |name: &str| if name == "caller" { caller.answer.as_ref() } else { made.get(name) };
         let mut draft = self.unprepared(operation, &over, &scope)?;
-        draft.credentials = self.credentials(operation, caller);
+        draft.credentials = self.credentials(operation, maker);
         self.fill(operation, &mut draft)?;
         let answer = self.send(operation, &draft, &self.word()).await?;
         self.success(operation, &answer)?;
@@ -367,7 +380,8 @@ impl<'a> Server<'a> {
     pub async fn state(&self, base: &Base) -> Result<State, Failure> {
         let mut state = vec![];
         for operation in self.plan.document.operations.iter().filter(|operation| operation.method == "GET") {
-            let Some(request) = self.probe(operation, base, &base.caller)? else { continue };
+            let by = if self.plan.is_privileged(operation) { &self.privileged } else { &base.caller };
+            let Some(request) = self.probe(operation, base, by)? else { continue };
             let answer = self.exchange(request.clone()).await?;
             state.push((request.target, answer.status, answer.bytes));
         }

@@ -41,6 +41,8 @@ pub struct People {
     pub stranger: Option<Login>,
     /// Somebody new each time, for what ends a session or an account.
     pub fresh: Option<Login>,
+    /// Somebody with rights that nobody gets by registering; calls whatever asks for one of their scopes.
+    pub privileged: Option<Login>,
     /// The operation that ends a session, so that its token no longer works.
     pub log_out: Option<String>,
 }
@@ -82,6 +84,10 @@ pub struct Needs {
     pub fresh: bool,
     /// It also ends their session: their credentials prove nothing any more.
     pub ends: bool,
+    /// The privileged person calls it, though it asks for no scope.
+    pub privileged: bool,
+    /// Anyone may do it with what somebody else has made.
+    pub shared: bool,
     /// Its body, over the document's example; null takes a property out.
     pub body: Map<String, Value>,
     /// Its parameters.
@@ -119,6 +125,9 @@ pub struct Unmatched {
     pub status: u16,
     /// Its code.
     pub code: Option<String>,
+    /// It may also be accepted: the value is free the first time.
+    #[serde(default)]
+    pub perhaps: bool,
 }
 
 /// A list that comes in pages.
@@ -161,7 +170,8 @@ impl Setup {
 
     /// Everything in it that the document does not know.
     pub fn faults(&self, document: &Document) -> Vec<String> {
-        let logins = [&self.people.caller, &self.people.stranger, &self.people.fresh].into_iter().flatten();
+        let people = &self.people;
+        let logins = [&people.caller, &people.stranger, &people.fresh, &people.privileged].into_iter().flatten();
         let named = logins.map(|login| &login.operation).chain(&self.people.log_out);
         let named = named.chain(self.fixtures.values().map(|fixture| &fixture.operation));
         let named = named.chain(self.operations.keys()).chain(self.lists.keys());

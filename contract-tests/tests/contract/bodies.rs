@@ -8,11 +8,10 @@ use serde_json::{Value, json};
 const LARGE: usize = 2 << 20;
 
 /// Ann, who has one post; and all that a bad request of hers could change.
-async fn ann_with_a_post(world: &World) -> (Person, String) {
-    let ann = world.ann().await;
-    ann.writes("A post").await;
-    let state = ann.state().await;
-    (ann, state)
+async fn root_and_state(world: &World) -> (Person, String) {
+    let root = world.root_with_everything().await;
+    let state = root.state().await;
+    (root, state)
 }
 
 fn with_body() -> impl Iterator<Item = (&'static Operation, &'static Body)> {
@@ -20,23 +19,23 @@ fn with_body() -> impl Iterator<Item = (&'static Operation, &'static Body)> {
 }
 
 /// Sends the head of a call to an operation, with one more header, on a connection of its own.
-async fn begin(world: &World, ann: &Person, (operation, body): (&Operation, &Body), header: (&str, &str)) -> Wire {
+async fn begin(world: &World, root: &Person, (operation, body): (&Operation, &Body), header: (&str, &str)) -> Wire {
     let mut headers = vec![("Content-Type", body.media_type.as_str()), header];
     if operation.protected {
-        headers.push(("Authorization", ann.authorization.as_deref().unwrap()));
+        headers.push(("Authorization", root.authorization.as_deref().unwrap()));
     }
     if operation.takes("header", "If-Match") {
         headers.push(("If-Match", "*"));
     }
     let mut wire = Wire::to(world).await;
-    wire.head(&format!("{} {}", operation.method, operation.target("1")), &headers).await;
+    wire.head(&format!("{} {}", operation.method, operation.known()), &headers).await;
     wire
 }
 
 #[tokio::test]
 async fn a_body_that_is_too_large_is_refused_however_it_is_sent() {
     let world = World::start().await;
-    let (ann, before) = ann_with_a_post(&world).await;
+    let (root, before) = root_and_state(&world).await;
     let large = vec![b' '; LARGE];
     let chunk = [format!("{LARGE:x}\r\n").as_bytes(), &large, b"\r\n0\r\n\r\n"].concat();
     let length = LARGE.to_string();
@@ -48,50 +47,50 @@ async fn a_body_that_is_too_large_is_refused_however_it_is_sent() {
     ];
     for target in with_body() {
         for (header, bytes) in cases {
-            let mut wire = begin(&world, &ann, target, header).await;
+            let mut wire = begin(&world, &root, target, header).await;
             wire.send(bytes).await;
             wire.answer().await.refused(413, "payload_too_large");
             assert!(wire.closed().await, "what is left of the body would be read as the next request");
         }
     }
-    assert_eq!(ann.state().await, before);
+    assert_eq!(root.state().await, before);
 }
 
 #[tokio::test]
 async fn a_body_of_just_the_allowed_size_is_read() {
     let world = World::with(&[("ACCORD_MAX_BODY", "1000")]).await;
-    let ann = world.ann().await;
+    let root = world.root().await;
     let post = |size: usize| {
         let post = json!({ "title": "A post", "content": "x" }).to_string();
         format!("{post:size$}")
     };
-    ann.post("/api/v1/posts").body("application/json", post(1000)).await.expect(201);
-    ann.post("/api/v1/posts").body("application/json", post(1001)).await.refused(413, "payload_too_large");
+    root.post("/api/v1/posts").body("application/json", post(1000)).await.expect(201);
+    root.post("/api/v1/posts").body("application/json", post(1001)).await.refused(413, "payload_too_large");
 }
 
 #[tokio::test]
 async fn a_body_that_does_not_arrive_is_not_waited_for() {
     let world = World::with(&[("ACCORD_BODY_TIMEOUT", "1")]).await;
-    let (ann, before) = ann_with_a_post(&world).await;
+    let (root, before) = root_and_state(&world).await;
     let stalled = with_body().map(async |target| {
-        let mut wire = begin(&world, &ann, target, ("Content-Length", "100")).await;
+        let mut wire = begin(&world, &root, target, ("Content-Length", "100")).await;
         wire.send("{\"title\"").await;
         wire.answer().await.refused(408, "request_timeout");
         assert!(wire.closed().await, "what is left of the body would be read as the next request");
     });
     join_all(stalled).await;
-    assert_eq!(ann.state().await, before);
+    assert_eq!(root.state().await, before);
 }
 
 #[tokio::test]
 async fn a_body_that_breaks_off_writes_nothing() {
     let world = World::start().await;
-    let (ann, before) = ann_with_a_post(&world).await;
+    let (root, before) = root_and_state(&world).await;
     for (operation, body) in with_body() {
-        let mut wire = begin(&world, &ann, (operation, body), ("Content-Length", "1000")).await;
+        let mut wire = begin(&world, &root, (operation, body), ("Content-Length", "1000")).await;
         wire.send(body.write(&body.example)).await;
     }
-    assert_eq!(ann.state().await, before);
+    assert_eq!(root.state().await, before);
 }
 
 #[test]

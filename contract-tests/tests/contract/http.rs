@@ -24,13 +24,10 @@ async fn what_is_served_beside_the_document_is_for_reading_only() {
 #[tokio::test]
 async fn head_answers_what_get_would_without_the_content() {
     let world = World::start().await;
-    let ann = world.ann().await;
-    ann.writes("A post").await;
+    let root = world.root_with_everything().await;
     for operation in document().operations.iter().filter(|operation| operation.method == "GET") {
-        for person in [&ann, &world.nobody()] {
-            for target in
-                [operation.target("1"), operation.target("99"), format!("{}?nonsense=1", operation.target("1"))]
-            {
+        for person in [&root, &world.nobody()] {
+            for target in [operation.known(), operation.target("99"), format!("{}?nonsense=1", operation.known())] {
                 let get = person.get(&target).await;
                 let head = person.call("HEAD", &target).await.expect(get.status);
                 assert!(head.bytes.is_empty());
@@ -45,17 +42,16 @@ async fn head_answers_what_get_would_without_the_content() {
 #[tokio::test]
 async fn a_slash_at_the_end_makes_no_difference() {
     let world = World::start().await;
-    let ann = world.ann().await;
-    ann.writes("A post").await;
+    let root = world.root_with_everything().await;
     for operation in document().operations.iter().filter(|operation| operation.method == "GET") {
-        let path = operation.target("1");
-        let (without, with) = (ann.get(&path).await.expect(200), ann.get(format!("{path}/")).await.expect(200));
+        let path = operation.known();
+        let (without, with) = (root.get(&path).await.expect(200), root.get(format!("{path}/")).await.expect(200));
         assert_eq!(without.body, with.body, "{path}");
     }
     let post = json!({ "title": "A post", "content": "x" });
-    ann.post("/api/v1/posts/").json(&post).await.expect(201);
-    ann.get("/api/v1/posts/?limit=1").await.expect(200);
-    ann.get("/api/v1/posts/1/?nonsense=1").await.refused(400, "unknown_parameter");
+    root.post("/api/v1/posts/").json(&post).await.expect(201);
+    root.get("/api/v1/posts/?limit=1").await.expect(200);
+    root.get("/api/v1/posts/1/?nonsense=1").await.refused(400, "unknown_parameter");
     for path in [
         "/api/v1/posts//",
         "//api/v1/posts",
@@ -65,7 +61,7 @@ async fn a_slash_at_the_end_makes_no_difference() {
         "/api/v1/Posts",
         "/docs/nothing",
     ] {
-        ann.get(path).await.refused(404, "route_not_found");
+        root.get(path).await.refused(404, "route_not_found");
     }
 }
 

@@ -5,8 +5,10 @@
 
 mod access;
 mod account;
+mod audit;
 mod bodies;
 mod faults;
+mod grants;
 mod http;
 mod info;
 mod lists;
@@ -16,4 +18,5 @@ mod races;
 mod readme;
 mod session;
 mod start;
+mod users;
 mod votes;

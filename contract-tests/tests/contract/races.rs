@@ -220,3 +220,87 @@ async fn a_session_that_the_old_password_opens_does_not_outlive_it() {
         nobody.post("/api/v1/token/refresh").json(&refresh).await.refused(401, "refresh_token_invalid");
     }
 }
+
+#[tokio::test]
+async fn nothing_passes_after_the_answer_that_took_the_grant_back() {
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let path = format!("/api/v1/posts/{}", ann.writes("A post").await.id());
+    let grant = json!({ "user_id": 2, "permission": "can_edit_post", "object_id": 1 });
+    let edit = || ben.patch(&path).header("If-Match", "*").json(&json!({ "rating": 1 })).into_future();
+    for round in 0..50 {
+        let granted = root.post("/api/v1/grants").json(&grant).await.expect(201);
+        let revoke = root.delete(format!("/api/v1/grants/{}", granted.id())).into_future();
+        // what is under way meanwhile may pass or not
+        let (revoked, _, passes) =
+            tokio::join!(revoke, join_all((0..4).map(|_| edit())), async { edit().await.status });
+        assert!([200, 403].contains(&passes), "round {round}: {passes}");
+        revoked.expect(204);
+        for answer in join_all((0..3).map(|_| edit())).await {
+            answer.refused(403, "forbidden");
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_admins_who_take_each_other_away_one_stays() {
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let (ann, root) = (world.ann().await, world.root().await);
+    let promote = json!({ "role": "admin", "status": "active" });
+    root.patch("/api/v1/users/1").header("If-Match", "*").json(&promote).await.expect(200);
+    for (round, change) in
+        [json!({ "role": "active" }), json!({ "status": "disabled" })].iter().cycle().take(10).enumerate()
+    {
+        let take = |by: &contract_tests::Person, id: i64| {
+            by.patch(format!("/api/v1/users/{id}")).header("If-Match", "*").json(change).into_future()
+        };
+        let answers = join_all([take(&ann, 3), take(&root, 1)]).await;
+        // the second is refused as the last, or as no admin any more
+        let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+        assert!(matches!(statuses[..], [200, 403 | 409] | [403 | 409, 200]), "round {round}: {statuses:?}");
+        let (left, lost) = if statuses[0] == 200 { (&ann, 3) } else { (&root, 1) };
+        left.patch(format!("/api/v1/users/{lost}")).header("If-Match", "*").json(&promote).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn admins_who_delete_themselves_at_once_leave_one() {
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    for id in [1, 2] {
+        let promote = json!({ "role": "admin" });
+        root.patch(format!("/api/v1/users/{id}")).header("If-Match", "*").json(&promote).await.expect(200);
+    }
+    let deletions = [&ann, &ben, &root].map(|person| person.delete("/api/v1/user").into_future());
+    assert_eq!(statuses(&join_all(deletions).await), BTreeMap::from([(204, 2), (409, 1)]));
+}
+
+#[tokio::test]
+async fn what_one_instance_decides_the_other_knows() {
+    let world = World::start().await;
+    let other = world.beside().await;
+    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let (there, path) = (ben.at(&other), format!("/api/v1/posts/{}", ann.writes("A post").await.id()));
+    let edit = async || there.patch(&path).header("If-Match", "*").json(&json!({ "rating": 1 })).await.status;
+    let admin = |path: &str| root.call(if path.ends_with("users/2") { "PATCH" } else { "DELETE" }, path);
+    assert_eq!(edit().await, 403);
+    let grant = json!({ "user_id": 2, "permission": "can_edit_post" });
+    let grant = root.post("/api/v1/grants").json(&grant).await.expect(201).id();
+    assert_eq!(edit().await, 200);
+    admin(&format!("/api/v1/grants/{grant}")).await.expect(204);
+    assert_eq!(edit().await, 403);
+    let group = root.post("/api/v1/groups").json(&json!({ "name": "Editors" })).await.expect(201).id();
+    let grant = json!({ "group_id": group, "permission": "can_edit_post" });
+    root.post("/api/v1/grants").json(&grant).await.expect(201);
+    let member = format!("/api/v1/groups/{group}/members/2");
+    root.put(&member).await.expect(204);
+    assert_eq!(edit().await, 200);
+    admin(&member).await.expect(204);
+    assert_eq!(edit().await, 403);
+    let user = |change| admin("/api/v1/users/2").header("If-Match", "*").json(&change);
+    user(json!({ "role": "admin" })).await.expect(200);
+    assert_eq!(edit().await, 200);
+    user(json!({ "status": "disabled" })).await.expect(200);
+    assert_eq!(edit().await, 403);
+    there.get("/api/v1/posts").await.refused(403, "account_disabled");
+}

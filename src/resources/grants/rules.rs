@@ -23,7 +23,7 @@ pub fn holder(grant: &GrantCreate) -> Result<Holder, Error> {
     match (grant.user_id, grant.group_id) {
         (Some(id), None) => Ok(Holder::User(id)),
         (None, Some(id)) => Ok(Holder::Group(id)),
-        (None, None) => fault("/user_id", "is required, or `group_id`"),
+        (None, None) => fault("/group_id", "is required, or `user_id`"),
         (Some(_), Some(_)) => fault("/group_id", "must be left out beside `user_id`"),
     }
 }

@@ -53,6 +53,7 @@ fn against(
     database: Database<'_>,
 ) -> Outcome {
     let server = Server::start_with(binary, folder, url, &SETTINGS)?;
+    product::load(binary, folder, url, "contract-tests/people.yaml")?;
     let report = folder.join("report.json");
     let mut command = program(&server.address, leg)?;
     command.args(handed_on).arg("--json").arg(&report).env("ACCORD_CONTRACT_SEEN", &left.seen);

@@ -163,7 +163,10 @@ async fn ended(server: &Server<'_>, operation: &Operation, then: &[String]) -> R
     for id in then {
         let operation = find(server, id)?;
         // what it needs is made by another: the one who has left cannot
-        let mut later = server.base_by(operation, None, server.somebody(false).await?, BTreeMap::new()).await?;
+        let mut later = {
+            let caller = server.somebody(operation, false).await?;
+            server.base_by(operation, None, caller, BTreeMap::new()).await?
+        };
         later.draft.credentials = server.credentials(operation, &base.caller);
         let answer = server.send(operation, &later.draft, &later.word).await?;
         if answer.status != 401 {

@@ -20,8 +20,11 @@ pub struct Person {
 }
 
 impl Server<'_> {
-    /// Somebody new, or the caller if nobody can be made.
-    pub async fn somebody(&self, fresh: bool) -> Result<Person, Failure> {
+    /// Who calls an operation: whoever has its scopes; somebody new, if wanted, or the caller if nobody can be made.
+    pub async fn somebody(&self, operation: &Operation, fresh: bool) -> Result<Person, Failure> {
+        if self.plan.is_privileged(operation) {
+            return Ok(self.privileged.clone());
+        }
         match &self.plan.setup.people.fresh {
             Some(login) if fresh => self.log_in(login).await,
             _ => Ok(self.caller.clone()),

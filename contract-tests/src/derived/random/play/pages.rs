@@ -22,7 +22,7 @@ pub async fn pages(
     order: Option<&str>,
 ) -> Result<(), Failure> {
     let list = &server.plan.setup.lists[&operation.id];
-    let caller = server.somebody(true).await?;
+    let caller = server.somebody(operation, true).await?;
     let mut kept: Vec<String> = vec![];
     for number in 0..items {
         let made = server.make(&list.fixture, &caller).await?;

@@ -31,7 +31,8 @@ pub struct Sequence<'a, 'b> {
 impl<'a, 'b> Sequence<'a, 'b> {
     /// Makes it.
     pub async fn begin(server: &'b Server<'a>, fixture: &'b str) -> Result<Self, Failure> {
-        let caller = server.somebody(false).await?;
+        let maker = find(server, &server.plan.setup.fixtures[fixture].operation)?;
+        let caller = server.somebody(maker, false).await?;
         let made = server.make(fixture, &caller).await?;
         let (now, etag) = (Some(made.body.clone()), made.header("ETag").map(Into::into));
         Ok(Self { server, fixture, caller, made, now, etag, old: vec![], used: vec![] })

@@ -1,0 +1,101 @@
+//! The audit: every change of who may do what, and every failed login.
+
+use contract_tests::{Database, Story, World};
+use insta::assert_yaml_snapshot;
+use serde_json::json;
+use sqlx::Connection;
+
+#[tokio::test]
+async fn every_change_of_access_is_an_event() {
+    let (world, mut story) = (World::start().await, Story::default());
+    let (ann, root) = (world.ann().await, world.root().await);
+    let new = json!({ "email": "eve@example.com", "password": "a long password", "name": "Eve" });
+    world.nobody().post("/api/v1/user").json(&new).await.expect(201);
+    let eve = root.get("/api/v1/users?email=eve@example.com").await.body["items"][0]["id"].as_i64().unwrap();
+    let path = format!("/api/v1/users/{eve}");
+    root.patch(&path).header("If-Match", "*").json(&json!({ "role": "staff" })).await.expect(200);
+    ann.patch("/api/v1/user").json(&json!({ "email": "ann.b@example.com", "name": null })).await.expect(200);
+    root.post("/api/v1/groups").json(&json!({ "name": "Editors" })).await.expect(201);
+    root.put(format!("/api/v1/groups/1/members/{eve}")).await.expect(204);
+    root.put(format!("/api/v1/groups/1/members/{eve}")).await.expect(204);
+    let permission = json!({ "name": "can_pin_post", "target": "posts", "description": "Pin posts" });
+    root.post("/api/v1/permissions").json(&permission).await.expect(201);
+    root.post("/api/v1/grants").json(&json!({ "group_id": 1, "permission": "can_pin_post" })).await.expect(201);
+    root.delete("/api/v1/grants/1").await.expect(204);
+    root.delete("/api/v1/permissions/can_pin_post").header("If-Match", "*").await.expect(204);
+    root.delete(format!("/api/v1/groups/1/members/{eve}")).await.expect(204);
+    root.delete("/api/v1/groups/1").header("If-Match", "*").await.expect(204);
+    root.delete(&path).header("If-Match", "*").await.expect(204);
+    for address in ["ann.b@example.com", "nobody@example.com"] {
+        let wrong = json!({ "email": address, "password": "not the password" });
+        world.nobody().post("/api/v1/authenticate").json(&wrong).await.refused(401, "invalid_credentials");
+    }
+    // what is refused changes nothing, and is no event
+    root.delete("/api/v1/grants/99").await.refused(404, "not_found");
+    let all = root.get("/api/v1/audit-events?limit=100&with_total=true");
+    let all = story.tell("the newest first", all).await;
+    let text = all.body.to_string();
+    assert!(!text.contains("example.com") && !text.contains("Eve") && !text.contains("password\":"), "{text}");
+    assert_yaml_snapshot!(story);
+}
+
+#[tokio::test]
+async fn events_are_found_by_who_what_and_when() {
+    let world = World::start().await;
+    let root = world.root().await;
+    for name in ["A", "B", "C"] {
+        root.post("/api/v1/groups").json(&json!({ "name": name })).await.expect(201);
+    }
+    root.delete("/api/v1/groups/2").header("If-Match", "*").await.expect(204);
+    let count = async |query: &str| {
+        let page = root.get(format!("/api/v1/audit-events?with_total=true&{query}")).await.expect(200).body;
+        assert_eq!(page["items"].as_array().unwrap().len() as i64, page["total"].as_i64().unwrap(), "{query}");
+        page["total"].as_i64().unwrap()
+    };
+    assert_eq!(count("actor_id=3").await, 4);
+    assert_eq!(count("actor_id=1").await, 0);
+    assert_eq!(count("action=group_created").await, 3);
+    assert_eq!(count("object_type=group&object_id=2").await, 2);
+    assert_eq!(count("object_type=user").await, 0);
+    let third = root.get("/api/v1/audit-events?limit=2").await.expect(200).body;
+    let at = third["items"][1]["created_at"].as_str().unwrap().to_owned();
+    assert_eq!((count(&format!("since={at}")).await, count(&format!("until={at}")).await), (2, 2));
+    let next = third["next"].as_str().unwrap();
+    let rest = root.get(format!("/api/v1/audit-events?limit=2&cursor={next}")).await.expect(200).body;
+    let ids = [&third, &rest].map(|page| page["items"].as_array().unwrap().clone()).concat();
+    let ids: Vec<i64> = ids.iter().map(|event| event["object_id"].as_i64().unwrap()).collect();
+    assert_eq!((ids, rest["next"].is_null()), (vec![2, 3, 2, 1], true));
+}
+
+#[tokio::test]
+async fn an_event_outlives_its_account_and_names_its_request() {
+    let world = World::start().await;
+    let (ann, root) = (world.ann().await, world.root().await);
+    ann.delete("/api/v1/user").header("X-Request-Id", "the-last-one").await.expect(204);
+    let events = root.get("/api/v1/audit-events?actor_id=1").await.expect(200);
+    assert_eq!(events.body["items"][0]["request_id"], "the-last-one");
+    assert_eq!(events.body["items"][0]["action"], "user_deleted");
+}
+
+#[tokio::test]
+async fn nobody_changes_an_event_not_even_by_hand() {
+    let world = World::start().await;
+    let root = world.root().await;
+    root.post("/api/v1/groups").json(&json!({ "name": "Editors" })).await.expect(201);
+    let url = world.database.url();
+    for statement in ["UPDATE audit_events SET actor_id = 1", "DELETE FROM audit_events", "TRUNCATE audit_events"] {
+        let done = if Database::on_postgres() {
+            let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+            sqlx::raw_sql(statement).execute(&mut connection).await.map(drop)
+        } else {
+            let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+            sqlx::raw_sql(statement).execute(&mut connection).await.map(drop)
+        };
+        // SQLite does not know the word
+        let refusal =
+            if statement.starts_with("TRUNCATE") && !Database::on_postgres() { "syntax error" } else { "never" };
+        let error = done.expect_err(statement).to_string();
+        assert!(error.contains(refusal), "{statement}: {error}");
+    }
+    assert_eq!(root.get("/api/v1/audit-events").await.body["items"][0]["actor_id"], 3);
+}
