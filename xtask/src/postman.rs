@@ -68,7 +68,7 @@ fn generate() -> anyhow::Result<Generated> {
     };
     let collection = collection::collection(&document, &answers);
     let failures = failures::collection(&document);
-    let environment = collection::environment(&[&collection, &failures], demo_user()?.as_ref());
+    let environment = collection::environment(&[&collection, &failures], &demo_users()?);
     Ok(Generated { document, answers, collection, failures, environment })
 }
 
@@ -172,13 +172,19 @@ fn read(name: &str) -> anyhow::Result<String> {
     text.with_context(|| format!("cannot read {name}: `cargo xtask postman write` makes it"))
 }
 
-/// Address and password of the first plain account of the demo data: what a first start lets one log in with.
+/// The first plain account and the first admin of the demo data: what a first start lets one log in with.
+struct DemoUsers {
+    plain: Option<DemoUser>,
+    admin: Option<DemoUser>,
+}
+
+/// Address and password.
 struct DemoUser {
     email: String,
     password: String,
 }
 
-fn demo_user() -> anyhow::Result<Option<DemoUser>> {
+fn demo_users() -> anyhow::Result<DemoUsers> {
     let text = std::fs::read_to_string(path(FIXTURES)).with_context(|| format!("cannot read {FIXTURES}"))?;
     let mut entries = vec![];
     for part in yaml_serde::Deserializer::from_str(&text) {
@@ -189,11 +195,13 @@ fn demo_user() -> anyhow::Result<Option<DemoUser>> {
         }
     }
     let users = entries.iter().filter(|entry| entry["model"] == "users.User").map(|entry| &entry["properties"]);
-    let plain = users.into_iter().find(|user| user["role"] != "admin");
-    Ok(plain.and_then(|user| {
+    let users: Vec<&Value> = users.collect();
+    let first = |admin: bool| {
+        let user = users.iter().find(|user| (user["role"] == "admin") == admin)?;
         let text = |name: &str| Some(user[name].as_str()?.to_owned());
         Some(DemoUser { email: text("email")?, password: text("password")? })
-    }))
+    };
+    Ok(DemoUsers { plain: first(false), admin: first(true) })
 }
 
 #[cfg(test)]

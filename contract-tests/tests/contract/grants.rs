@@ -30,6 +30,8 @@ async fn a_group_is_made_filled_and_deleted() {
     let rename = json!({ "name": "Chief editors" });
     story.tell("renames it", root.patch(&path).header("If-Match", made.etag()).json(&rename)).await;
     story.tell("in an old version", root.patch(&path).header("If-Match", made.etag()).json(&rename)).await;
+    let renamed = root.get(&path).await;
+    story.tell("has the newest copy", root.get(&path).header("If-None-Match", renamed.etag())).await;
     let other = group(&root, "Others").await;
     let taken = root.patch(format!("/api/v1/groups/{other}")).header("If-Match", "*").json(&rename);
     story.tell("another cannot have the name", taken).await;
@@ -58,9 +60,12 @@ async fn the_catalogue_is_kept_by_admins() {
     story.tell("its name is in use", root.post("/api/v1/permissions").json(&new)).await;
     let change = json!({ "description": "Pin posts to the front page" });
     story.tell("describes it", root.patch(&path).header("If-Match", made.etag()).json(&change)).await;
-    story.tell("reads it", root.get(&path)).await;
+    let read = story.tell("reads it", root.get(&path)).await;
+    story.tell("has the newest copy", root.get(&path).header("If-None-Match", read.etag())).await;
     story.tell("deletes it", root.delete(&path).header("If-Match", "*")).await;
     story.tell("it is gone", root.get(&path)).await;
+    story.tell("nothing is left to describe", root.patch(&path).header("If-Match", "*").json(&change)).await;
+    story.tell("nor to delete", root.delete(&path).header("If-Match", "*")).await;
     let general = json!({ "name": "can_edit_post", "target": null, "description": "Otherwise" });
     root.delete("/api/v1/permissions/can_edit_post").header("If-Match", "*").await.expect(204);
     story.tell("the server asks with a target", root.post("/api/v1/permissions").json(&general)).await;

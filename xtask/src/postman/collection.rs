@@ -7,7 +7,7 @@ use super::answers::Answers;
 use super::operation::{Operation, operations, text};
 use super::request::request;
 use super::stamp::stamped;
-use super::{DemoUser, flow, prepare, scripts};
+use super::{DemoUsers, flow, prepare, scripts};
 
 pub const SCHEMA: &str = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json";
 
@@ -106,11 +106,22 @@ fn item(operation: &Operation<'_>, answers: &Answers) -> Value {
 const BASE_URL: &str = "http://127.0.0.1:3000";
 
 /// Tokens and passwords: the app masks them.
-pub const SECRET: [&str; 4] = ["password", "JWT", "refreshToken", "strangerJWT"];
+pub const SECRET: [&str; 9] = [
+    "password",
+    "JWT",
+    "refreshToken",
+    "strangerJWT",
+    "adminPassword",
+    "adminJWT",
+    "disabledJWT",
+    "disabledPassword",
+    "disabledRefreshToken",
+];
 
 /// The environment: a value for each variable that the collections use, those first that a person sets.
-pub fn environment(collections: &[&Value], user: Option<&DemoUser>) -> Value {
-    let mut names: Vec<String> = ["baseUrl", "email", "password", "JWT", "refreshToken"].map(str::to_owned).into();
+pub fn environment(collections: &[&Value], demo: &DemoUsers) -> Value {
+    let first = ["baseUrl", "email", "password", "adminEmail", "adminPassword", "JWT", "refreshToken", "adminJWT"];
+    let mut names: Vec<String> = first.map(str::to_owned).into();
     for collection in collections {
         let set = |name: &str, scope: &str| collection.to_string().contains(&format!("pm.{scope}.set(\\\"{name}\\\""));
         for name in variables(collection) {
@@ -121,10 +132,10 @@ pub fn environment(collections: &[&Value], user: Option<&DemoUser>) -> Value {
         }
     }
     let values = names.iter().map(|name| {
-        let value = match (name.as_str(), user) {
-            ("baseUrl", _) => BASE_URL,
-            ("email", Some(user)) => &user.email,
-            ("password", Some(user)) => &user.password,
+        let value = match (name.as_str(), &demo.plain, &demo.admin) {
+            ("baseUrl", ..) => BASE_URL,
+            ("email", Some(user), _) | ("adminEmail", _, Some(user)) => &user.email,
+            ("password", Some(user), _) | ("adminPassword", _, Some(user)) => &user.password,
             _ => "",
         };
         let kind = if SECRET.contains(&name.as_str()) { "secret" } else { "default" };

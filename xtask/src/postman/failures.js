@@ -21,6 +21,29 @@
         const forged = (signature[0] === "A" ? "B" : "A") + signature.slice(1);
         pm.variables.set("forgedJWT", [head, claims, forged].join("."));
     }
+    if (["disabledJWT", "disabledEmail", "disabledRefreshToken"].some(uses)) {
+        const token = pm.environment.get("disabledJWT");
+        const answer = token ? await send("GET", "<get_user>", { token }) : { code: 401 };
+        if (answer.code !== 200 || answer.json().status !== "disabled") {
+            const account = await newAccount();
+            const users = resources.find(({ variable }) => variable === "userId");
+            const disable = { token: await haveAdmin(), body: { status: "disabled" }, headers: { "If-Match": "*" } };
+            await success("PATCH", `${users.path}/${account.id}`, disable);
+            set({ disabledJWT: account.token, disabledRefreshToken: account.refresh_token });
+            set({ disabledEmail: account.email, disabledPassword: account.password });
+        }
+    }
+    if (uses("takenName")) {
+        const name = `postman-${random()}`;
+        await newGroup(await haveAdmin(), name);
+        pm.variables.set("takenName", name);
+    }
+    if (uses("grantedGroupId")) {
+        const token = await haveAdmin();
+        const id = await newGroup(token);
+        await success("POST", "<create_grant>", { token, body: { group_id: id, permission: "can_edit_post" } });
+        pm.variables.set("grantedGroupId", id);
+    }
     if (uses("usedRefreshToken")) {
         const { refresh_token } = await logIn();
         await success("POST", "<refresh_token>", { body: { refresh_token } });
@@ -28,7 +51,7 @@
     }
     if (uses("votedPostId") || uses("unvotedPostId")) {
         const token = pm.environment.get("JWT");
-        const post = (await create(resources.find(({ variable }) => variable === "postId"), token)).json();
+        const post = (await create(resources.find(({ variable }) => variable === "postId"))).json();
         pm.variables.set("unvotedPostId", post.id);
         if (uses("votedPostId")) {
             await success("POST", "<vote>", { token, body: { post_id: post.id, vote_dir: 1 } });

@@ -4,10 +4,25 @@
 
 use serde_json::{Value, json};
 
+use super::operation::Operation;
+
+/// Whether an admin sends the request: what only admins may do, and what nobody else has anything for.
+pub fn by_admin(operation: &Operation<'_>) -> bool {
+    operation.scopes().contains(&"admin") || operation.id == "get_grant"
+}
+
+/// Whether somebody else may not do it, though they may do it with what is their own.
+pub fn is_its_owners(operation: &Operation<'_>) -> bool {
+    operation.id == "delete_post" || !operation.scopes().is_empty()
+}
+
 /// The value of a body field that must not be the document's example.
 pub fn field(operation: &str, field: &str) -> Option<Value> {
     let variable = match (operation, field) {
-        ("register_user", "email") => "{{newEmail}}",
+        ("register_user" | "create_user", "email") => "{{newEmail}}",
+        ("create_group" | "update_group", "name") => "{{newName}}",
+        ("create_permission", "name") => "{{newPermission}}",
+        ("create_grant", "group_id") => "{{newGroupId}}",
         ("register_user", "password") | ("change_password", "new_password") => "{{newPassword}}",
         ("authenticate", "email") | ("log_in", "username") => "{{email}}",
         ("authenticate" | "log_in", "password") | ("change_password", "old_password") => "{{password}}",
@@ -20,11 +35,12 @@ pub fn field(operation: &str, field: &str) -> Option<Value> {
     Some(json!(variable))
 }
 
-/// Body fields that are documented and not sent: another address would take the account away from `{{email}}`, and
-/// the other fields of the form belong to the other grant.
+/// Body fields that are documented and not sent: another address would take the account away from `{{email}}`, the
+/// other fields of the form belong to the other grant, and a permission is granted to a user or to a group.
 pub fn omitted(operation: &str, field: &str) -> bool {
     match operation {
         "update_user" => field == "email",
+        "create_grant" => ["user_id", "object_id"].contains(&field),
         "log_in" => !["grant_type", "username", "password"].contains(&field),
         _ => false,
     }

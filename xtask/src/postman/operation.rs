@@ -36,6 +36,13 @@ impl<'a> Operation<'a> {
         security.is_none_or(|security| security == &Value::Array(vec![]))
     }
 
+    /// The scopes that it asks for.
+    pub fn scopes(&self) -> Vec<&'a str> {
+        let ways = self.value["security"].as_array().into_iter().flatten().filter_map(Value::as_object);
+        let scopes = ways.flatten().flat_map(|(_, scopes)| scopes.as_array().into_iter().flatten());
+        scopes.filter_map(Value::as_str).collect()
+    }
+
     /// The parameters of its path and its own that stand in this place: `path`, `query` or `header`.
     pub fn parameters(&self, place: &str) -> Vec<&'a Value> {
         let shared = self.document["paths"][self.path]["parameters"].as_array().into_iter().flatten();
@@ -79,7 +86,8 @@ impl<'a> Operation<'a> {
         for text in self.path.trim_matches('/').split('/') {
             let parameter = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).map(str::to_owned);
             let variable = parameter.as_ref().map(|name| match found.last() {
-                Some(before) if name == "id" => singular_id(&before.text),
+                // `id` and `name` are of what stands before; `user_id` says it itself
+                Some(before) if !name.contains('_') => member(&before.text, name),
                 _ => camel(name),
             });
             let text = parameter.as_ref().map_or(text.to_owned(), |name| format!(":{name}"));
@@ -88,14 +96,17 @@ impl<'a> Operation<'a> {
         found
     }
 
-    /// For the POST of a collection: the environment's name for the member that it makes (`postId` for `/posts`), if
-    /// members can be read.
-    pub fn member_variable(&self) -> Option<String> {
-        let parent = format!("{}/{{", self.path);
-        let members = self.document["paths"].as_object()?.iter();
-        let mut readable = members.filter(|(path, item)| path.starts_with(&parent) && item.get("get").is_some());
+    /// For the POST of a collection whose members can be read: the environment's name for the member that it makes
+    /// (`postId` for `/posts`), and the field of the answer that it is known by.
+    pub fn member(&self) -> Option<(String, String)> {
         (self.method == "post" && self.answers_with(201)).then_some(())?;
-        readable.next().map(|_| singular_id(self.path.rsplit('/').next().unwrap_or_default()))
+        let key = |path: &str| {
+            let key = path.strip_prefix(self.path)?.strip_prefix("/{")?.strip_suffix('}')?;
+            (!key.contains('/')).then(|| key.to_owned())
+        };
+        let members = self.document["paths"].as_object()?.iter();
+        let key = members.filter(|(_, item)| item.get("get").is_some()).find_map(|(path, _)| key(path))?;
+        Some((member(self.path.rsplit('/').next().unwrap_or_default(), &key), key))
     }
 }
 
@@ -106,8 +117,8 @@ pub struct Segment {
     pub variable: Option<String>,
 }
 
-fn singular_id(collection: &str) -> String {
-    camel(&format!("{}_id", collection.strip_suffix('s').unwrap_or(collection)))
+fn member(collection: &str, key: &str) -> String {
+    camel(&format!("{}_{key}", collection.strip_suffix('s').unwrap_or(collection)))
 }
 
 /// `post_id` is `postId`.

@@ -5,14 +5,15 @@ const sent = JSON.stringify(pm.request.toJSON());
 const uses = (name) => sent.includes(`{{${name}}}`);
 const isPublic = pm.request.auth !== undefined && pm.request.auth.type === "noauth";
 
-const exchange = (method, path, { token, body } = {}) => new Promise((resolve, reject) => {
-    const message = { url: pm.variables.get("baseUrl") + path, method, header: {} };
+const exchange = (method, path, { token, body, headers = {} } = {}) => new Promise((resolve, reject) => {
+    const message = { url: pm.variables.get("baseUrl") + path, method, header: { ...headers } };
     if (token) {
         message.header.Authorization = `Bearer ${token}`;
     }
     if (body) {
         message.header["Content-Type"] = "application/json";
-        message.body = { mode: "raw", raw: JSON.stringify(body) };
+        const text = typeof body === "string" ? pm.variables.replaceIn(body) : JSON.stringify(body);
+        message.body = { mode: "raw", raw: text };
     }
     pm.sendRequest(message, (error, response) => (error ? reject(error) : resolve(response)));
 });
@@ -78,26 +79,72 @@ const haveSession = async () => {
     return session.id;
 };
 
+// whoever keeps users and rights; the demo data has one
+const haveAdmin = async () => {
+    const token = pm.environment.get("adminJWT");
+    const answer = token ? await send("GET", "<get_user>", { token }) : { code: 401 };
+    if (answer.code === 200 && answer.json().role === "admin") {
+        return token;
+    }
+    const [email, password] = [pm.environment.get("adminEmail"), pm.environment.get("adminPassword")];
+    const session = await send("POST", "<authenticate>", { body: { email, password } });
+    if (session.code !== 200) {
+        throw new Error(`no admin: ${session.code}; put an admin's address and password into adminEmail, adminPassword`);
+    }
+    set({ adminJWT: session.json().token });
+    return session.json().token;
+};
+
+const newGroup = async (token, name = `postman-${random()}`) =>
+    (await success("POST", "<create_group>", { token, body: { name } })).json().id;
+
 const resources = <resources>;
 
-const create = async ({ path, body }, token) => success("POST", path, { token, body });
+// what the request names, and what is needed to make that
+const needs = () => {
+    const needed = [];
+    for (const resource of [...resources].reverse()) {
+        const within = needed.some(({ body }) => body.includes(`{{${resource.variable}}}`));
+        if (uses(resource.variable) || within) {
+            needed.unshift(resource);
+        }
+    }
+    return needed;
+};
 
-// a post of the caller's own, and its present tag
+const tokenFor = ({ admin }) => pm.environment.get(admin ? "adminJWT" : "JWT");
+
+const create = async (resource) => {
+    if (resource.body.includes("{{newGroupId}}")) {
+        pm.variables.set("newGroupId", await newGroup(tokenFor(resource)));
+    }
+    return success("POST", resource.path, { token: tokenFor(resource), body: resource.body });
+};
+
+// a thing of the caller's own, and its present tag
 const haveOwn = async (resource, me) => {
-    const [id, token] = [pm.environment.get(resource.variable), pm.environment.get("JWT")];
+    const [id, token] = [pm.environment.get(resource.variable), tokenFor(resource)];
     let found = id ? await send("GET", `${resource.path}/${id}`, { token }) : { code: 404 };
     const isMine = (thing) => !("owner" in thing) || (thing.owner !== null && thing.owner.id === me);
     if (found.code !== 200 || !isMine(found.json())) {
-        found = await create(resource, token);
+        found = await create(resource);
     }
-    set({ [resource.variable]: found.json().id, etag: found.headers.get("ETag") });
+    set({ [resource.variable]: found.json()[resource.key], etag: found.headers.get("ETag") });
 };
 
 const prepare = async () => {
     // texts that are new each time
     pm.variables.set("newEmail", `postman-${random()}@example.org`);
     pm.variables.set("newPassword", `pass-${random()}`);
-    const needed = resources.filter(({ variable }) => uses(variable));
+    pm.variables.set("newName", `postman-${random()}`);
+    pm.variables.set("newPermission", `can_${random().replace("-", "_")}`);
+    const needed = needs();
+    if (["adminJWT", "newGroupId"].some(uses) || needed.some(({ admin }) => admin)) {
+        await haveAdmin();
+    }
+    if (uses("newGroupId")) {
+        pm.variables.set("newGroupId", await newGroup(pm.environment.get("adminJWT")));
+    }
     if (!isPublic || needed.length > 0 || ["email", "password", "refreshToken"].some(uses)) {
         const me = await haveSession();
         for (const resource of needed) {

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::operation::{Operation, operations};
-use super::request;
+use super::{flow, request};
 
 const SCRIPT: &str = include_str!("prepare.js");
 const FAILURES: &str = include_str!("failures.js");
@@ -33,8 +33,10 @@ fn lines(document: &Value, more: &str) -> Vec<String> {
 fn resources(operations: &[Operation<'_>]) -> String {
     let own = operations.iter().filter(|operation| !operation.path.contains('{'));
     let makers = own.filter_map(|operation| {
-        let body = Value::Object(request::values(operation));
-        Some(json!({"variable": operation.member_variable()?, "path": operation.path, "body": body}))
+        let body = request::text_of(operation, &request::values(operation));
+        let (variable, key) = operation.member()?;
+        let admin = flow::by_admin(operation);
+        Some(json!({"variable": variable, "key": key, "path": operation.path, "admin": admin, "body": body}))
     });
     format!("{:#}", Value::Array(makers.collect()))
 }
@@ -49,7 +51,11 @@ mod tests {
         let document = spec::committed().expect("the committed document");
         let script = failures(&document).join("\n");
         assert!(script.contains("\"POST\", \"/api/v1/user\""), "{script}");
-        assert!(script.contains("\"variable\": \"postId\",\n    \"path\": \"/api/v1/posts\""), "{script}");
+        assert!(
+            script.contains("\"variable\": \"postId\",\n    \"key\": \"id\",\n    \"path\": \"/api/v1/posts\""),
+            "{script}"
+        );
+        assert!(script.contains("\"variable\": \"permissionName\",\n    \"key\": \"name\""), "{script}");
         let blank = script.split('<').skip(1).find(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
         assert_eq!(blank, None, "an operation that the document does not have");
     }

@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::newman::{self, Counted, Newman, Run};
-use super::{COLLECTION, ENVIRONMENT, FAILURES, compare, damage, failures, path, read, text};
+use super::{COLLECTION, ENVIRONMENT, FAILURES, compare, damage, demo_users, failures, path, read, text};
 use crate::product::{self, Server};
 use crate::report::{Failed, Outcome, Report};
 use crate::spec;
@@ -193,14 +193,14 @@ fn backwards(collection: &Value) -> Value {
 /// All runs of a way.
 fn go(stage: &Stage, way: &Way) -> anyhow::Result<Sent> {
     let folder = tempfile::tempdir_in(stage.scratch.path())?;
-    let mut server = stage.server(folder.path())?;
+    let mut server = stage.server(folder.path(), way)?;
     let mut environment = path(ENVIRONMENT);
     let (mut requests, mut assertions) = (0, 0);
     for (number, step) in way.runs.iter().enumerate() {
         let scratch = folder.path().join(number.to_string());
         std::fs::create_dir(&scratch)?;
         if step.elsewhere {
-            server = stage.server(&scratch)?;
+            server = stage.server(&scratch, way)?;
         }
         let before = if step.goes_on { environment } else { path(ENVIRONMENT) };
         let run = Run {
@@ -221,10 +221,20 @@ fn go(stage: &Stage, way: &Way) -> anyhow::Result<Sent> {
 }
 
 impl Stage {
-    /// A server with an empty database in this folder.
-    fn server(&self, folder: &Path) -> anyhow::Result<Server> {
+    /// A server in this folder whose database has an admin, and nobody else. Where no request asks for the limit it
+    /// allows more calls than by default, or most of the time would be spent waiting.
+    fn server(&self, folder: &Path, way: &Way) -> anyhow::Result<Server> {
+        let limited = way.runs.iter().any(|step| step.collection == path(FAILURES));
+        let settings = [("ACCORD_RATE_LIMIT", "300")];
+        let settings = if limited { &[] } else { &settings[..] };
         let database = format!("sqlite:{}", folder.join("postman.db").display());
-        Server::start(&self.binary, folder, &database)
+        let server = Server::start_with(&self.binary, folder, &database, settings)?;
+        let admin = demo_users()?.admin.context("the demo data has no admin")?;
+        let properties = json!({"email": admin.email, "password": admin.password, "role": "admin"});
+        let file = folder.join("admin.yaml");
+        std::fs::write(&file, json!([{"model": "users.User", "properties": properties}]).to_string())?;
+        product::load(&self.binary, folder, &database, &file.display().to_string())?;
+        Ok(server)
     }
 }
 
@@ -242,8 +252,6 @@ fn hold(step: &Step, counted: &Counted) -> Result<(), Failed> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::collection::bearer;
 use super::operation::{Operation, text};
 use super::schema::resolved;
 use super::{example, flow};
@@ -20,6 +21,8 @@ pub fn request(operation: &Operation<'_>) -> Value {
     let mut request = Map::new();
     if operation.is_public() {
         request.insert("auth".into(), json!({"type": "noauth"}));
+    } else if flow::by_admin(operation) {
+        request.insert("auth".into(), bearer("{{adminJWT}}"));
     }
     request.insert("method".into(), json!(operation.method.to_uppercase()));
     request.insert("header".into(), headers.into());

@@ -209,8 +209,8 @@ fn kept(operation: &Operation<'_>, groups: &[(Vec<u16>, Answer)]) -> Vec<String>
             keep(variable, &format!("pm.response.json().{field}"));
         }
     }
-    if let Some(variable) = operation.member_variable() {
-        keep(&variable, "pm.response.json().id");
+    if let Some((variable, key)) = operation.member() {
+        keep(&variable, &format!("pm.response.json().{key}"));
     }
     if answers().any(|answer| answer.has_header("ETag")) {
         keep("etag", "pm.response.headers.get(\"ETag\")");

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::postman::collection::bearer;
+use crate::postman::flow;
 use crate::postman::operation::{Operation, text};
 use crate::postman::request::{self, address};
 use crate::postman::schema::resolved;
@@ -25,6 +26,8 @@ pub struct Unreachable {
     pub status: u16,
     pub code: &'static str,
     pub why: &'static str,
+    /// Operations that document the status for this code alone, where others show it with a click.
+    pub of: &'static [&'static str],
 }
 
 pub const UNREACHABLE: &[Unreachable] = &[
@@ -32,12 +35,19 @@ pub const UNREACHABLE: &[Unreachable] = &[
         status: 401,
         code: "token_expired",
         why: "a token of this server must first grow older than its lifetime",
+        of: &[],
     },
-    Unreachable { status: 408, code: "request_timeout", why: "Postman sends a body whole, never half of it" },
-    Unreachable { status: 500, code: "internal", why: "a fault of the server cannot be asked for" },
-    Unreachable { status: 503, code: "database_unavailable", why: "needs the server's database to go away" },
-    Unreachable { status: 503, code: "overloaded", why: "needs more load than one client makes" },
-    Unreachable { status: 503, code: "timeout", why: "needs a statement that hangs" },
+    Unreachable { status: 408, code: "request_timeout", why: "Postman sends a body whole, never half of it", of: &[] },
+    Unreachable {
+        status: 409,
+        code: "last_admin",
+        why: "it would take an admin away if there were another",
+        of: &["delete_user", "update_user_by_id", "delete_user_by_id"],
+    },
+    Unreachable { status: 500, code: "internal", why: "a fault of the server cannot be asked for", of: &[] },
+    Unreachable { status: 503, code: "database_unavailable", why: "needs the server's database to go away", of: &[] },
+    Unreachable { status: 503, code: "overloaded", why: "needs more load than one client makes", of: &[] },
+    Unreachable { status: 503, code: "timeout", why: "needs a statement that hangs", of: &[] },
 ];
 
 const fn each(status: u16, code: &'static str, change: fn(&mut Attempt<'_>) -> Option<()>) -> Recipe {
@@ -95,13 +105,45 @@ pub const RECIPES: &[Recipe] = &[
         attempt.requires("refresh_token")?;
         attempt.known_field("refresh_token", json!("{{usedRefreshToken}}"))
     }),
-    each(403, "forbidden", |attempt| attempt.as_caller(bearer("{{strangerJWT}}"))),
+    each(403, "forbidden", |attempt| {
+        flow::is_its_owners(attempt.operation).then_some(())?;
+        attempt.as_caller(bearer("{{strangerJWT}}"))
+    }),
+    each(403, "account_disabled", |attempt| {
+        if !attempt.operation.is_public() {
+            return attempt.as_caller(bearer("{{disabledJWT}}"));
+        }
+        attempt
+            .known_field("refresh_token", json!("{{disabledRefreshToken}}"))
+            .filter(|()| attempt.requires("refresh_token").is_some())
+            .or_else(|| {
+                attempt.known_field("email", json!("{{disabledEmail}}"));
+                attempt.known_field("username", json!("{{disabledEmail}}"));
+                attempt.known_field("password", json!("{{disabledPassword}}"))
+            })
+    }),
     each(404, "not_found", |attempt| attempt.unknown_in_path().or_else(|| attempt.unknown_in_body())),
     each(404, "not_voted", |attempt| {
         attempt.known_field("post_id", json!("{{unvotedPostId}}"))?;
         attempt.known_field("vote_dir", json!(0))
     }),
     each(409, "email_in_use", |attempt| attempt.known_field("email", json!("{{strangerEmail}}"))),
+    each(409, "name_in_use", |attempt| {
+        let properties = attempt.operation.body_properties();
+        let (_, schema) = properties.iter().find(|(name, _)| *name == "name")?;
+        // an account may have the name of another
+        properties.iter().all(|(name, _)| *name != "email").then_some(())?;
+        let taken = if schema.get("pattern").is_some_and(|form| text(form).starts_with("^can_")) {
+            "can_edit_post"
+        } else {
+            "{{takenName}}"
+        };
+        attempt.known_field("name", json!(taken))
+    }),
+    each(409, "already_granted", |attempt| {
+        attempt.known_field("permission", json!("can_edit_post"))?;
+        attempt.known_field("group_id", json!("{{grantedGroupId}}"))
+    }),
     each(409, "already_voted", |attempt| {
         attempt.known_field("post_id", json!("{{votedPostId}}"))?;
         attempt.known_field("vote_dir", json!(1))
@@ -148,6 +190,9 @@ call(1000, true);"#;
 
 /// Nothing has this id: it is the largest integer that JavaScript holds exactly.
 const UNKNOWN_ID: &str = "9007199254740991";
+
+/// Nothing has this name.
+const UNKNOWN_NAME: &str = "can_do_nothing";
 
 /// A request on its way to be refused.
 pub struct Attempt<'a> {
@@ -309,7 +354,8 @@ impl<'a> Attempt<'a> {
 
     fn in_path(&mut self, value: &str) {
         for variable in self.request["url"]["variable"].as_array_mut().into_iter().flatten() {
-            variable["value"] = json!(value);
+            let unknown = if variable["key"] == "name" && value == UNKNOWN_ID { UNKNOWN_NAME } else { value };
+            variable["value"] = json!(unknown);
         }
     }
 
@@ -325,7 +371,8 @@ impl<'a> Attempt<'a> {
 
     fn unknown_in_body(&mut self) -> Option<()> {
         let properties = self.operation.body_properties();
-        let (name, _) = properties.into_iter().find(|(name, _)| name.ends_with("_id"))?;
+        let (name, _) =
+            properties.into_iter().find(|(name, _)| name.ends_with("_id") && self.values.contains_key(*name))?;
         self.known_field(name, json!(UNKNOWN_ID))
     }
 }
