@@ -328,6 +328,12 @@ fn answers_have_every_nullable_field(document: &mut Value) {
             |(name, property): &(&String, &Value)| required.contains(name.as_str()) || property["nullable"] == true;
         let names: Value = properties.iter().filter(always).map(|(name, _)| json!(name)).collect();
         schema["required"] = names;
+        // 3.0.3: a list of none is no list
+        if schema["required"] == json!([])
+            && let Some(map) = schema.as_object_mut()
+        {
+            map.remove("required");
+        }
     }
 }
 

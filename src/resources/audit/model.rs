@@ -101,7 +101,7 @@ impl TryFrom<String> for ObjectType {
 
 /// What an object was like; only what belongs to its kind, and nothing that names a person or opens a door
 #[derive(Debug, Clone, Default, PartialEq, Eq, Object, Serialize, Deserialize)]
-#[oai(skip_serializing_if_is_none)]
+#[oai(rename = "AuditState", skip_serializing_if_is_none)]
 #[serde(default)]
 pub struct State {
     /// Role of an account

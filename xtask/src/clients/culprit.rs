@@ -43,7 +43,7 @@ mod tests {
         let without = |word: &'static str| move |view: &Value| !view["paths"].to_string().contains(word);
         let named = sentence(&view, without("\"operationId\":\"vote\""));
         assert_eq!(named, "it stumbles over vote (POST /api/v1/vote); each other operation alone is taken");
-        let two = sentence(&view, without("\"cursor\""));
+        let two = sentence(&view, without("\"skip\""));
         assert_eq!(two, "it stumbles over list_posts (GET /api/v1/posts); each other operation alone is taken");
         assert!(sentence(&view, |_| false).starts_with("no operation is taken"));
         assert!(sentence(&view, |_| true).starts_with("every operation alone is taken"));
