@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-pub use legs::{NAMES as LEGS, SETTINGS, program};
+pub use legs::{NAMES as LEGS, program, server};
 
 use crate::postgres::{self, Postgres};
 use crate::report::{Failed, Outcome, Report, Usage};

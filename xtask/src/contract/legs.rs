@@ -13,8 +13,15 @@ pub const NAMES: [&str; 3] = ["refusals", "acceptances", "random"];
 
 /// What a server is given for these legs: no person waits for the next login, no log is read, the stories run
 /// beside it, and passwords protect nobody.
-pub const SETTINGS: [(&str, &str); 4] =
+const SETTINGS: [(&str, &str); 4] =
     [("ACCORD_RATE_LIMIT", "0"), ("ACCORD_LOG", "warn"), ("ACCORD_DB_TIMEOUT", "30"), ("ACCORD_PASSWORD_MEMORY", "64")];
+
+/// A server whose database has the people that the setup file logs in.
+pub fn server(binary: &Path, folder: &Path, url: &str) -> anyhow::Result<Server> {
+    let server = Server::start_with(binary, folder, url, &SETTINGS)?;
+    product::load(binary, folder, url, "contract-tests/people.yaml")?;
+    Ok(server)
+}
 
 /// The program for one leg; it is built already.
 pub fn program(address: &str, leg: &str) -> anyhow::Result<Command> {
@@ -52,8 +59,7 @@ fn against(
     folder: &Path,
     database: Database<'_>,
 ) -> Outcome {
-    let server = Server::start_with(binary, folder, url, &SETTINGS)?;
-    product::load(binary, folder, url, "contract-tests/people.yaml")?;
+    let server = server(binary, folder, url)?;
     let report = folder.join("report.json");
     let mut command = program(&server.address, leg)?;
     command.args(handed_on).arg("--json").arg(&report).env("ACCORD_CONTRACT_SEEN", &left.seen);

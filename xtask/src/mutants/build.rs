@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::Notice;
 use super::list::Patch;
-use crate::product::{self, Server};
+use crate::product;
 use crate::{contract, run, spec};
 
 /// Where a build leaves the server, and where the mutants are kept; both below the root of the repository.
@@ -96,7 +96,7 @@ fn derived(leg: &'static str, binary: &Path) -> anyhow::Result<Option<Notice>> {
     let notice = |sentence: String| Ok(Some(Notice { check: leg, sentence }));
     let folder = TempDir::new()?;
     let url = format!("sqlite:{}", folder.path().join("accord.db").display());
-    let server = match Server::start_with(binary, folder.path(), &url, &contract::SETTINGS) {
+    let server = match contract::server(binary, folder.path(), &url) {
         Ok(server) => server,
         Err(error) => return notice(first_line(&format!("{error:#}"))),
     };
