@@ -1,9 +1,12 @@
-//! What a handler may use: settings, database, keys, password workers, clock.
+//! What a handler may use: settings, database, keys, password workers, counted views, clock.
+
+pub mod views;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 
+use self::views::Views;
 use crate::auth::password::Passwords;
 use crate::auth::token::Tokens;
 use crate::config::Config;
@@ -20,6 +23,8 @@ pub struct App {
     pub tokens: Arc<Tokens>,
     /// Hashes and verifies passwords, a bounded number at once.
     pub passwords: Passwords,
+    /// Views of posts that are not in the database yet.
+    pub views: Arc<Views>,
 }
 
 impl App {
@@ -27,7 +32,7 @@ impl App {
     pub fn new(config: Arc<Config>, db: Db, secret: &str) -> Self {
         let tokens = Arc::new(Tokens::new(secret.as_bytes(), config.token_ttl));
         let passwords = Passwords::new(config.password_workers, config.password_memory);
-        Self { config, db, tokens, passwords }
+        Self { config, db, tokens, passwords, views: Arc::default() }
     }
 
     /// The time, in microseconds: what both databases give back unchanged.

@@ -86,6 +86,7 @@ pub struct Config {
     pub request_timeout: u64,
     pub max_connections: usize,
     pub grace: u64,
+    pub view_interval: u64,
     pub password_workers: usize,
     pub password_memory: u32,
     pub rate_limit: u32,
@@ -212,7 +213,7 @@ impl Config {
                 return refuse(format!("`{name}` must be 1 to {most}, not {value}"));
             }
         }
-        for (name, value) in [("db_wait", self.db_wait), ("grace", self.grace)] {
+        for (name, value) in [("db_wait", self.db_wait), ("grace", self.grace), ("view_interval", self.view_interval)] {
             if value > AN_HOUR {
                 return refuse(format!("`{name}` must be at most {AN_HOUR} seconds, not {value}"));
             }

@@ -48,9 +48,9 @@ impl World {
         self.server = Server::start(&self.database.url(), &[]).await;
     }
 
-    /// Another server on the same database.
-    pub async fn beside(&self) -> Server {
-        Server::start(&self.database.url(), &[]).await
+    /// Another server on the same database, with these variables over the settings of tests.
+    pub async fn another_server(&self, settings: &[(&str, &str)]) -> Server {
+        Server::start(&self.database.url(), settings).await
     }
 
     /// Somebody without an access token.
@@ -125,6 +125,11 @@ impl Person {
     /// The same, with this value in `Authorization`.
     pub fn with_authorization(&self, value: &str) -> Self {
         Self { authorization: Some(value.into()), ..self.clone() }
+    }
+
+    /// The same, who calls this server.
+    pub fn at(&self, server: &Server) -> Self {
+        Self { address: server.address.clone(), ..self.clone() }
     }
 
     /// The access token.

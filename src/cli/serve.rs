@@ -14,6 +14,7 @@ use crate::auth::{Email, permission};
 use crate::config::Config;
 use crate::db::Db;
 use crate::db::migrate::{self, Direction, Target};
+use crate::resources::statistics::writer as views;
 use crate::resources::users::store as users;
 use crate::server::{accept, document};
 use crate::{fixtures, server};
@@ -62,7 +63,10 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let _ = std::io::stdout().flush();
 
     let app = App::new(config.clone(), db, &secret);
-    let served = accept::serve(listener, server::endpoint(app), &config, stopped).await;
+    // a task of its own, so that the stop does not cancel it half-way
+    tokio::spawn(views::keep_writing(app.clone()));
+    let served = accept::serve(listener, server::endpoint(app.clone()), &config, stopped).await;
+    views::finish(&app).await;
     served.map_err(|error| Failure::Other(format!("the server stopped: {error}")))
 }
 

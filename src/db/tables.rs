@@ -142,3 +142,15 @@ pub enum AuditEvents {
     RequestId,
     CreatedAt,
 }
+
+/// How often a post was viewed and shared; no row is none of either.
+#[derive(Iden, Clone, Copy)]
+#[expect(missing_docs, reason = "the migrations document the columns")]
+pub enum PostStatistics {
+    Table,
+    PostId,
+    ViewNumber,
+    SharedNumber,
+    CreatedAt,
+    UpdatedAt,
+}

@@ -6,6 +6,7 @@ pub mod fail;
 pub mod json;
 pub mod page;
 pub mod payload;
+pub mod sent;
 
 /// Names a request: in its answer, in the log, and in the audit. The edge puts it into the request's extensions.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ pub mod info;
 pub mod permissions;
 pub mod posts;
 pub mod sessions;
+pub mod statistics;
 pub mod users;
 pub mod votes;
 
@@ -57,6 +58,7 @@ apis!(
     permissions::api::PermissionsApi,
     grants::api::GrantsApi,
     posts::api::PostsApi,
+    statistics::api::StatisticsApi,
     votes::api::VotesApi,
     audit::api::AuditApi,
     info::api::InfoApi,

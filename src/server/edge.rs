@@ -11,6 +11,7 @@ use tracing::Instrument;
 use crate::config::Config;
 use crate::error::{Code, Error};
 use crate::http::RequestId;
+use crate::http::sent::Sent;
 use crate::server::document;
 use crate::server::guard::percent_decode;
 
@@ -67,6 +68,7 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
         let start = Instant::now();
         let request_id = request_id(&request);
         let method = request.method().clone();
+        request.extensions_mut().insert(Sent(method.clone()));
         tidy_path(&mut request);
         request.extensions_mut().insert(RequestId(request_id.clone()));
         let path = request.uri().path().to_owned();

@@ -236,7 +236,23 @@ fn links(paths: &Value, (path, thing, variable): &(&str, &str, &str)) -> Value {
         });
         Some((format!("{verb}{thing}"), link))
     };
-    Value::Object(LINKS.iter().filter_map(link).collect())
+    // what lies below the thing needs no tag
+    let below = paths.as_object().into_iter().flatten().filter(|(below, _)| {
+        below.strip_prefix(*path).is_some_and(|rest| rest.starts_with('/') && !rest.contains('{'))
+    });
+    let operations = below.flat_map(|(_, item)| item.as_object().into_iter().flatten());
+    let link_below = |(_, operation): (&String, &Value)| {
+        let id = operation["operationId"].as_str()?;
+        let parameters = json!({ *variable: format!("$response.body#/{variable}") });
+        let link = json!({ "operationId": id, "description": operation["summary"], "parameters": parameters });
+        Some((id.split('_').map(capitalised).collect(), link))
+    };
+    Value::Object(LINKS.iter().filter_map(link).chain(operations.filter_map(link_below)).collect())
+}
+
+/// `post` → `Post`
+fn capitalised(word: &str) -> String {
+    word[..1].to_uppercase() + &word[1..]
 }
 
 /// PATCH names at least one field; PUT names every one.

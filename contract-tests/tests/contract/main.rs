@@ -18,5 +18,6 @@ mod races;
 mod readme;
 mod session;
 mod start;
+mod statistics;
 mod users;
 mod votes;

@@ -278,7 +278,7 @@ async fn admins_who_delete_themselves_at_once_leave_one() {
 #[tokio::test]
 async fn what_one_instance_decides_the_other_knows() {
     let world = World::start().await;
-    let other = world.beside().await;
+    let other = world.another_server(&[]).await;
     let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
     let (there, path) = (ben.at(&other), format!("/api/v1/posts/{}", ann.writes("A post").await.id()));
     let edit = async || there.patch(&path).header("If-Match", "*").json(&json!({ "rating": 1 })).await.status;

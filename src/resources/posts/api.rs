@@ -16,6 +16,7 @@ use crate::http::etag::{IfMatch, changed, etag, is_current};
 use crate::http::fail::{Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
 use crate::http::page::{self, Cursor};
 use crate::http::payload::{JsonIn, JsonOut};
+use crate::http::sent::Sent;
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
@@ -154,12 +155,13 @@ impl PostsApi {
     /// Read a post
     ///
     /// With `If-None-Match` and the current ETag the answer is 304 without content. A draft of somebody else is
-    /// not found.
+    /// not found. An answer of 200 counts as a view in the post's statistics, unless you own it.
     #[oai(path = "/posts/:id", method = "get", operation_id = "get_post")]
     async fn get(
         &self,
         mut caller: Caller,
         app: Data<&App>,
+        sent: Data<&Sent>,
         /// The post's identifier
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
@@ -169,9 +171,13 @@ impl PostsApi {
     ) -> Result<PostResponse, Fail<(NotFound,)>> {
         let mut conn = caller.read(&app.db).await?;
         let post = rules::visible(store::find(&mut conn, id.0).await?, id.0, reader(&caller))?;
+        let is_view = sent.wants_content() && rules::is_view(&post, reader(&caller));
         let (post, tag) = tagged(post);
         if is_current(if_none_match.0.as_deref(), &tag) {
             return Ok(PostResponse::NotModified(tag));
+        }
+        if is_view {
+            app.views.count(post.id);
         }
         Ok(PostResponse::Found(JsonOut(post), tag))
     }

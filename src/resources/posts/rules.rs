@@ -55,6 +55,23 @@ pub fn deletable(post: &StoredPost, by: Reader) -> Result<(), Error> {
     Err(Error::new(Code::Forbidden, "Only the owner of a post and admins delete it."))
 }
 
+/// The owner, admins and who holds `can_view_stats` read the statistics of a post that they see.
+///
+/// # Errors
+/// 403.
+pub fn measurable(post: &StoredPost, by: Reader, viewer: Held) -> Result<(), Error> {
+    if by.owns(post) || viewer.0 {
+        return Ok(());
+    }
+    let sentence = "Only its owner, admins and who was granted can_view_stats read the statistics of a post.";
+    Err(Error::new(Code::Forbidden, sentence))
+}
+
+/// Whether reading the post is a view: its owner's own reading is none.
+pub fn is_view(post: &StoredPost, by: Reader) -> bool {
+    !by.owns(post)
+}
+
 /// What a search looks through: title and content in lower case, made here so that both databases find the same.
 pub fn search_text(title: &str, content: &str) -> String {
     // U+001F, the unit separator, so that no search in plain text matches across the border
@@ -103,6 +120,14 @@ mod tests {
             assert_eq!(editable(&post, reader, Held(held)).is_ok(), edits, "{reader:?}");
             assert_eq!(deletable(&post, reader).is_ok(), deletes, "{reader:?}");
         }
+    }
+
+    #[test]
+    fn only_the_owner_reads_without_a_view() {
+        for (reader, viewed) in [(OWNER, false), (STRANGER, true), (ADMIN, true)] {
+            assert_eq!(is_view(&post(true), reader), viewed, "{reader:?}");
+        }
+        assert!(is_view(&StoredPost::for_tests(None), OWNER));
     }
 
     #[test]
