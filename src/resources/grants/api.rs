@@ -5,19 +5,14 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::model::{Grant, GrantCreate, GrantPage};
-use super::rules::{self, Holder};
 use super::store::{self, Filter};
 use crate::app::App;
 use crate::auth::{Admin, Caller, Role};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::http::answer::{Listed, Read};
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound};
 use crate::http::page::{self, Newest};
 use crate::http::payload::{JsonIn, JsonOut};
-use crate::resources::audit::{self, model::Action};
-use crate::resources::groups::store as groups;
-use crate::resources::permissions::store as permissions;
-use crate::resources::users::store as users;
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
@@ -97,23 +92,8 @@ impl GrantsApi {
         app: Data<&App>,
         body: JsonIn<GrantCreate>,
     ) -> Result<Granted, Fail<(Forbidden, NotFound, Conflict)>> {
-        let holder = rules::holder(&body.0)?;
         let mut tx = admin.begin(&app.db).await?;
-        let is_there = match holder {
-            Holder::User(id) => users::find_profile(&mut tx, id).await?.is_some(),
-            Holder::Group(id) => groups::find(&mut tx, id).await?.is_some(),
-        };
-        let permission = permissions::find(&mut tx, &body.0.permission).await?;
-        let (Some(permission), true) = (permission, is_there) else {
-            return Err(absent(if is_there { "permission" } else { "user or group" }).into());
-        };
-        if let Some((target, id)) = rules::object(permission.target(), body.0.object_id)?
-            && !target.has(&mut tx, id).await?
-        {
-            return Err(absent("object").into());
-        }
-        let grant = store::insert(&mut tx, body.0, app.now()).await?;
-        audit::record(&mut tx, &admin, Action::GrantCreated, Some(grant.id), None, Some(grant.state())).await?;
+        let grant = super::create(&mut tx, &admin, body.0, app.now()).await?;
         tx.commit().await?;
         let location = format!("/api/v1/grants/{}", grant.id);
         Ok(Granted::Created(JsonOut(grant), location))
@@ -150,10 +130,7 @@ impl GrantsApi {
         id: Path<i64>,
     ) -> Result<NoContent, Fail<(Forbidden, NotFound)>> {
         let mut tx = admin.begin(&app.db).await?;
-        let no_grant = || Error::not_found("Grant", id.0);
-        let grant = store::find_to_change(&mut tx, id.0).await?.ok_or_else(no_grant)?;
-        store::delete(&mut tx, id.0).await?;
-        audit::record(&mut tx, &admin, Action::GrantDeleted, Some(id.0), Some(grant.state()), None).await?;
+        super::delete(&mut tx, &admin, id.0).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }
@@ -162,8 +139,4 @@ impl GrantsApi {
 /// The user whose grants are all that the caller may know of; none for admins.
 fn only_of(caller: &Caller) -> Option<i64> {
     (caller.role != Role::Admin).then_some(caller.id)
-}
-
-fn absent(what: &str) -> Error {
-    Error::new(Code::NotFound, format!("There is no such {what}."))
 }

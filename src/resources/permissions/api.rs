@@ -9,9 +9,8 @@ use super::model::{
 };
 use super::store;
 use crate::app::App;
-use crate::auth::permission;
 use crate::auth::{Admin, Caller, Role};
-use crate::error::{Code, Error, FieldError};
+use crate::error::{Code, Error};
 use crate::http::answer::{Changed, Created, Found, Listed};
 use crate::http::etag::{IfMatch, changed};
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
@@ -105,14 +104,8 @@ impl PermissionsApi {
         app: Data<&App>,
         body: JsonIn<PermissionCreate>,
     ) -> Result<Created<Permission>, Fail<(Forbidden, Conflict)>> {
-        if permission::find(&body.0.name).is_some_and(|entry| entry.target != body.0.target) {
-            let fault = FieldError::body("/target", "is not the target that the server asks with");
-            return Err(Error::fields(Code::Invalid, vec![fault]).into());
-        }
         let mut tx = admin.begin(&app.db).await?;
-        let row = store::insert(&mut tx, body.0, app.now()).await?;
-        let is = row.state();
-        audit::record(&mut tx, &admin, Action::PermissionCreated, Some(row.id), None, Some(is)).await?;
+        let row = super::create(&mut tx, &admin, body.0, app.now()).await?;
         tx.commit().await?;
         let location = format!("/api/v1/permissions/{}", row.name);
         let (permission, tag) = row.tagged();

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::auth::{Admin, Caller, Email, Role, Status};
 use crate::error::Error;
 use crate::http::answer::{Changed, Created, Found, Listed, Read};
-use crate::http::etag::{IfMatch, changed};
+use crate::http::etag::IfMatch;
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
 use crate::http::page::{self, Newest};
 use crate::http::payload::{JsonIn, JsonOut};
@@ -81,11 +81,10 @@ impl UsersApi {
         let password_hash = app.passwords.hash(password.0).await?;
         let mut tx = admin.begin(&app.db).await?;
         let user = NewUser { email, name, password_hash, role, status: Status::Active };
-        let (account, tag) = store::insert(&mut tx, user, app.now()).await?.tagged();
-        let (id, is) = (account.user.id, state(&account.user));
-        audit::record(&mut tx, &admin, Action::UserCreated, Some(id), None, Some(is)).await?;
+        let (account, tag) = super::create(&mut tx, &admin, user, app.now()).await?.tagged();
         tx.commit().await?;
-        Ok(Created::Created(JsonOut(account), format!("/api/v1/users/{id}"), tag))
+        let location = format!("/api/v1/users/{}", account.user.id);
+        Ok(Created::Created(JsonOut(account), location, tag))
     }
 
     /// Read a user
@@ -127,16 +126,7 @@ impl UsersApi {
     ) -> Result<Changed<Account>, ChangeFail> {
         let if_match = IfMatch::required(if_match.0.as_deref())?;
         let mut tx = admin.begin(&app.db).await?;
-        // the admins first, then the account: in another order two admins would wait for each other
-        let last = rules::takes_an_admin_away(&body.0) && store::is_last_admin(&mut tx, id.0).await?;
-        let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
-        if_match.allows(before.version)?;
-        if last {
-            return Err(rules::last_admin().into());
-        }
-        let after = store::set_access(&mut tx, &before, &body.0, app.now()).await?.ok_or_else(changed)?;
-        let (was, is) = (state(&before.user), state(&after.user));
-        audit::record(&mut tx, &admin, Action::UserUpdated, Some(id.0), Some(was), Some(is)).await?;
+        let after = super::set_access(&mut tx, &admin, id.0, &if_match, &body.0, app.now()).await?;
         tx.commit().await?;
         let (account, tag) = after.tagged();
         Ok(Changed::Changed(JsonOut(account), tag))
