@@ -28,7 +28,7 @@ pub use database::Database;
 pub use document::{Body, Document, Fault, Operation, Parameter, Unnamed, examples};
 pub use exchange::{Answer, Request};
 pub use recorder::cells;
-pub use server::{Server, refused_start};
+pub use server::{Ended, Server, command_line, refused_start};
 pub use story::{Step, Story};
 pub use wire::Wire;
 pub use world::{Person, SECRET, World};

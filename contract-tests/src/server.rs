@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
@@ -71,11 +71,35 @@ fn begins_like_ours(name: &OsStr) -> bool {
     name.to_string_lossy().starts_with("ACCORD_")
 }
 
-/// Runs a command of the binary to its end.
+/// Runs a command of the binary, which must succeed.
 pub(crate) async fn run(arguments: &[&str], database_url: &str) {
+    let ended = command_line(arguments, database_url, "").await;
+    assert_eq!(ended.code, 0, "accord {arguments:?}: {}", ended.stderr);
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code.
+    pub code: i32,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained of.
+    pub stderr: String,
+}
+
+/// Runs a command of the binary to its end, with this text on standard input.
+pub async fn command_line(arguments: &[&str], database_url: &str, stdin: &str) -> Ended {
     let folder = tempfile::tempdir().unwrap();
-    let output = command(folder.path(), database_url, &[]).args(arguments).output().await.expect("the binary runs");
-    assert!(output.status.success(), "accord {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let mut command = command(folder.path(), database_url, &[]);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    // one that does not read it is no fault
+    let _unread = child.stdin.take().expect("stdin is piped").write_all(stdin.as_bytes()).await;
+    let output = timeout(PATIENCE, child.wait_with_output()).await.expect("it ends by itself").unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let code = output.status.code().expect("it ends by itself");
+    Ended { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
 /// A start that must fail: the exit code and what stands on stderr. Files are put into its working folder first.

@@ -1,22 +1,35 @@
 //! The commands of the product. Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration (`EX_CONFIG`).
 
 mod migrate;
+mod password;
+mod permission;
 mod serve;
+mod table;
+mod user;
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use poem_openapi::types::{ParseFromJSON, Type};
+use serde_json::{Value, json};
 
 use crate::auth::password::Passwords;
 use crate::config::{Config, ConfigError};
-use crate::db::{Db, DbError};
+use crate::db::{self, Db, DbError, DbResult};
+use crate::error::{Code, Error, FieldError};
 use crate::fixtures;
-use crate::server::document;
+use crate::server::{document, schema};
 
 /// `EX_CONFIG` of sysexits.h: a restart will not help, somebody must change a setting.
 const EX_CONFIG: u8 = 78;
+
+/// Rows read at once for a list.
+const PAGE: u64 = 500;
+
+/// What clap ends with, too.
+const USAGE: u8 = 2;
 
 #[derive(Parser)]
 #[command(name = "accord", version, about, long_about = None)]
@@ -49,6 +62,16 @@ enum Command {
         /// YAML files; without any, the demo data
         files: Vec<PathBuf>,
     },
+    /// Make, list and change accounts
+    User {
+        #[command(subcommand)]
+        step: user::Step,
+    },
+    /// Make, list, grant and revoke permissions, and explain who may
+    Permission {
+        #[command(subcommand)]
+        step: permission::Step,
+    },
     /// List every operation and route
     Routes,
     /// Print the OpenAPI document
@@ -76,9 +99,32 @@ pub enum Failure {
     /// Somebody must change a setting or the code.
     #[error("{0}")]
     Config(String),
+    /// The command was called with something that cannot be meant.
+    #[error("{0}")]
+    Usage(String),
     /// Anything else.
     #[error("{0}")]
     Other(String),
+}
+
+/// What a rule or a store refuses.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error.code {
+            _ if !error.fields.is_empty() => {
+                Self::Usage(error.fields.into_iter().map(told).collect::<Vec<_>>().join("; "))
+            }
+            // says all there is to say
+            Code::NotFound => Self::Other(error.detail.into_owned()),
+            code => Self::Other(format!("{}: {}", code.title(), error.detail)),
+        }
+    }
+}
+
+impl From<DbError> for Failure {
+    fn from(error: DbError) -> Self {
+        Error::from(error).into()
+    }
 }
 
 impl From<ConfigError> for Failure {
@@ -106,6 +152,7 @@ pub fn main() -> ExitCode {
             eprintln!("accord: {failure}");
             match failure {
                 Failure::Config(_) => ExitCode::from(EX_CONFIG),
+                Failure::Usage(_) => ExitCode::from(USAGE),
                 Failure::Other(_) => ExitCode::FAILURE,
             }
         }
@@ -128,6 +175,8 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             serve::run(config).await
         }
         Command::Migrate { step } => migrate::run(&config, step).await,
+        Command::User { step } => user::run(&config, step).await,
+        Command::Permission { step } => permission::run(&config, step).await,
         Command::Fixtures { files } => load(&config, &files).await,
         Command::Config { what: ConfigCommand::Check } => print(&config.describe()),
         Command::Routes | Command::Openapi { .. } => unreachable!("handled above"),
@@ -166,6 +215,55 @@ async fn load(config: &Config, files: &[PathBuf]) -> Result<(), Failure> {
         println!("{name}: {} new, {} unchanged", loaded.new, loaded.unchanged);
     }
     Ok(())
+}
+
+/// The database of the settings, for a command that works on what is in it.
+async fn open(config: &Config) -> Result<Db, Failure> {
+    // causes that no caller of the API is told
+    let logs = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr);
+    let _ = logs.without_time().with_target(false).try_init();
+    if let Some(file) = config.database_file().filter(|file| !file.exists()) {
+        return Err(Failure::Other(format!("there is no database {}: accord migrate up makes it", file.display())));
+    }
+    let db = Db::connect(&config.database()).await.map_err(|error| away(config, &error))?;
+    if !db::migrate::is_head(&mut db.read().await?).await? {
+        return Err(Failure::Other("the database needs another schema: accord migrate up".into()));
+    }
+    Ok(db)
+}
+
+/// A fault of a body, as a sentence.
+fn told(fault: FieldError) -> String {
+    format!("{} {}", fault.pointer.unwrap_or_default().trim_start_matches('/'), fault.detail)
+}
+
+/// All rows of a list that comes in pages, the newest first.
+async fn whole<T>(
+    mut page: impl AsyncFnMut(Option<i64>, u64) -> DbResult<Vec<T>>,
+    id: impl Fn(&T) -> i64,
+) -> Result<Vec<T>, Failure> {
+    let mut rows = vec![];
+    loop {
+        let more = page(rows.last().map(&id), PAGE).await?;
+        if more.is_empty() {
+            return Ok(rows);
+        }
+        rows.extend(more);
+    }
+}
+
+/// A body as an operation takes it, held to the same schema; what is null was not given.
+fn checked<T: Type + ParseFromJSON>(mut body: Value) -> Result<T, Failure> {
+    if let Value::Object(map) = &mut body {
+        map.retain(|_, value| !value.is_null());
+    }
+    let document = document::document();
+    let schema = json!({ "$ref": format!("#/components/schemas/{}", T::name()) });
+    let faults = schema::body_faults(&schema::compile(document, &schema), &body);
+    if !faults.is_empty() {
+        return Err(schema::refuse(faults).into());
+    }
+    T::parse_from_json(Some(body)).map_err(|error| Failure::Usage(error.into_message()))
 }
 
 /// The database cannot be opened: what, where, and what to look at.

@@ -7,6 +7,7 @@ mod access;
 mod account;
 mod audit;
 mod bodies;
+mod command_line;
 mod faults;
 mod grants;
 mod http;
