@@ -138,11 +138,6 @@ impl Person {
         value.strip_prefix("Bearer ").expect("a person who is logged in")
     }
 
-    /// The same, at another server.
-    pub fn at(&self, server: &Server) -> Self {
-        Self { address: server.address.clone(), ..self.clone() }
-    }
-
     /// A request to a path with its query.
     pub fn call(&self, method: &str, target: impl Into<String>) -> Call {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
