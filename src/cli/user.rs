@@ -166,7 +166,7 @@ pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
             checked::<AccountCreate>(body("not the password"))?;
             let db = open(config).await?;
             let account = checked::<AccountCreate>(body(&password::read(password_stdin)?))?;
-            let user = create(&db, account).await?;
+            let user = create(&db, config, account).await?;
             if json {
                 return print(&as_json(&user));
             }
@@ -184,9 +184,9 @@ pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
     }
 }
 
-async fn create(db: &Db, account: AccountCreate) -> Result<User, Failure> {
+async fn create(db: &Db, config: &Config, account: AccountCreate) -> Result<User, Failure> {
     let AccountCreate { email, password, name, role } = account;
-    let password_hash = Passwords::new(1).hash(password.0).await?;
+    let password_hash = Passwords::new(1, config.password_memory).hash(password.0).await?;
     let mut tx = db.begin().await?;
     let user = NewUser { email, name, password_hash, role, status: Status::Active };
     let user = users::create(&mut tx, Actor::default(), user, crate::app::now()).await?.user;
