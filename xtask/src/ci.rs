@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::contract::Database;
 use crate::postgres::{self, Postgres};
 use crate::report::{Failed, Outcome, Report};
-use crate::{clients, contract, migrate, mutants, postman, rust, spec};
+use crate::{access, clients, contract, migrate, mutants, postman, rust, spec};
 
 /// One line of the summary. `alone` runs just this step.
 struct Step {
@@ -72,6 +72,12 @@ const STEPS: &[Step] = &[
         alone: "cargo xtask contract postgres",
         repair: "change the code: the snapshots hold on SQLite",
         run: |shared| contract::tell(Database::Postgres(shared.postgres()?), &[], false),
+    },
+    Step {
+        name: "access",
+        alone: "cargo xtask access check",
+        repair: "change the code, or `cargo xtask access write` if each cell that is named is meant",
+        run: |shared| access::check(shared.postgres()?),
     },
     Step {
         name: "postman run",

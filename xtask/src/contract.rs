@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-pub use legs::{NAMES as LEGS, program, server};
+pub use legs::{ACCESS, NAMES as LEGS, program, server, tell as tell_leg};
 
 use crate::postgres::{self, Postgres};
 use crate::report::{Failed, Outcome, Report, Usage};

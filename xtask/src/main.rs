@@ -1,5 +1,6 @@
 //! `cargo xtask TASK`: what this repository does that cargo alone cannot. `ci` is the table in order.
 
+mod access;
 mod ci;
 mod clients;
 mod contract;
@@ -62,6 +63,12 @@ const TASKS: &[Task] = &[
         arguments: "[sqlite|postgres] [FILTER | --leg LEG] [--seed N] [--cases N] [--write]",
         about: "stories, and requests derived from the document, against the real binary",
         run: contract::run,
+    },
+    Task {
+        name: "access",
+        arguments: "check | write",
+        about: "openapi/access.md: who gets what of each operation, every cell a live request on both databases",
+        run: access::run,
     },
     Task {
         name: "clients",

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use contract_tests::Document;
-use contract_tests::derived::{Leg, Options, Setup, list, run};
+use contract_tests::derived::{Leg, Options, Setup, list, matrix, run};
 
 /// Sends a server what its OpenAPI document forbids, what it just allows, and random mixtures of both, and holds every
 /// answer to the document.
@@ -46,6 +46,9 @@ struct Arguments {
     /// Write the report as JSON, too
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Write who gets what, which the leg `access` has found out, as Markdown
+    #[arg(long)]
+    matrix: Option<PathBuf>,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -74,7 +77,7 @@ async fn check(arguments: Arguments) -> Result<usize, String> {
         return Ok(0);
     }
     let random = options.legs.contains(&Leg::Random);
-    if !options.only.is_empty() && cases.is_empty() && !random {
+    if !options.only.is_empty() && cases.is_empty() && options.legs.iter().all(|leg| leg.is_listed()) {
         return Err(format!("there is no case {}; --list names all", options.only.join(" or ")));
     }
     if random {
@@ -90,6 +93,10 @@ async fn check(arguments: Arguments) -> Result<usize, String> {
     }
     if let Some(path) = &arguments.json {
         let text = format!("{:#}\n", report.json(&options.address));
+        std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    if let Some(path) = &arguments.matrix {
+        let text = matrix(&document, &setup, &report);
         std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(report.failures())

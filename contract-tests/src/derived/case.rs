@@ -12,11 +12,18 @@ pub enum Leg {
     Acceptances,
     /// Combinations and sequences.
     Random,
+    /// Everybody gets what they may, and nothing else.
+    Access,
 }
 
 impl Leg {
     /// All of them, in their order.
-    pub const ALL: [Self; 3] = [Self::Refusals, Self::Acceptances, Self::Random];
+    pub const ALL: [Self; 4] = [Self::Refusals, Self::Acceptances, Self::Random, Self::Access];
+
+    /// Whether its cases are known beforehand, from the document.
+    pub fn is_listed(self) -> bool {
+        matches!(self, Self::Refusals | Self::Acceptances)
+    }
 
     /// Its name.
     pub fn word(self) -> &'static str {
@@ -24,6 +31,7 @@ impl Leg {
             Self::Refusals => "refusals",
             Self::Acceptances => "acceptances",
             Self::Random => "random",
+            Self::Access => "access",
         }
     }
 }

@@ -51,7 +51,7 @@ impl Plan<'_> {
         let mut cases = match leg {
             Leg::Refusals => refusals(self, operation),
             Leg::Acceptances => acceptances(self, operation),
-            Leg::Random => vec![],
+            Leg::Random | Leg::Access => vec![],
         };
         let all = cases.len();
         let skips = |case: &Case| self.setup.skip.keys().any(|key| key == case.constraint.word() || key == &case.id);
@@ -147,8 +147,20 @@ impl Plan<'_> {
         linked.min_by_key(|(_, fixture)| fixture.private).map(|(name, _)| name.clone())
     }
 
-    /// The fixtures that an operation can be called about, and that only who made them may know.
+    /// The fixtures that the setup names in the request of an operation.
+    pub fn named_by(&self, operation: &Operation) -> Vec<String> {
+        let needs = self.setup.needs(&operation.id);
+        let parameters = needs.path.values().chain(needs.query.values()).chain(needs.headers.values());
+        let named = parameters.chain(needs.body.values()).flat_map(expression::names);
+        named.filter(|name| self.setup.fixtures.contains_key(name)).collect()
+    }
+
+    /// The fixtures that an operation can be called about, and that only who made them may know; none where nobody else
+    /// is let in anyway.
     pub fn private_fixtures(&self, operation: &Operation) -> Vec<String> {
+        if self.is_privileged(operation) {
+            return vec![];
+        }
         let private = self.setup.fixtures.iter().filter(|(_, fixture)| fixture.private);
         private.filter(|(_, fixture)| self.links(fixture, operation)).map(|(name, _)| name.clone()).collect()
     }

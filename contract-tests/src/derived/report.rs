@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use super::access::Cell;
 use super::case::Leg;
 use super::server::Failure;
 use crate::exchange::Request;
@@ -25,6 +26,8 @@ pub struct LegReport {
     pub requests: usize,
     pub seconds: f64,
     pub failures: Vec<Told>,
+    /// Who got what.
+    pub cells: Vec<Cell>,
     /// What else is worth a line.
     pub notes: Vec<String>,
 }
@@ -82,7 +85,16 @@ impl Report {
 impl LegReport {
     /// Nothing yet.
     pub fn new(leg: Leg) -> Self {
-        Self { leg, counts: vec![], skipped: 0, requests: 0, seconds: 0.0, failures: vec![], notes: vec![] }
+        Self {
+            leg,
+            counts: vec![],
+            skipped: 0,
+            requests: 0,
+            seconds: 0.0,
+            failures: vec![],
+            cells: vec![],
+            notes: vec![],
+        }
     }
 
     /// Counts one case more.

@@ -11,7 +11,7 @@ use super::plan::Plan;
 use super::report::{LegReport, Report, Told};
 use super::server::{Base, Failure, Server, State};
 use super::setup::Setup;
-use super::{judge, random};
+use super::{access, judge, random};
 use crate::document::{Document, Operation};
 
 /// Requests on their way at once, where none of them may change anything.
@@ -60,6 +60,7 @@ pub async fn run(document: &Document, setup: &Setup, options: &Options, tell: im
         let mut leg_report = LegReport::new(*leg);
         match leg {
             Leg::Random => random::run(&server, options, &mut leg_report, &tell).await,
+            Leg::Access => access::run(&server, options, &mut leg_report, &tell).await,
             leg => derived(&server, *leg, options, &mut leg_report, &tell).await,
         }
         leg_report.requests = server.sent();

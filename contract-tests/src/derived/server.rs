@@ -191,14 +191,12 @@ impl<'a> Server<'a> {
         let needs = self.plan.setup.needs(&operation.id);
         let word = self.word();
         let linked_by = fixture.map(Into::into).or_else(|| self.plan.fixture_for(operation));
-        let parameters = needs.path.values().chain(needs.query.values()).chain(needs.headers.values());
-        let named = parameters.chain(needs.body.values()).flat_map(expression::names);
-        for name in named.chain(linked_by.clone()) {
-            if self.plan.setup.fixtures.contains_key(&name) && !fixtures.contains_key(&name) {
-                let made = self.make(&name, &caller).await?;
-                fixtures.insert(name, made);
-            }
+        if let Some(name) = &linked_by
+            && !fixtures.contains_key(name)
+        {
+            fixtures.insert(name.clone(), self.make(name, &caller).await?);
         }
+        self.make_what_it_names(operation, &caller, &mut fixtures).await?;
         let scope = |name: &str| if name == "caller" { caller.answer.as_ref() } else { fixtures.get(name) };
         let mut draft = self.unprepared(operation, &needs.body, &scope)?;
         draft.credentials = self.credentials(operation, &caller);
@@ -214,15 +212,50 @@ impl<'a> Server<'a> {
                 draft.change(operation, &Change::Parameter(place.into(), name.into(), Some(encoded)));
             }
         }
-        for (place, map) in [("path", &needs.path), ("query", &needs.query), ("header", &needs.headers)] {
+        let given = [("path", &needs.path), ("query", &needs.query), ("header", &needs.headers)];
+        self.parametrise(operation, &mut draft, given, &scope)?;
+        self.fill(operation, &mut draft)?;
+        Ok(Base { draft, caller, fixtures, linked, word })
+    }
+
+    /// Makes the fixtures that the setup's request names and that are not there yet.
+    pub async fn make_what_it_names(
+        &self,
+        operation: &Operation,
+        by: &Person,
+        fixtures: &mut BTreeMap<String, Answer>,
+    ) -> Result<(), Failure> {
+        for name in self.plan.named_by(operation) {
+            if !fixtures.contains_key(&name) {
+                let made = self.make(&name, by).await?;
+                fixtures.insert(name, made);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the parameters that the setup names their values.
+    fn parametrise<'b, const N: usize>(
+        &self,
+        operation: &Operation,
+        draft: &mut Draft,
+        given: [(&str, &BTreeMap<String, Value>); N],
+        scope: &impl Fn(&str) -> Option<&'b Answer>,
+    ) -> Result<(), Failure> {
+        for (place, map) in given {
             for (name, value) in map {
-                let value = expression::resolve(value, &scope).map_err(|error| self.must_say(operation, &error))?;
+                let value = expression::resolve(value, scope).map_err(|error| self.must_say(operation, &error))?;
                 let text = if place == "header" { plain(&value) } else { encode(&plain(&value)) };
                 draft.change(operation, &Change::Parameter(place.into(), name.clone(), Some(text)));
             }
         }
-        self.fill(operation, &mut draft)?;
-        Ok(Base { draft, caller, fixtures, linked, word })
+        Ok(())
+    }
+
+    /// The server's word for programs in a refusal.
+    pub fn code<'b>(&self, answer: &'b Answer) -> Option<&'b str> {
+        let problem = self.plan.setup.habits.problem.as_ref()?;
+        answer.body[problem.code.as_ref()?].as_str()
     }
 
     /// Gives each required parameter that nothing has said a value.

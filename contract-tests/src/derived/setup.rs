@@ -29,6 +29,83 @@ pub struct Setup {
     pub skip: BTreeMap<String, String>,
     /// Lists that a random walk goes through, by `operationId`.
     pub lists: BTreeMap<String, List>,
+    /// As whom each operation is called to prove who may.
+    pub access: Access,
+}
+
+/// As whom each operation is called.
+#[derive(Deserialize, Default, Debug)]
+#[serde(deny_unknown_fields, default)]
+pub struct Access {
+    /// Scopes that are granted to people, each with the operation that makes what it can be granted on; null if it is
+    /// always general.
+    pub grants: BTreeMap<String, Option<String>>,
+    /// The columns, in order.
+    pub identities: Vec<Identity>,
+}
+
+/// Somebody new for each call, of whom it is known what they may.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// In names of cases, and over the column.
+    pub name: String,
+    /// The same in words: `a user who …`.
+    pub about: String,
+    /// What they are to an operation.
+    #[serde(default)]
+    pub kind: Kind,
+    /// What the privileged person does before they log in.
+    #[serde(default)]
+    pub before: Vec<Step>,
+    /// How they log in; the fresh person of `people` if nothing is said.
+    pub login: Option<Login>,
+    /// What the privileged person does after that, and before the call.
+    #[serde(default)]
+    pub after: Vec<Step>,
+}
+
+/// What somebody is to an operation.
+#[derive(Deserialize, Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Who sends no credentials.
+    Anonymous,
+    /// Who has credentials and nothing else.
+    #[default]
+    User,
+    /// Who has had the thing made that the call is about.
+    Owner,
+    /// Who was granted the scopes.
+    Granted,
+    /// The same, only for the thing that the call is about.
+    GrantedHere,
+    /// Who passes whatever is asked for.
+    Everything,
+    /// Who would pass everything, if the account were not disabled.
+    Disabled,
+    /// Who would pass everything, if the account were not deleted.
+    Deleted,
+}
+
+/// A request of the privileged person. Its expressions know `$caller` (the identity, once logged in), `$object` (what
+/// the call is about) and the steps before by their names. With `{scope}` in it, it is sent for each scope.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// What is called.
+    pub operation: String,
+    /// What later steps call its exchange.
+    pub name: Option<String>,
+    /// Its body, over the document's example.
+    #[serde(default)]
+    pub body: Map<String, Value>,
+    /// Its parameters.
+    #[serde(default)]
+    pub path: BTreeMap<String, Value>,
+    /// Its parameters.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Value>,
 }
 
 /// Who calls; each is made by a login or a registration.
@@ -175,8 +252,36 @@ impl Setup {
         let named = logins.map(|login| &login.operation).chain(&self.people.log_out);
         let named = named.chain(self.fixtures.values().map(|fixture| &fixture.operation));
         let named = named.chain(self.operations.keys()).chain(self.lists.keys());
+        let identities = &self.access.identities;
+        let steps = identities.iter().flat_map(|identity| identity.before.iter().chain(&identity.after));
+        let named = named.chain(steps.map(|step| &step.operation)).chain(self.access.grants.values().flatten());
+        let named = named.chain(identities.iter().filter_map(|identity| Some(&identity.login.as_ref()?.operation)));
         let unknown = named.filter(|id| document.by_id(id).is_none());
-        unknown.map(|id| format!("the setup file names {id}, which is no operationId of the document")).collect()
+        let mut faults: Vec<String> =
+            unknown.map(|id| format!("the setup file names {id}, which is no operationId of the document")).collect();
+        if !identities.is_empty() {
+            faults.extend(self.unknown_scopes(document));
+        }
+        faults
+    }
+
+    /// Scopes that operations ask for, and of which the setup does not say how anybody gets them.
+    fn unknown_scopes(&self, document: &Document) -> Vec<String> {
+        let privileged = self.people.privileged.iter().flat_map(|login| login.scopes.iter().flatten());
+        let known: Vec<&String> = privileged.chain(self.access.grants.keys()).collect();
+        let asked = document.operations.iter().flat_map(|operation| {
+            let scopes = operation.security.iter().flatten().flat_map(|(_, scopes)| scopes);
+            scopes.map(|scope| (&operation.id, scope))
+        });
+        let unknown = asked.filter(|(_, scope)| !known.contains(scope));
+        unknown
+            .map(|(id, scope)| {
+                format!(
+                    "{id} asks for {scope}: `access.grants` of the setup file must say what it can be granted on, or \
+                     `people.privileged.scopes` that nobody is granted it"
+                )
+            })
+            .collect()
     }
 
     /// What an operation needs.

@@ -11,6 +11,9 @@ use crate::run;
 /// What the program can run, in its order.
 pub const NAMES: [&str; 3] = ["refusals", "acceptances", "random"];
 
+/// What it can run for `cargo xtask access`.
+pub const ACCESS: &str = "access";
+
 /// What a server is given for these legs: no person waits for the next login, no log is read, the stories run
 /// beside it, and passwords protect nobody.
 const SETTINGS: [(&str, &str); 4] =
@@ -31,21 +34,46 @@ pub fn program(address: &str, leg: &str) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Runs one leg; `handed_on` to the program.
-pub fn run(database: Database<'_>, leg: &str, binary: &Path, handed_on: &[String], left: &Left) -> Outcome {
+/// What a leg has told.
+pub struct Told {
+    cases: usize,
+    failed: usize,
+    /// Everything that it has printed.
+    text: String,
+    log: String,
+}
+
+impl Told {
+    /// As the result of a task; `again` runs the leg again.
+    pub fn outcome(self, leg: &str, database: Database<'_>, again: &str) -> Outcome {
+        let Self { cases, failed, text, log } = self;
+        if failed > 0 {
+            let text = format!(
+                "{log}\n{failed} of {cases} cases of {leg} fail on {}; each says which request shows it (the server of \
+                 this run has ended: `cargo run` starts one with ACCORD_RATE_LIMIT=0), `{again}` runs them again",
+                database.name(),
+            );
+            return Err(Failed::new(cases.saturating_sub(failed), failed, text).into());
+        }
+        Ok(Report::passed(cases, text.lines().last().unwrap_or_default()))
+    }
+}
+
+/// Runs one leg on a fresh database; `with` is what the program gets beside the leg.
+pub fn tell(database: Database<'_>, leg: &str, binary: &Path, with: impl FnOnce(&mut Command)) -> anyhow::Result<Told> {
     let folder = tempfile::tempdir()?;
     match database {
         Database::Sqlite => {
             let url = format!("sqlite:{}", folder.path().join("accord.db").display());
-            against(&url, leg, binary, handed_on, left, folder.path(), database)
+            against(&url, leg, binary, folder.path(), with)
         }
         Database::Postgres(server) => {
             let name = format!("accord_{leg}_{}", &run::random_hex()[..8]);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let url = runtime.block_on(server.create(&name))?;
-            let outcome = against(&url, leg, binary, handed_on, left, folder.path(), database);
+            let told = against(&url, leg, binary, folder.path(), with);
             runtime.block_on(server.remove(&name))?;
-            outcome
+            told
         }
     }
 }
@@ -54,19 +82,14 @@ fn against(
     url: &str,
     leg: &str,
     binary: &Path,
-    handed_on: &[String],
-    left: &Left,
     folder: &Path,
-    database: Database<'_>,
-) -> Outcome {
+    with: impl FnOnce(&mut Command),
+) -> anyhow::Result<Told> {
     let server = server(binary, folder, url)?;
     let report = folder.join("report.json");
     let mut command = program(&server.address, leg)?;
-    command.args(handed_on).arg("--json").arg(&report).env("ACCORD_CONTRACT_SEEN", &left.seen);
-    if leg == "refusals" {
-        // one after the other, so that each answer is the same in every run
-        command.env("ACCORD_CONTRACT_ANSWERS", &left.answers);
-    }
+    command.arg("--json").arg(&report);
+    with(&mut command);
     let ended = run::keeping_stdout(&mut command)?;
     println!("{}", ended.stdout.trim_end());
     let report: serde_json::Value =
@@ -77,16 +100,19 @@ fn against(
     };
     let cases = counts.map(|(_, counts)| of_operation(counts)).sum::<u64>() as usize;
     let failed = report["legs"][0]["failures"].as_array().map_or(0, Vec::len);
-    if !ended.success {
-        let again = format!("cargo xtask contract {} --leg {leg}", database.name());
-        let text = format!(
-            "{}\n{failed} of {cases} cases of {leg} fail on {}; each says which request shows it (the server of this \
-             run has ended: `cargo run` starts one with ACCORD_RATE_LIMIT=0), `{again}` runs them again",
-            server.log_tail(),
-            database.name(),
-        );
-        return Err(Failed::new(cases.saturating_sub(failed), failed, text).into());
-    }
-    let note = ended.stdout.lines().last().unwrap_or_default().to_owned();
-    Ok(Report::passed(cases, note))
+    // a program that could not run has said so, and counted nothing
+    let failed = if ended.success { failed } else { failed.max(1) };
+    Ok(Told { cases, failed, text: ended.stdout.trim_end().into(), log: server.log_tail() })
+}
+
+/// Runs one leg of the contract; `handed_on` to the program.
+pub fn run(database: Database<'_>, leg: &str, binary: &Path, handed_on: &[String], left: &Left) -> Outcome {
+    let told = tell(database, leg, binary, |command| {
+        command.args(handed_on).env("ACCORD_CONTRACT_SEEN", &left.seen);
+        if leg == "refusals" {
+            // one after the other, so that each answer is the same in every run
+            command.env("ACCORD_CONTRACT_ANSWERS", &left.answers);
+        }
+    })?;
+    told.outcome(leg, database, &format!("cargo xtask contract {} --leg {leg}", database.name()))
 }

@@ -52,7 +52,7 @@ impl Workshop {
         if let Some(Err(error)) = migrates.map(|migrates| migrates(&binary)) {
             return Ok(Some(Notice { check: "migrate check", sentence: first_line(&format!("{error:#}")) }));
         }
-        for leg in contract::LEGS {
+        for leg in contract::LEGS.into_iter().chain([contract::ACCESS]) {
             if let Some(notice) = derived(leg, &binary)? {
                 return Ok(Some(notice));
             }

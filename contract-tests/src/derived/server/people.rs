@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::{Failure, Server};
 use crate::derived::draft::{Credential, Draft, Proof, plain};
 use crate::derived::expression;
 use crate::derived::plan::carrier;
-use crate::derived::setup::Login;
+use crate::derived::setup::{Identity, Login, Step};
 use crate::document::Operation;
 use crate::exchange::Answer;
+
+/// Stands in a step for each scope that is granted.
+const SCOPE: &str = "{scope}";
 
 /// Somebody who may be logged in.
 #[derive(Clone, Default)]
@@ -25,18 +30,86 @@ impl Server<'_> {
         if self.plan.is_privileged(operation) {
             return Ok(self.privileged.clone());
         }
+        if fresh { self.somebody_new().await } else { Ok(self.caller.clone()) }
+    }
+
+    /// Somebody new, or the caller if nobody can be made.
+    pub async fn somebody_new(&self) -> Result<Person, Failure> {
         match &self.plan.setup.people.fresh {
-            Some(login) if fresh => self.log_in(login).await,
-            _ => Ok(self.caller.clone()),
+            Some(login) => self.log_in(login).await,
+            None => Ok(self.caller.clone()),
         }
+    }
+
+    /// Somebody new of this kind, logged in.
+    pub async fn somebody_like(&self, identity: &Identity) -> Result<Person, Failure> {
+        let mut known = BTreeMap::new();
+        self.take(&identity.before, &mut known, &[]).await?;
+        match &identity.login {
+            Some(login) => self.log_in_knowing(login, &|name| known.get(name)).await,
+            None => self.somebody_new().await,
+        }
+    }
+
+    /// What happens to somebody after they have logged in: grants of these scopes, the end of the account.
+    pub async fn befall(
+        &self,
+        identity: &Identity,
+        person: &Person,
+        object: Option<&Answer>,
+        scopes: &[&str],
+    ) -> Result<(), Failure> {
+        let caller = person.answer.iter().map(|answer| ("caller".to_owned(), answer.clone()));
+        let object = object.into_iter().map(|answer| ("object".to_owned(), answer.clone()));
+        self.take(&identity.after, &mut caller.chain(object).collect(), scopes).await
+    }
+
+    /// Takes steps, each by the privileged person.
+    async fn take(&self, steps: &[Step], known: &mut BTreeMap<String, Answer>, scopes: &[&str]) -> Result<(), Failure> {
+        for step in steps {
+            let by_scope = Value::Object(step.body.clone()).to_string().contains(SCOPE);
+            for scope in if by_scope { scopes } else { &[""] } {
+                let answer = self.step(step, known, scope).await?;
+                if let Some(name) = &step.name {
+                    known.insert(name.clone(), answer);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn step(&self, step: &Step, known: &BTreeMap<String, Answer>, scope: &str) -> Result<Answer, Failure> {
+        let operation = self.operation(&step.operation)?;
+        let mut over = self.plan.setup.needs(&operation.id).body.clone();
+        over.extend(step.body.clone());
+        over.values_mut().for_each(|value| {
+            if let Value::String(text) = value {
+                *text = text.replace(SCOPE, scope);
+            }
+        });
+        let find = |name: &str| known.get(name);
+        let mut draft = self.unprepared(operation, &over, &find)?;
+        self.parametrise(operation, &mut draft, [("path", &step.path), ("header", &step.headers)], &find)?;
+        draft.credentials = self.credentials(operation, &self.privileged);
+        self.fill(operation, &mut draft)?;
+        let answer = self.send(operation, &draft, &self.word()).await?;
+        self.success(operation, &answer)?;
+        Ok(answer)
     }
 
     /// Logs in, or registers, as the setup says.
     pub(super) async fn log_in(&self, login: &Login) -> Result<Person, Failure> {
+        self.log_in_knowing(login, &|_| None).await
+    }
+
+    async fn log_in_knowing<'b>(
+        &self,
+        login: &Login,
+        known: &impl Fn(&str) -> Option<&'b Answer>,
+    ) -> Result<Person, Failure> {
         let operation = self.operation(&login.operation)?;
         let word = self.word();
-        let nothing = |_: &str| None;
-        let draft = self.unprepared(operation, &login.body, &nothing)?;
+        let draft = self.unprepared(operation, &login.body, known)?;
         let answer = self.send(operation, &draft, &word).await?;
         self.success(operation, &answer)?;
         let token = expression::evaluate(&login.token, &answer);
