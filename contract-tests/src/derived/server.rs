@@ -3,6 +3,7 @@
 mod people;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -226,9 +227,9 @@ impl<'a> Server<'a> {
         fixtures: &mut BTreeMap<String, Answer>,
     ) -> Result<(), Failure> {
         for name in self.plan.named_by(operation) {
-            if !fixtures.contains_key(&name) {
-                let made = self.make(&name, by).await?;
-                fixtures.insert(name, made);
+            if let Entry::Vacant(free) = fixtures.entry(name) {
+                let made = self.make(free.key(), by).await?;
+                free.insert(made);
             }
         }
         Ok(())
