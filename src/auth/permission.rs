@@ -4,7 +4,7 @@
 //! registry, so a name that is not in it does not compile; the migration inserts a row for each.
 
 use poem_openapi::Enum;
-use sea_query::{Expr, ExprTrait, IntoIden, JoinType, Query, SelectStatement, UnionType};
+use sea_query::{Expr, ExprTrait, Func, IntoIden, LockType, Query, SelectStatement, UnionType};
 use serde::{Deserialize, Serialize};
 
 use crate::db::tables::{Grants, Groups, Memberships, Permissions, Posts, Users};
@@ -74,7 +74,7 @@ impl Target {
         }
     }
 
-    /// Whether the table has a row of this id.
+    /// Whether the table has a row of this id; in a transaction it stays there until the end.
     ///
     /// # Errors
     /// 503 when the database is away.
@@ -84,7 +84,12 @@ impl Target {
             Self::Users => (Users::Table.into_iden(), Users::Id.into_iden()),
             Self::Groups => (Groups::Table.into_iden(), Groups::Id.into_iden()),
         };
-        let statement = Query::select().column(column.clone()).from(table).and_where(Expr::col(column).eq(id)).take();
+        let statement = Query::select()
+            .column(column.clone())
+            .from(table)
+            .and_where(Expr::col(column).eq(id))
+            .lock(LockType::KeyShare)
+            .take();
         Ok(conn.maybe::<(i64,)>(&statement).await?.is_some())
     }
 }
@@ -110,30 +115,30 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 /// # Errors
 /// 503 when the database is away.
 pub async fn holds(conn: &mut Conn, user_id: i64, permission: &str, object_id: Option<i64>) -> DbResult<bool> {
-    // two branches, each of which walks one index; an OR would walk none
+    // two branches, each of which looks into the unique index of its holder; an OR or a join would walk every grant of
+    // the permission on SQLite
     let mut own = granted(permission, object_id);
-    own.and_where(Expr::col((Grants::Table, Grants::UserId)).eq(user_id));
+    own.and_where(Expr::col(Grants::UserId).eq(user_id));
+    let groups = Query::select()
+        .column(Memberships::GroupId)
+        .from(Memberships::Table)
+        .and_where(Expr::col(Memberships::UserId).eq(user_id))
+        .take();
     let mut by_group = granted(permission, object_id);
-    let group = Expr::col((Memberships::Table, Memberships::GroupId)).equals((Grants::Table, Grants::GroupId));
-    by_group
-        .join(JoinType::InnerJoin, Memberships::Table, group)
-        .and_where(Expr::col((Memberships::Table, Memberships::UserId)).eq(user_id));
+    by_group.and_where(Expr::col(Grants::GroupId).in_subquery(groups));
     let statement = own.union(UnionType::All, by_group).limit(1).take();
     Ok(conn.maybe::<(i64,)>(&statement).await?.is_some())
 }
 
 /// The grants of a permission that count for an object. A name without a row has none: grants refer to rows.
 fn granted(permission: &str, object_id: Option<i64>) -> SelectStatement {
-    let wide = Expr::col((Grants::Table, Grants::ObjectId)).is_null();
-    let covers = match object_id {
-        Some(id) => wide.or(Expr::col((Grants::Table, Grants::ObjectId)).eq(id)),
-        None => wide,
-    };
+    // as the unique indexes have it: a grant on all objects is one on object 0
+    let covers = Func::coalesce([Expr::col(Grants::ObjectId), Expr::cust("0")]);
     Query::select()
-        .column((Grants::Table, Grants::Id))
+        .column(Grants::Id)
         .from(Grants::Table)
-        .and_where(Expr::col((Grants::Table, Grants::Permission)).eq(permission))
-        .and_where(covers)
+        .and_where(Expr::col(Grants::Permission).eq(permission))
+        .and_where(Expr::expr(covers).is_in([0, object_id.unwrap_or(0)]))
         .take()
 }
 

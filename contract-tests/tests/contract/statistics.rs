@@ -229,12 +229,14 @@ async fn a_view_costs_no_statement() {
     let world = World::with(&[NEVER, ("ACCORD_LOG", "warn,sqlx::query=debug")]).await;
     let (ann, ben) = (world.ann().await, world.ben().await);
     let post_id = ann.writes("A post").await.id();
+    // a busy pool may open one more connection, and set it up
+    let is_ours = |line: &&str| line.contains("\"target\":\"sqlx::query\"") && !line.contains("PRAGMA");
     let statements = async || {
         // the server writes its log beside its answers: what it has written is all when nothing more comes
         let mut seen = 0;
         loop {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            let now = world.server.log().matches("\"target\":\"sqlx::query\"").count();
+            let now = world.server.log().lines().filter(is_ours).count();
             if now == seen {
                 return now;
             }
