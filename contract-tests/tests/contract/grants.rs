@@ -1,6 +1,6 @@
 //! Groups, permissions and grants: what is granted counts for the next request, what is taken back no longer does.
 
-use contract_tests::{Answer, Person, Story, World};
+use contract_tests::{Answer, Call, Person, Story, World};
 use insta::assert_yaml_snapshot;
 use serde_json::{Value, json};
 
@@ -230,6 +230,47 @@ async fn the_check_passes_exactly_what_the_table_says() {
             root.delete(format!("/api/v1/groups/{id}")).header("If-Match", "*").await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_grant_ends_with_its_holder_its_permission_and_its_object() {
+    let (world, mut story) = (World::start().await, Story::default());
+    let (ann, root) = (world.ann().await, world.root().await);
+    let (first, second) = (ann.writes("First").await.id(), ann.writes("Second").await.id());
+    let editors = group(&root, "Editors").await;
+    for (name, target) in [("can_pin_post", "posts"), ("can_lead_group", "groups"), ("can_praise_user", "users")] {
+        let new = json!({ "name": name, "target": target, "description": "Of a client" });
+        root.post("/api/v1/permissions").json(&new).await.expect(201);
+    }
+    for new in [
+        json!({ "group_id": editors, "permission": "can_edit_post", "object_id": first }),
+        json!({ "user_id": 4, "permission": "can_pin_post", "object_id": first }),
+        json!({ "user_id": 4, "permission": "can_praise_user", "object_id": first }),
+        json!({ "user_id": 4, "permission": "can_lead_group", "object_id": editors }),
+        json!({ "user_id": BEN, "permission": "can_lead_group", "object_id": editors }),
+        json!({ "user_id": BEN, "permission": "can_edit_post" }),
+        json!({ "user_id": 4, "permission": "can_praise_user", "object_id": BEN }),
+        json!({ "group_id": editors, "permission": "can_invite" }),
+        json!({ "user_id": 4, "permission": "can_pin_post", "object_id": second }),
+        json!({ "user_id": 4, "permission": "can_edit_post", "object_id": second }),
+    ] {
+        grant(&root, new).await;
+    }
+    let mut ended = async |step: &str, gone: Call| {
+        gone.header("If-Match", "*").await.expect(204);
+        let left = root.get("/api/v1/grants?limit=100").await.expect(200).body["items"].as_array().unwrap().len();
+        let events = root.get("/api/v1/audit-events?action=grant_deleted&limit=100").await.expect(200);
+        assert_eq!(left + events.body["items"].as_array().unwrap().len(), 10, "{step}: each end is an event");
+        story.tell(step, root.get("/api/v1/grants?limit=100")).await;
+    };
+    ended("Ann deletes the first post", ann.delete(format!("/api/v1/posts/{first}"))).await;
+    ended("Root deletes Ben", root.delete(format!("/api/v1/users/{BEN}"))).await;
+    ended("the group", root.delete(format!("/api/v1/groups/{editors}"))).await;
+    ended("a permission", root.delete("/api/v1/permissions/can_pin_post")).await;
+    let events = root.get("/api/v1/audit-events?action=grant_deleted&actor_id=1").await.expect(200);
+    let of_ann: Vec<_> = events.body["items"].as_array().unwrap().iter().map(|event| &event["before"]).collect();
+    assert!(of_ann.len() == 2 && of_ann.iter().all(|grant| grant["object_id"] == first), "{of_ann:?}");
+    assert_yaml_snapshot!(story);
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ actions! {
     PermissionUpdated = "permission_updated", Permission, "A permission was described otherwise";
     PermissionDeleted = "permission_deleted", Permission, "A permission was deleted, with its grants";
     GrantCreated = "grant_created", Grant, "A permission was granted";
-    GrantDeleted = "grant_deleted", Grant, "A grant was taken back";
+    GrantDeleted = "grant_deleted", Grant, "A grant was taken back, or went with its holder, its permission or its object";
 }
 
 /// What something was done to

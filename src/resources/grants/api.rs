@@ -70,6 +70,7 @@ impl GrantsApi {
             user_id: user_id.0,
             group_id: group_id.0,
             permission: permission.0,
+            target: None,
             object_id: object_id.0,
         };
         let page = Newest::of("grants", limit.0, cursor.0.as_deref())?;

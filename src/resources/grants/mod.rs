@@ -1,6 +1,7 @@
 //! Grants: a permission given to a user or to a group, on all objects or on one.
 //!
-//! Must never be: the same grant twice; one that tells of another user's to somebody who is no admin.
+//! Must never be: the same grant twice; one that tells of another user's to somebody who is no admin; one whose holder,
+//! permission or object is gone.
 
 pub mod api;
 pub mod model;
@@ -11,12 +12,11 @@ use chrono::{DateTime, Utc};
 
 use self::model::{Grant, GrantCreate};
 use self::rules::Holder;
+use self::store::Filter;
+use crate::auth::permission::Target;
 use crate::db::Conn;
 use crate::error::{Code, Error};
 use crate::resources::audit::{self, Actor, model::Action};
-use crate::resources::groups::store as groups;
-use crate::resources::permissions::store as permissions;
-use crate::resources::users::store as users;
 
 /// Grants a permission to a user or a group that is there, on an object that is there.
 ///
@@ -29,14 +29,14 @@ pub async fn create(
     now: DateTime<Utc>,
 ) -> Result<Grant, Error> {
     let is_there = match rules::holder(&new)? {
-        Holder::User(id) => users::find_profile(tx, id).await?.is_some(),
-        Holder::Group(id) => groups::find(tx, id).await?.is_some(),
+        Holder::User(id) => Target::Users.has(tx, id).await?,
+        Holder::Group(id) => Target::Groups.has(tx, id).await?,
     };
-    let permission = permissions::find(tx, &new.permission).await?;
-    let (Some(permission), true) = (permission, is_there) else {
+    let permission = store::find_permission(tx, &new.permission).await?;
+    let (Some(target), true) = (permission, is_there) else {
         return Err(absent(if is_there { "permission" } else { "user or group" }));
     };
-    if let Some((target, id)) = rules::object(permission.target(), new.object_id)?
+    if let Some((target, id)) = rules::object(target, new.object_id)?
         && !target.has(tx, id).await?
     {
         return Err(absent("object"));
@@ -55,6 +55,28 @@ pub async fn delete(tx: &mut Conn, by: impl Into<Actor<'_>>, id: i64) -> Result<
     store::delete(tx, id).await?;
     audit::record(tx, by, Action::GrantDeleted, Some(id), Some(grant.state()), None).await?;
     Ok(())
+}
+
+/// Takes back all grants that match, because their holder, permission or object goes; whoever deletes that calls this
+/// first, and has locked it.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn end(tx: &mut Conn, by: impl Into<Actor<'_>>, filter: &Filter) -> Result<(), Error> {
+    let by = by.into();
+    for grant in store::delete_all(tx, filter).await? {
+        audit::record(tx, by, Action::GrantDeleted, Some(grant.id), Some(grant.state()), None).await?;
+    }
+    Ok(())
+}
+
+/// [`end`] for what is granted on an object.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn end_on(tx: &mut Conn, by: impl Into<Actor<'_>>, target: Target, object_id: i64) -> Result<(), Error> {
+    let filter = Filter { target: Some(target), object_id: Some(object_id), ..Filter::default() };
+    end(tx, by, &filter).await
 }
 
 fn absent(what: &str) -> Error {

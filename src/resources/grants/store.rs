@@ -1,11 +1,12 @@
 //! All SQL for grants. The check itself is in `auth::permission`.
 
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 
 use super::model::{Grant, GrantCreate};
+use crate::auth::permission::Target;
 use crate::db::keyset::newest;
-use crate::db::tables::Grants;
+use crate::db::tables::{Grants, Permissions};
 use crate::db::{Conn, Constraint, DbError, DbResult};
 use crate::error::{Code, Error};
 
@@ -24,6 +25,8 @@ pub struct Filter {
     pub group_id: Option<i64>,
     /// Only of this permission.
     pub permission: Option<String>,
+    /// Only of permissions for rows of this table.
+    pub target: Option<Target>,
     /// Only on this object.
     pub object_id: Option<i64>,
 }
@@ -81,6 +84,32 @@ pub async fn delete(conn: &mut Conn, id: i64) -> DbResult<()> {
     Ok(())
 }
 
+/// Takes back all that match; answers what they were.
+pub async fn delete_all(conn: &mut Conn, filter: &Filter) -> DbResult<Vec<Grant>> {
+    let mut found = matching(filter);
+    // by id, like everyone who locks several: two that share some would else wait for each other
+    found.columns(COLUMNS).order_by(Grants::Id, Order::Asc).lock_exclusive();
+    let found = conn.all::<Grant>(&found).await?;
+    if !found.is_empty() {
+        let ids = matching(filter).column(Grants::Id).take();
+        let delete = Query::delete().from_table(Grants::Table).and_where(Expr::col(Grants::Id).in_subquery(ids)).take();
+        conn.execute(&delete).await?;
+    }
+    Ok(found)
+}
+
+/// The table whose rows a permission of the catalogue may be granted on, if it is there.
+pub async fn find_permission(conn: &mut Conn, name: &str) -> DbResult<Option<Option<Target>>> {
+    let statement = Query::select()
+        .column(Permissions::Target)
+        .from(Permissions::Table)
+        .and_where(Expr::col(Permissions::Name).eq(name))
+        .take();
+    let row = conn.maybe::<(Option<String>,)>(&statement).await?;
+    // a table that a newer release knows is none that this one can grant on
+    Ok(row.map(|(target,)| target.and_then(|word| Target::try_from(word).ok())))
+}
+
 /// One page, the newest first.
 pub async fn list(conn: &mut Conn, filter: &Filter, before: Option<i64>, limit: u64) -> DbResult<Vec<Grant>> {
     let mut statement = matching(filter);
@@ -96,6 +125,13 @@ pub async fn count(conn: &mut Conn, filter: &Filter) -> DbResult<i64> {
 }
 
 fn matching(filter: &Filter) -> SelectStatement {
+    let of = |target: Target| {
+        Query::select()
+            .column(Permissions::Name)
+            .from(Permissions::Table)
+            .and_where(Expr::col(Permissions::Target).eq(target.word()))
+            .take()
+    };
     let mut statement = Query::select();
     statement
         .from(Grants::Table)
@@ -103,6 +139,7 @@ fn matching(filter: &Filter) -> SelectStatement {
         .and_where_option(filter.user_id.map(|id| Expr::col(Grants::UserId).eq(id)))
         .and_where_option(filter.group_id.map(|id| Expr::col(Grants::GroupId).eq(id)))
         .and_where_option(filter.permission.as_deref().map(|name| Expr::col(Grants::Permission).eq(name)))
+        .and_where_option(filter.target.map(|target| Expr::col(Grants::Permission).in_subquery(of(target))))
         .and_where_option(filter.object_id.map(|id| Expr::col(Grants::ObjectId).eq(id)));
     statement
 }

@@ -7,6 +7,7 @@ use poem_openapi::param::{Header, Path, Query};
 use super::model::{Group, GroupCreate, GroupPage, GroupUpdate, state};
 use super::store;
 use crate::app::App;
+use crate::auth::permission::Target;
 use crate::auth::{Admin, Caller};
 use crate::db::{Conn, Constraint, DbError};
 use crate::error::Error;
@@ -16,8 +17,9 @@ use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed,
 use crate::http::page::{self, Newest};
 use crate::http::payload::{JsonIn, JsonOut};
 use crate::resources::audit::model::{Action, State};
+use crate::resources::grants::store::Filter;
 use crate::resources::users::store as users;
-use crate::resources::{NoContent, Tag, audit};
+use crate::resources::{NoContent, Tag, audit, grants};
 
 /// The operations.
 pub struct GroupsApi;
@@ -160,6 +162,8 @@ impl GroupsApi {
         let mut tx = admin.begin(&app.db).await?;
         let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
         if_match.allows(before.version)?;
+        grants::end(&mut tx, &admin, &Filter { group_id: Some(id.0), ..Filter::default() }).await?;
+        grants::end_on(&mut tx, &admin, Target::Groups, id.0).await?;
         if !store::delete(&mut tx, &before).await? {
             return Err(changed().into());
         }

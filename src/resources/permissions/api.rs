@@ -17,7 +17,8 @@ use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed,
 use crate::http::page::{self, Newest};
 use crate::http::payload::{JsonIn, JsonOut};
 use crate::resources::audit::{self, model::Action};
-use crate::resources::{NoContent, Tag};
+use crate::resources::grants::store::Filter;
+use crate::resources::{NoContent, Tag, grants};
 
 /// The operations.
 pub struct PermissionsApi;
@@ -180,6 +181,7 @@ impl PermissionsApi {
         let mut tx = admin.begin(&app.db).await?;
         let before = store::find_to_change(&mut tx, &name.0).await?.ok_or_else(absent)?;
         if_match.allows(before.version)?;
+        grants::end(&mut tx, &admin, &Filter { permission: Some(name.0), ..Filter::default() }).await?;
         if !store::delete(&mut tx, &before).await? {
             return Err(changed().into());
         }

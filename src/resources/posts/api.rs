@@ -8,7 +8,7 @@ use super::model::{Post, PostCreate, PostPage, PostReplace, PostUpdate, Sort, St
 use super::rules::{self, Reader};
 use super::store::{self, Filter};
 use crate::app::App;
-use crate::auth::permission::CanEditPost;
+use crate::auth::permission::{CanEditPost, Target};
 use crate::auth::{Caller, Needs};
 use crate::db::Conn;
 use crate::error::Error;
@@ -17,7 +17,7 @@ use crate::http::fail::{Fail, Forbidden, NotFound, PreconditionFailed, Precondit
 use crate::http::page::{self, Cursor};
 use crate::http::payload::{JsonIn, JsonOut};
 use crate::http::sent::Sent;
-use crate::resources::{NoContent, Tag};
+use crate::resources::{NoContent, Tag, grants};
 
 /// The operations.
 pub struct PostsApi;
@@ -226,8 +226,8 @@ impl PostsApi {
 
     /// Delete a post
     ///
-    /// Deletes the post and its votes for good; only its owner and admins do it. `If-Match` works as in replacing a
-    /// post.
+    /// Deletes the post for good, with its votes and what was granted on it; only its owner and admins do it.
+    /// `If-Match` works as in replacing a post.
     #[oai(path = "/posts/:id", method = "delete", operation_id = "delete_post")]
     async fn delete(
         &self,
@@ -243,6 +243,7 @@ impl PostsApi {
         let if_match = IfMatch::required(if_match.0.as_deref())?;
         let mut tx = caller.begin(&app.db).await?;
         let post = open(&mut tx, &caller, id.0, &if_match, rules::deletable).await?;
+        grants::end_on(&mut tx, &caller, Target::Posts, id.0).await?;
         if !store::delete(&mut tx, &post).await? {
             return Err(changed().into());
         }

@@ -5,7 +5,7 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
 
 use super::model::{Account, AccountCreate, AccountPage, AccountUpdate, Profile};
-use super::rules::{self, state};
+use super::rules;
 use super::store::{self, Filter, NewUser};
 use crate::app::App;
 use crate::auth::{Admin, Caller, Email, Role, Status};
@@ -15,7 +15,6 @@ use crate::http::etag::IfMatch;
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
 use crate::http::page::{self, Newest};
 use crate::http::payload::{JsonIn, JsonOut};
-use crate::resources::audit::{self, model::Action};
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
@@ -157,9 +156,7 @@ impl UsersApi {
         if last {
             return Err(rules::last_admin().into());
         }
-        store::delete(&mut tx, id.0).await?;
-        let was = state(&before.user);
-        audit::record(&mut tx, &admin, Action::UserDeleted, Some(id.0), Some(was), None).await?;
+        super::delete(&mut tx, &admin, &before.user).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }

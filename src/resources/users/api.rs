@@ -107,8 +107,7 @@ impl AccountApi {
             return Err(rules::last_admin().into());
         }
         let user = store::find_to_change(&mut tx, caller.id).await?.ok_or_else(gone)?.user;
-        store::delete(&mut tx, caller.id).await?;
-        audit::record(&mut tx, &caller, Action::UserDeleted, Some(user.id), Some(state(&user)), None).await?;
+        super::delete(&mut tx, &caller, &user).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }

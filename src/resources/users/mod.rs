@@ -10,13 +10,15 @@ pub mod store;
 
 use chrono::{DateTime, Utc};
 
-use self::model::{AccountUpdate, StoredUser};
+use self::model::{AccountUpdate, StoredUser, User};
 use self::rules::{last_admin, state, takes_an_admin_away};
 use self::store::NewUser;
+use crate::auth::permission::Target;
 use crate::db::Conn;
 use crate::error::Error;
 use crate::http::etag::{IfMatch, changed};
 use crate::resources::audit::{self, Actor, model::Action};
+use crate::resources::grants;
 
 /// Makes an account for somebody else.
 ///
@@ -56,4 +58,19 @@ pub async fn set_access(
     let (was, is) = (state(&before.user), state(&after.user));
     audit::record(tx, by, Action::UserUpdated, Some(id), Some(was), Some(is)).await?;
     Ok(after)
+}
+
+/// Deletes an account, which the caller has locked, with its grants. Its posts stay without an owner.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn delete(tx: &mut Conn, by: impl Into<Actor<'_>>, user: &User) -> Result<(), Error> {
+    let by = by.into();
+    // posts before grants, as whoever deletes a post
+    store::take_back_votes(tx, user.id).await?;
+    grants::end(tx, by, &grants::store::Filter { user_id: Some(user.id), ..Default::default() }).await?;
+    grants::end_on(tx, by, Target::Users, user.id).await?;
+    store::delete(tx, user.id).await?;
+    audit::record(tx, by, Action::UserDeleted, Some(user.id), Some(state(user)), None).await?;
+    Ok(())
 }

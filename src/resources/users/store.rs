@@ -222,16 +222,9 @@ pub async fn update(
     conn.maybe(&statement).await.map_err(taken)
 }
 
-/// Deletes the account; false if it is gone already. Its posts stay without an owner, its votes go and are counted down.
-pub async fn delete(conn: &mut Conn, id: i64) -> DbResult<bool> {
-    // the lock keeps a vote of this user from slipping in between the count and the deletion
-    let lock = Query::select()
-        .column(Users::Id)
-        .from(Users::Table)
-        .and_where(Expr::col(Users::Id).eq(id))
-        .lock_exclusive()
-        .take();
-    conn.maybe::<(i64,)>(&lock).await?;
+/// Counts down the votes of an account that goes. The caller has locked it: no vote of this user slips in between the
+/// count and the deletion.
+pub async fn take_back_votes(conn: &mut Conn, id: i64) -> DbResult<()> {
     let voted =
         Query::select().column(Votes::PostId).from(Votes::Table).and_where(Expr::col(Votes::UserId).eq(id)).take();
     // every post that changes, by its id: two deletions that share posts would else wait for each other
@@ -249,8 +242,14 @@ pub async fn delete(conn: &mut Conn, id: i64) -> DbResult<bool> {
         .and_where(Expr::col(Posts::Id).in_subquery(voted))
         .take();
     conn.execute(&uncount).await?;
+    Ok(())
+}
+
+/// Deletes the account and, by the schema, its votes, memberships and sessions.
+pub async fn delete(conn: &mut Conn, id: i64) -> DbResult<()> {
     let delete = Query::delete().from_table(Users::Table).and_where(Expr::col(Users::Id).eq(id)).take();
-    Ok(conn.execute(&delete).await? == 1)
+    conn.execute(&delete).await?;
+    Ok(())
 }
 
 /// The hash of the present password.
