@@ -8,10 +8,11 @@ use serde_json::Value;
 use crate::auth::password::Passwords;
 use crate::auth::{Email, Role, Status};
 use crate::db::{Conn, Db};
+use crate::resources::audit::Actor;
 use crate::resources::posts::model::{PostCreate, Sort};
 use crate::resources::posts::rules::Reader;
 use crate::resources::posts::store as posts;
-use crate::resources::users::store as users;
+use crate::resources::users::{self as accounts, store as users};
 use crate::resources::votes::store as votes;
 
 /// What `cargo run` loads into an empty database.
@@ -135,7 +136,7 @@ async fn user(tx: &mut Conn, passwords: &Passwords, properties: Value) -> Result
     }
     let password_hash = passwords.hash(password).await.map_err(text)?;
     let user = users::NewUser { email, name, password_hash, role: Role::try_from(role)?, status };
-    users::insert(tx, user, crate::app::now()).await.map_err(text)?;
+    accounts::create(tx, Actor::default(), user, crate::app::now()).await.map_err(text)?;
     Ok(true)
 }
 

@@ -56,15 +56,30 @@ async fn events_are_found_by_who_what_and_when() {
     assert_eq!(count("actor_id=1").await, 0);
     assert_eq!(count("action=group_created").await, 3);
     assert_eq!(count("object_type=group&object_id=2").await, 2);
-    assert_eq!(count("object_type=user").await, 0);
-    let third = root.get("/api/v1/audit-events?limit=2").await.expect(200).body;
+    // those of the fixtures
+    assert_eq!(count("object_type=user").await, 5);
+    assert_eq!(count("object_type=user&object_id=2").await, 1);
+    assert_eq!(count("object_id=2").await, 3);
+    assert_eq!(count("object_type=permission").await, 0);
+    let third = root.get("/api/v1/audit-events?object_type=group&limit=2").await.expect(200).body;
     let at = third["items"][1]["created_at"].as_str().unwrap().to_owned();
-    assert_eq!((count(&format!("since={at}")).await, count(&format!("until={at}")).await), (2, 2));
+    assert_eq!((count(&format!("since={at}")).await, count(&format!("until={at}")).await), (2, 7));
     let next = third["next"].as_str().unwrap();
-    let rest = root.get(format!("/api/v1/audit-events?limit=2&cursor={next}")).await.expect(200).body;
+    let rest = root.get(format!("/api/v1/audit-events?object_type=group&limit=2&cursor={next}")).await.expect(200).body;
     let ids = [&third, &rest].map(|page| page["items"].as_array().unwrap().clone()).concat();
     let ids: Vec<i64> = ids.iter().map(|event| event["object_id"].as_i64().unwrap()).collect();
     assert_eq!((ids, rest["next"].is_null()), (vec![2, 3, 2, 1], true));
+}
+
+#[tokio::test]
+async fn who_comes_from_a_fixture_is_an_event() {
+    let world = World::start().await;
+    let root = world.root().await;
+    let users = root.get("/api/v1/users?with_total=true").await.expect(200);
+    let events = root.get("/api/v1/audit-events?action=user_created&with_total=true").await.expect(200);
+    assert_eq!(events.body["total"], users.body["total"]);
+    let admin = events.body["items"].as_array().unwrap().iter().find(|event| event["object_id"] == 3).unwrap();
+    assert_eq!((&admin["actor_id"], &admin["after"]["role"]), (&json!(null), &json!("admin")));
 }
 
 #[tokio::test]

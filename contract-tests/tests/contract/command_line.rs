@@ -63,7 +63,7 @@ async fn an_operator_makes_and_changes_accounts() {
     operator.types("accord user enable eve@example.com").await;
     eve.get("/api/v1/posts").await.expect(200);
     operator.types("accord user role eve@example.com admin").await;
-    let events = eve.get("/api/v1/audit-events").await.expect(200);
+    let events = eve.get("/api/v1/audit-events?object_type=user&object_id=6").await.expect(200);
     let own = |event: &&Value| event["actor_id"].is_null() && event["request_id"].is_null();
     let done: Vec<_> = events.body["items"].as_array().unwrap().iter().filter(own).collect();
     let done: Vec<_> = done.iter().map(|event| [&event["action"], &event["before"], &event["after"]]).collect();
