@@ -210,15 +210,20 @@ async fn a_session_that_the_old_password_opens_does_not_outlive_it() {
         other.close().await.unwrap();
     }
     change.await.unwrap().expect(204);
+    let mut failed = 0;
     for login in join_all(logins).await {
         let login = login.unwrap();
         if login.status == 401 {
+            failed += 1;
             continue;
         }
         let refresh = json!({ "refresh_token": login.text("/refresh_token") });
         nobody.with_token(login.text("/token")).get("/api/v1/user").await.refused(401, "token_revoked");
         nobody.post("/api/v1/token/refresh").json(&refresh).await.refused(401, "refresh_token_invalid");
     }
+    let root = world.root().await;
+    let events = root.get("/api/v1/audit-events?action=login_failed&with_total=true").await.expect(200);
+    assert_eq!(events.body["total"], failed, "each that failed is an event");
 }
 
 #[tokio::test]
@@ -240,6 +245,59 @@ async fn nothing_passes_after_the_answer_that_took_the_grant_back() {
             answer.refused(403, "forbidden");
         }
     }
+}
+
+#[tokio::test]
+async fn no_grant_is_left_on_a_post_that_goes_at_the_same_time() {
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let (ann, root) = (world.ann().await, world.root().await);
+    for round in 0..20 {
+        let post_id = ann.writes(&format!("Post {round}")).await.id();
+        let grants = [2, 4, 5].map(|user_id| {
+            let grant = json!({ "user_id": user_id, "permission": "can_edit_post", "object_id": post_id });
+            root.post("/api/v1/grants").json(&grant).into_future()
+        });
+        let delete = ann.delete(format!("/api/v1/posts/{post_id}")).header("If-Match", "*").into_future();
+        let (granted, deleted) = tokio::join!(join_all(grants), delete);
+        deleted.expect(204);
+        assert!(granted.iter().all(|answer| [201, 404].contains(&answer.status)), "{:?}", statuses(&granted));
+        let left = root.get(format!("/api/v1/grants?object_id={post_id}")).await.expect(200);
+        assert_eq!(left.body["items"], json!([]), "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn who_takes_the_same_grants_away_at_once_does_not_wait_for_the_other() {
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let (ann, root) = (world.ann().await, world.root().await);
+    for round in 0..5 {
+        let name = format!("can_do_{round}");
+        let new = json!({ "name": name, "target": "posts", "description": "Of a client" });
+        root.post("/api/v1/permissions").json(&new).await.expect(201);
+        let group = json!({ "name": format!("Group {round}") });
+        let group = root.post("/api/v1/groups").json(&group).await.expect(201).id();
+        let account = json!({ "email": format!("eve{round}@example.com"), "password": "a long password" });
+        let user = root.post("/api/v1/users").json(&account).await.expect(201).id();
+        let mut calls = vec![
+            root.delete(format!("/api/v1/permissions/{name}")),
+            root.delete(format!("/api/v1/groups/{group}")),
+            root.delete(format!("/api/v1/users/{user}")),
+        ];
+        for number in 0..5 {
+            let post_id = ann.writes(&format!("Post {number}")).await.id();
+            for holder in [json!({ "user_id": user }), json!({ "group_id": group })] {
+                let mut grant = holder;
+                grant["permission"] = name.as_str().into();
+                grant["object_id"] = post_id.into();
+                root.post("/api/v1/grants").json(&grant).await.expect(201);
+            }
+            calls.insert(number % 3, ann.delete(format!("/api/v1/posts/{post_id}")));
+        }
+        let answers = join_all(calls.into_iter().map(|call| call.header("If-Match", "*").into_future())).await;
+        assert_eq!(statuses(&answers), BTreeMap::from([(204, 8)]), "round {round}");
+    }
+    let ends = root.get("/api/v1/audit-events?action=grant_deleted&limit=100&with_total=true").await.expect(200);
+    assert_eq!(ends.body["total"], 50, "each is taken away once");
 }
 
 #[tokio::test]

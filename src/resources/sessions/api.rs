@@ -128,6 +128,9 @@ async fn with_password(app: &App, request_id: &RequestId, email: &Email, passwor
     }
     let mut tx = app.db.begin().await?;
     if !store::stands(&mut tx, login.account).await? {
+        // the event is written in another one
+        drop(tx);
+        failed(app, request_id, user_id, "credentials").await?;
         return Err(wrong());
     }
     if let Verdict::RightUpgrade(new) = verdict {
