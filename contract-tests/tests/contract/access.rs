@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use contract_tests::{Person, SECRET, World, document};
+use contract_tests::{Answer, Person, SECRET, World, document};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
@@ -123,6 +123,60 @@ async fn the_role_in_a_token_counts_for_nothing() {
         ben.with_authorization(&forge(&claims(ben.token()), json!({ "role": "admin" }), Algorithm::HS256, SECRET));
     pretender.delete("/api/v1/posts/1").header("If-Match", "*").await.refused(403, "forbidden");
     assert_eq!(pretender.get("/api/v1/user").await.body["role"], "active");
+}
+
+#[tokio::test]
+async fn what_one_may_not_know_answers_like_what_is_not_there() {
+    let world = World::start().await;
+    let (ann, ben, sam, root) = (world.ann().await, world.ben().await, world.sam().await, world.root().await);
+    let draft = json!({ "title": "A draft", "content": "Not yet.", "published": false });
+    let draft = ann.post("/api/v1/posts").json(&draft).await.expect(201).id();
+    // neither on all nor on this one does a grant open a draft
+    for (user_id, object_id) in [(2, None), (4, Some(draft))] {
+        for permission in ["can_edit_post", "can_view_stats"] {
+            let mut grant = json!({ "user_id": user_id, "permission": permission });
+            if let Some(id) = object_id {
+                grant["object_id"] = id.into();
+            }
+            root.post("/api/v1/grants").json(&grant).await.expect(201);
+        }
+    }
+    let told = |answer: Answer, id: i64| {
+        let differ = ["x-request-id", "date", "content-length"];
+        let headers = answer.headers.iter().filter(|(name, _)| !differ.contains(&name.as_str()));
+        let headers: Vec<_> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
+        let mut body = answer.body;
+        body["request_id"] = Value::Null;
+        (answer.status, headers, body.to_string().replace(&format!(" {id} "), " ID "))
+    };
+    let mut compared = vec![];
+    for operation in &document().operations {
+        let (there, absent) = match operation.path.as_str() {
+            path if path.contains("/posts/{id}") => (draft, draft + 1),
+            "/api/v1/vote" => (draft, draft + 1),
+            // the first is Ben's
+            "/api/v1/grants/{id}" if operation.method == "GET" => (1, 99),
+            _ => continue,
+        };
+        for person in [&sam, &ben] {
+            if operation.path.contains("grants") && person.name == "ben" {
+                continue;
+            }
+            let ask = async |id: i64| {
+                let call = if operation.path.ends_with("/vote") {
+                    person.post("/api/v1/vote").json(&json!({ "post_id": id, "vote_dir": 1 }))
+                } else {
+                    operation.call(person, &id.to_string())
+                };
+                told(call.await, id)
+            };
+            let (known, unknown) = (ask(there).await, ask(absent).await);
+            assert_eq!(known, unknown, "{} {}", person.name, operation.id);
+            assert_eq!(known.0, 404, "{} {}", person.name, operation.id);
+            compared.push(operation.id.clone());
+        }
+    }
+    assert!(compared.len() >= 15, "{compared:?}");
 }
 
 #[tokio::test]

@@ -83,6 +83,84 @@ async fn who_comes_from_a_fixture_is_an_event() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_written_down_is_not_done() {
+    if !Database::on_postgres() {
+        // a trigger of SQLite cannot say that its disk is full, and the code is the same
+        return;
+    }
+    let world = World::start().await;
+    let (ann, root) = (world.ann().await, world.root().await);
+    for name in ["Editors", "Others"] {
+        root.post("/api/v1/groups").json(&json!({ "name": name })).await.expect(201);
+    }
+    root.put("/api/v1/groups/1/members/2").await.expect(204);
+    root.post("/api/v1/grants").json(&json!({ "group_id": 1, "permission": "can_edit_post" })).await.expect(201);
+    let post = ann.writes("A post").await.id();
+    let on_post = json!({ "user_id": 2, "permission": "can_edit_post", "object_id": post });
+    root.post("/api/v1/grants").json(&on_post).await.expect(201);
+    let all =
+        ["users", "groups", "permissions", "grants", "users?group_id=1", "users?group_id=2", "posts", "audit-events"];
+    let state = async || {
+        let lists = all.map(|list| root.get(format!("/api/v1/{list}")).into_future());
+        futures_util::future::join_all(lists).await.into_iter().map(|list| list.expect(200).body).collect::<Vec<_>>()
+    };
+    let before = state().await;
+    let mut other = sqlx::PgConnection::connect(&world.database.url()).await.unwrap();
+    let full = "CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$;
+        CREATE TRIGGER no_space BEFORE INSERT ON audit_events EXECUTE FUNCTION no_space()";
+    sqlx::raw_sql(full).execute(&mut other).await.unwrap();
+    let account = json!({ "email": "eve@example.com", "password": "a long password" });
+    let wrong = json!({ "email": "ann@example.com", "password": "not the password" });
+    let password = json!({ "old_password": "the password of ann", "new_password": "a long password" });
+    let permission = json!({ "name": "can_pin_post", "target": "posts", "description": "Pin posts" });
+    for call in [
+        world.nobody().post("/api/v1/user").json(&account),
+        world.nobody().post("/api/v1/authenticate").json(&wrong),
+        ann.patch("/api/v1/user").json(&json!({ "name": "Anna" })),
+        ann.post("/api/v1/user/password").json(&password),
+        ann.delete("/api/v1/user"),
+        ann.delete(format!("/api/v1/posts/{post}")),
+        root.post("/api/v1/users").json(&account),
+        root.patch("/api/v1/users/1").json(&json!({ "status": "disabled" })),
+        root.delete("/api/v1/users/1"),
+        root.post("/api/v1/groups").json(&json!({ "name": "New" })),
+        root.patch("/api/v1/groups/1").json(&json!({ "name": "New" })),
+        root.delete("/api/v1/groups/1"),
+        root.put("/api/v1/groups/2/members/2"),
+        root.delete("/api/v1/groups/1/members/2"),
+        root.post("/api/v1/permissions").json(&permission),
+        root.patch("/api/v1/permissions/can_edit_post").json(&json!({ "description": "New" })),
+        root.delete("/api/v1/permissions/can_edit_post"),
+        root.post("/api/v1/grants").json(&json!({ "group_id": 2, "permission": "can_edit_post" })),
+        root.delete("/api/v1/grants/1"),
+    ] {
+        call.header("If-Match", "*").await.refused(503, "database_unavailable");
+    }
+    assert_eq!(state().await, before);
+    let right = json!({ "email": "ann@example.com", "password": "the password of ann" });
+    world.nobody().post("/api/v1/authenticate").json(&right).await.expect(200);
+}
+
+#[tokio::test]
+async fn who_tries_passwords_fills_the_audit_no_faster_than_the_limit() {
+    let world = World::with(&[("ACCORD_RATE_LIMIT", "5")]).await;
+    let root = world.root().await;
+    let wrong = json!({ "email": "root@example.com", "password": "not the password" });
+    let mut failed = 0;
+    for _ in 0..20 {
+        let answer = world.nobody().post("/api/v1/authenticate").json(&wrong).await;
+        match answer.status {
+            401 => failed += 1,
+            _ => drop(answer.refused(429, "rate_limited")),
+        }
+    }
+    let events = root.get("/api/v1/audit-events?action=login_failed&with_total=true").await.expect(200);
+    assert_eq!(events.body["total"], failed);
+    assert!((1..10).contains(&failed), "{failed}");
+}
+
+#[tokio::test]
 async fn an_event_outlives_its_account_and_names_its_request() {
     let world = World::start().await;
     let (ann, root) = (world.ann().await, world.root().await);

@@ -14,10 +14,15 @@ async fn grant(root: &Person, grant: Value) -> Answer {
     root.post("/api/v1/grants").json(&grant).await.expect(201)
 }
 
-/// Ben's try to change a post of Ann's.
+/// Ben's tries to change and to replace a post of Ann's, which end alike.
 async fn edits(ben: &Person, post_id: i64) -> u16 {
+    let path = format!("/api/v1/posts/{post_id}");
     let change = json!({ "title": "Changed by Ben" });
-    ben.patch(format!("/api/v1/posts/{post_id}")).header("If-Match", "*").json(&change).await.status
+    let changed = ben.patch(&path).header("If-Match", "*").json(&change).await.status;
+    let whole = json!({ "title": "Replaced by Ben", "content": "x", "published": true, "rating": null });
+    let replaced = ben.put(&path).header("If-Match", "*").json(&whole).await.status;
+    assert_eq!(changed, replaced, "PATCH and PUT need the same");
+    changed
 }
 
 #[tokio::test]
