@@ -17,6 +17,9 @@ use crate::resources::grants::{self, rules};
 use crate::resources::groups::store as groups;
 use crate::resources::permissions;
 use crate::resources::permissions::model::{HeldPermission, Permission, PermissionCreate, Source, StoredPermission};
+use crate::resources::posts::model::StoredPost;
+use crate::resources::posts::rules::{Reader, visible};
+use crate::resources::posts::store as posts;
 use crate::resources::users::model::User;
 
 /// One subcommand.
@@ -307,18 +310,23 @@ async fn explain(
     }
     let target = row.as_ref().map_or_else(|| entry.and_then(|entry| entry.target), StoredPermission::target);
     let mut reasons = vec![account(&user), role(&user), catalogue(row.is_some())];
-    if let Some((target, id)) = rules::object(target, object_id)? {
-        reasons.push(object(target, id, target.has(conn, id).await?));
-    }
+    let by_object = match rules::object(target, object_id)? {
+        Some((Target::Posts, id)) => Some(post(&user, posts::find(conn, id).await?, entry.is_some())),
+        Some((target, id)) => Some(object(target, id, target.has(conn, id).await?)),
+        None => None,
+    };
+    let object_says = by_object.as_ref().map_or(Says::Neither, |reason| reason.says);
+    reasons.extend(by_object);
     let held = held(conn, user.id).await?;
     reasons
         .extend(held.iter().filter(|held| held.permission == permission).map(|held| granted(held, object_id, target)));
     let holds = permission::holds(conn, user.id, &permission, object_id).await?;
-    if !holds && user.role != Role::Admin {
+    if !holds && user.role != Role::Admin && object_says != Says::Allows {
         let because = "no grant to the user, or to a group of theirs, covers it".into();
         reasons.push(Reason { check: "grants".into(), says: Says::Denies, because });
     }
-    let allowed = user.status == Status::Active && (user.role == Role::Admin || holds);
+    let may = user.role == Role::Admin || holds || object_says == Says::Allows;
+    let allowed = user.status == Status::Active && object_says != Says::Denies && may;
     let summary = format!("{permission} {} for {}", on(target, object_id), user.email.as_str());
     Ok(Explanation { allowed, user_id: user.id, permission, object_id, reasons, summary })
 }
@@ -348,12 +356,25 @@ fn catalogue(is_there: bool) -> Reason {
 }
 
 fn object(target: Target, id: i64, is_there: bool) -> Reason {
-    let because = match (is_there, target) {
-        (false, _) => format!("{} has no row {id}", target.word()),
-        (true, Target::Posts) => "it is there; the owner of a post needs no permission".into(),
-        (true, _) => "it is there".into(),
+    let (says, because) = match is_there {
+        true => (Says::Neither, "it is there".into()),
+        false => (Says::Denies, format!("{} has no row {id}", target.word())),
     };
-    Reason { check: "object".into(), says: Says::Neither, because }
+    Reason { check: "object".into(), says, because }
+}
+
+/// What the rules of posts say, which operations ask before and beside the grants.
+fn post(user: &User, post: Option<StoredPost>, is_asked_for: bool) -> Reason {
+    let is_owner = post.as_ref().is_some_and(|post| post.owner_id == Some(user.id));
+    let is_there = post.is_some();
+    let is_visible = visible(post, 0, Reader { id: user.id, role: user.role }).is_ok();
+    let (says, because) = match (is_there, is_visible, is_owner && is_asked_for) {
+        (false, ..) => (Says::Denies, "there is no such post"),
+        (true, false, _) => (Says::Denies, "it is a draft, which is there for its owner and admins only"),
+        (true, true, true) => (Says::Allows, "the user owns it, and needs no grant"),
+        (true, true, false) => (Says::Neither, "it is there, and the user may read it"),
+    };
+    Reason { check: "object".into(), says, because: because.into() }
 }
 
 fn granted(held: &HeldPermission, object_id: Option<i64>, target: Option<Target>) -> Reason {

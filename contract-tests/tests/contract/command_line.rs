@@ -145,6 +145,18 @@ async fn an_operator_grants_revokes_and_explains() {
     let explained = operator.types("accord permission explain 2 can_view_stats --json").await;
     let explained: Value = serde_json::from_str(&explained.stdout).unwrap();
     assert_eq!((&explained["allowed"], &explained["reasons"][0]["says"]), (&json!(false), &json!("denies")));
+    let draft = json!({ "title": "A draft", "content": "Not yet.", "published": false });
+    let draft = ann.post("/api/v1/posts").json(&draft).await.expect(201).id();
+    operator.types("accord user enable 2").await;
+    for line in [
+        "ben@example.com can_view_stats --object 3",
+        "ann@example.com can_view_stats --object 3",
+        "2 can_view_stats --object 9",
+    ] {
+        operator.types(&format!("accord permission explain {line}")).await;
+    }
+    ben.get(format!("/api/v1/posts/{draft}/statistics")).await.refused(404, "not_found");
+    ann.get(format!("/api/v1/posts/{draft}/statistics")).await.expect(200);
     operator.types("accord permission create can_pin_post --description Pin --target posts").await;
     operator.types("accord permission explain ann@example.com can_pin_post").await;
     assert_snapshot!(operator.transcript);
