@@ -64,6 +64,9 @@ async fn events_are_found_by_who_what_and_when() {
     let third = root.get("/api/v1/audit-events?object_type=group&limit=2").await.expect(200).body;
     let at = third["items"][1]["created_at"].as_str().unwrap().to_owned();
     assert_eq!((count(&format!("since={at}")).await, count(&format!("until={at}")).await), (2, 7));
+    // in UTC this is the year 10000
+    let never = "9999-12-31T23:59:59-23:59";
+    assert_eq!((count(&format!("since={never}")).await, count(&format!("until={never}")).await), (0, 9));
     let next = third["next"].as_str().unwrap();
     let rest = root.get(format!("/api/v1/audit-events?object_type=group&limit=2&cursor={next}")).await.expect(200).body;
     let ids = [&third, &rest].map(|page| page["items"].as_array().unwrap().clone()).concat();
@@ -80,6 +83,36 @@ async fn who_comes_from_a_fixture_is_an_event() {
     assert_eq!(events.body["total"], users.body["total"]);
     let admin = events.body["items"].as_array().unwrap().iter().find(|event| event["object_id"] == 3).unwrap();
     assert_eq!((&admin["actor_id"], &admin["after"]["role"]), (&json!(null), &json!("admin")));
+}
+
+#[tokio::test]
+async fn each_way_to_fail_to_log_in_is_an_event() {
+    let world = World::start().await;
+    let (nobody, root) = (world.nobody(), world.root().await);
+    let account = |email: &str, password: &str| json!({ "email": email, "password": password });
+    let form = |username, password| [("grant_type", "password"), ("username", username), ("password", password)];
+    for call in [
+        nobody.post("/api/v1/authenticate").json(&account("ann@example.com", "not the password")),
+        nobody.post("/api/v1/login").form(&form("ben@example.com", "not the password")),
+        nobody.post("/api/v1/authenticate").json(&account("nobody@example.com", "the password of ann")),
+        nobody.post("/api/v1/authenticate").json(&account("dan@example.com", "not the password")),
+        nobody.post("/api/v1/authenticate").json(&account("dan@example.com", "the password of dan")),
+        nobody.post("/api/v1/login").form(&form("dan@example.com", "the password of dan")),
+    ] {
+        let answer = call.await;
+        assert!([401, 403].contains(&answer.status), "{answer}");
+        let newest = root.get("/api/v1/audit-events?limit=1").await.expect(200).body["items"][0].clone();
+        assert_eq!(newest["request_id"], answer.body["request_id"]);
+    }
+    let events = root.get("/api/v1/audit-events?action=login_failed").await.expect(200);
+    let events = events.body["items"].as_array().unwrap().iter();
+    let told: Vec<_> = events.map(|event| (&event["object_id"], event["after"]["reason"].as_str().unwrap())).collect();
+    let (wrong, disabled) = ("credentials", "account_disabled");
+    let dan = &json!(5);
+    assert_eq!(
+        told,
+        [(dan, disabled), (dan, disabled), (dan, wrong), (&json!(null), wrong), (&json!(2), wrong), (&json!(1), wrong)]
+    );
 }
 
 #[tokio::test]

@@ -117,9 +117,15 @@ fn matching(filter: &Filter) -> SelectStatement {
         .and_where_option(filter.action.map(|action| is(AuditEvents::Action).eq(action.word())))
         .and_where_option(filter.object_type.map(|kind| is(AuditEvents::ObjectType).eq(kind.word())))
         .and_where_option(filter.object_id.map(|id| is(AuditEvents::ObjectId).eq(id)))
-        .and_where_option(filter.since.map(|since| is(AuditEvents::CreatedAt).gte(since)))
-        .and_where_option(filter.until.map(|until| is(AuditEvents::CreatedAt).lt(until)));
+        .and_where_option(filter.since.map(|since| is(AuditEvents::CreatedAt).gte(sortable(since))))
+        .and_where_option(filter.until.map(|until| is(AuditEvents::CreatedAt).lt(sortable(until))));
     statement
+}
+
+/// SQLite compares times as text, and a year of five digits begins with a plus. RFC 3339 reaches it by its offset.
+fn sortable(time: DateTime<Utc>) -> DateTime<Utc> {
+    let last = DateTime::from_timestamp(253_402_300_799, 0).expect("the last second of 9999");
+    if time > last { last } else { time }
 }
 
 impl StoredEvent {
