@@ -196,6 +196,9 @@ async fn the_check_passes_exactly_what_the_table_says() {
         let his = group(&root, &format!("His {number}")).await;
         let other = group(&root, &format!("Other {number}")).await;
         root.put(format!("/api/v1/groups/{his}/members/{BEN}")).await.expect(204);
+        // a group without anybody would let nobody in by mistake
+        root.put(format!("/api/v1/groups/{other}/members/4")).await.expect(204);
+        root.put(format!("/api/v1/groups/{his}/members/4")).await.expect(204);
         let mut new = match to {
             Nobody => json!({}),
             Ben => json!({ "user_id": BEN }),
