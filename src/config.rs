@@ -87,6 +87,8 @@ pub struct Config {
     pub max_connections: usize,
     pub grace: u64,
     pub view_interval: u64,
+    pub task_workers: usize,
+    pub purge_interval: u64,
     pub password_workers: usize,
     pub password_memory: u32,
     pub rate_limit: u32,
@@ -217,6 +219,12 @@ impl Config {
             if value > AN_HOUR {
                 return refuse(format!("`{name}` must be at most {AN_HOUR} seconds, not {value}"));
             }
+        }
+        if self.task_workers > 1_000 {
+            return refuse(format!("`task_workers` must be at most 1000, not {}", self.task_workers));
+        }
+        if self.purge_interval > A_YEAR {
+            return refuse(format!("`purge_interval` must be at most {A_YEAR} seconds, not {}", self.purge_interval));
         }
         if !self.secret_key.is_empty() && self.secret_key.len() < SECRET_BYTES {
             return refuse(format!(

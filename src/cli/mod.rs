@@ -5,6 +5,7 @@ mod password;
 mod permission;
 mod serve;
 mod table;
+mod task;
 mod user;
 
 use std::io::Write;
@@ -51,6 +52,16 @@ enum Command {
         /// On which port; 0 takes a free one
         #[arg(long)]
         port: Option<u16>,
+        /// Leave tasks to `accord worker` and other instances
+        #[arg(long)]
+        no_tasks: bool,
+    },
+    /// Run tasks, and serve nothing
+    Worker,
+    /// Look at tasks that wait or have failed, run, retry and cancel them
+    Task {
+        #[command(subcommand)]
+        step: task::Step,
     },
     /// Apply, undo and list migrations
     Migrate {
@@ -168,13 +179,18 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         _ => {}
     }
     let mut config = Config::load(arguments.config.as_deref())?;
-    match arguments.command.unwrap_or(Command::Serve { host: None, port: None }) {
-        Command::Serve { host, port } => {
+    match arguments.command.unwrap_or(Command::Serve { host: None, port: None, no_tasks: false }) {
+        Command::Serve { host, port, no_tasks } => {
+            if no_tasks {
+                config.task_workers = 0;
+            }
             config.host = host.unwrap_or(config.host);
             config.port = port.unwrap_or(config.port);
             serve::run(config).await
         }
         Command::Migrate { step } => migrate::run(&config, step).await,
+        Command::Worker => serve::work(config).await,
+        Command::Task { step } => task::run(&config, step).await,
         Command::User { step } => user::run(&config, step).await,
         Command::Permission { step } => permission::run(&config, step).await,
         Command::Fixtures { files } => load(&config, &files).await,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, away, migrate::failed};
@@ -14,9 +15,11 @@ use crate::auth::{Email, permission};
 use crate::config::Config;
 use crate::db::Db;
 use crate::db::migrate::{self, Direction, Target};
+use crate::resources::TASKS;
 use crate::resources::statistics::writer as views;
 use crate::resources::users::store as users;
 use crate::server::{accept, document};
+use crate::tasks::worker;
 use crate::{fixtures, server};
 
 /// Who can log in after the demo data was loaded.
@@ -65,9 +68,42 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let app = App::new(config.clone(), db, &secret);
     // a task of its own, so that the stop does not cancel it half-way
     tokio::spawn(views::keep_writing(app.clone()));
+    let stopping = watch::Sender::new(false);
+    let worker = tokio::spawn(worker::work(app.clone(), TASKS, stopping.subscribe()));
+    let stopped = async {
+        stopped.await;
+        let _ = stopping.send(true);
+    };
     let served = accept::serve(listener, server::endpoint(app.clone()), &config, stopped).await;
     views::finish(&app).await;
+    // it has begun to stop with the requests
+    let _ = worker.await;
     served.map_err(|error| Failure::Other(format!("the server stopped: {error}")))
+}
+
+/// Runs tasks until SIGTERM or Ctrl-C.
+pub async fn work(config: Config) -> Result<(), Failure> {
+    if config.task_workers == 0 {
+        return Err(Failure::Config(
+            "ACCORD_TASK_WORKERS is 0: a worker that runs nothing; set it to 1 or more".into(),
+        ));
+    }
+    logs(&config)?;
+    let config = Arc::new(config);
+    let secret = config.secret()?;
+    let wait = Duration::from_secs(config.db_wait);
+    let db = Db::connect_within(&config.database(), wait).await.map_err(|error| away(&config, &error))?;
+    if !is_head(&db).await {
+        return Err(Failure::Other("the database needs another schema: accord migrate up".into()));
+    }
+    let stopped = stopped();
+    println!("working on {}", crate::config::mask(&config.database_url));
+    let _ = std::io::stdout().flush();
+    let stopping = watch::Sender::new(false);
+    let worker = tokio::spawn(worker::work(App::new(config, db, &secret), TASKS, stopping.subscribe()));
+    stopped.await;
+    let _ = stopping.send(true);
+    worker.await.map_err(|error| Failure::Other(format!("the worker stopped: {error}")))
 }
 
 /// An API that does not state its access rules must not start.

@@ -154,3 +154,22 @@ pub enum PostStatistics {
     CreatedAt,
     UpdatedAt,
 }
+
+/// What is done later.
+#[derive(Iden, Clone, Copy)]
+#[expect(missing_docs, reason = "the migrations document the columns")]
+pub enum Tasks {
+    Table,
+    Id,
+    Name,
+    Payload,
+    Key,
+    State,
+    RunAt,
+    Attempts,
+    Worker,
+    LeaseUntil,
+    Error,
+    CreatedAt,
+    UpdatedAt,
+}

@@ -11,7 +11,11 @@ pub mod statistics;
 pub mod users;
 pub mod votes;
 
+use std::time::Duration;
+
 use poem_openapi::Tags;
+
+use crate::tasks::Kind;
 
 /// The chapters of the document, in its order.
 #[derive(Tags)]
@@ -63,6 +67,10 @@ apis!(
     audit::api::AuditApi,
     info::api::InfoApi,
 );
+
+/// The one list of tasks: what is in it can be asked for, and runs.
+pub const TASKS: &[Kind] =
+    &[Kind::every::<sessions::tasks::PurgeSessions>(|config| Duration::from_secs(config.purge_interval))];
 
 /// An answer without content.
 #[derive(poem_openapi::ApiResponse)]

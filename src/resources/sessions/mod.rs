@@ -5,6 +5,7 @@
 pub mod api;
 pub mod model;
 pub mod store;
+pub mod tasks;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,7 +1,7 @@
 //! All SQL for sessions and refresh tokens.
 
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, JoinType, LockType, Query};
+use sea_query::{Expr, ExprTrait, JoinType, LockType, Order, Query};
 use sqlx::FromRow;
 
 use crate::auth::{Email, Role, Status};
@@ -178,4 +178,26 @@ pub async fn revoke_all(conn: &mut Conn, user_id: i64, now: DateTime<Utc>) -> Db
         .take();
     conn.execute(&statement).await?;
     Ok(())
+}
+
+/// Deletes sessions that had no refresh token left at that time, and their tokens; answers how many.
+pub async fn purge(tx: &mut Conn, before: DateTime<Utc>, limit: u64) -> DbResult<u64> {
+    let alive = Query::select()
+        .column((RefreshTokens::Table, RefreshTokens::SessionId))
+        .from(RefreshTokens::Table)
+        .and_where(Expr::col((RefreshTokens::Table, RefreshTokens::SessionId)).equals((Sessions::Table, Sessions::Id)))
+        .and_where(Expr::col((RefreshTokens::Table, RefreshTokens::ExpiresAt)).gt(before))
+        .take();
+    let dead = Query::select()
+        .column((Sessions::Table, Sessions::Id))
+        .from(Sessions::Table)
+        // one that is being opened has no token yet
+        .and_where(Expr::col((Sessions::Table, Sessions::CreatedAt)).lt(before))
+        .and_where(Expr::exists(alive).not())
+        .order_by((Sessions::Table, Sessions::Id), Order::Asc)
+        .limit(limit)
+        .take();
+    let statement =
+        Query::delete().from_table(Sessions::Table).and_where(Expr::col(Sessions::Id).in_subquery(dead)).take();
+    tx.execute(&statement).await
 }

@@ -1,0 +1,135 @@
+//! Tasks: what is done later, outside of any request, at least once, by one worker at a time.
+//!
+//! A task is a row written in the transaction of the change that wants it, so neither is there without the other. A
+//! worker takes it for a while (the lease) and renews that; if its process dies, another takes it over. What fails is
+//! tried again, later and later; what has failed too often stays for a person to look at: `accord task list --failed`.
+//!
+//! Must never be: a task that is lost, one that runs twice at once, one that is tried without end.
+
+pub mod store;
+pub mod worker;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::db::DbError;
+use crate::error::Error;
+
+/// Something to be done later; its fields are kept as JSON until then.
+///
+/// It may run again though it has ended: a process may die before it can say so.
+pub trait Task: Serialize + DeserializeOwned + Send + 'static {
+    /// On the command line and in the database; a released name is never given another meaning.
+    const NAME: &'static str;
+
+    /// How often it is tried before it stays failed. With the pauses of [`pause`] ten tries take about an hour.
+    const ATTEMPTS: i64 = 10;
+
+    /// Does it.
+    fn run(self, app: &App) -> impl Future<Output = Result<(), Fault>> + Send;
+}
+
+/// Why a task has not ended well.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// It may go well later.
+    #[error("{0}")]
+    Again(String),
+    /// It never will.
+    #[error("{0}")]
+    Never(String),
+}
+
+impl From<DbError> for Fault {
+    fn from(error: DbError) -> Self {
+        Self::Again(error.to_string())
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Again(error.to_string())
+    }
+}
+
+/// A task that this build knows: what a worker needs to run one by its name.
+pub struct Kind {
+    /// [`Task::NAME`]
+    pub name: &'static str,
+    /// [`Task::ATTEMPTS`]
+    pub attempts: i64,
+    /// How often it runs by itself; zero is never.
+    every: Option<fn(&Config) -> Duration>,
+    run: fn(App, Value) -> BoxFuture<'static, Result<(), Fault>>,
+    reads: fn(&Value) -> Result<(), String>,
+}
+
+impl Kind {
+    /// One that runs when somebody asks for it.
+    pub const fn of<T: Task>() -> Self {
+        Self { name: T::NAME, attempts: T::ATTEMPTS, every: None, run: run::<T>, reads: reads::<T> }
+    }
+
+    /// One that also runs by itself, every so often, on one instance of all.
+    pub const fn every<T: Task>(every: fn(&Config) -> Duration) -> Self {
+        Self { every: Some(every), ..Self::of::<T>() }
+    }
+
+    /// How often it runs by itself, if it does.
+    pub fn interval(&self, config: &Config) -> Option<Duration> {
+        self.every.map(|every| every(config)).filter(|every| !every.is_zero())
+    }
+
+    /// What is wrong with a payload.
+    ///
+    /// # Errors
+    /// It is not what the task takes.
+    pub fn check(&self, payload: &Value) -> Result<(), String> {
+        (self.reads)(payload)
+    }
+}
+
+fn run<T: Task>(app: App, payload: Value) -> BoxFuture<'static, Result<(), Fault>> {
+    Box::pin(async move {
+        let task: T = serde_json::from_value(payload)
+            .map_err(|error| Fault::Never(format!("the payload is not what {} takes: {error}", T::NAME)))?;
+        task.run(&app).await
+    })
+}
+
+fn reads<T: Task>(payload: &Value) -> Result<(), String> {
+    T::deserialize(payload).map(drop).map_err(|error| error.to_string())
+}
+
+/// The first pause before a task is tried again, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// How long to wait after so many tries: twice as long each time, and by chance up to half of it less, so that what
+/// failed together does not come back together.
+pub fn pause(attempts: i64) -> Duration {
+    let doublings = u32::try_from(attempts.saturating_sub(1).clamp(0, 20)).unwrap_or_default();
+    let full = FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
+    full.mul_f64(rand::random_range(0.5..=1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_end_growing() {
+        for (attempts, full) in [(0, 5), (1, 5), (2, 10), (3, 20), (10, 2560), (11, 3600), (i64::MAX, 3600)] {
+            for _ in 0..20 {
+                let pause = pause(attempts).as_secs_f64();
+                assert!((f64::from(full) / 2.0..=f64::from(full)).contains(&pause), "{attempts}: {pause}");
+            }
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! The worker: takes what is due, runs some at once, renews their leases, and at the stop lets them finish.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::store::{self, Next, Taken};
+use super::{Fault, Kind, pause};
+use crate::app::App;
+use crate::db::DbResult;
+
+/// How often a worker looks for what is due.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a task is a worker's without renewal: so long it waits when the process dies.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How often a lease is renewed: a database that is away for a while must not cost it.
+const RENEWAL: Duration = Duration::from_secs(15);
+
+/// Characters of a fault that are kept.
+const ERROR_LENGTH: usize = 1000;
+
+/// Works until `stop` turns true and what runs has ended or, after the grace time, was put back. Without a place for a
+/// task there is nothing to do.
+pub async fn work(app: App, kinds: &'static [Kind], mut stop: watch::Receiver<bool>) {
+    if app.config.task_workers == 0 {
+        return;
+    }
+    let name = format!("{:016x}", rand::random::<u64>());
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
+    let mut planned = false;
+    let mut running = JoinSet::new();
+    let cut = watch::Sender::new(false);
+    while !*stop.borrow() {
+        planned = planned || told("plan the tasks that run by themselves", plan(&app, kinds).await).is_some();
+        let free = app.config.task_workers.saturating_sub(running.len());
+        if planned && free > 0 {
+            let taken = told("look for tasks", take(&app, &name, &names, free).await).unwrap_or_default();
+            for task in taken {
+                let kind = kinds.iter().find(|kind| kind.name == task.name).expect("only these are asked for");
+                running.spawn(run(app.clone(), kind, task, cut.subscribe()));
+            }
+        }
+        let full = running.len() >= app.config.task_workers;
+        tokio::select! {
+            _ = stop.changed() => break,
+            // a free place is used at once
+            Some(_) = running.join_next(), if full => {}
+            () = tokio::time::sleep(LOOK), if !full => {}
+        }
+        while running.try_join_next().is_some() {}
+    }
+    let grace = Duration::from_secs(app.config.grace);
+    let finished = async { while running.join_next().await.is_some() {} };
+    if tokio::time::timeout(grace, finished).await.is_err() {
+        let _ = cut.send(true);
+        while running.join_next().await.is_some() {}
+    }
+}
+
+async fn plan(app: &App, kinds: &[Kind]) -> DbResult<()> {
+    let now = app.now();
+    let mut tx = app.db.begin().await?;
+    for kind in kinds {
+        match kind.interval(&app.config) {
+            Some(every) => store::plan(&mut tx, kind.name, after(now, every), now).await?,
+            None => store::unplan(&mut tx, kind.name).await?,
+        }
+    }
+    tx.commit().await
+}
+
+async fn take(app: &App, worker: &str, names: &[&str], free: usize) -> DbResult<Vec<Taken>> {
+    // nothing is locked while there is nothing to do
+    if !store::is_due(&mut app.db.read().await?, names, app.now()).await? {
+        return Ok(vec![]);
+    }
+    let now = app.now();
+    let mut tx = app.db.begin().await?;
+    let taken = store::take(&mut tx, worker, names, free as u64, after(now, LEASE), now).await?;
+    tx.commit().await?;
+    Ok(taken)
+}
+
+/// How a run has ended.
+enum End {
+    Done,
+    Fault(Fault),
+    /// The process stops.
+    Cut,
+    /// It is not ours any more.
+    Lost,
+}
+
+/// Runs one task, and says in the database and in one line of the log what came of it.
+async fn run(app: App, kind: &'static Kind, task: Taken, mut cut: watch::Receiver<bool>) {
+    let began = Instant::now();
+    let end = tokio::select! {
+        end = outcome(&app, kind, &task) => end,
+        () = lost(&app, &task) => End::Lost,
+        _ = cut.wait_for(|cut| *cut) => End::Cut,
+    };
+    let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (id, task_name, attempt) = (task.id, kind.name, task.attempts);
+    let interval = kind.interval(&app.config);
+    let now = app.now();
+    let next = match &end {
+        End::Done => interval.map(|every| Next::Anew(after(now, every))),
+        End::Lost => return tracing::warn!(id, task = task_name, attempt, millis, "task was cancelled or taken over"),
+        End::Cut => Some(Next::Back(now)),
+        End::Fault(fault) => {
+            let again = matches!(fault, Fault::Again(_)) && attempt < kind.attempts;
+            let text = match fault {
+                Fault::Again(text) | Fault::Never(text) => text.as_str(),
+            };
+            match (again, interval) {
+                // what runs by itself comes again anyway, and never stops to
+                (_, Some(every)) => Some(Next::Again(after(now, pause(attempt).min(every)), text)),
+                (true, None) => Some(Next::Again(after(now, pause(attempt)), text)),
+                (false, None) => Some(Next::Failed(text)),
+            }
+        }
+    };
+    match &end {
+        End::Fault(fault) if matches!(next, Some(Next::Failed(_))) => {
+            tracing::error!(id, task = task_name, attempt, millis, error = %fault, "task failed for good; accord task retry {id} runs it again");
+        }
+        End::Fault(fault) => tracing::warn!(id, task = task_name, attempt, millis, error = %fault, "task failed"),
+        End::Cut => tracing::info!(id, task = task_name, attempt, millis, "task was put back"),
+        _ => tracing::info!(id, task = task_name, attempt, millis, "task done"),
+    }
+    // if this cannot be said, the lease runs out and it runs again: at least once is what is promised
+    told("tell what came of a task", settle(&app, &task, next, now).await);
+}
+
+async fn settle(app: &App, task: &Taken, next: Option<Next<'_>>, now: DateTime<Utc>) -> DbResult<()> {
+    let mut tx = app.db.begin().await?;
+    match next {
+        None => store::remove(&mut tx, task).await?,
+        Some(next) => store::release(&mut tx, task, next, now).await?,
+    }
+    tx.commit().await
+}
+
+async fn outcome(app: &App, kind: &Kind, task: &Taken) -> End {
+    let payload = serde_json::from_str(&task.payload).unwrap_or_default();
+    // a fault of one task must not take the worker with it
+    match AssertUnwindSafe((kind.run)(app.clone(), payload)).catch_unwind().await {
+        Ok(Ok(())) => End::Done,
+        Ok(Err(Fault::Again(text))) => End::Fault(Fault::Again(text.chars().take(ERROR_LENGTH).collect())),
+        Ok(Err(Fault::Never(text))) => End::Fault(Fault::Never(text.chars().take(ERROR_LENGTH).collect())),
+        Err(_) => End::Fault(Fault::Again("it panicked; the log says where".into())),
+    }
+}
+
+/// Resolves when the task is not ours any more: cancelled, or the lease ran out while the database was away. From then
+/// on another worker may run it.
+async fn lost(app: &App, task: &Taken) {
+    let mut held_until = Instant::now() + LEASE;
+    loop {
+        tokio::time::sleep(RENEWAL).await;
+        let asked = Instant::now();
+        let renewed = async {
+            let mut tx = app.db.begin().await?;
+            let held = store::renew(&mut tx, task, after(app.now(), LEASE)).await?;
+            tx.commit().await?;
+            DbResult::Ok(held)
+        };
+        match renewed.await {
+            Ok(true) => held_until = asked + LEASE,
+            Ok(false) => return,
+            Err(_) if Instant::now() + RENEWAL >= held_until => return,
+            Err(_) => {}
+        }
+    }
+}
+
+fn after(now: DateTime<Utc>, pause: Duration) -> DateTime<Utc> {
+    now + TimeDelta::from_std(pause).unwrap_or(TimeDelta::MAX)
+}
+
+/// What was asked for; none, with a line in the log, if the database could not.
+fn told<T>(what: &str, result: DbResult<T>) -> Option<T> {
+    result
+        .inspect_err(|error| {
+            let error: &(dyn std::error::Error + 'static) = error;
+            tracing::warn!(error, "cannot {what}; it is tried again");
+        })
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, LazyLock, Mutex};
+
+    use serde::{Deserialize, Serialize};
+    use tempfile::TempDir;
+
+    use super::super::Task;
+    use super::super::store::Seen;
+    use super::*;
+    use crate::config::Config;
+    use crate::db::Db;
+    use crate::db::migrate::{self, Direction, Target};
+
+    /// How often each task of a test has run, by a word of its own.
+    static RUNS: LazyLock<Mutex<BTreeMap<String, usize>>> = LazyLock::new(Mutex::default);
+
+    fn runs(word: &str) -> usize {
+        RUNS.lock().expect("no test panics with it").get(word).copied().unwrap_or_default()
+    }
+
+    macro_rules! task {
+        ($task:ident, $name:literal, |$word:ident| $run:expr) => {
+            #[derive(Serialize, Deserialize)]
+            struct $task {
+                word: String,
+            }
+
+            impl Task for $task {
+                const NAME: &'static str = $name;
+                const ATTEMPTS: i64 = 2;
+
+                async fn run(self, _: &App) -> Result<(), Fault> {
+                    *RUNS.lock().expect("no test panics with it").entry(self.word.clone()).or_default() += 1;
+                    let $word = self.word;
+                    $run
+                }
+            }
+        };
+    }
+    task!(Counts, "counts", |_word| Ok(()));
+    task!(Fails, "fails", |word| Err(Fault::Again(format!("{word} is not there"))));
+    task!(Refuses, "refuses", |_word| Err(Fault::Never("it cannot be".into())));
+    task!(Panics, "panics", |word| panic!("{word}"));
+    task!(Sleeps, "sleeps", |_word| {
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        Ok(())
+    });
+
+    const KINDS: &[Kind] =
+        &[Kind::of::<Counts>(), Kind::of::<Fails>(), Kind::of::<Refuses>(), Kind::of::<Panics>(), Kind::of::<Sleeps>()];
+
+    async fn app(folder: &TempDir) -> App {
+        let url = format!("sqlite:{}", folder.path().join("t.db").display());
+        migrate::run(&url, Direction::Up, Target::Head).await.expect("migrates");
+        let mut config = Config::load(None).expect("the defaults");
+        (config.database_url, config.grace) = (url, 0);
+        let db = Db::connect(&config.database()).await.expect("connects");
+        App::new(Arc::new(config), db, "a secret of thirty-two characters")
+    }
+
+    async fn ask<T: Task>(app: &App, task: T) -> i64 {
+        let mut tx = app.db.begin().await.expect("a transaction");
+        let id = store::enqueue(&mut tx, &task, app.now(), app.now()).await.expect("enqueues");
+        tx.commit().await.expect("commits");
+        id
+    }
+
+    async fn tasks(app: &App) -> Vec<Seen> {
+        store::list(&mut app.db.read().await.expect("reads"), false, None, 5000).await.expect("reads")
+    }
+
+    /// Some workers until it is as it should be.
+    async fn work_until(app: &App, workers: usize, mut is: impl AsyncFnMut(&App) -> bool) {
+        let stop = watch::Sender::new(false);
+        let all: Vec<_> = (0..workers).map(|_| tokio::spawn(work(app.clone(), KINDS, stop.subscribe()))).collect();
+        let wait = async {
+            while !is(app).await {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), wait).await.expect("it comes to that");
+        let _ = stop.send(true);
+        for worker in all {
+            worker.await.expect("no worker panics");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_several_workers_one_runs_a_task_and_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let app = app(&folder).await;
+        let words: Vec<String> = (0..40).map(|number| format!("once {number}")).collect();
+        for word in &words {
+            ask(&app, Counts { word: word.clone() }).await;
+        }
+        work_until(&app, 3, async |app| tasks(app).await.is_empty()).await;
+        assert!(words.iter().all(|word| runs(word) == 1));
+    }
+
+    #[tokio::test]
+    async fn what_fails_is_tried_again_and_then_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let app = app(&folder).await;
+        let fails = ask(&app, Fails { word: "the mail server".into() }).await;
+        let refuses = ask(&app, Refuses { word: "never".into() }).await;
+        let panics = ask(&app, Panics { word: "a panic".into() }).await;
+        let find = |tasks: &[Seen], id: i64| {
+            let task = tasks.iter().find(|task| task.id == id).expect("it is there");
+            (task.state.clone(), task.attempts, task.error.clone().unwrap_or_default())
+        };
+        work_until(&app, 1, async |app| tasks(app).await.iter().all(|task| task.error.is_some())).await;
+        let seen = tasks(&app).await;
+        assert_eq!(find(&seen, fails), ("queued".into(), 1, "the mail server is not there".into()));
+        assert_eq!(find(&seen, refuses), ("failed".into(), 1, "it cannot be".into()));
+        assert_eq!(find(&seen, panics), ("queued".into(), 1, "it panicked; the log says where".into()));
+        assert!(seen.iter().any(|task| task.id == fails && task.run_at > app.now()), "after a pause");
+
+        // as if the pause were over
+        let mut tx = app.db.begin().await.expect("a transaction");
+        let now = app.now();
+        assert!(store::retry(&mut tx, refuses, now).await.expect("writes"));
+        let due = after(now, Duration::from_secs(60));
+        let again = store::take(&mut tx, "other", &["fails"], 1, due, due).await.expect("takes");
+        store::release(&mut tx, &again[0], Next::Back(now), now).await.expect("writes");
+        tx.commit().await.expect("commits");
+        work_until(&app, 1, async |app| find(&tasks(app).await, fails).0 == "failed").await;
+        assert_eq!(find(&tasks(&app).await, fails), ("failed".into(), 2, "the mail server is not there".into()));
+        assert_eq!((runs("the mail server"), runs("never")), (2, 2));
+    }
+
+    #[tokio::test]
+    async fn what_a_dead_worker_has_left_is_taken_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let app = app(&folder).await;
+        let id = ask(&app, Counts { word: "left".into() }).await;
+        let mut tx = app.db.begin().await.expect("a transaction");
+        let now = app.now();
+        let dead = store::take(&mut tx, "dead", &["counts"], 1, after(now, LEASE), now).await.expect("takes");
+        assert_eq!(dead.iter().map(|task| task.id).collect::<Vec<_>>(), [id]);
+        assert!(!store::is_due(&mut tx, &["counts"], now).await.expect("reads"), "nobody else has it meanwhile");
+        assert!(store::is_due(&mut tx, &["counts"], after(now, LEASE)).await.expect("reads"));
+        assert!(store::renew(&mut tx, &dead[0], now).await.expect("writes"), "its lease ends now");
+        tx.commit().await.expect("commits");
+        work_until(&app, 1, async |app| tasks(app).await.is_empty()).await;
+        assert_eq!(runs("left"), 1);
+        let mut tx = app.db.begin().await.expect("a transaction");
+        assert!(!store::renew(&mut tx, &dead[0], after(now, LEASE)).await.expect("writes"), "the dead has lost it");
+    }
+
+    #[tokio::test]
+    async fn at_the_stop_what_does_not_end_is_put_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let app = app(&folder).await;
+        ask(&app, Sleeps { word: "long".into() }).await;
+        work_until(&app, 1, async |_| runs("long") == 1).await;
+        let seen = tasks(&app).await;
+        assert_eq!((seen[0].state.as_str(), seen[0].attempts, &seen[0].worker), ("queued", 0, &None));
+    }
+
+    #[tokio::test]
+    async fn what_this_build_does_not_know_waits_for_one_that_does() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let app = app(&folder).await;
+        let mut tx = app.db.begin().await.expect("a transaction");
+        let now = app.now();
+        store::insert(&mut tx, "from-tomorrow", &serde_json::json!({}), now, now).await.expect("writes");
+        tx.commit().await.expect("commits");
+        ask(&app, Counts { word: "today".into() }).await;
+        work_until(&app, 1, async |_| runs("today") == 1).await;
+        assert!(tasks(&app).await.iter().any(|task| task.name == "from-tomorrow" && task.state == "queued"));
+    }
+}
