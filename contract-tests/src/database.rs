@@ -7,7 +7,8 @@ use std::sync::{LazyLock, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
@@ -55,6 +56,38 @@ impl Database {
         let name = format!("{}_{}", run(), NUMBER.fetch_add(1, Ordering::Relaxed));
         create(&name, template).await;
         Self::Postgres { options: Box::new(admin_options().database(&name)), name }
+    }
+
+    /// Puts rows into it that no operation makes.
+    pub async fn execute(&self, statement: &str) {
+        match self {
+            Self::Sqlite(folder) => {
+                let options = SqliteConnectOptions::from_str(&sqlite_url(folder)).unwrap();
+                let mut other = options.busy_timeout(Duration::from_secs(30)).connect().await.unwrap();
+                sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut other).await.unwrap();
+                other.close().await.unwrap();
+            }
+            Self::Postgres { options, .. } => {
+                let mut other = options.connect().await.unwrap();
+                sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut other).await.unwrap();
+                other.close().await.unwrap();
+            }
+        }
+    }
+
+    /// How many rows a table has.
+    pub async fn count(&self, table: &str) -> i64 {
+        let statement = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        match self {
+            Self::Sqlite(folder) => {
+                let mut other = SqliteConnectOptions::from_str(&sqlite_url(folder)).unwrap().connect().await.unwrap();
+                sqlx::query_scalar(statement).fetch_one(&mut other).await.unwrap()
+            }
+            Self::Postgres { options, .. } => {
+                let mut other = options.connect().await.unwrap();
+                sqlx::query_scalar(statement).fetch_one(&mut other).await.unwrap()
+            }
+        }
     }
 
     /// For `DATABASE_URL`.

@@ -60,6 +60,8 @@ fn command(folder: &Path, database_url: &str, settings: &[(&str, &str)]) -> Comm
         .env("ACCORD_RATE_LIMIT", "0")
         .env("ACCORD_PASSWORD_MEMORY", "64")
         .env("ACCORD_DATABASE_CONNECTIONS", "5")
+        // a story says so when something is to happen by itself
+        .env("ACCORD_TASK_WORKERS", "0")
         .env("PORT", "0")
         .env("SECRET_KEY", SECRET)
         .env("DATABASE_URL", database_url)

@@ -16,11 +16,8 @@ use crate::db::DbResult;
 /// How often a worker looks for what is due.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long a task is a worker's without renewal: so long it waits when the process dies.
-const LEASE: Duration = Duration::from_secs(60);
-
-/// How often a lease is renewed: a database that is away for a while must not cost it.
-const RENEWAL: Duration = Duration::from_secs(15);
+/// Renewals in the time of a lease: a database that is away for a while must not cost it.
+const RENEWALS: u32 = 4;
 
 /// Characters of a fault that are kept.
 const ERROR_LENGTH: usize = 1000;
@@ -82,7 +79,7 @@ async fn take(app: &App, worker: &str, names: &[&str], free: usize) -> DbResult<
     }
     let now = app.now();
     let mut tx = app.db.begin().await?;
-    let taken = store::take(&mut tx, worker, names, free as u64, after(now, LEASE), now).await?;
+    let taken = store::take(&mut tx, worker, names, free as u64, after(now, lease(app)), now).await?;
     tx.commit().await?;
     Ok(taken)
 }
@@ -161,23 +158,29 @@ async fn outcome(app: &App, kind: &Kind, task: &Taken) -> End {
 /// Resolves when the task is not ours any more: cancelled, or the lease ran out while the database was away. From then
 /// on another worker may run it.
 async fn lost(app: &App, task: &Taken) {
-    let mut held_until = Instant::now() + LEASE;
+    let lease = lease(app);
+    let mut held_until = Instant::now() + lease;
     loop {
-        tokio::time::sleep(RENEWAL).await;
+        tokio::time::sleep(lease / RENEWALS).await;
         let asked = Instant::now();
         let renewed = async {
             let mut tx = app.db.begin().await?;
-            let held = store::renew(&mut tx, task, after(app.now(), LEASE)).await?;
+            let held = store::renew(&mut tx, task, after(app.now(), lease)).await?;
             tx.commit().await?;
             DbResult::Ok(held)
         };
         match renewed.await {
-            Ok(true) => held_until = asked + LEASE,
+            Ok(true) => held_until = asked + lease,
             Ok(false) => return,
-            Err(_) if Instant::now() + RENEWAL >= held_until => return,
+            Err(_) if Instant::now() + lease / RENEWALS >= held_until => return,
             Err(_) => {}
         }
     }
+}
+
+/// How long a task is a worker's without renewal: so long it waits when the process dies.
+fn lease(app: &App) -> Duration {
+    Duration::from_secs(app.config.task_lease)
 }
 
 fn after(now: DateTime<Utc>, pause: Duration) -> DateTime<Utc> {
@@ -333,16 +336,19 @@ mod tests {
         let id = ask(&app, Counts { word: "left".into() }).await;
         let mut tx = app.db.begin().await.expect("a transaction");
         let now = app.now();
-        let dead = store::take(&mut tx, "dead", &["counts"], 1, after(now, LEASE), now).await.expect("takes");
+        let dead = store::take(&mut tx, "dead", &["counts"], 1, after(now, lease(&app)), now).await.expect("takes");
         assert_eq!(dead.iter().map(|task| task.id).collect::<Vec<_>>(), [id]);
         assert!(!store::is_due(&mut tx, &["counts"], now).await.expect("reads"), "nobody else has it meanwhile");
-        assert!(store::is_due(&mut tx, &["counts"], after(now, LEASE)).await.expect("reads"));
+        assert!(store::is_due(&mut tx, &["counts"], after(now, lease(&app))).await.expect("reads"));
         assert!(store::renew(&mut tx, &dead[0], now).await.expect("writes"), "its lease ends now");
         tx.commit().await.expect("commits");
         work_until(&app, 1, async |app| tasks(app).await.is_empty()).await;
         assert_eq!(runs("left"), 1);
         let mut tx = app.db.begin().await.expect("a transaction");
-        assert!(!store::renew(&mut tx, &dead[0], after(now, LEASE)).await.expect("writes"), "the dead has lost it");
+        assert!(
+            !store::renew(&mut tx, &dead[0], after(now, lease(&app))).await.expect("writes"),
+            "the dead has lost it"
+        );
     }
 
     #[tokio::test]

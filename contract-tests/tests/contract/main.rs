@@ -21,5 +21,6 @@ mod readme;
 mod session;
 mod start;
 mod statistics;
+mod tasks;
 mod users;
 mod votes;
