@@ -11,6 +11,7 @@ use crate::auth::password::Passwords;
 use crate::auth::token::Tokens;
 use crate::config::Config;
 use crate::db::Db;
+use crate::mail::transport::Mailer;
 
 /// Shared by all requests. Cheap to clone.
 #[derive(Clone)]
@@ -23,6 +24,8 @@ pub struct App {
     pub tokens: Arc<Tokens>,
     /// Hashes and verifies passwords, a bounded number at once.
     pub passwords: Passwords,
+    /// Sends mail.
+    pub mailer: Mailer,
     /// Views of posts that are not in the database yet.
     pub views: Arc<Views>,
 }
@@ -31,8 +34,9 @@ impl App {
     /// Puts the parts together.
     pub fn new(config: Arc<Config>, db: Db, secret: &str) -> Self {
         let tokens = Arc::new(Tokens::new(secret.as_bytes(), config.token_ttl));
+        let mailer = config.mailer().expect("the settings were checked");
         let passwords = Passwords::new(config.password_workers, config.password_memory);
-        Self { config, db, tokens, passwords, views: Arc::default() }
+        Self { config, db, tokens, passwords, mailer, views: Arc::default() }
     }
 
     /// The time, in microseconds: what both databases give back unchanged.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::db::{Dialect, connect};
+use crate::mail::transport::Mailer;
 
 const DEFAULTS: &str = include_str!("../accord.toml");
 
@@ -90,6 +91,8 @@ pub struct Config {
     pub task_workers: usize,
     pub task_lease: u64,
     pub purge_interval: u64,
+    mail_url: String,
+    mail_from: String,
     pub password_workers: usize,
     pub password_memory: u32,
     pub rate_limit: u32,
@@ -228,6 +231,7 @@ impl Config {
         if self.purge_interval > A_YEAR {
             return refuse(format!("`purge_interval` must be at most {A_YEAR} seconds, not {}", self.purge_interval));
         }
+        self.mailer()?;
         if !self.secret_key.is_empty() && self.secret_key.len() < SECRET_BYTES {
             return refuse(format!(
                 "SECRET_KEY has {} bytes, it needs at least {SECRET_BYTES}: openssl rand -hex 32 makes one",
@@ -288,6 +292,19 @@ impl Config {
     /// Origins that may call from a browser.
     pub fn cors_origins(&self) -> Vec<String> {
         self.cors_origins.split(',').map(|origin| origin.trim().to_owned()).filter(|o| !o.is_empty()).collect()
+    }
+
+    /// How mail leaves.
+    ///
+    /// # Errors
+    /// The settings name no mail server, no folder or no sender.
+    pub fn mailer(&self) -> Result<Mailer, ConfigError> {
+        let url = match self.mail_url.as_str() {
+            "auto" if self.env == Env::Prod => "",
+            "auto" => "folder:data/mail",
+            url => url,
+        };
+        Mailer::new(url, &self.mail_from).map_err(ConfigError)
     }
 
     /// How to reach the database.
@@ -375,6 +392,7 @@ impl Config {
             let value = match key.as_str() {
                 "secret_key" if !self.secret_key.is_empty() => "[set]".into(),
                 "database_url" => mask(&self.database_url),
+                "mail_url" => mask(&self.mail_url),
                 _ => value.as_str().map_or_else(|| value.to_string(), Into::into),
             };
             format!("{key:22} {value:32} {source}\n")

@@ -11,6 +11,8 @@ pub mod fixtures;
 
 pub mod resources;
 
+pub mod mail;
+
 pub mod tasks;
 
 pub mod app;

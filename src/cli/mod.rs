@@ -1,5 +1,6 @@
 //! The commands of the product. Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration (`EX_CONFIG`).
 
+mod mail;
 mod migrate;
 mod password;
 mod permission;
@@ -72,6 +73,11 @@ enum Command {
     Fixtures {
         /// YAML files; without any, the demo data
         files: Vec<PathBuf>,
+    },
+    /// See how letters look, and whether they arrive
+    Mail {
+        #[command(subcommand)]
+        step: mail::Step,
     },
     /// Make, list and change accounts
     User {
@@ -189,6 +195,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             serve::run(config).await
         }
         Command::Migrate { step } => migrate::run(&config, step).await,
+        Command::Mail { step } => mail::run(&config, step).await,
         Command::Worker => serve::work(config).await,
         Command::Task { step } => task::run(&config, step).await,
         Command::User { step } => user::run(&config, step).await,

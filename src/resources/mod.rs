@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use poem_openapi::Tags;
 
+use crate::mail::SendMail;
 use crate::tasks::Kind;
 
 /// The chapters of the document, in its order.
@@ -69,8 +70,10 @@ apis!(
 );
 
 /// The one list of tasks: what is in it can be asked for, and runs.
-pub const TASKS: &[Kind] =
-    &[Kind::every::<sessions::tasks::PurgeSessions>(|config| Duration::from_secs(config.purge_interval))];
+pub const TASKS: &[Kind] = &[
+    Kind::of::<SendMail>(),
+    Kind::every::<sessions::tasks::PurgeSessions>(|config| Duration::from_secs(config.purge_interval)),
+];
 
 /// An answer without content.
 #[derive(poem_openapi::ApiResponse)]

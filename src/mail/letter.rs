@@ -1,0 +1,107 @@
+//! Letters: what each tells is a type, how it looks are two templates in `letters/`.
+
+use std::sync::LazyLock;
+
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a letter tells; its fields are what the templates know.
+pub trait Letter: Serialize {
+    /// The name of its templates: `letters/NAME.txt`, which has the subject, and `letters/NAME.html`.
+    const NAME: &'static str;
+}
+
+/// The settings of the mail server are right.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Test {}
+
+impl Letter for Test {
+    const NAME: &'static str = "test";
+}
+
+/// A letter as it is sent.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Written {
+    /// One line.
+    pub subject: String,
+    /// For who reads no HTML.
+    pub text: String,
+    /// The same with markup.
+    pub html: String,
+}
+
+macro_rules! letters {
+    ($($letter:ty = $example:expr;)*) => {
+        /// Every letter by its name, with something to show in it.
+        pub fn examples() -> Vec<(&'static str, Value)> {
+            vec![$((<$letter>::NAME, serde_json::to_value::<$letter>($example).expect("a letter is plain data"))),*]
+        }
+    };
+}
+
+letters! {
+    Test = Test {};
+}
+
+macro_rules! templates {
+    ($($name:literal),* $(,)?) => {
+        const TEMPLATES: &[(&str, &str)] = &[$(($name, include_str!(concat!("letters/", $name)))),*];
+    };
+}
+
+templates!("layout.html", "layout.txt", "test.html", "test.txt");
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // the default, said because safety hangs on it
+    environment
+        .set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
+    for (name, text) in TEMPLATES {
+        environment.add_template(name, text).expect("the templates are compiled in and tested");
+    }
+    environment
+});
+
+/// Fills the templates of a letter.
+///
+/// # Errors
+/// There is no such letter, or it does not tell what the templates ask for.
+pub fn write(name: &str, data: &Value, sender: &str) -> Result<Written, minijinja::Error> {
+    let text = ENVIRONMENT.get_template(&format!("{name}.txt"))?;
+    let html = ENVIRONMENT.get_template(&format!("{name}.html"))?;
+    let known = context! { sender => sender, ..minijinja::Value::from(Serde(data)) };
+    let mut rendered = text.render_captured(known.clone())?;
+    let subject = rendered.with_state_mut(|state| state.render_block("subject"))?;
+    // what a user has chosen must not begin a header of its own
+    let subject = subject.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = rendered.into_output().trim_start().to_owned();
+    let html = html.render(context! { subject => subject.as_str(), ..known })?;
+    Ok(Written { subject, text, html })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_letter_can_be_written() {
+        for (name, data) in examples() {
+            let written = write(name, &data, "Accord").expect(name);
+            assert!(!written.subject.is_empty() && !written.subject.contains('\n'), "{written:?}");
+            assert!(written.text.contains("Accord") && !written.text.contains("{%"), "{written:?}");
+            assert!(written.html.contains(&format!("<title>{}</title>", written.subject)), "{written:?}");
+        }
+        let files = TEMPLATES.iter().filter(|(name, _)| !name.starts_with("layout")).count();
+        assert_eq!(files, 2 * examples().len(), "a template without a letter");
+    }
+
+    #[test]
+    fn what_a_user_has_chosen_is_text() {
+        let written = write("test", &serde_json::json!({}), "<b>\r\nBcc: x").expect("writes");
+        assert!(written.html.contains("&lt;b&gt;") && !written.html.contains("<b>"), "{written:?}");
+        assert_eq!(written.subject, "Mail from <b> Bcc: x arrives");
+    }
+}

@@ -1,0 +1,117 @@
+//! How mail leaves: over SMTP, or as `.eml` files in a folder, which mail programs open.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lettre::message::{Mailbox, Message, MultiPart};
+use lettre::transport::smtp;
+use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+
+use super::letter::Written;
+use crate::tasks::Fault;
+
+/// A server that has not answered by then is tried again later.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Connections to the mail server.
+const CONNECTIONS: u32 = 4;
+
+/// Where mail goes, and in whose name.
+#[derive(Clone)]
+pub struct Mailer {
+    /// The name in letters and in `From`.
+    pub sender: String,
+    from: Mailbox,
+    way: Way,
+}
+
+#[derive(Clone)]
+enum Way {
+    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    Folder(PathBuf),
+    Nowhere,
+}
+
+impl Mailer {
+    /// `url` is `smtp://user:password@host:587?tls=required` (STARTTLS), `smtps://…` (TLS), `smtp://host:25` (neither),
+    /// `folder:PATH`, or empty: then mail waits.
+    ///
+    /// # Errors
+    /// What is wrong with the URL or the sender, without what may be secret in it.
+    pub fn new(url: &str, from: &str) -> Result<Self, String> {
+        let from: Mailbox = from.parse().map_err(|error| format!("`mail_from` is no address: {error}"))?;
+        let way = match url.split_once(':') {
+            None if url.is_empty() => Way::Nowhere,
+            Some(("folder", path)) if !path.is_empty() => Way::Folder(path.into()),
+            Some(("smtp" | "smtps", _)) => {
+                let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
+                    .map_err(|error| format!("`mail_url` is no address of a mail server: {error}"))?;
+                let pool = smtp::PoolConfig::new().max_size(CONNECTIONS);
+                Way::Smtp(builder.timeout(Some(TIMEOUT)).pool_config(pool).build())
+            }
+            _ => return Err("`mail_url` must begin with smtp://, smtps:// or folder:".into()),
+        };
+        let sender = from.name.clone().unwrap_or_else(|| from.email.to_string());
+        Ok(Self { sender, from, way })
+    }
+
+    /// Whether there is a way.
+    pub fn is_set(&self) -> bool {
+        !matches!(self.way, Way::Nowhere)
+    }
+
+    /// Sends a letter.
+    ///
+    /// # Errors
+    /// The mail server refuses it for good, or cannot take it now.
+    pub async fn send(&self, to: Mailbox, number: &str, written: Written) -> Result<(), Fault> {
+        let never = |error: lettre::error::Error| Fault::Never(format!("the letter is no mail: {error}"));
+        let message = Message::builder()
+            .from(self.from.clone())
+            .to(to)
+            .subject(written.subject)
+            .message_id(Some(format!("<{number}@{}>", self.from.email.domain())))
+            .multipart(MultiPart::alternative_plain_html(written.text, written.html))
+            .map_err(never)?;
+        match &self.way {
+            Way::Smtp(transport) => match transport.send(message).await {
+                Ok(_) => Ok(()),
+                Err(error) if error.is_permanent() => {
+                    Err(Fault::Never(format!("the mail server refuses the letter: {error}")))
+                }
+                Err(error) => Err(Fault::Again(format!("the mail server cannot take the letter now: {error}"))),
+            },
+            Way::Folder(folder) => {
+                let failed = |error: String| Fault::Again(format!("cannot write into {}: {error}", folder.display()));
+                tokio::fs::create_dir_all(folder).await.map_err(|error| failed(error.to_string()))?;
+                let transport = AsyncFileTransport::<Tokio1Executor>::new(folder);
+                transport.send(message).await.map(drop).map_err(|error| failed(error.to_string()))
+            }
+            Way::Nowhere => Err(Fault::Again("there is no mail server: set ACCORD_MAIL_URL".into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_url_says_the_way() {
+        for (url, fits) in [
+            ("", true),
+            ("folder:data/mail", true),
+            ("smtp://user:word@mail.example.com:587?tls=required", true),
+            ("smtps://mail.example.com", true),
+            ("folder:", false),
+            ("http://mail.example.com", false),
+            ("smtp://", false),
+            ("mail.example.com", false),
+        ] {
+            let mailer = Mailer::new(url, "Accord <accord@example.com>");
+            assert_eq!(mailer.is_ok(), fits, "{url}");
+        }
+        let error = Mailer::new("", "nobody").err().expect("refused");
+        assert!(error.contains("`mail_from`"), "{error}");
+    }
+}
