@@ -77,9 +77,11 @@ impl Mailer {
             Way::Smtp(transport) => match transport.send(message).await {
                 Ok(_) => Ok(()),
                 Err(error) if error.is_permanent() => {
-                    Err(Fault::Never(format!("the mail server refuses the letter: {error}")))
+                    Err(Fault::Never(format!("the mail server refuses the letter: {}", nameless(&error))))
                 }
-                Err(error) => Err(Fault::Again(format!("the mail server cannot take the letter now: {error}"))),
+                Err(error) => {
+                    Err(Fault::Again(format!("the mail server cannot take the letter now: {}", nameless(&error))))
+                }
             },
             Way::Folder(folder) => {
                 let failed = |error: String| Fault::Again(format!("cannot write into {}: {error}", folder.display()));
@@ -90,6 +92,13 @@ impl Mailer {
             Way::Nowhere => Err(Fault::Again("there is no mail server: set ACCORD_MAIL_URL".into())),
         }
     }
+}
+
+/// What went wrong, without the addresses that mail servers like to repeat: it is logged.
+fn nameless(error: &smtp::Error) -> String {
+    let text = error.to_string();
+    let words = text.split_whitespace().map(|word| if word.contains('@') { "[address]" } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod http;
 mod info;
 mod lists;
 mod logs;
+mod mail;
 mod plans;
 mod posts;
 mod races;
