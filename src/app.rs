@@ -32,9 +32,8 @@ pub struct App {
 
 impl App {
     /// Puts the parts together.
-    pub fn new(config: Arc<Config>, db: Db, secret: &str) -> Self {
+    pub fn new(config: Arc<Config>, db: Db, secret: &str, mailer: Mailer) -> Self {
         let tokens = Arc::new(Tokens::new(secret.as_bytes(), config.token_ttl));
-        let mailer = config.mailer().expect("the settings were checked");
         let passwords = Passwords::new(config.password_workers, config.password_memory);
         Self { config, db, tokens, passwords, mailer, views: Arc::default() }
     }

@@ -10,7 +10,6 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::db::{Dialect, connect};
-use crate::mail::transport::Mailer;
 
 const DEFAULTS: &str = include_str!("../accord.toml");
 
@@ -58,7 +57,7 @@ pub enum Env {
 /// What is wrong with the settings, in one sentence that says what to change. Exit code 78.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct ConfigError(String);
+pub struct ConfigError(pub String);
 
 fn refuse<T>(sentence: impl Into<String>) -> Result<T, ConfigError> {
     Err(ConfigError(sentence.into()))
@@ -92,7 +91,7 @@ pub struct Config {
     pub task_lease: u64,
     pub purge_interval: u64,
     mail_url: String,
-    mail_from: String,
+    pub mail_from: String,
     pub password_workers: usize,
     pub password_memory: u32,
     pub rate_limit: u32,
@@ -231,7 +230,6 @@ impl Config {
         if self.purge_interval > A_YEAR {
             return refuse(format!("`purge_interval` must be at most {A_YEAR} seconds, not {}", self.purge_interval));
         }
-        self.mailer()?;
         if !self.secret_key.is_empty() && self.secret_key.len() < SECRET_BYTES {
             return refuse(format!(
                 "SECRET_KEY has {} bytes, it needs at least {SECRET_BYTES}: openssl rand -hex 32 makes one",
@@ -294,17 +292,13 @@ impl Config {
         self.cors_origins.split(',').map(|origin| origin.trim().to_owned()).filter(|o| !o.is_empty()).collect()
     }
 
-    /// How mail leaves.
-    ///
-    /// # Errors
-    /// The settings name no mail server, no folder or no sender.
-    pub fn mailer(&self) -> Result<Mailer, ConfigError> {
-        let url = match self.mail_url.as_str() {
+    /// How mail leaves: a URL, or nothing, so that it waits.
+    pub fn mail_url(&self) -> &str {
+        match self.mail_url.as_str() {
             "auto" if self.env == Env::Prod => "",
             "auto" => "folder:data/mail",
             url => url,
-        };
-        Mailer::new(url, &self.mail_from).map_err(ConfigError)
+        }
     }
 
     /// How to reach the database.

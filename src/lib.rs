@@ -11,14 +11,13 @@ pub mod fixtures;
 
 pub mod resources;
 
-pub mod mail;
-
 pub mod tasks;
 
 pub mod app;
 
 pub mod auth;
 pub mod http;
+pub mod mail;
 
 pub mod error;
 

@@ -5,7 +5,9 @@ use lettre::message::Mailbox;
 
 use super::{Failure, open, print};
 use crate::config::Config;
-use crate::mail::{self, letter};
+use crate::mail::letter;
+use crate::mail::transport::Mailer;
+use crate::tasks::mail;
 
 /// One subcommand.
 #[derive(Subcommand)]
@@ -37,7 +39,7 @@ pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
             let Some((_, data)) = examples.iter().find(|(known, _)| *known == name) else {
                 return Err(Failure::Usage(format!("there is no letter `{name}`, only {}", names.join(", "))));
             };
-            let sender = config.mailer()?.sender;
+            let sender = Mailer::of(config)?.sender;
             let written = letter::write(&name, data, &sender).map_err(|error| Failure::Other(error.to_string()))?;
             if html {
                 return print(&written.html);

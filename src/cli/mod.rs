@@ -22,6 +22,7 @@ use crate::config::{Config, ConfigError};
 use crate::db::{self, Db, DbError, DbResult};
 use crate::error::{Code, Error, FieldError};
 use crate::fixtures;
+use crate::mail::transport::Mailer;
 use crate::server::{document, schema};
 
 /// `EX_CONFIG` of sysexits.h: a restart will not help, somebody must change a setting.
@@ -201,7 +202,10 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::User { step } => user::run(&config, step).await,
         Command::Permission { step } => permission::run(&config, step).await,
         Command::Fixtures { files } => load(&config, &files).await,
-        Command::Config { what: ConfigCommand::Check } => print(&config.describe()),
+        Command::Config { what: ConfigCommand::Check } => {
+            Mailer::of(&config)?;
+            print(&config.describe())
+        }
         Command::Routes | Command::Openapi { .. } => unreachable!("handled above"),
     }
 }

@@ -15,6 +15,7 @@ use crate::auth::{Email, permission};
 use crate::config::Config;
 use crate::db::Db;
 use crate::db::migrate::{self, Direction, Target};
+use crate::mail::transport::Mailer;
 use crate::resources::TASKS;
 use crate::resources::statistics::writer as views;
 use crate::resources::users::store as users;
@@ -32,6 +33,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let config = Arc::new(config);
     config.make_database_file()?;
     let secret = config.secret()?;
+    let mailer = mailer(&config)?;
     // before the database: a port that is taken is told at once
     let listener = listen(&config).await?;
     let wait = Duration::from_secs(config.db_wait);
@@ -65,7 +67,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     }
     let _ = std::io::stdout().flush();
 
-    let app = App::new(config.clone(), db, &secret);
+    let app = App::new(config.clone(), db, &secret, mailer);
     // a task of its own, so that the stop does not cancel it half-way
     tokio::spawn(views::keep_writing(app.clone()));
     let stopping = watch::Sender::new(false);
@@ -81,6 +83,14 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     served.map_err(|error| Failure::Other(format!("the server stopped: {error}")))
 }
 
+fn mailer(config: &Config) -> Result<Mailer, Failure> {
+    let mailer = Mailer::of(config)?;
+    if !mailer.is_set() {
+        tracing::warn!("ACCORD_MAIL_URL is not set: letters wait until it is");
+    }
+    Ok(mailer)
+}
+
 /// Runs tasks until SIGTERM or Ctrl-C.
 pub async fn work(config: Config) -> Result<(), Failure> {
     if config.task_workers == 0 {
@@ -91,6 +101,7 @@ pub async fn work(config: Config) -> Result<(), Failure> {
     logs(&config)?;
     let config = Arc::new(config);
     let secret = config.secret()?;
+    let mailer = mailer(&config)?;
     let wait = Duration::from_secs(config.db_wait);
     let db = Db::connect_within(&config.database(), wait).await.map_err(|error| away(&config, &error))?;
     if !is_head(&db).await {
@@ -100,7 +111,7 @@ pub async fn work(config: Config) -> Result<(), Failure> {
     println!("working on {}", crate::config::mask(&config.database_url));
     let _ = std::io::stdout().flush();
     let stopping = watch::Sender::new(false);
-    let worker = tokio::spawn(worker::work(App::new(config, db, &secret), TASKS, stopping.subscribe()));
+    let worker = tokio::spawn(worker::work(App::new(config, db, &secret, mailer), TASKS, stopping.subscribe()));
     stopped.await;
     let _ = stopping.send(true);
     worker.await.map_err(|error| Failure::Other(format!("the worker stopped: {error}")))

@@ -8,13 +8,22 @@ use lettre::transport::smtp;
 use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
 use super::letter::Written;
-use crate::tasks::Fault;
+use crate::config::{Config, ConfigError};
 
 /// A server that has not answered by then is tried again later.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Connections to the mail server.
 const CONNECTIONS: u32 = 4;
+
+/// Why a letter was not taken.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Nobody needs to try it again.
+    ForGood(String),
+    /// It may be taken later.
+    ForNow(String),
+}
 
 /// Where mail goes, and in whose name.
 #[derive(Clone)]
@@ -33,12 +42,20 @@ enum Way {
 }
 
 impl Mailer {
+    /// As the settings say.
+    ///
+    /// # Errors
+    /// They name no mail server, no folder or no sender.
+    pub fn of(config: &Config) -> Result<Self, ConfigError> {
+        Self::new(config.mail_url(), &config.mail_from).map_err(ConfigError)
+    }
+
     /// `url` is `smtp://user:password@host:587?tls=required` (STARTTLS), `smtps://…` (TLS), `smtp://host:25` (neither),
     /// `folder:PATH`, or empty: then mail waits.
     ///
     /// # Errors
     /// What is wrong with the URL or the sender, without what may be secret in it.
-    pub fn new(url: &str, from: &str) -> Result<Self, String> {
+    fn new(url: &str, from: &str) -> Result<Self, String> {
         let from: Mailbox = from.parse().map_err(|error| format!("`mail_from` is no address: {error}"))?;
         let way = match url.split_once(':') {
             None if url.is_empty() => Way::Nowhere,
@@ -64,8 +81,8 @@ impl Mailer {
     ///
     /// # Errors
     /// The mail server refuses it for good, or cannot take it now.
-    pub async fn send(&self, to: Mailbox, number: &str, written: Written) -> Result<(), Fault> {
-        let never = |error: lettre::error::Error| Fault::Never(format!("the letter is no mail: {error}"));
+    pub async fn send(&self, to: Mailbox, number: &str, written: Written) -> Result<(), Refusal> {
+        let never = |error: lettre::error::Error| Refusal::ForGood(format!("the letter is no mail: {error}"));
         let message = Message::builder()
             .from(self.from.clone())
             .to(to)
@@ -77,19 +94,20 @@ impl Mailer {
             Way::Smtp(transport) => match transport.send(message).await {
                 Ok(_) => Ok(()),
                 Err(error) if error.is_permanent() => {
-                    Err(Fault::Never(format!("the mail server refuses the letter: {}", nameless(&error))))
+                    Err(Refusal::ForGood(format!("the mail server refuses the letter: {}", nameless(&error))))
                 }
                 Err(error) => {
-                    Err(Fault::Again(format!("the mail server cannot take the letter now: {}", nameless(&error))))
+                    Err(Refusal::ForNow(format!("the mail server cannot take the letter now: {}", nameless(&error))))
                 }
             },
             Way::Folder(folder) => {
-                let failed = |error: String| Fault::Again(format!("cannot write into {}: {error}", folder.display()));
+                let failed =
+                    |error: String| Refusal::ForNow(format!("cannot write into {}: {error}", folder.display()));
                 tokio::fs::create_dir_all(folder).await.map_err(|error| failed(error.to_string()))?;
                 let transport = AsyncFileTransport::<Tokio1Executor>::new(folder);
                 transport.send(message).await.map(drop).map_err(|error| failed(error.to_string()))
             }
-            Way::Nowhere => Err(Fault::Again("there is no mail server: set ACCORD_MAIL_URL".into())),
+            Way::Nowhere => Err(Refusal::ForNow("there is no mail server: set ACCORD_MAIL_URL".into())),
         }
     }
 }

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use poem_openapi::Tags;
 
-use crate::mail::SendMail;
 use crate::tasks::Kind;
+use crate::tasks::mail::SendMail;
 
 /// The chapters of the document, in its order.
 #[derive(Tags)]

@@ -211,6 +211,7 @@ mod tests {
     use crate::config::Config;
     use crate::db::Db;
     use crate::db::migrate::{self, Direction, Target};
+    use crate::mail::transport::Mailer;
 
     /// How often each task of a test has run, by a word of its own.
     static RUNS: LazyLock<Mutex<BTreeMap<String, usize>>> = LazyLock::new(Mutex::default);
@@ -256,7 +257,8 @@ mod tests {
         let mut config = Config::load(None).expect("the defaults");
         (config.database_url, config.grace) = (url, 0);
         let db = Db::connect(&config.database()).await.expect("connects");
-        App::new(Arc::new(config), db, "a secret of thirty-two characters")
+        let mailer = Mailer::of(&config).expect("the defaults");
+        App::new(Arc::new(config), db, "a secret of thirty-two characters", mailer)
     }
 
     async fn ask<T: Task>(app: &App, task: T) -> i64 {

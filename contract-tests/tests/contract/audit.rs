@@ -16,10 +16,16 @@ async fn every_change_of_access_is_an_event() {
     root.patch(&path).header("If-Match", "*").json(&json!({ "role": "staff" })).await.expect(200);
     ann.patch("/api/v1/user").json(&json!({ "email": "ann.b@example.com", "name": null })).await.expect(200);
     root.post("/api/v1/groups").json(&json!({ "name": "Editors" })).await.expect(201);
+    let passwords = json!({ "old_password": "the password of ann", "new_password": "another password of ann" });
+    ann.post("/api/v1/user/password").json(&passwords).await.expect(204);
+    let rename = json!({ "name": "Chief editors" });
+    root.patch("/api/v1/groups/1").header("If-Match", "*").json(&rename).await.expect(200);
     root.put(format!("/api/v1/groups/1/members/{eve}")).await.expect(204);
     root.put(format!("/api/v1/groups/1/members/{eve}")).await.expect(204);
     let permission = json!({ "name": "can_pin_post", "target": "posts", "description": "Pin posts" });
     root.post("/api/v1/permissions").json(&permission).await.expect(201);
+    let describe = json!({ "description": "Pin posts to the front page" });
+    root.patch("/api/v1/permissions/can_pin_post").header("If-Match", "*").json(&describe).await.expect(200);
     root.post("/api/v1/grants").json(&json!({ "group_id": 1, "permission": "can_pin_post" })).await.expect(201);
     root.delete("/api/v1/grants/1").await.expect(204);
     root.delete("/api/v1/permissions/can_pin_post").header("If-Match", "*").await.expect(204);

@@ -101,6 +101,7 @@ async fn a_grant_counts_for_the_next_request() {
     story.tell("once", root.post("/api/v1/grants").json(&on_all)).await;
     story.tell("now the other, too", edit(2)).await;
     story.tell("Ben reads what he holds, and why", ben.get("/api/v1/user/permissions?with_total=true")).await;
+    story.tell("Ann holds nothing", ann.get("/api/v1/user/permissions?with_total=true")).await;
     story.tell("Root holds everything", root.get("/api/v1/user/permissions")).await;
     story.tell("Ben sees his own grants", ben.get("/api/v1/grants?with_total=true")).await;
     story.tell("Ann sees none, whatever she asks", ann.get("/api/v1/grants?user_id=2&with_total=true")).await;

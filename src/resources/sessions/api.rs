@@ -217,6 +217,7 @@ mod tests {
     use crate::config::Config;
     use crate::db::Db;
     use crate::db::migrate::{self, Direction, Target};
+    use crate::mail::transport::Mailer;
     use crate::resources::users::store::{self as users, NewUser};
 
     #[tokio::test]
@@ -226,7 +227,8 @@ mod tests {
         config.database_url = format!("sqlite:{}", folder.path().join("t.db").display());
         migrate::run(&config.database_url, Direction::Up, Target::Head).await.expect("migrates");
         let db = Db::connect(&config.database()).await.expect("connects");
-        let app = App::new(Arc::new(config), db, "a secret of this test, 32 bytes long");
+        let mailer = Mailer::of(&config).expect("the defaults");
+        let app = App::new(Arc::new(config), db, "a secret of this test, 32 bytes long", mailer);
 
         let (email, password) = (Email::new("ann@example.com"), "correct horse");
         let request_id = RequestId("r1".into());

@@ -1,0 +1,65 @@
+//! The task that sends a letter: none is lost, and one that is sent twice has one number.
+
+use chrono::{DateTime, Utc};
+use lettre::message::Mailbox;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::store::enqueue;
+use super::{Fault, Task};
+use crate::app::App;
+use crate::db::{Conn, DbResult};
+use crate::mail::letter::{self, Letter};
+use crate::mail::transport::Refusal;
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::ForGood(text) => Self::Never(text),
+            Refusal::ForNow(text) => Self::Again(text),
+        }
+    }
+}
+
+/// Sends a letter. Written in the transaction of what it tells of.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendMail {
+    /// The address.
+    to: Mailbox,
+    /// [`Letter::NAME`]
+    letter: String,
+    /// What the letter tells.
+    data: Value,
+    /// The left part of its `Message-ID`: the same in each try, so that who gets it twice can tell (RFC 5322 section
+    /// 3.6.4).
+    number: String,
+}
+
+impl SendMail {
+    /// This letter to this address.
+    pub fn new<L: Letter>(to: Mailbox, letter: &L) -> Self {
+        let data = serde_json::to_value(letter).expect("a letter is plain data");
+        Self { to, letter: L::NAME.into(), data, number: format!("{:032x}", rand::random::<u128>()) }
+    }
+}
+
+impl Task for SendMail {
+    const NAME: &'static str = "send-mail";
+    // for about half a day: mail servers are away for longer than databases
+    const ATTEMPTS: i64 = 20;
+
+    async fn run(self, app: &App) -> Result<(), Fault> {
+        let written = letter::write(&self.letter, &self.data, &app.mailer.sender)
+            .map_err(|error| Fault::Never(format!("the letter {} cannot be written: {error}", self.letter)))?;
+        Ok(app.mailer.send(self.to, &self.number, written).await?)
+    }
+}
+
+/// Sends a letter once the transaction that is open is committed.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn send<L: Letter>(tx: &mut Conn, to: Mailbox, letter: &L, now: DateTime<Utc>) -> DbResult<i64> {
+    enqueue(tx, &SendMail::new(to, letter), now, now).await
+}
