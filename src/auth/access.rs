@@ -100,22 +100,6 @@ pub struct Admin(Caller);
 pub struct Needs<P>(Caller, PhantomData<P>);
 
 impl<P: Permission> Needs<P> {
-    /// The caller, if they hold the permission in general.
-    ///
-    /// # Errors
-    /// 403 if they do not, 503 when the database is away.
-    pub async fn anywhere(self, db: &Db) -> Result<Caller, Error> {
-        permitted(self.ask(db, None).await?)
-    }
-
-    /// The caller, if they hold the permission on this object or in general.
-    ///
-    /// # Errors
-    /// 403 if they do not, 503 when the database is away.
-    pub async fn on(self, db: &Db, object_id: i64) -> Result<Caller, Error> {
-        permitted(self.ask(db, Some(object_id)).await?)
-    }
-
     /// The caller, and whether they hold the permission: for rules that know more reasons, such as an owner.
     ///
     /// # Errors
@@ -136,10 +120,6 @@ impl<P: Permission> Needs<P> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct Held(pub bool);
-
-fn permitted((caller, held): (Caller, Held)) -> Result<Caller, Error> {
-    if held.0 { Ok(caller) } else { Err(Error::new(Code::Forbidden, "You do not have the permission for this.")) }
-}
 
 macro_rules! is_a_caller {
     ($($type:ident),*) => { $(
