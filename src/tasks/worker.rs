@@ -31,13 +31,14 @@ pub async fn work(app: App, kinds: &'static [Kind], mut stop: watch::Receiver<bo
     let name = format!("{:016x}", rand::random::<u64>());
     let names: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
     let mut planned = false;
+    let mut database = Database::default();
     let mut running = JoinSet::new();
     let cut = watch::Sender::new(false);
     while !*stop.borrow() {
-        planned = planned || told("plan the tasks that run by themselves", plan(&app, kinds).await).is_some();
+        planned = planned || database.answered(plan(&app, kinds).await).is_some();
         let free = app.config.task_workers.saturating_sub(running.len());
         if planned && free > 0 {
-            let taken = told("look for tasks", take(&app, &name, &names, free).await).unwrap_or_default();
+            let taken = database.answered(take(&app, &name, &names, free).await).unwrap_or_default();
             for task in taken {
                 let kind = kinds.iter().find(|kind| kind.name == task.name).expect("only these are asked for");
                 running.spawn(run(app.clone(), kind, task, cut.subscribe()));
@@ -132,7 +133,10 @@ async fn run(app: App, kind: &'static Kind, task: Taken, mut cut: watch::Receive
         _ => tracing::info!(id, task = task_name, attempt, millis, "task done"),
     }
     // if this cannot be said, the lease runs out and it runs again: at least once is what is promised
-    told("tell what came of a task", settle(&app, &task, next, now).await);
+    if let Err(error) = settle(&app, &task, next, now).await {
+        let error: &(dyn std::error::Error + 'static) = &error;
+        tracing::warn!(error, id, task = task_name, "cannot write what came of a task: it runs again");
+    }
 }
 
 async fn settle(app: &App, task: &Taken, next: Option<Next<'_>>, now: DateTime<Utc>) -> DbResult<()> {
@@ -169,11 +173,11 @@ async fn lost(app: &App, task: &Taken) {
             tx.commit().await?;
             DbResult::Ok(held)
         };
-        match renewed.await {
-            Ok(true) => held_until = asked + lease,
-            Ok(false) => return,
-            Err(_) if Instant::now() + lease / RENEWALS >= held_until => return,
-            Err(_) => {}
+        // a database that does not answer must not make us late
+        match tokio::time::timeout_at((held_until - lease / RENEWALS).into(), renewed).await {
+            Ok(Ok(true)) => held_until = asked + lease,
+            Ok(Ok(false)) | Err(_) => return,
+            Ok(Err(_)) => {}
         }
     }
 }
@@ -187,14 +191,30 @@ fn after(now: DateTime<Utc>, pause: Duration) -> DateTime<Utc> {
     now + TimeDelta::from_std(pause).unwrap_or(TimeDelta::MAX)
 }
 
-/// What was asked for; none, with a line in the log, if the database could not.
-fn told<T>(what: &str, result: DbResult<T>) -> Option<T> {
-    result
-        .inspect_err(|error| {
-            let error: &(dyn std::error::Error + 'static) = error;
-            tracing::warn!(error, "cannot {what}; it is tried again");
-        })
-        .ok()
+/// Whether the database answers: a worker asks each second, and says only what has changed.
+#[derive(Default)]
+struct Database {
+    is_away: bool,
+}
+
+impl Database {
+    fn answered<T>(&mut self, result: DbResult<T>) -> Option<T> {
+        match result {
+            Ok(answer) => {
+                if std::mem::take(&mut self.is_away) {
+                    tracing::info!("tasks run again");
+                }
+                Some(answer)
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_away, true) {
+                    let error: &(dyn std::error::Error + 'static) = &error;
+                    tracing::warn!(error, "no tasks run until the database answers");
+                }
+                None
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -180,24 +180,32 @@ pub async fn revoke_all(conn: &mut Conn, user_id: i64, now: DateTime<Utc>) -> Db
     Ok(())
 }
 
-/// Deletes sessions that had no refresh token left at that time, and their tokens; answers how many.
-pub async fn purge(tx: &mut Conn, before: DateTime<Utc>, limit: u64) -> DbResult<u64> {
+/// Sessions behind this id that had no refresh token left at that time.
+pub async fn expired(conn: &mut Conn, behind: i64, before: DateTime<Utc>, limit: u64) -> DbResult<Vec<i64>> {
+    let session = Expr::col((RefreshTokens::Table, RefreshTokens::SessionId)).equals((Sessions::Table, Sessions::Id));
     let alive = Query::select()
         .column((RefreshTokens::Table, RefreshTokens::SessionId))
         .from(RefreshTokens::Table)
-        .and_where(Expr::col((RefreshTokens::Table, RefreshTokens::SessionId)).equals((Sessions::Table, Sessions::Id)))
+        .and_where(session)
         .and_where(Expr::col((RefreshTokens::Table, RefreshTokens::ExpiresAt)).gt(before))
         .take();
-    let dead = Query::select()
+    let statement = Query::select()
         .column((Sessions::Table, Sessions::Id))
         .from(Sessions::Table)
+        .and_where(Expr::col((Sessions::Table, Sessions::Id)).gt(behind))
         // one that is being opened has no token yet
         .and_where(Expr::col((Sessions::Table, Sessions::CreatedAt)).lt(before))
         .and_where(Expr::exists(alive).not())
         .order_by((Sessions::Table, Sessions::Id), Order::Asc)
         .limit(limit)
         .take();
-    let statement =
-        Query::delete().from_table(Sessions::Table).and_where(Expr::col(Sessions::Id).in_subquery(dead)).take();
-    tx.execute(&statement).await
+    Ok(conn.all::<(i64,)>(&statement).await?.into_iter().map(|(id,)| id).collect())
+}
+
+/// Deletes sessions, with their tokens.
+pub async fn delete(tx: &mut Conn, ids: &[i64]) -> DbResult<()> {
+    let ids = ids.iter().copied();
+    let statement = Query::delete().from_table(Sessions::Table).and_where(Expr::col(Sessions::Id).is_in(ids)).take();
+    tx.execute(&statement).await?;
+    Ok(())
 }
