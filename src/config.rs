@@ -96,6 +96,7 @@ pub struct Config {
     pub password_memory: u32,
     pub rate_limit: u32,
     cors_origins: String,
+    frozen: String,
     pub log: String,
     log_format: String,
     pub debug: bool,
@@ -290,6 +291,17 @@ impl Config {
     /// Origins that may call from a browser.
     pub fn cors_origins(&self) -> Vec<String> {
         self.cors_origins.split(',').map(|origin| origin.trim().to_owned()).filter(|o| !o.is_empty()).collect()
+    }
+
+    /// Tables whose rows are not changed for now.
+    pub fn frozen(&self) -> impl Iterator<Item = &str> {
+        self.frozen.split(',').map(str::trim).filter(|table| !table.is_empty())
+    }
+
+    /// Another list, for a test.
+    #[cfg(test)]
+    pub fn freeze(&mut self, tables: &str) {
+        self.frozen = tables.into();
     }
 
     /// How mail leaves: a URL, or nothing, so that it waits.

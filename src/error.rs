@@ -7,6 +7,7 @@ use poem::{IntoResponse, Response};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
+use crate::db::signals::Refused;
 use crate::db::{Constraint, DbError};
 
 /// Declares [`Code`]: each line is one code, its status, and its title (the same for every occurrence).
@@ -68,6 +69,7 @@ codes! {
     LastAdmin = 409, "There must be an active admin";
     NameInUse = 409, "The name is in use";
     AlreadyGranted = 409, "The permission is granted already";
+    Vetoed = 409, "A rule of this server does not allow the change";
     PreconditionFailed = 412, "The resource has changed since it was read";
     PayloadTooLarge = 413, "The body is too large";
     UnsupportedMediaType = 415, "The operation does not take this media type";
@@ -250,6 +252,15 @@ impl From<DbError> for Error {
                 Self::new(Code::DatabaseUnavailable, "The database is not ready yet; try again later.")
             }
             DbError::Violation(_, cause) | DbError::Other(cause) => Self::internal(cause),
+        }
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Veto(sentence) => Self::new(Code::Vetoed, sentence),
+            Refused::Db(error) => error.into(),
         }
     }
 }

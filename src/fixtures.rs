@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::auth::password::Passwords;
 use crate::auth::{Email, Role, Status};
+use crate::db::signals::{self, Actor};
 use crate::db::{Conn, Db};
-use crate::resources::audit::Actor;
-use crate::resources::posts::model::{PostCreate, Sort};
+use crate::resources::posts::model::{PostCreate, Sort, StoredPost};
 use crate::resources::posts::rules::Reader;
 use crate::resources::posts::store as posts;
 use crate::resources::users::{self as accounts, store as users};
-use crate::resources::votes::store as votes;
+use crate::resources::votes::store::StoredVote;
 
 /// What `cargo run` loads into an empty database.
 pub const DEMO: &str = include_str!("../fixtures/demo.yaml");
@@ -134,8 +134,8 @@ async fn user(tx: &mut Conn, passwords: &Passwords, properties: Value) -> Result
     if password.starts_with('$') {
         return Err("`password` is a hash; give the password itself, it is hashed on loading".into());
     }
-    let password_hash = passwords.hash(password).await.map_err(text)?;
-    let user = users::NewUser { email, name, password_hash, role: Role::try_from(role)?, status };
+    let password_hash = Some(passwords.hash(password).await.map_err(text)?);
+    let user = users::UserValues { email, name, password_hash, role: Role::try_from(role)?, status };
     accounts::create(tx, Actor::default(), user, crate::app::now()).await.map_err(text)?;
     Ok(true)
 }
@@ -160,7 +160,9 @@ async fn post(tx: &mut Conn, properties: Value) -> Result<bool, String> {
         return Ok(false);
     }
     let post = PostCreate { title, content: content.trim_end().into(), published, rating };
-    posts::insert(tx, owner_id, post, crate::app::now()).await.map_err(text)?;
+    signals::insert_new::<StoredPost>(tx, Actor::default(), post.by(owner_id), crate::app::now())
+        .await
+        .map_err(text)?;
     Ok(true)
 }
 
@@ -169,7 +171,9 @@ async fn vote(tx: &mut Conn, properties: Value) -> Result<bool, String> {
     let user_id = owner(tx, &user).await?;
     let post_id = find_post(tx, None, &post).await?;
     let post_id = post_id.ok_or_else(|| format!("there is no post `{post}`; put it before what refers to it"))?;
-    Ok(votes::add(tx, post_id, user_id, crate::app::now()).await.map_err(text)?.is_some())
+    let vote = StoredVote { post_id, user_id };
+    let added = signals::insert::<StoredVote>(tx, Actor::default(), vote, crate::app::now()).await.map_err(text)?;
+    Ok(added.is_some())
 }
 
 #[cfg(test)]
@@ -177,12 +181,13 @@ mod tests {
     use super::*;
     use crate::db::connect::Settings;
     use crate::db::migrate::{self, Direction, Target};
+    use crate::db::signals::Hooks;
 
     async fn empty_database(folder: &std::path::Path) -> Db {
         let url = format!("sqlite:{}", folder.join("t.db").display());
         migrate::run(&url, Direction::Up, Target::Head).await.expect("migrates");
         let timeout = std::time::Duration::from_secs(5);
-        Db::connect(&Settings { url, timeout, connections: 1 }).await.expect("connects")
+        Db::connect(&Settings { url, timeout, connections: 1 }, Hooks::default()).await.expect("connects")
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, Security
 use crate::auth::permission::{self, Entry, Permission, REGISTRY};
 use crate::auth::{Caller, Role, Status};
 use crate::db::Db;
+use crate::db::signals::Actor;
 use crate::error::{Code, Error};
 
 /// The rule of an operation.
@@ -139,6 +140,12 @@ macro_rules! is_a_caller {
     )* };
 }
 is_a_caller!(LoggedIn, Admin);
+
+impl<'a> From<&'a Admin> for Actor<'a> {
+    fn from(admin: &'a Admin) -> Self {
+        Self::from(&**admin)
+    }
+}
 
 /// Carries the proven caller through the request's extensions, which must be `Clone`.
 #[derive(Clone)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use crate::auth::token::Claims;
+use crate::db::signals::Actor;
 use crate::db::tables::{Sessions, Users};
 use crate::db::{Conn, Db, DbResult};
 use crate::error::{Code, Error};
@@ -141,6 +142,12 @@ impl Caller {
     /// 503 when the database is away or locked for too long.
     pub async fn begin(&mut self, db: &Db) -> DbResult<Conn> {
         db.begin_on(self.conn.take()).await
+    }
+}
+
+impl<'a> From<&'a Caller> for Actor<'a> {
+    fn from(caller: &'a Caller) -> Self {
+        Self { user_id: Some(caller.id), request_id: Some(&caller.request_id) }
     }
 }
 

@@ -160,9 +160,10 @@ pub async fn missing(conn: &mut Conn) -> DbResult<Vec<&'static str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::Db;
     use crate::db::connect::Settings;
     use crate::db::migrate::{self, Direction};
+    use crate::db::signals::Hooks;
+    use crate::db::{Db, Permit};
 
     #[tokio::test]
     async fn the_migrations_insert_a_row_for_each() {
@@ -170,7 +171,7 @@ mod tests {
         let url = format!("sqlite:{}", folder.path().join("t.db").display());
         migrate::run(&url, Direction::Up, migrate::Target::Head).await.expect("migrates");
         let timeout = std::time::Duration::from_secs(5);
-        let db = Db::connect(&Settings { url, timeout, connections: 1 }).await.expect("connects");
+        let db = Db::connect(&Settings { url, timeout, connections: 1 }, Hooks::default()).await.expect("connects");
         let mut conn = db.begin().await.expect("a transaction");
 
         let columns = [Permissions::Name, Permissions::Target, Permissions::Description];
@@ -187,7 +188,7 @@ mod tests {
             .from_table(Permissions::Table)
             .cond_where(Expr::col(Permissions::Name).eq("can_invite"))
             .take();
-        conn.execute(&delete).await.expect("deletes");
+        conn.write(Permit::<Permissions>::for_tests(), &delete).await.expect("deletes");
         assert_eq!(missing(&mut conn).await.expect("reads"), ["can_invite"]);
     }
 

@@ -23,6 +23,7 @@ use crate::db::{self, Db, DbError, DbResult};
 use crate::error::{Code, Error, FieldError};
 use crate::fixtures;
 use crate::mail::transport::Mailer;
+use crate::resources::hooks::hooks;
 use crate::server::{document, schema};
 
 /// `EX_CONFIG` of sysexits.h: a restart will not help, somebody must change a setting.
@@ -234,7 +235,7 @@ async fn load(config: &Config, files: &[PathBuf]) -> Result<(), Failure> {
         }
     };
     config.make_database_file()?;
-    let db = Db::connect(&config.database()).await.map_err(|error| away(config, &error))?;
+    let db = Db::connect(&config.database(), hooks(config)?).await.map_err(|error| away(config, &error))?;
     let passwords = Passwords::new(config.password_workers, config.password_memory);
     for (name, text) in files {
         let loaded =
@@ -252,7 +253,7 @@ async fn open(config: &Config) -> Result<Db, Failure> {
     if let Some(file) = config.database_file().filter(|file| !file.exists()) {
         return Err(Failure::Other(format!("there is no database {}: accord migrate up makes it", file.display())));
     }
-    let db = Db::connect(&config.database()).await.map_err(|error| away(config, &error))?;
+    let db = Db::connect(&config.database(), hooks(config)?).await.map_err(|error| away(config, &error))?;
     if !db::migrate::is_head(&mut db.read().await?).await? {
         return Err(Failure::Other("the database needs another schema: accord migrate up".into()));
     }

@@ -11,7 +11,7 @@ use crate::auth::permission::{self, Target};
 use crate::auth::{Role, Status};
 use crate::config::Config;
 use crate::db::Conn;
-use crate::resources::audit::Actor;
+use crate::db::signals::Actor;
 use crate::resources::grants::model::{Grant, GrantCreate};
 use crate::resources::grants::{self, rules};
 use crate::resources::groups::store as groups;
@@ -159,7 +159,7 @@ async fn revoke(config: &Config, holding: Holding) -> Result<(), Failure> {
         let sentence = format!("there is no such grant, {}: see accord permission list", holding.told());
         return Err(Failure::Other(sentence));
     };
-    grants::delete(&mut tx, Actor::default(), grant.id).await?;
+    grants::delete(&mut tx, Actor::default(), grant.id, crate::app::now()).await?;
     tx.commit().await?;
     print(&format!("revoked: grant {}, {}\n", grant.id, holding.told()))
 }

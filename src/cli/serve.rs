@@ -17,6 +17,7 @@ use crate::db::Db;
 use crate::db::migrate::{self, Direction, Target};
 use crate::mail::transport::Mailer;
 use crate::resources::TASKS;
+use crate::resources::hooks::hooks;
 use crate::resources::statistics::writer as views;
 use crate::resources::users::store as users;
 use crate::server::{accept, document};
@@ -37,7 +38,8 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     // before the database: a port that is taken is told at once
     let listener = listen(&config).await?;
     let wait = Duration::from_secs(config.db_wait);
-    let db = Db::connect_within(&config.database(), wait).await.map_err(|error| away(&config, &error))?;
+    let db =
+        Db::connect_within(&config.database(), hooks(&config)?, wait).await.map_err(|error| away(&config, &error))?;
     if config.migrates() {
         for step in migrate::run(&config.database_url, Direction::Up, Target::Head).await.map_err(failed)? {
             tracing::info!(step, "migrated");
@@ -103,7 +105,8 @@ pub async fn work(config: Config) -> Result<(), Failure> {
     let secret = config.secret()?;
     let mailer = mailer(&config)?;
     let wait = Duration::from_secs(config.db_wait);
-    let db = Db::connect_within(&config.database(), wait).await.map_err(|error| away(&config, &error))?;
+    let db =
+        Db::connect_within(&config.database(), hooks(&config)?, wait).await.map_err(|error| away(&config, &error))?;
     if !is_head(&db).await {
         return Err(Failure::Other("the database needs another schema: accord migrate up".into()));
     }

@@ -11,12 +11,12 @@ use super::{Failure, checked, open, password, print, whole};
 use crate::auth::password::Passwords;
 use crate::auth::{Email, Role, Status};
 use crate::config::Config;
+use crate::db::signals::Actor;
 use crate::db::{Conn, Db};
 use crate::http::etag::IfMatch;
-use crate::resources::audit::Actor;
 use crate::resources::users;
 use crate::resources::users::model::{AccountCreate, AccountUpdate, StoredUser, User};
-use crate::resources::users::store::{self, Filter, NewUser};
+use crate::resources::users::store::{self, Filter, UserValues};
 
 /// One subcommand.
 #[derive(Subcommand)]
@@ -186,9 +186,9 @@ pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
 
 async fn create(db: &Db, config: &Config, account: AccountCreate) -> Result<User, Failure> {
     let AccountCreate { email, password, name, role } = account;
-    let password_hash = Passwords::new(1, config.password_memory).hash(password.0).await?;
+    let password_hash = Some(Passwords::new(1, config.password_memory).hash(password.0).await?);
     let mut tx = db.begin().await?;
-    let user = NewUser { email, name, password_hash, role, status: Status::Active };
+    let user = UserValues { email, name, password_hash, role, status: Status::Active };
     let user = users::create(&mut tx, Actor::default(), user, crate::app::now()).await?.user;
     tx.commit().await?;
     Ok(user)

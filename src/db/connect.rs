@@ -7,7 +7,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 
-use super::{Db, DbError, Dialect};
+use super::signals::Hooks;
+use super::{Db, DbError, Dialect, Pools};
 
 /// Statements kept prepared per connection; more than the product has.
 const STATEMENTS: usize = 256;
@@ -39,13 +40,13 @@ pub fn sqlite_options(url: &str, timeout: Duration) -> Result<SqliteConnectOptio
 }
 
 impl Db {
-    /// Opens the pools and proves that the database answers.
+    /// Opens the pools and proves that the database answers. The hooks are called when rows change.
     ///
     /// # Errors
     /// The URL is not one of ours, the file cannot be opened, or the server does not answer.
-    pub async fn connect(settings: &Settings) -> Result<Self, DbError> {
+    pub async fn connect(settings: &Settings, hooks: Hooks) -> Result<Self, DbError> {
         let Settings { url, timeout, connections } = settings;
-        match Dialect::of(url) {
+        let pools = match Dialect::of(url) {
             Dialect::Sqlite => {
                 let options = sqlite_options(url, *timeout)?;
                 let pool = || {
@@ -61,7 +62,7 @@ impl Db {
                 let writer = pool().max_connections(1).connect_with(options.clone()).await?;
                 let readers = options.read_only(true).create_if_missing(false);
                 let readers = pool().max_connections(*connections).connect_with(readers).await?;
-                Ok(Self::Sqlite { readers, writer })
+                Pools::Sqlite { readers, writer }
             }
             Dialect::Postgres => {
                 let options = PgConnectOptions::from_str(url)?
@@ -81,19 +82,20 @@ impl Db {
                     .acquire_timeout(*timeout)
                     .connect_with(options)
                     .await?;
-                Ok(Self::Postgres(pool))
+                Pools::Postgres(pool)
             }
-        }
+        };
+        Ok(Self { pools, hooks })
     }
 
     /// [`Db::connect`], again and again until `wait` is over: the database may start after us.
     ///
     /// # Errors
     /// The last failure, when the time is up or when waiting cannot help (bad URL, unwritable file).
-    pub async fn connect_within(settings: &Settings, wait: Duration) -> Result<Self, DbError> {
+    pub async fn connect_within(settings: &Settings, hooks: Hooks, wait: Duration) -> Result<Self, DbError> {
         let (start, mut pause) = (Instant::now(), Duration::from_millis(250));
         loop {
-            match Self::connect(settings).await {
+            match Self::connect(settings, hooks.clone()).await {
                 Err(DbError::Unavailable(error)) if start.elapsed() + pause < wait => {
                     tracing::warn!(%error, "waiting for the database");
                     tokio::time::sleep(pause).await;

@@ -9,9 +9,11 @@ pub mod connect;
 mod constraint;
 pub mod keyset;
 pub mod migrate;
+pub mod permit;
+pub mod signals;
 pub mod tables;
 
-use sea_query::{PostgresQueryBuilder, SqliteQueryBuilder};
+use sea_query::{PostgresQueryBuilder, SelectStatement, SqliteQueryBuilder};
 use sea_query_sqlx::SqlxBinder;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
@@ -20,6 +22,10 @@ use sqlx::{AssertSqlSafe, FromRow, PgPool, Postgres, Sqlite, SqlitePool};
 use sqlx_core::transaction::TransactionManager;
 
 pub use constraint::Constraint;
+pub use permit::{Permit, Unsignalled};
+
+use self::permit::Table;
+use self::signals::Hooks;
 
 /// Result of a statement.
 pub type DbResult<T> = Result<T, DbError>;
@@ -79,9 +85,15 @@ impl Dialect {
     }
 }
 
-/// The pools. Cheap to clone.
+/// The pools, and what is called when rows change. Cheap to clone.
 #[derive(Clone)]
-pub enum Db {
+pub struct Db {
+    pools: Pools,
+    hooks: Hooks,
+}
+
+#[derive(Clone)]
+enum Pools {
     /// Read-only connections beside the one writer: a second writer waits its turn instead of failing.
     Sqlite {
         /// Read-only connections.
@@ -100,6 +112,9 @@ pub enum Db {
 pub struct Conn {
     inner: Inner,
     transaction: Transaction,
+    hooks: Hooks,
+    /// What the signals of this transaction have to say once it is durable.
+    after_commit: Vec<Box<dyn FnOnce() + Send + Sync>>,
 }
 
 enum Inner {
@@ -111,27 +126,31 @@ enum Inner {
 enum Transaction {
     None,
     Open,
+    /// A hook has refused a change: nothing of the transaction may stay.
+    Refused,
     Broken,
 }
 
-/// Renders `$statement` for the database behind `$conn` and runs `$call` on it.
+/// Renders `$statement` for the database behind `$conn`, has `$permit` look at it, and runs `$call` on it.
 macro_rules! run {
-    ($conn:expr, $statement:expr, |$sql:ident, $values:ident, $on:ident| $call:expr) => {{
+    ($conn:expr, $permit:expr, $statement:expr, |$sql:ident, $values:ident, $on:ident| $call:expr) => {{
         let result = match &mut $conn.inner {
             Inner::Sqlite(connection) => {
                 let (text, $values) = $statement.build_sqlx(SqliteQueryBuilder);
+                $permit.covers(&text)?;
                 let ($sql, $on) = (AssertSqlSafe(text), &mut **connection);
                 $call.await
             }
             Inner::Postgres(connection) => {
                 let (text, $values) = $statement.build_sqlx(PostgresQueryBuilder);
+                $permit.covers(&text)?;
                 let ($sql, $on) = (AssertSqlSafe(text), &mut **connection);
                 $call.await
             }
         };
         // what the database itself refuses leaves a transaction that can be rolled back
         let broken = matches!(&result, Err(error) if error.as_database_error().is_none());
-        if broken && $conn.transaction == Transaction::Open {
+        if broken && $conn.transaction != Transaction::None {
             $conn.transaction = Transaction::Broken;
         }
         result.map_err(DbError::from)
@@ -141,28 +160,26 @@ macro_rules! run {
 impl Db {
     /// Which database this is.
     pub fn dialect(&self) -> Dialect {
-        match self {
-            Self::Sqlite { .. } => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
+        match self.pools {
+            Pools::Sqlite { .. } => Dialect::Sqlite,
+            Pools::Postgres(_) => Dialect::Postgres,
         }
     }
 
     /// A connection for reading.
     pub async fn read(&self) -> DbResult<Conn> {
-        let inner = match self {
-            Self::Sqlite { readers, .. } => Inner::Sqlite(readers.acquire().await?),
-            Self::Postgres(pool) => Inner::Postgres(pool.acquire().await?),
-        };
-        Ok(Conn { inner, transaction: Transaction::None })
+        Ok(self.conn(match &self.pools {
+            Pools::Sqlite { readers, .. } => Inner::Sqlite(readers.acquire().await?),
+            Pools::Postgres(pool) => Inner::Postgres(pool.acquire().await?),
+        }))
     }
 
     /// A transaction for writing.
     pub async fn begin(&self) -> DbResult<Conn> {
-        let inner = match self {
-            Self::Sqlite { writer, .. } => Inner::Sqlite(writer.acquire().await?),
-            Self::Postgres(pool) => Inner::Postgres(pool.acquire().await?),
-        };
-        let mut conn = Conn { inner, transaction: Transaction::None };
+        let mut conn = self.conn(match &self.pools {
+            Pools::Sqlite { writer, .. } => Inner::Sqlite(writer.acquire().await?),
+            Pools::Postgres(pool) => Inner::Postgres(pool.acquire().await?),
+        });
         conn.begin().await?;
         Ok(conn)
     }
@@ -170,8 +187,8 @@ impl Db {
     /// Turns a reading connection into a writing transaction: on PostgreSQL the same connection, so that
     /// a request never holds two; on SQLite the writer.
     pub async fn begin_on(&self, conn: Option<Conn>) -> DbResult<Conn> {
-        match (self, conn) {
-            (Self::Postgres(_), Some(mut conn)) => {
+        match (&self.pools, conn) {
+            (Pools::Postgres(_), Some(mut conn)) => {
                 conn.begin().await?;
                 Ok(conn)
             }
@@ -180,6 +197,10 @@ impl Db {
                 self.begin().await
             }
         }
+    }
+
+    fn conn(&self, inner: Inner) -> Conn {
+        Conn { inner, transaction: Transaction::None, hooks: self.hooks.clone(), after_commit: vec![] }
     }
 }
 
@@ -211,11 +232,17 @@ impl Conn {
     }
 
     /// Makes the transaction durable; only after this may success be told.
+    ///
+    /// # Errors
+    /// Nothing is kept: the database is away, or a hook has refused a change.
     pub async fn commit(mut self) -> DbResult<()> {
-        if self.transaction == Transaction::None {
-            return Ok(());
+        match self.transaction {
+            Transaction::None => return Ok(()),
+            Transaction::Refused => {
+                return Err(DbError::Other(sqlx::Error::Protocol("a refused change was to be committed".into())));
+            }
+            Transaction::Open | Transaction::Broken => self.transaction = Transaction::Broken,
         }
-        self.transaction = Transaction::Broken;
         match &mut self.inner {
             Inner::Sqlite(connection) => {
                 <Sqlite as sqlx::Database>::TransactionManager::commit(connection).await?;
@@ -225,29 +252,55 @@ impl Conn {
             }
         }
         self.transaction = Transaction::None;
+        for tell in std::mem::take(&mut self.after_commit) {
+            tell();
+        }
         Ok(())
     }
 
     /// Exactly one row.
-    pub async fn one<R: Row>(&mut self, statement: &impl SqlxBinder) -> DbResult<R> {
-        run!(self, statement, |sql, values, on| sqlx::query_as_with(sql, values).fetch_one(on))
+    pub async fn one<R: Row>(&mut self, statement: &SelectStatement) -> DbResult<R> {
+        run!(self, permit::Reading, statement, |sql, values, on| sqlx::query_as_with(sql, values).fetch_one(on))
     }
 
     /// One row or none.
-    pub async fn maybe<R: Row>(&mut self, statement: &impl SqlxBinder) -> DbResult<Option<R>> {
-        run!(self, statement, |sql, values, on| sqlx::query_as_with(sql, values).fetch_optional(on))
+    pub async fn maybe<R: Row>(&mut self, statement: &SelectStatement) -> DbResult<Option<R>> {
+        run!(self, permit::Reading, statement, |sql, values, on| sqlx::query_as_with(sql, values).fetch_optional(on))
     }
 
     /// All rows; the statement carries its own limit.
-    pub async fn all<R: Row>(&mut self, statement: &impl SqlxBinder) -> DbResult<Vec<R>> {
-        run!(self, statement, |sql, values, on| sqlx::query_as_with(sql, values).fetch_all(on))
+    pub async fn all<R: Row>(&mut self, statement: &SelectStatement) -> DbResult<Vec<R>> {
+        run!(self, permit::Reading, statement, |sql, values, on| sqlx::query_as_with(sql, values).fetch_all(on))
     }
 
-    /// Runs a statement that answers no row; returns how many rows it changed.
-    pub async fn execute(&mut self, statement: &impl SqlxBinder) -> DbResult<u64> {
-        run!(self, statement, |sql, values, on| async {
+    /// Writes into the table of the permit; answers how many rows it changed.
+    pub async fn write<T: Table>(&mut self, permit: Permit<T>, statement: &impl SqlxBinder) -> DbResult<u64> {
+        run!(self, permit, statement, |sql, values, on| async {
             sqlx::query_with(sql, values).execute(on).await.map(|done| done.rows_affected())
         })
+    }
+
+    /// The same with `RETURNING`: exactly one row.
+    pub async fn write_one<T: Table, R: Row>(&mut self, permit: Permit<T>, write: &impl SqlxBinder) -> DbResult<R> {
+        run!(self, permit, write, |sql, values, on| sqlx::query_as_with(sql, values).fetch_one(on))
+    }
+
+    /// The same with `RETURNING`: one row or none.
+    pub async fn write_maybe<T: Table, R: Row>(
+        &mut self,
+        permit: Permit<T>,
+        write: &impl SqlxBinder,
+    ) -> DbResult<Option<R>> {
+        run!(self, permit, write, |sql, values, on| sqlx::query_as_with(sql, values).fetch_optional(on))
+    }
+
+    /// The same with `RETURNING`: every row that it changed.
+    pub async fn write_all<T: Table, R: Row>(
+        &mut self,
+        permit: Permit<T>,
+        write: &impl SqlxBinder,
+    ) -> DbResult<Vec<R>> {
+        run!(self, permit, write, |sql, values, on| sqlx::query_as_with(sql, values).fetch_all(on))
     }
 }
 
@@ -255,10 +308,10 @@ impl Drop for Conn {
     fn drop(&mut self) {
         match (&mut self.inner, self.transaction) {
             (_, Transaction::None) => {}
-            (Inner::Sqlite(connection), Transaction::Open) => {
+            (Inner::Sqlite(connection), Transaction::Open | Transaction::Refused) => {
                 <Sqlite as sqlx::Database>::TransactionManager::start_rollback(connection);
             }
-            (Inner::Postgres(connection), Transaction::Open) => {
+            (Inner::Postgres(connection), Transaction::Open | Transaction::Refused) => {
                 <Postgres as sqlx::Database>::TransactionManager::start_rollback(connection);
             }
             (Inner::Sqlite(connection), Transaction::Broken) => connection.close_on_drop(),

@@ -2,6 +2,8 @@
 
 use sea_query::Iden;
 
+use super::permit::Table;
+
 /// Accounts.
 #[derive(Iden, Clone, Copy)]
 #[expect(missing_docs, reason = "the migrations document the columns")]
@@ -173,3 +175,26 @@ pub enum Tasks {
     CreatedAt,
     UpdatedAt,
 }
+
+macro_rules! tables {
+    ($($table:ident),* $(,)?) => {
+        $(impl Table for $table {
+            const TABLE: Self = Self::Table;
+        })*
+    };
+}
+
+tables!(
+    AuditEvents,
+    Grants,
+    Groups,
+    Memberships,
+    Permissions,
+    PostStatistics,
+    Posts,
+    RefreshTokens,
+    Sessions,
+    Tasks,
+    Users,
+    Votes,
+);

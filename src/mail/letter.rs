@@ -21,6 +21,22 @@ impl Letter for Test {
     const NAME: &'static str = "test";
 }
 
+/// The password of an account is another one.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PasswordChanged {}
+
+impl Letter for PasswordChanged {
+    const NAME: &'static str = "password-changed";
+}
+
+/// An account has another address. Goes to the old one, and does not tell the new one.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct EmailChanged {}
+
+impl Letter for EmailChanged {
+    const NAME: &'static str = "email-changed";
+}
+
 /// A letter as it is sent.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Written {
@@ -42,6 +58,8 @@ macro_rules! letters {
 }
 
 letters! {
+    EmailChanged = EmailChanged {};
+    PasswordChanged = PasswordChanged {};
     Test = Test {};
 }
 
@@ -51,7 +69,16 @@ macro_rules! templates {
     };
 }
 
-templates!("layout.html", "layout.txt", "test.html", "test.txt");
+templates!(
+    "email-changed.html",
+    "email-changed.txt",
+    "layout.html",
+    "layout.txt",
+    "password-changed.html",
+    "password-changed.txt",
+    "test.html",
+    "test.txt",
+);
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod grants;
 pub mod groups;
+pub mod hooks;
 pub mod info;
 pub mod permissions;
 pub mod posts;

@@ -8,7 +8,7 @@ use sqlx::FromRow;
 
 use super::Task;
 use crate::db::tables::Tasks;
-use crate::db::{Conn, DbResult, keyset};
+use crate::db::{Conn, DbResult, Unsignalled, keyset};
 
 const QUEUED: &str = "queued";
 const RUNNING: &str = "running";
@@ -70,7 +70,7 @@ pub async fn insert(
         .values_panic([name.into(), payload.to_string().into(), QUEUED.into(), run_at.into(), now.into(), now.into()])
         .returning(Query::returning().column(Tasks::Id))
         .take();
-    Ok(tx.one::<(i64,)>(&statement).await?.0)
+    Ok(tx.write_one::<_, (i64,)>(Tasks::FREE, &statement).await?.0)
 }
 
 /// Makes the one task that runs by itself, unless it is there. One that would be due later than now and its interval
@@ -84,7 +84,7 @@ pub async fn plan(tx: &mut Conn, name: &str, latest: DateTime<Utc>, now: DateTim
         .values_panic([name.into(), "{}".into(), name.into(), QUEUED.into(), now.into(), now.into(), now.into()])
         .on_conflict(OnConflict::column(Tasks::Key).do_nothing().to_owned())
         .take();
-    tx.execute(&insert).await?;
+    tx.write(Tasks::FREE, &insert).await?;
     let earlier = Query::update()
         .table(Tasks::Table)
         .value(Tasks::RunAt, latest)
@@ -92,7 +92,7 @@ pub async fn plan(tx: &mut Conn, name: &str, latest: DateTime<Utc>, now: DateTim
         .and_where(Expr::col(Tasks::State).eq(QUEUED))
         .and_where(Expr::col(Tasks::RunAt).gt(latest))
         .take();
-    tx.execute(&earlier).await?;
+    tx.write(Tasks::FREE, &earlier).await?;
     Ok(())
 }
 
@@ -103,7 +103,7 @@ pub async fn unplan(tx: &mut Conn, name: &str) -> DbResult<()> {
         .and_where(Expr::col(Tasks::Key).eq(name))
         .and_where(Expr::col(Tasks::State).ne(RUNNING))
         .take();
-    tx.execute(&statement).await?;
+    tx.write(Tasks::FREE, &statement).await?;
     Ok(())
 }
 
@@ -152,7 +152,7 @@ pub async fn take(
         .and_where(Expr::col(Tasks::Id).is_in(ids.into_iter().map(|(id,)| id)))
         .returning(Query::returning().columns([Tasks::Id, Tasks::Name, Tasks::Payload, Tasks::Attempts, Tasks::Worker]))
         .take();
-    tx.all(&statement).await
+    tx.write_all(Tasks::FREE, &statement).await
 }
 
 /// Only while it is still this worker's, from this try.
@@ -168,13 +168,13 @@ fn still_held(task: &Taken) -> Cond {
 pub async fn renew(conn: &mut Conn, task: &Taken, until: DateTime<Utc>) -> DbResult<bool> {
     let statement =
         Query::update().table(Tasks::Table).value(Tasks::LeaseUntil, until).cond_where(still_held(task)).take();
-    Ok(conn.execute(&statement).await? > 0)
+    Ok(conn.write(Tasks::FREE, &statement).await? > 0)
 }
 
 /// It has ended well, and does not run by itself.
 pub async fn remove(conn: &mut Conn, task: &Taken) -> DbResult<()> {
     let statement = Query::delete().from_table(Tasks::Table).cond_where(still_held(task)).take();
-    conn.execute(&statement).await?;
+    conn.write(Tasks::FREE, &statement).await?;
     Ok(())
 }
 
@@ -213,7 +213,7 @@ pub async fn release(conn: &mut Conn, task: &Taken, next: Next<'_>, now: DateTim
     if let Some(run_at) = run_at {
         statement.value(Tasks::RunAt, run_at);
     }
-    conn.execute(&statement).await?;
+    conn.write(Tasks::FREE, &statement).await?;
     Ok(())
 }
 
@@ -252,11 +252,11 @@ pub async fn retry(tx: &mut Conn, id: i64, now: DateTime<Utc>) -> DbResult<bool>
         .and_where(Expr::col(Tasks::Id).eq(id))
         .and_where(Expr::col(Tasks::State).ne(RUNNING))
         .take();
-    Ok(tx.execute(&statement).await? > 0)
+    Ok(tx.write(Tasks::FREE, &statement).await? > 0)
 }
 
 /// Takes a task out; one that runs is stopped when its worker renews the lease. False if there is none.
 pub async fn cancel(tx: &mut Conn, id: i64) -> DbResult<bool> {
     let statement = Query::delete().from_table(Tasks::Table).and_where(Expr::col(Tasks::Id).eq(id)).take();
-    Ok(tx.execute(&statement).await? > 0)
+    Ok(tx.write(Tasks::FREE, &statement).await? > 0)
 }

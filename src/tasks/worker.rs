@@ -231,6 +231,7 @@ mod tests {
     use crate::config::Config;
     use crate::db::Db;
     use crate::db::migrate::{self, Direction, Target};
+    use crate::db::signals::Hooks;
     use crate::mail::transport::Mailer;
 
     /// How often each task of a test has run, by a word of its own.
@@ -276,7 +277,7 @@ mod tests {
         migrate::run(&url, Direction::Up, Target::Head).await.expect("migrates");
         let mut config = Config::load(None).expect("the defaults");
         (config.database_url, config.grace) = (url, 0);
-        let db = Db::connect(&config.database()).await.expect("connects");
+        let db = Db::connect(&config.database(), Hooks::default()).await.expect("connects");
         let mailer = Mailer::of(&config).expect("the defaults");
         App::new(Arc::new(config), db, "a secret of thirty-two characters", mailer)
     }

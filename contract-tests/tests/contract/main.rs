@@ -20,6 +20,7 @@ mod posts;
 mod races;
 mod readme;
 mod session;
+mod signals;
 mod start;
 mod statistics;
 mod tasks;

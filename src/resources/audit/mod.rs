@@ -7,43 +7,90 @@ pub mod api;
 pub mod model;
 pub mod store;
 
+use async_trait::async_trait;
+
 use self::model::{Action, State};
-use crate::auth::{Admin, Caller};
+use crate::db::signals::{Actor, Context, Hook, Refused, Signalled};
 use crate::db::{Conn, DbResult};
 
-/// Whoever does something: in a request, or (default) on the command line.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Actor<'a> {
-    /// The account, if it is known.
-    pub user_id: Option<i64>,
-    /// The request, if there is one.
-    pub request_id: Option<&'a str>,
-}
-
-impl<'a> From<&'a Caller> for Actor<'a> {
-    fn from(caller: &'a Caller) -> Self {
-        Self { user_id: Some(caller.id), request_id: Some(&caller.request_id) }
-    }
-}
-
-impl<'a> From<&'a Admin> for Actor<'a> {
-    fn from(admin: &'a Admin) -> Self {
-        Self::from(&**admin)
-    }
-}
-
-/// Writes down what is done, in the transaction that does it. What is created has no `before`, what is deleted no
-/// `after`.
-///
-/// # Errors
-/// 503 when the database is away.
-pub async fn record(
-    conn: &mut Conn,
-    by: impl Into<Actor<'_>>,
+/// What is written down.
+#[derive(Debug)]
+pub struct Event {
     action: Action,
     object_id: Option<i64>,
     before: Option<State>,
     after: Option<State>,
-) -> DbResult<()> {
-    store::insert(conn, by.into(), action, object_id, before, after, crate::app::now()).await
+    by_itself: bool,
+}
+
+impl Event {
+    /// Something that was done to an object.
+    pub fn of(action: Action, object_id: impl Into<Option<i64>>) -> Self {
+        Self { action, object_id: object_id.into(), before: None, after: None, by_itself: false }
+    }
+
+    /// What the object was like.
+    #[must_use]
+    pub fn before(self, state: State) -> Self {
+        Self { before: Some(state), ..self }
+    }
+
+    /// What it is like.
+    #[must_use]
+    pub fn after(self, state: State) -> Self {
+        Self { after: Some(state), ..self }
+    }
+
+    /// In a request of nobody, the object itself has done it.
+    #[must_use]
+    pub fn by_itself(self) -> Self {
+        Self { by_itself: true, ..self }
+    }
+}
+
+/// Writes down what is done, in the transaction that does it.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn record(conn: &mut Conn, by: impl Into<Actor<'_>>, event: Event) -> DbResult<()> {
+    let mut by = by.into();
+    if event.by_itself && by.request_id.is_some() {
+        by.user_id = by.user_id.or(event.object_id);
+    }
+    store::insert(conn, by, event, crate::app::now()).await
+}
+
+/// A row whose changes are written down.
+pub trait Audited: Signalled {
+    /// It is there.
+    fn created(&self) -> Event;
+
+    /// It is like `new`; none where rows are not changed.
+    fn updated(&self, _new: &Self) -> Option<Event> {
+        None
+    }
+
+    /// It is gone.
+    fn deleted(&self) -> Event;
+}
+
+/// Writes down every change of an audited row.
+pub struct Audit;
+
+#[async_trait]
+impl<R: Audited> Hook<R> for Audit {
+    async fn after_insert(&self, context: &mut Context<'_>, row: &R) -> Result<(), Refused> {
+        Ok(record(context.tx, context.by, row.created()).await?)
+    }
+
+    async fn after_update(&self, context: &mut Context<'_>, old: &R, new: &R) -> Result<(), Refused> {
+        if let Some(event) = old.updated(new) {
+            record(context.tx, context.by, event).await?;
+        }
+        Ok(())
+    }
+
+    async fn after_delete(&self, context: &mut Context<'_>, row: &R) -> Result<(), Refused> {
+        Ok(record(context.tx, context.by, row.deleted()).await?)
+    }
 }

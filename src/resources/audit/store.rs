@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use sqlx::FromRow;
 
-use super::Actor;
+use super::Event;
 use super::model::{Action, AuditEvent, ObjectType, State};
 use crate::db::keyset::newest;
+use crate::db::signals::Actor;
 use crate::db::tables::AuditEvents;
-use crate::db::{Conn, DbResult};
+use crate::db::{Conn, DbResult, Unsignalled};
 use crate::error::Error;
 
 /// Which events a list shows.
@@ -44,15 +45,7 @@ struct StoredEvent {
 }
 
 /// Writes an event.
-pub async fn insert(
-    conn: &mut Conn,
-    by: Actor<'_>,
-    action: Action,
-    object_id: Option<i64>,
-    before: Option<State>,
-    after: Option<State>,
-    now: DateTime<Utc>,
-) -> DbResult<()> {
+pub async fn insert(conn: &mut Conn, by: Actor<'_>, event: Event, now: DateTime<Utc>) -> DbResult<()> {
     let text = |state: Option<State>| state.map(|state| serde_json::to_string(&state).expect("plain data"));
     let statement = Query::insert()
         .into_table(AuditEvents::Table)
@@ -68,16 +61,16 @@ pub async fn insert(
         ])
         .values_panic([
             by.user_id.into(),
-            action.word().into(),
-            action.object_type().word().into(),
-            object_id.into(),
-            text(before).into(),
-            text(after).into(),
+            event.action.word().into(),
+            event.action.object_type().word().into(),
+            event.object_id.into(),
+            text(event.before).into(),
+            text(event.after).into(),
             by.request_id.map(str::to_owned).into(),
             now.into(),
         ])
         .take();
-    conn.execute(&statement).await?;
+    conn.write(AuditEvents::FREE, &statement).await?;
     Ok(())
 }
 

@@ -129,9 +129,9 @@ impl GrantsApi {
         /// The grant's identifier
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
-    ) -> Result<NoContent, Fail<(Forbidden, NotFound)>> {
+    ) -> Result<NoContent, Fail<(Forbidden, NotFound, Conflict)>> {
         let mut tx = admin.begin(&app.db).await?;
-        super::delete(&mut tx, &admin, id.0).await?;
+        super::delete(&mut tx, &admin, id.0, app.now()).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }

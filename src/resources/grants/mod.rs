@@ -8,15 +8,22 @@ pub mod model;
 pub mod rules;
 pub mod store;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use self::model::{Grant, GrantCreate};
 use self::rules::Holder;
 use self::store::Filter;
 use crate::auth::permission::Target;
-use crate::db::Conn;
+use crate::db::signals::{self, Actor, Context, Hook, Refused, Signalled};
+use crate::db::{Conn, Constraint, DbError};
 use crate::error::{Code, Error};
-use crate::resources::audit::{self, Actor, model::Action};
+use crate::resources::audit::model::{Action, State};
+use crate::resources::audit::{Audited, Event};
+use crate::resources::groups::model::StoredGroup;
+use crate::resources::permissions::model::StoredPermission;
+use crate::resources::posts::model::StoredPost;
+use crate::resources::users::model::StoredUser;
 
 /// Grants a permission to a user or a group that is there, on an object that is there.
 ///
@@ -41,42 +48,98 @@ pub async fn create(
     {
         return Err(absent("object"));
     }
-    let grant = store::insert(tx, new, now).await?;
-    audit::record(tx, by, Action::GrantCreated, Some(grant.id), None, Some(grant.state())).await?;
-    Ok(grant)
+    signals::insert_new(tx, by, new, now).await.map_err(|refused| match refused {
+        Refused::Db(DbError::Violation(Constraint::GrantsKey, _)) => {
+            Error::new(Code::AlreadyGranted, "The user or group holds the permission already, on this or on all.")
+        }
+        Refused::Db(DbError::Violation(Constraint::GrantsReference, _)) => {
+            Error::new(Code::NotFound, "The user, the group or the permission was deleted.")
+        }
+        refused => refused.into(),
+    })
 }
 
 /// Takes a grant back.
 ///
 /// # Errors
-/// 404.
-pub async fn delete(tx: &mut Conn, by: impl Into<Actor<'_>>, id: i64) -> Result<(), Error> {
-    let grant = store::find_to_change(tx, id).await?.ok_or_else(|| Error::not_found("Grant", id))?;
-    store::delete(tx, id).await?;
-    audit::record(tx, by, Action::GrantDeleted, Some(id), Some(grant.state()), None).await?;
-    Ok(())
+/// 404, 409 `vetoed`.
+pub async fn delete(tx: &mut Conn, by: impl Into<Actor<'_>>, id: i64, now: DateTime<Utc>) -> Result<(), Error> {
+    let absent = || Error::not_found("Grant", id);
+    let grant = store::find_to_change(tx, id).await?.ok_or_else(absent)?;
+    if signals::delete(tx, by, &grant, now).await? { Ok(()) } else { Err(absent()) }
 }
 
-/// Takes back all grants that match, because their holder, permission or object goes; whoever deletes that calls this
-/// first, and has locked it.
-///
-/// # Errors
-/// 503 when the database is away.
-pub async fn end(tx: &mut Conn, by: impl Into<Actor<'_>>, filter: &Filter) -> Result<(), Error> {
-    let by = by.into();
-    for grant in store::delete_all(tx, filter).await? {
-        audit::record(tx, by, Action::GrantDeleted, Some(grant.id), Some(grant.state()), None).await?;
+/// Takes back what is granted to a row that goes, or on it.
+pub struct EndGrants;
+
+/// A row that holds grants, is granted on, or is granted.
+pub trait InGrants: Signalled {
+    /// Which grants go with it.
+    fn grants(&self) -> Vec<Filter>;
+}
+
+fn on(target: Target, object_id: i64) -> Filter {
+    Filter { target: Some(target), object_id: Some(object_id), ..Filter::default() }
+}
+
+impl InGrants for StoredUser {
+    fn grants(&self) -> Vec<Filter> {
+        let id = self.user.id;
+        vec![Filter { user_id: Some(id), ..Filter::default() }, on(Target::Users, id)]
     }
-    Ok(())
 }
 
-/// [`end`] for what is granted on an object.
-///
-/// # Errors
-/// 503 when the database is away.
-pub async fn end_on(tx: &mut Conn, by: impl Into<Actor<'_>>, target: Target, object_id: i64) -> Result<(), Error> {
-    let filter = Filter { target: Some(target), object_id: Some(object_id), ..Filter::default() };
-    end(tx, by, &filter).await
+impl InGrants for StoredGroup {
+    fn grants(&self) -> Vec<Filter> {
+        let id = self.group.id;
+        vec![Filter { group_id: Some(id), ..Filter::default() }, on(Target::Groups, id)]
+    }
+}
+
+impl InGrants for StoredPermission {
+    fn grants(&self) -> Vec<Filter> {
+        vec![Filter { permission: Some(self.name.clone()), ..Filter::default() }]
+    }
+}
+
+impl InGrants for StoredPost {
+    fn grants(&self) -> Vec<Filter> {
+        vec![on(Target::Posts, self.id)]
+    }
+}
+
+#[async_trait]
+impl<R: InGrants> Hook<R> for EndGrants {
+    async fn before_delete(&self, context: &mut Context<'_>, row: &R) -> Result<(), Refused> {
+        for filter in row.grants() {
+            for grant in store::find_all_to_change(context.tx, &filter).await? {
+                signals::delete(context.tx, context.by, &grant, context.now).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Audited for Grant {
+    fn created(&self) -> Event {
+        Event::of(Action::GrantCreated, self.id).after(self.state())
+    }
+
+    fn deleted(&self) -> Event {
+        Event::of(Action::GrantDeleted, self.id).before(self.state())
+    }
+}
+
+impl Grant {
+    fn state(&self) -> State {
+        State {
+            user_id: self.user_id,
+            group_id: self.group_id,
+            permission: Some(self.permission.clone()),
+            object_id: self.object_id,
+            ..State::default()
+        }
+    }
 }
 
 fn absent(what: &str) -> Error {

@@ -7,7 +7,6 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use crate::http::page::page;
-use crate::resources::audit::model::State;
 
 /// A grant
 #[derive(Debug, Clone, Object, Serialize, FromRow)]
@@ -36,19 +35,6 @@ impl Example for Grant {
         let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
         let permission = "can_edit_post".into();
         Self { id: 1, user_id: Some(2), group_id: None, permission, object_id: Some(1), created_at: at }
-    }
-}
-
-impl Grant {
-    /// What the audit keeps of it.
-    pub fn state(&self) -> State {
-        State {
-            user_id: self.user_id,
-            group_id: self.group_id,
-            permission: Some(self.permission.clone()),
-            object_id: self.object_id,
-            ..State::default()
-        }
     }
 }
 

@@ -6,9 +6,9 @@ use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 use super::model::{Grant, GrantCreate};
 use crate::auth::permission::Target;
 use crate::db::keyset::newest;
+use crate::db::signals::Signalled;
 use crate::db::tables::{Grants, Permissions};
-use crate::db::{Conn, Constraint, DbError, DbResult};
-use crate::error::{Code, Error};
+use crate::db::{Conn, DbResult, Permit};
 
 /// What a [`Grant`] is read from.
 const COLUMNS: [Grants; 6] =
@@ -31,32 +31,35 @@ pub struct Filter {
     pub object_id: Option<i64>,
 }
 
-/// Grants a permission.
-///
-/// # Errors
-/// 409 `already_granted`; 404 when the holder or the permission was deleted since it was looked for.
-pub async fn insert(conn: &mut Conn, grant: GrantCreate, now: DateTime<Utc>) -> Result<Grant, Error> {
-    let statement = Query::insert()
-        .into_table(Grants::Table)
-        .columns([Grants::UserId, Grants::GroupId, Grants::Permission, Grants::ObjectId, Grants::CreatedAt])
-        .values_panic([
-            grant.user_id.into(),
-            grant.group_id.into(),
-            grant.permission.into(),
-            grant.object_id.into(),
-            now.into(),
-        ])
-        .returning(Query::returning().columns(COLUMNS))
-        .take();
-    conn.one(&statement).await.map_err(|error: DbError| match error {
-        DbError::Violation(Constraint::GrantsKey, _) => {
-            Error::new(Code::AlreadyGranted, "The user or group holds the permission already, on this or on all.")
-        }
-        DbError::Violation(Constraint::GrantsReference, _) => {
-            Error::new(Code::NotFound, "The user, the group or the permission was deleted.")
-        }
-        error => error.into(),
-    })
+impl Signalled for Grant {
+    type Table = Grants;
+    type Values = GrantCreate;
+
+    async fn insert(
+        conn: &mut Conn,
+        permit: Permit<Grants>,
+        grant: GrantCreate,
+        now: DateTime<Utc>,
+    ) -> DbResult<Option<Self>> {
+        let statement = Query::insert()
+            .into_table(Grants::Table)
+            .columns([Grants::UserId, Grants::GroupId, Grants::Permission, Grants::ObjectId, Grants::CreatedAt])
+            .values_panic([
+                grant.user_id.into(),
+                grant.group_id.into(),
+                grant.permission.into(),
+                grant.object_id.into(),
+                now.into(),
+            ])
+            .returning(Query::returning().columns(COLUMNS))
+            .take();
+        conn.write_maybe(permit, &statement).await
+    }
+
+    async fn delete(&self, conn: &mut Conn, permit: Permit<Grants>) -> DbResult<bool> {
+        let statement = Query::delete().from_table(Grants::Table).and_where(Expr::col(Grants::Id).eq(self.id)).take();
+        Ok(conn.write(permit, &statement).await? == 1)
+    }
 }
 
 /// The grant with this id; with `only_of` only if it is this user's.
@@ -77,25 +80,12 @@ pub async fn find_to_change(conn: &mut Conn, id: i64) -> DbResult<Option<Grant>>
     conn.maybe(&statement).await
 }
 
-/// Takes a grant back.
-pub async fn delete(conn: &mut Conn, id: i64) -> DbResult<()> {
-    let statement = Query::delete().from_table(Grants::Table).and_where(Expr::col(Grants::Id).eq(id)).take();
-    conn.execute(&statement).await?;
-    Ok(())
-}
-
-/// Takes back all that match; answers what they were.
-pub async fn delete_all(conn: &mut Conn, filter: &Filter) -> DbResult<Vec<Grant>> {
-    let mut found = matching(filter);
+/// All that match, kept from other writers until the transaction ends.
+pub async fn find_all_to_change(conn: &mut Conn, filter: &Filter) -> DbResult<Vec<Grant>> {
+    let mut statement = matching(filter);
     // by id, like everyone who locks several: two that share some would else wait for each other
-    found.columns(COLUMNS).order_by(Grants::Id, Order::Asc).lock_exclusive();
-    let found = conn.all::<Grant>(&found).await?;
-    if !found.is_empty() {
-        let ids = matching(filter).column(Grants::Id).take();
-        let delete = Query::delete().from_table(Grants::Table).and_where(Expr::col(Grants::Id).in_subquery(ids)).take();
-        conn.execute(&delete).await?;
-    }
-    Ok(found)
+    statement.columns(COLUMNS).order_by(Grants::Id, Order::Asc).lock_exclusive();
+    conn.all(&statement).await
 }
 
 /// The table whose rows a permission of the catalogue may be granted on, if it is there.

@@ -4,22 +4,20 @@ use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
 
-use super::model::{Group, GroupCreate, GroupPage, GroupUpdate, state};
-use super::store;
+use super::model::{Group, GroupCreate, GroupPage, GroupUpdate, StoredGroup};
+use super::store::{self, GroupValues, Membership};
 use crate::app::App;
-use crate::auth::permission::Target;
 use crate::auth::{Admin, Caller};
+use crate::db::signals::{self, Refused};
 use crate::db::{Conn, Constraint, DbError};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::http::answer::{Changed, Created, Found, Listed};
 use crate::http::etag::{IfMatch, changed};
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
 use crate::http::page::{self, Newest};
 use crate::http::payload::{JsonIn, JsonOut};
-use crate::resources::audit::model::{Action, State};
-use crate::resources::grants::store::Filter;
 use crate::resources::users::store as users;
-use crate::resources::{NoContent, Tag, audit, grants};
+use crate::resources::{NoContent, Tag};
 
 /// The operations.
 pub struct GroupsApi;
@@ -86,9 +84,10 @@ impl GroupsApi {
         body: JsonIn<GroupCreate>,
     ) -> Result<Created<Group>, Fail<(Forbidden, Conflict)>> {
         let mut tx = admin.begin(&app.db).await?;
-        let (group, tag) = store::insert(&mut tx, &body.0.name, app.now()).await?.tagged();
-        audit::record(&mut tx, &admin, Action::GroupCreated, Some(group.id), None, Some(state(&group))).await?;
+        let values = GroupValues { name: body.0.name };
+        let row: StoredGroup = signals::insert_new(&mut tx, &admin, values, app.now()).await.map_err(taken)?;
         tx.commit().await?;
+        let (group, tag) = row.tagged();
         let location = format!("/api/v1/groups/{}", group.id);
         Ok(Created::Created(JsonOut(group), location, tag))
     }
@@ -134,9 +133,9 @@ impl GroupsApi {
         let mut tx = admin.begin(&app.db).await?;
         let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
         if_match.allows(before.version)?;
-        let after = store::update(&mut tx, &before, body.0, app.now()).await?.ok_or_else(changed)?;
-        let (was, is) = (state(&before.group), state(&after.group));
-        audit::record(&mut tx, &admin, Action::GroupUpdated, Some(id.0), Some(was), Some(is)).await?;
+        let values = GroupValues { name: body.0.name.unwrap_or_else(|| before.group.name.clone()) };
+        let after = signals::update(&mut tx, &admin, &before, values, app.now()).await;
+        let after = after.map_err(taken)?.ok_or_else(changed)?;
         tx.commit().await?;
         let (group, tag) = after.tagged();
         Ok(Changed::Changed(JsonOut(group), tag))
@@ -157,17 +156,14 @@ impl GroupsApi {
         /// ETag of the version you have read, or `*`
         #[oai(name = "If-Match", validator(max_length = 1000))]
         if_match: Header<Option<String>>,
-    ) -> Result<NoContent, Fail<(Forbidden, NotFound, PreconditionFailed, PreconditionRequired)>> {
+    ) -> Result<NoContent, Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>> {
         let if_match = IfMatch::required(if_match.0.as_deref())?;
         let mut tx = admin.begin(&app.db).await?;
         let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
         if_match.allows(before.version)?;
-        grants::end(&mut tx, &admin, &Filter { group_id: Some(id.0), ..Filter::default() }).await?;
-        grants::end_on(&mut tx, &admin, Target::Groups, id.0).await?;
-        if !store::delete(&mut tx, &before).await? {
+        if !signals::delete(&mut tx, &admin, &before, app.now()).await? {
             return Err(changed().into());
         }
-        audit::record(&mut tx, &admin, Action::GroupDeleted, Some(id.0), Some(state(&before.group)), None).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }
@@ -186,14 +182,12 @@ impl GroupsApi {
         /// The user's identifier
         #[oai(validator(minimum(value = "1")))]
         user_id: Path<i64>,
-    ) -> Result<NoContent, Fail<(Forbidden, NotFound)>> {
+    ) -> Result<NoContent, Fail<(Forbidden, NotFound, Conflict)>> {
         let mut tx = admin.begin(&app.db).await?;
         both(&mut tx, id.0, user_id.0).await?;
-        let added = store::add_member(&mut tx, id.0, user_id.0, app.now()).await;
-        if added.map_err(|error| gone(error, id.0, user_id.0))? {
-            let member = State { user_id: Some(user_id.0), ..State::default() };
-            audit::record(&mut tx, &admin, Action::MemberAdded, Some(id.0), None, Some(member)).await?;
-        }
+        let member = Membership { group_id: id.0, user_id: user_id.0 };
+        let added = signals::insert::<Membership>(&mut tx, &admin, member, app.now()).await;
+        added.map_err(|refused| gone(refused, member))?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }
@@ -212,12 +206,11 @@ impl GroupsApi {
         /// The user's identifier
         #[oai(validator(minimum(value = "1")))]
         user_id: Path<i64>,
-    ) -> Result<NoContent, Fail<(Forbidden, NotFound)>> {
+    ) -> Result<NoContent, Fail<(Forbidden, NotFound, Conflict)>> {
         let mut tx = admin.begin(&app.db).await?;
         both(&mut tx, id.0, user_id.0).await?;
-        if store::remove_member(&mut tx, id.0, user_id.0).await? {
-            let member = State { user_id: Some(user_id.0), ..State::default() };
-            audit::record(&mut tx, &admin, Action::MemberRemoved, Some(id.0), Some(member), None).await?;
+        if let Some(member) = store::find_membership(&mut tx, id.0, user_id.0).await? {
+            signals::delete(&mut tx, &admin, &member, app.now()).await?;
         }
         tx.commit().await?;
         Ok(NoContent::Done)
@@ -248,11 +241,18 @@ fn absent(id: i64) -> Error {
     Error::not_found("Group", id)
 }
 
+fn taken(refused: Refused) -> Error {
+    if refused.violates(Constraint::GroupsName) {
+        return Error::new(Code::NameInUse, "Another group has this name.");
+    }
+    refused.into()
+}
+
 /// Group or user was deleted between the look and the statement.
-fn gone(error: DbError, group_id: i64, user_id: i64) -> Error {
-    match error {
-        DbError::Violation(Constraint::MembershipsGroup, _) => absent(group_id),
-        DbError::Violation(Constraint::MembershipsUser, _) => Error::not_found("User", user_id),
-        error => error.into(),
+fn gone(refused: Refused, member: Membership) -> Error {
+    match refused {
+        Refused::Db(DbError::Violation(Constraint::MembershipsGroup, _)) => absent(member.group_id),
+        Refused::Db(DbError::Violation(Constraint::MembershipsUser, _)) => Error::not_found("User", member.user_id),
+        refused => refused.into(),
     }
 }

@@ -5,3 +5,79 @@
 pub mod api;
 pub mod model;
 pub mod store;
+
+use async_trait::async_trait;
+
+use self::model::StoredGroup;
+use self::store::{Membership, Of};
+use crate::db::signals::{self, Context, Hook, Refused, Signalled};
+use crate::resources::audit::model::{Action, State};
+use crate::resources::audit::{Audited, Event};
+use crate::resources::users::model::StoredUser;
+
+/// Takes the members out of a group that goes, and a user that goes out of their groups.
+pub struct EndMemberships;
+
+/// A row that memberships go with.
+pub trait InMemberships: Signalled {
+    /// Which.
+    fn memberships(&self) -> Of;
+}
+
+impl InMemberships for StoredGroup {
+    fn memberships(&self) -> Of {
+        Of::Group(self.group.id)
+    }
+}
+
+impl InMemberships for StoredUser {
+    fn memberships(&self) -> Of {
+        Of::User(self.user.id)
+    }
+}
+
+#[async_trait]
+impl<R: InMemberships> Hook<R> for EndMemberships {
+    async fn before_delete(&self, context: &mut Context<'_>, row: &R) -> Result<(), Refused> {
+        for membership in store::find_memberships(context.tx, row.memberships()).await? {
+            signals::delete(context.tx, context.by, &membership, context.now).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Audited for StoredGroup {
+    fn created(&self) -> Event {
+        Event::of(Action::GroupCreated, self.group.id).after(self.state())
+    }
+
+    fn updated(&self, new: &Self) -> Option<Event> {
+        Some(Event::of(Action::GroupUpdated, self.group.id).before(self.state()).after(new.state()))
+    }
+
+    fn deleted(&self) -> Event {
+        Event::of(Action::GroupDeleted, self.group.id).before(self.state())
+    }
+}
+
+impl StoredGroup {
+    fn state(&self) -> State {
+        State { name: Some(self.group.name.clone()), ..State::default() }
+    }
+}
+
+impl Audited for Membership {
+    fn created(&self) -> Event {
+        Event::of(Action::MemberAdded, self.group_id).after(self.state())
+    }
+
+    fn deleted(&self) -> Event {
+        Event::of(Action::MemberRemoved, self.group_id).before(self.state())
+    }
+}
+
+impl Membership {
+    fn state(&self) -> State {
+        State { user_id: Some(self.user_id), ..State::default() }
+    }
+}

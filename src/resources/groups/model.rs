@@ -8,7 +8,6 @@ use sqlx::FromRow;
 
 use crate::http::etag::etag;
 use crate::http::page::page;
-use crate::resources::audit::model::State;
 
 /// A group of users
 #[derive(Debug, Clone, Object, Serialize, FromRow)]
@@ -33,7 +32,7 @@ impl Example for Group {
 }
 
 /// A group with what its answer does not show.
-#[derive(FromRow)]
+#[derive(Clone, FromRow)]
 pub struct StoredGroup {
     /// What it shows.
     #[sqlx(flatten)]
@@ -48,11 +47,6 @@ impl StoredGroup {
         let tag = etag(self.version, &self.group);
         (self.group, tag)
     }
-}
-
-/// What the audit keeps of a group.
-pub fn state(group: &Group) -> State {
-    State { name: Some(group.name.clone()), ..State::default() }
 }
 
 /// A new group

@@ -1,29 +1,152 @@
 //! All SQL for groups and their members.
 
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, OnConflict, Order, Query, SelectStatement};
+use sqlx::FromRow;
 
-use super::model::{GroupUpdate, StoredGroup};
+use super::model::StoredGroup;
 use crate::db::keyset::newest;
+use crate::db::signals::{Changing, Signalled};
 use crate::db::tables::{Groups, Memberships};
-use crate::db::{Conn, Constraint, DbError, DbResult};
-use crate::error::{Code, Error};
+use crate::db::{Conn, DbResult, Permit};
 
 /// What a [`StoredGroup`] is read from.
 const COLUMNS: [Groups; 5] = [Groups::Id, Groups::Name, Groups::Version, Groups::CreatedAt, Groups::UpdatedAt];
 
-/// Makes a group.
-///
-/// # Errors
-/// 409 `name_in_use`.
-pub async fn insert(conn: &mut Conn, name: &str, now: DateTime<Utc>) -> Result<StoredGroup, Error> {
-    let statement = Query::insert()
-        .into_table(Groups::Table)
-        .columns([Groups::Name, Groups::CreatedAt, Groups::UpdatedAt])
-        .values_panic([name.into(), now.into(), now.into()])
-        .returning(Query::returning().columns(COLUMNS))
+/// What is written of a group.
+pub struct GroupValues {
+    /// Its name.
+    pub name: String,
+}
+
+impl Signalled for StoredGroup {
+    type Table = Groups;
+    type Values = GroupValues;
+
+    async fn insert(
+        conn: &mut Conn,
+        permit: Permit<Groups>,
+        group: GroupValues,
+        now: DateTime<Utc>,
+    ) -> DbResult<Option<Self>> {
+        let statement = Query::insert()
+            .into_table(Groups::Table)
+            .columns([Groups::Name, Groups::CreatedAt, Groups::UpdatedAt])
+            .values_panic([group.name.into(), now.into(), now.into()])
+            .returning(Query::returning().columns(COLUMNS))
+            .take();
+        conn.write_maybe(permit, &statement).await
+    }
+
+    async fn delete(&self, conn: &mut Conn, permit: Permit<Groups>) -> DbResult<bool> {
+        let statement = Query::delete()
+            .from_table(Groups::Table)
+            .and_where(Expr::col(Groups::Id).eq(self.group.id))
+            .and_where(Expr::col(Groups::Version).eq(self.version))
+            .take();
+        Ok(conn.write(permit, &statement).await? == 1)
+    }
+}
+
+impl Changing for StoredGroup {
+    async fn update(
+        &self,
+        conn: &mut Conn,
+        permit: Permit<Groups>,
+        group: GroupValues,
+        now: DateTime<Utc>,
+    ) -> DbResult<Option<Self>> {
+        let statement = Query::update()
+            .table(Groups::Table)
+            .value(Groups::Name, group.name)
+            .value(Groups::Version, Expr::col(Groups::Version).add(1))
+            .value(Groups::UpdatedAt, now)
+            .and_where(Expr::col(Groups::Id).eq(self.group.id))
+            .and_where(Expr::col(Groups::Version).eq(self.version))
+            .returning(Query::returning().columns(COLUMNS))
+            .take();
+        conn.write_maybe(permit, &statement).await
+    }
+}
+
+/// A user in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct Membership {
+    /// The group.
+    pub group_id: i64,
+    /// The user.
+    pub user_id: i64,
+}
+
+impl Signalled for Membership {
+    type Table = Memberships;
+    type Values = Self;
+
+    /// None if the user is in the group already.
+    async fn insert(
+        conn: &mut Conn,
+        permit: Permit<Memberships>,
+        member: Self,
+        now: DateTime<Utc>,
+    ) -> DbResult<Option<Self>> {
+        let columns = [Memberships::GroupId, Memberships::UserId];
+        let statement = Query::insert()
+            .into_table(Memberships::Table)
+            .columns([Memberships::GroupId, Memberships::UserId, Memberships::CreatedAt])
+            .values_panic([member.group_id.into(), member.user_id.into(), now.into()])
+            .on_conflict(OnConflict::columns(columns).do_nothing().to_owned())
+            .returning(Query::returning().columns(columns))
+            .take();
+        conn.write_maybe(permit, &statement).await
+    }
+
+    async fn delete(&self, conn: &mut Conn, permit: Permit<Memberships>) -> DbResult<bool> {
+        let statement = Query::delete()
+            .from_table(Memberships::Table)
+            .and_where(Expr::col(Memberships::GroupId).eq(self.group_id))
+            .and_where(Expr::col(Memberships::UserId).eq(self.user_id))
+            .take();
+        Ok(conn.write(permit, &statement).await? == 1)
+    }
+}
+
+/// Who is in a group, or where a user is in; they stay so until the transaction ends.
+pub async fn find_memberships(conn: &mut Conn, of: Of) -> DbResult<Vec<Membership>> {
+    let of = match of {
+        Of::Group(id) => Expr::col(Memberships::GroupId).eq(id),
+        Of::User(id) => Expr::col(Memberships::UserId).eq(id),
+    };
+    let statement = Query::select()
+        .columns([Memberships::GroupId, Memberships::UserId])
+        .from(Memberships::Table)
+        .and_where(of)
+        // in one order for all: two that share some would else wait for each other
+        .order_by(Memberships::GroupId, Order::Asc)
+        .order_by(Memberships::UserId, Order::Asc)
+        .lock_exclusive()
         .take();
-    conn.one(&statement).await.map_err(taken)
+    conn.all(&statement).await
+}
+
+/// Which memberships.
+#[derive(Debug, Clone, Copy)]
+pub enum Of {
+    /// Those of this group.
+    Group(i64),
+    /// Those of this user.
+    User(i64),
+}
+
+/// Whether a user is in a group; then it stays so until the transaction ends.
+pub async fn find_membership(conn: &mut Conn, group_id: i64, user_id: i64) -> DbResult<Option<Membership>> {
+    let statement = Query::select()
+        .columns([Memberships::GroupId, Memberships::UserId])
+        .from(Memberships::Table)
+        .and_where(Expr::col(Memberships::GroupId).eq(group_id))
+        .and_where(Expr::col(Memberships::UserId).eq(user_id))
+        .lock_exclusive()
+        .take();
+    conn.maybe(&statement).await
 }
 
 /// The group with this id.
@@ -74,64 +197,4 @@ fn matching(member: Option<i64>) -> SelectStatement {
         .from(Groups::Table)
         .and_where_option(member.map(|user_id| Expr::col(Groups::Id).in_subquery(of(user_id))));
     statement
-}
-
-/// Changes the named fields of the group as it was found; none if it is in another version by now.
-///
-/// # Errors
-/// 409 `name_in_use`.
-pub async fn update(
-    conn: &mut Conn,
-    found: &StoredGroup,
-    change: GroupUpdate,
-    now: DateTime<Utc>,
-) -> Result<Option<StoredGroup>, Error> {
-    let statement = Query::update()
-        .table(Groups::Table)
-        .value(Groups::Name, change.name.unwrap_or_else(|| found.group.name.clone()))
-        .value(Groups::Version, Expr::col(Groups::Version).add(1))
-        .value(Groups::UpdatedAt, now)
-        .and_where(Expr::col(Groups::Id).eq(found.group.id))
-        .and_where(Expr::col(Groups::Version).eq(found.version))
-        .returning(Query::returning().columns(COLUMNS))
-        .take();
-    conn.maybe(&statement).await.map_err(taken)
-}
-
-/// Deletes the group and, by the schema, its memberships and grants; false if it is in another version by now.
-pub async fn delete(conn: &mut Conn, found: &StoredGroup) -> DbResult<bool> {
-    let statement = Query::delete()
-        .from_table(Groups::Table)
-        .and_where(Expr::col(Groups::Id).eq(found.group.id))
-        .and_where(Expr::col(Groups::Version).eq(found.version))
-        .take();
-    Ok(conn.execute(&statement).await? == 1)
-}
-
-/// Puts a user into a group; false if they are in it already.
-pub async fn add_member(conn: &mut Conn, group_id: i64, user_id: i64, now: DateTime<Utc>) -> DbResult<bool> {
-    let statement = Query::insert()
-        .into_table(Memberships::Table)
-        .columns([Memberships::GroupId, Memberships::UserId, Memberships::CreatedAt])
-        .values_panic([group_id.into(), user_id.into(), now.into()])
-        .on_conflict(OnConflict::columns([Memberships::GroupId, Memberships::UserId]).do_nothing().to_owned())
-        .take();
-    Ok(conn.execute(&statement).await? == 1)
-}
-
-/// Takes a user out of a group; false if they were not in it.
-pub async fn remove_member(conn: &mut Conn, group_id: i64, user_id: i64) -> DbResult<bool> {
-    let statement = Query::delete()
-        .from_table(Memberships::Table)
-        .and_where(Expr::col(Memberships::GroupId).eq(group_id))
-        .and_where(Expr::col(Memberships::UserId).eq(user_id))
-        .take();
-    Ok(conn.execute(&statement).await? == 1)
-}
-
-fn taken(error: DbError) -> Error {
-    if error.violates(Constraint::GroupsName) {
-        return Error::new(Code::NameInUse, "Another group has this name.");
-    }
-    error.into()
 }

@@ -10,21 +10,20 @@ use super::model::{
 use super::store;
 use crate::app::App;
 use crate::auth::{Admin, Caller, Role};
+use crate::db::signals;
 use crate::error::{Code, Error};
 use crate::http::answer::{Changed, Created, Found, Listed};
 use crate::http::etag::{IfMatch, changed};
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
 use crate::http::page::{self, Newest};
 use crate::http::payload::{JsonIn, JsonOut};
-use crate::resources::audit::{self, model::Action};
-use crate::resources::grants::store::Filter;
-use crate::resources::{NoContent, Tag, grants};
+use crate::resources::{NoContent, Tag};
 
 /// The operations.
 pub struct PermissionsApi;
 
 /// How a change of a permission may fail.
-type ChangeFail = Fail<(Forbidden, NotFound, PreconditionFailed, PreconditionRequired)>;
+type ChangeFail = Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Permissions")]
 impl PermissionsApi {
@@ -153,9 +152,9 @@ impl PermissionsApi {
         let mut tx = admin.begin(&app.db).await?;
         let before = store::find_to_change(&mut tx, &name.0).await?.ok_or_else(absent)?;
         if_match.allows(before.version)?;
-        let after = store::update(&mut tx, &before, body.0, app.now()).await?.ok_or_else(changed)?;
-        let (was, is) = (before.state(), after.state());
-        audit::record(&mut tx, &admin, Action::PermissionUpdated, Some(after.id), Some(was), Some(is)).await?;
+        let mut values = before.values();
+        values.description = body.0.description.unwrap_or(values.description);
+        let after = signals::update(&mut tx, &admin, &before, values, app.now()).await?.ok_or_else(changed)?;
         tx.commit().await?;
         let (permission, tag) = after.tagged();
         Ok(Changed::Changed(JsonOut(permission), tag))
@@ -181,12 +180,9 @@ impl PermissionsApi {
         let mut tx = admin.begin(&app.db).await?;
         let before = store::find_to_change(&mut tx, &name.0).await?.ok_or_else(absent)?;
         if_match.allows(before.version)?;
-        grants::end(&mut tx, &admin, &Filter { permission: Some(name.0), ..Filter::default() }).await?;
-        if !store::delete(&mut tx, &before).await? {
+        if !signals::delete(&mut tx, &admin, &before, app.now()).await? {
             return Err(changed().into());
         }
-        let was = before.state();
-        audit::record(&mut tx, &admin, Action::PermissionDeleted, Some(before.id), Some(was), None).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }

@@ -11,14 +11,16 @@ use chrono::{DateTime, Utc};
 
 use self::model::{PermissionCreate, StoredPermission};
 use crate::auth::permission;
-use crate::db::Conn;
+use crate::db::signals::{self, Actor};
+use crate::db::{Conn, Constraint};
 use crate::error::{Code, Error, FieldError};
-use crate::resources::audit::{self, Actor, model::Action};
+use crate::resources::audit::model::{Action, State};
+use crate::resources::audit::{Audited, Event};
 
 /// Puts a permission into the catalogue.
 ///
 /// # Errors
-/// 400 when the server asks for it with another target, 409 `name_in_use`.
+/// 400 when the server asks for it with another target, 409 `name_in_use`, `vetoed`.
 pub async fn create(
     tx: &mut Conn,
     by: impl Into<Actor<'_>>,
@@ -29,7 +31,29 @@ pub async fn create(
         let fault = FieldError::body("/target", "is not the target that the server asks with");
         return Err(Error::fields(Code::Invalid, vec![fault]));
     }
-    let row = store::insert(tx, new, now).await?;
-    audit::record(tx, by, Action::PermissionCreated, Some(row.id), None, Some(row.state())).await?;
-    Ok(row)
+    signals::insert_new(tx, by, new, now).await.map_err(|refused| match refused.violates(Constraint::PermissionsName) {
+        true => Error::new(Code::NameInUse, "The catalogue has a permission of this name."),
+        false => refused.into(),
+    })
+}
+
+impl StoredPermission {
+    fn state(&self) -> State {
+        let PermissionCreate { name, target, description } = self.values();
+        State { name: Some(name), target, description: Some(description), ..State::default() }
+    }
+}
+
+impl Audited for StoredPermission {
+    fn created(&self) -> Event {
+        Event::of(Action::PermissionCreated, self.id).after(self.state())
+    }
+
+    fn updated(&self, new: &Self) -> Option<Event> {
+        Some(Event::of(Action::PermissionUpdated, self.id).before(self.state()).after(new.state()))
+    }
+
+    fn deleted(&self) -> Event {
+        Event::of(Action::PermissionDeleted, self.id).before(self.state())
+    }
 }

@@ -9,7 +9,6 @@ use sqlx::FromRow;
 use crate::auth::permission::{self, Target};
 use crate::http::etag::etag;
 use crate::http::page::page;
-use crate::resources::audit::model::State;
 
 /// A permission of the catalogue
 #[derive(Debug, Clone, Object, Serialize)]
@@ -49,7 +48,7 @@ impl Example for Permission {
 }
 
 /// A permission as its row has it.
-#[derive(FromRow)]
+#[derive(Clone, FromRow)]
 #[expect(missing_docs, reason = "model::Permission documents them")]
 pub struct StoredPermission {
     pub id: i64,
@@ -70,14 +69,9 @@ impl StoredPermission {
         (permission, tag)
     }
 
-    /// What the audit keeps of it.
-    pub fn state(&self) -> State {
-        State {
-            name: Some(self.name.clone()),
-            target: self.target(),
-            description: Some(self.description.clone()),
-            ..State::default()
-        }
+    /// What is written to leave it as it is.
+    pub fn values(&self) -> PermissionCreate {
+        PermissionCreate { name: self.name.clone(), target: self.target(), description: self.description.clone() }
     }
 
     /// The table whose rows it may be granted on.

@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, JoinType, Query, SelectStatement};
 use sqlx::FromRow;
 
-use super::model::{HeldPermission, HoldingGroup, PermissionCreate, PermissionUpdate, Source, StoredPermission};
+use super::model::{HeldPermission, HoldingGroup, PermissionCreate, Source, StoredPermission};
 use crate::auth::permission::Target;
 use crate::db::keyset::newest;
+use crate::db::signals::{Changing, Signalled};
 use crate::db::tables::{Grants, Groups, Memberships, Permissions};
-use crate::db::{Conn, Constraint, DbError, DbResult};
-use crate::error::{Code, Error};
+use crate::db::{Conn, DbResult, Permit};
 
 /// What a [`StoredPermission`] is read from.
 const COLUMNS: [Permissions; 7] = [
@@ -22,33 +22,68 @@ const COLUMNS: [Permissions; 7] = [
     Permissions::UpdatedAt,
 ];
 
-/// Puts a permission into the catalogue.
-///
-/// # Errors
-/// 409 `name_in_use`.
-pub async fn insert(conn: &mut Conn, new: PermissionCreate, now: DateTime<Utc>) -> Result<StoredPermission, Error> {
-    let statement = Query::insert()
-        .into_table(Permissions::Table)
-        .columns([
-            Permissions::Name,
-            Permissions::Target,
-            Permissions::Description,
-            Permissions::CreatedAt,
-            Permissions::UpdatedAt,
-        ])
-        .values_panic([
-            new.name.into(),
-            new.target.map(Target::word).into(),
-            new.description.into(),
-            now.into(),
-            now.into(),
-        ])
-        .returning(Query::returning().columns(COLUMNS))
-        .take();
-    conn.one(&statement).await.map_err(|error: DbError| match error.violates(Constraint::PermissionsName) {
-        true => Error::new(Code::NameInUse, "The catalogue has a permission of this name."),
-        false => error.into(),
-    })
+impl Signalled for StoredPermission {
+    type Table = Permissions;
+    type Values = PermissionCreate;
+
+    async fn insert(
+        conn: &mut Conn,
+        permit: Permit<Permissions>,
+        permission: PermissionCreate,
+        now: DateTime<Utc>,
+    ) -> DbResult<Option<Self>> {
+        let statement = Query::insert()
+            .into_table(Permissions::Table)
+            .columns([
+                Permissions::Name,
+                Permissions::Target,
+                Permissions::Description,
+                Permissions::CreatedAt,
+                Permissions::UpdatedAt,
+            ])
+            .values_panic([
+                permission.name.into(),
+                permission.target.map(Target::word).into(),
+                permission.description.into(),
+                now.into(),
+                now.into(),
+            ])
+            .returning(Query::returning().columns(COLUMNS))
+            .take();
+        conn.write_maybe(permit, &statement).await
+    }
+
+    async fn delete(&self, conn: &mut Conn, permit: Permit<Permissions>) -> DbResult<bool> {
+        let statement = Query::delete()
+            .from_table(Permissions::Table)
+            .and_where(Expr::col(Permissions::Id).eq(self.id))
+            .and_where(Expr::col(Permissions::Version).eq(self.version))
+            .take();
+        Ok(conn.write(permit, &statement).await? == 1)
+    }
+}
+
+impl Changing for StoredPermission {
+    async fn update(
+        &self,
+        conn: &mut Conn,
+        permit: Permit<Permissions>,
+        permission: PermissionCreate,
+        now: DateTime<Utc>,
+    ) -> DbResult<Option<Self>> {
+        let statement = Query::update()
+            .table(Permissions::Table)
+            .value(Permissions::Name, permission.name)
+            .value(Permissions::Target, permission.target.map(Target::word))
+            .value(Permissions::Description, permission.description)
+            .value(Permissions::Version, Expr::col(Permissions::Version).add(1))
+            .value(Permissions::UpdatedAt, now)
+            .and_where(Expr::col(Permissions::Id).eq(self.id))
+            .and_where(Expr::col(Permissions::Version).eq(self.version))
+            .returning(Query::returning().columns(COLUMNS))
+            .take();
+        conn.write_maybe(permit, &statement).await
+    }
 }
 
 /// The permission of this name.
@@ -76,35 +111,6 @@ pub async fn list(conn: &mut Conn, before: Option<i64>, limit: u64) -> DbResult<
 pub async fn count(conn: &mut Conn) -> DbResult<i64> {
     let statement = Query::select().expr(Expr::col(Permissions::Id).count()).from(Permissions::Table).take();
     Ok(conn.one::<(i64,)>(&statement).await?.0)
-}
-
-/// Changes the named fields of the permission as it was found; none if it is in another version by now.
-pub async fn update(
-    conn: &mut Conn,
-    found: &StoredPermission,
-    change: PermissionUpdate,
-    now: DateTime<Utc>,
-) -> DbResult<Option<StoredPermission>> {
-    let statement = Query::update()
-        .table(Permissions::Table)
-        .value(Permissions::Description, change.description.unwrap_or_else(|| found.description.clone()))
-        .value(Permissions::Version, Expr::col(Permissions::Version).add(1))
-        .value(Permissions::UpdatedAt, now)
-        .and_where(Expr::col(Permissions::Id).eq(found.id))
-        .and_where(Expr::col(Permissions::Version).eq(found.version))
-        .returning(Query::returning().columns(COLUMNS))
-        .take();
-    conn.maybe(&statement).await
-}
-
-/// Deletes the permission and, by the schema, its grants; false if it is in another version by now.
-pub async fn delete(conn: &mut Conn, found: &StoredPermission) -> DbResult<bool> {
-    let statement = Query::delete()
-        .from_table(Permissions::Table)
-        .and_where(Expr::col(Permissions::Id).eq(found.id))
-        .and_where(Expr::col(Permissions::Version).eq(found.version))
-        .take();
-    Ok(conn.execute(&statement).await? == 1)
 }
 
 #[derive(FromRow)]

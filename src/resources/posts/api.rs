@@ -8,22 +8,22 @@ use super::model::{Post, PostCreate, PostPage, PostReplace, PostUpdate, Sort, St
 use super::rules::{self, Reader};
 use super::store::{self, Filter};
 use crate::app::App;
-use crate::auth::permission::{CanEditPost, Target};
+use crate::auth::permission::CanEditPost;
 use crate::auth::{Caller, Needs};
-use crate::db::Conn;
+use crate::db::{Conn, signals};
 use crate::error::Error;
 use crate::http::etag::{IfMatch, changed, etag, is_current};
-use crate::http::fail::{Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
+use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
 use crate::http::page::{self, Cursor};
 use crate::http::payload::{JsonIn, JsonOut};
 use crate::http::sent::Sent;
-use crate::resources::{NoContent, Tag, grants};
+use crate::resources::{NoContent, Tag};
 
 /// The operations.
 pub struct PostsApi;
 
 /// How a change of a post may fail.
-type ChangeFail = Fail<(Forbidden, NotFound, PreconditionFailed, PreconditionRequired)>;
+type ChangeFail = Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>;
 
 /// The answer of `list_posts`.
 #[derive(ApiResponse)]
@@ -144,12 +144,13 @@ impl PostsApi {
         mut caller: Caller,
         app: Data<&App>,
         body: JsonIn<PostCreate>,
-    ) -> Result<CreatedResponse, Fail<()>> {
+    ) -> Result<CreatedResponse, Fail<(Conflict,)>> {
         let mut tx = caller.begin(&app.db).await?;
-        let id = store::insert(&mut tx, caller.id, body.0, app.now()).await?;
-        let (post, tag) = tagged(written(&mut tx, id).await?);
+        let row = signals::insert_new(&mut tx, &caller, body.0.by(caller.id), app.now()).await?;
         tx.commit().await?;
-        Ok(CreatedResponse::Created(JsonOut(post), format!("/api/v1/posts/{id}"), tag))
+        let (post, tag) = tagged(row);
+        let location = format!("/api/v1/posts/{}", post.id);
+        Ok(CreatedResponse::Created(JsonOut(post), location, tag))
     }
 
     /// Read a post
@@ -243,8 +244,7 @@ impl PostsApi {
         let if_match = IfMatch::required(if_match.0.as_deref())?;
         let mut tx = caller.begin(&app.db).await?;
         let post = open(&mut tx, &caller, id.0, &if_match, rules::deletable).await?;
-        grants::end_on(&mut tx, &caller, Target::Posts, id.0).await?;
-        if !store::delete(&mut tx, &post).await? {
+        if !signals::delete(&mut tx, &caller, &post, app.now()).await? {
             return Err(changed().into());
         }
         tx.commit().await?;
@@ -267,11 +267,6 @@ fn tagged(row: StoredPost) -> (Post, String) {
     let post = Post::from(row);
     let tag = etag(version, &post);
     (post, tag)
-}
-
-/// Reads back, inside the transaction, what a statement of it has written.
-async fn written(tx: &mut Conn, id: i64) -> Result<StoredPost, Error> {
-    store::find(tx, id).await?.ok_or_else(|| Error::internal("a row vanished inside its transaction"))
 }
 
 /// The post in this version, if the rule lets the caller have it; the statement that changes it must still find the
@@ -301,10 +296,8 @@ async fn change_post(
     let mut tx = caller.begin(&app.db).await?;
     let editable = |post: &StoredPost, by| rules::editable(post, by, held);
     let post = open(&mut tx, &caller, id, &if_match, editable).await?;
-    if !store::update(&mut tx, &post, change, app.now()).await? {
-        return Err(changed().into());
-    }
-    let (post, tag) = tagged(written(&mut tx, id).await?);
+    let row = signals::update(&mut tx, &caller, &post, change.of(&post), app.now()).await?.ok_or_else(changed)?;
     tx.commit().await?;
+    let (post, tag) = tagged(row);
     Ok(ChangedResponse::Changed(JsonOut(post), tag))
 }

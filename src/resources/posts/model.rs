@@ -6,6 +6,8 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use sqlx::FromRow;
 
+use super::store::PostValues;
+
 /// A post
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
@@ -91,6 +93,14 @@ fn published_by_default() -> bool {
     true
 }
 
+impl PostCreate {
+    /// The post of this owner.
+    pub fn by(self, owner_id: i64) -> PostValues {
+        let Self { title, content, published, rating } = self;
+        PostValues { owner_id: Some(owner_id), title, content, published, rating }
+    }
+}
+
 impl Example for PostCreate {
     fn example() -> Self {
         Self { title: "Hello".into(), content: "The first post.".into(), published: true, rating: Some(5) }
@@ -145,6 +155,23 @@ pub struct PostUpdate {
         validator(minimum(value = "1"), maximum(value = "5"))
     )]
     pub rating: MaybeUndefined<i64>,
+}
+
+impl PostUpdate {
+    /// The post with this change.
+    pub fn of(self, post: &StoredPost) -> PostValues {
+        PostValues {
+            owner_id: post.owner_id,
+            title: self.title.unwrap_or_else(|| post.title.clone()),
+            content: self.content.unwrap_or_else(|| post.content.clone()),
+            published: self.published.unwrap_or(post.published),
+            rating: match self.rating {
+                MaybeUndefined::Undefined => post.rating,
+                MaybeUndefined::Null => None,
+                MaybeUndefined::Value(rating) => Some(rating),
+            },
+        }
+    }
 }
 
 impl Example for PostUpdate {

@@ -1,15 +1,15 @@
 //! All SQL for posts.
 
 use chrono::{DateTime, Utc};
-use poem_openapi::types::MaybeUndefined;
 use sea_query::{
     BinOper, Condition, Expr, ExprTrait, IntoColumnRef, JoinType, LikeExpr, Order, Query, SelectStatement, SimpleExpr,
 };
 
-use super::model::{PostCreate, PostUpdate, Sort, StoredPost};
+use super::model::{Sort, StoredPost};
 use super::rules::{Reader, fold, search_text};
+use crate::db::signals::{Changing, Signalled};
 use crate::db::tables::{Posts, PostsSearch, Users};
-use crate::db::{Conn, DbResult, Dialect};
+use crate::db::{Conn, DbResult, Dialect, Permit};
 use crate::http::page::Cursor;
 
 /// What a [`StoredPost`] is read from, besides its owner's name.
@@ -105,67 +105,92 @@ pub async fn count(conn: &mut Conn, filter: &Filter) -> DbResult<i64> {
     Ok(conn.one::<(i64,)>(&statement).await?.0)
 }
 
-/// Inserts a post; answers its id.
-pub async fn insert(conn: &mut Conn, owner_id: i64, post: PostCreate, now: DateTime<Utc>) -> DbResult<i64> {
-    let statement = Query::insert()
-        .into_table(Posts::Table)
-        .columns([
-            Posts::OwnerId,
-            Posts::SearchText,
-            Posts::Title,
-            Posts::Content,
-            Posts::Published,
-            Posts::Rating,
-            Posts::CreatedAt,
-            Posts::UpdatedAt,
-        ])
-        .values_panic([
-            owner_id.into(),
-            search_text(&post.title, &post.content).into(),
-            post.title.into(),
-            post.content.into(),
-            post.published.into(),
-            post.rating.into(),
-            now.into(),
-            now.into(),
-        ])
-        .returning(Query::returning().column(Posts::Id))
-        .take();
-    Ok(conn.one::<(i64,)>(&statement).await?.0)
+/// What is written of a post.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "model::Post documents them")]
+pub struct PostValues {
+    pub owner_id: Option<i64>,
+    pub title: String,
+    pub content: String,
+    pub published: bool,
+    pub rating: Option<i64>,
 }
 
-/// Changes the named fields of the post as it was found; false if it is in another version by now.
-pub async fn update(conn: &mut Conn, post: &StoredPost, change: PostUpdate, now: DateTime<Utc>) -> DbResult<bool> {
-    let title = change.title.unwrap_or_else(|| post.title.clone());
-    let content = change.content.unwrap_or_else(|| post.content.clone());
-    let rating = match change.rating {
-        MaybeUndefined::Undefined => post.rating,
-        MaybeUndefined::Null => None,
-        MaybeUndefined::Value(rating) => Some(rating),
-    };
-    let statement = Query::update()
-        .table(Posts::Table)
-        .value(Posts::SearchText, search_text(&title, &content))
-        .value(Posts::Title, title)
-        .value(Posts::Content, content)
-        .value(Posts::Published, change.published.unwrap_or(post.published))
-        .value(Posts::Rating, rating)
-        .value(Posts::Version, Expr::col(Posts::Version).add(1))
-        .value(Posts::UpdatedAt, now)
-        .and_where(Expr::col(Posts::Id).eq(post.id))
-        .and_where(Expr::col(Posts::Version).eq(post.version))
-        .take();
-    Ok(conn.execute(&statement).await? == 1)
+impl Signalled for StoredPost {
+    type Table = Posts;
+    type Values = PostValues;
+
+    async fn insert(
+        conn: &mut Conn,
+        permit: Permit<Posts>,
+        post: PostValues,
+        now: DateTime<Utc>,
+    ) -> DbResult<Option<Self>> {
+        let statement = Query::insert()
+            .into_table(Posts::Table)
+            .columns([
+                Posts::OwnerId,
+                Posts::SearchText,
+                Posts::Title,
+                Posts::Content,
+                Posts::Published,
+                Posts::Rating,
+                Posts::CreatedAt,
+                Posts::UpdatedAt,
+            ])
+            .values_panic([
+                post.owner_id.into(),
+                search_text(&post.title, &post.content).into(),
+                post.title.into(),
+                post.content.into(),
+                post.published.into(),
+                post.rating.into(),
+                now.into(),
+                now.into(),
+            ])
+            .returning(Query::returning().column(Posts::Id))
+            .take();
+        let (id,): (i64,) = conn.write_one(permit, &statement).await?;
+        find(conn, id).await
+    }
+
+    /// Its votes and statistics go by the schema.
+    async fn delete(&self, conn: &mut Conn, permit: Permit<Posts>) -> DbResult<bool> {
+        let statement = Query::delete()
+            .from_table(Posts::Table)
+            .and_where(Expr::col(Posts::Id).eq(self.id))
+            .and_where(Expr::col(Posts::Version).eq(self.version))
+            .take();
+        Ok(conn.write(permit, &statement).await? == 1)
+    }
 }
 
-/// Deletes the post as it was found and, by the schema, its votes; false if it is in another version by now.
-pub async fn delete(conn: &mut Conn, post: &StoredPost) -> DbResult<bool> {
-    let statement = Query::delete()
-        .from_table(Posts::Table)
-        .and_where(Expr::col(Posts::Id).eq(post.id))
-        .and_where(Expr::col(Posts::Version).eq(post.version))
-        .take();
-    Ok(conn.execute(&statement).await? == 1)
+impl Changing for StoredPost {
+    async fn update(
+        &self,
+        conn: &mut Conn,
+        permit: Permit<Posts>,
+        post: PostValues,
+        now: DateTime<Utc>,
+    ) -> DbResult<Option<Self>> {
+        let statement = Query::update()
+            .table(Posts::Table)
+            .value(Posts::OwnerId, post.owner_id)
+            .value(Posts::SearchText, search_text(&post.title, &post.content))
+            .value(Posts::Title, post.title)
+            .value(Posts::Content, post.content)
+            .value(Posts::Published, post.published)
+            .value(Posts::Rating, post.rating)
+            .value(Posts::Version, Expr::col(Posts::Version).add(1))
+            .value(Posts::UpdatedAt, now)
+            .and_where(Expr::col(Posts::Id).eq(self.id))
+            .and_where(Expr::col(Posts::Version).eq(self.version))
+            .take();
+        if conn.write(permit, &statement).await? == 0 {
+            return Ok(None);
+        }
+        find(conn, self.id).await
+    }
 }
 
 /// The rows of `page`, each with its owner's name: the page is cut first, so the join costs what the page costs.

@@ -10,12 +10,13 @@ use crate::auth::Email;
 use crate::auth::access::disabled;
 use crate::auth::password::Verdict;
 use crate::auth::{LoggedIn, Public, Status};
+use crate::db::signals::Actor;
 use crate::error::{Code, Error, FieldError};
 use crate::http::RequestId;
 use crate::http::fail::{Fail, Forbidden, RateLimited, Unauthorized};
 use crate::http::payload::{FormIn, JsonIn, JsonOut};
 use crate::resources::audit::model::{Action, State};
-use crate::resources::audit::{self, Actor};
+use crate::resources::audit::{self, Event};
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
@@ -146,7 +147,7 @@ async fn failed(app: &App, RequestId(request_id): &RequestId, user_id: Option<i6
     let by = Actor { user_id: None, request_id: Some(request_id) };
     let after = State { reason: Some(reason.into()), ..State::default() };
     let mut tx = app.db.begin().await?;
-    audit::record(&mut tx, by, Action::LoginFailed, user_id, None, Some(after)).await?;
+    audit::record(&mut tx, by, Event::of(Action::LoginFailed, user_id).after(after)).await?;
     Ok(tx.commit().await?)
 }
 
@@ -217,8 +218,10 @@ mod tests {
     use crate::config::Config;
     use crate::db::Db;
     use crate::db::migrate::{self, Direction, Target};
+    use crate::db::signals::Hooks;
     use crate::mail::transport::Mailer;
-    use crate::resources::users::store::{self as users, NewUser};
+    use crate::resources::users;
+    use crate::resources::users::store::UserValues;
 
     #[tokio::test]
     async fn the_first_login_upgrades_an_imported_hash() {
@@ -226,7 +229,7 @@ mod tests {
         let mut config = Config::load(None).expect("the defaults");
         config.database_url = format!("sqlite:{}", folder.path().join("t.db").display());
         migrate::run(&config.database_url, Direction::Up, Target::Head).await.expect("migrates");
-        let db = Db::connect(&config.database()).await.expect("connects");
+        let db = Db::connect(&config.database(), Hooks::default()).await.expect("connects");
         let mailer = Mailer::of(&config).expect("the defaults");
         let app = App::new(Arc::new(config), db, "a secret of this test, 32 bytes long", mailer);
 
@@ -234,15 +237,16 @@ mod tests {
         let request_id = RequestId("r1".into());
         let status = Status::Active;
         let imported = bcrypt::hash(password, 4).expect("bcrypt");
-        let user = NewUser { email: email.clone(), name: None, password_hash: imported, role: Role::Active, status };
+        let (email_of_user, password_hash) = (email.clone(), Some(imported));
+        let user = UserValues { email: email_of_user, name: None, password_hash, role: Role::Active, status };
         let mut tx = app.db.begin().await.expect("a transaction");
-        let id = users::insert(&mut tx, user, app.now()).await.expect("inserts").user.id;
+        let id = users::create(&mut tx, Actor::default(), user, app.now()).await.expect("inserts").user.id;
         tx.commit().await.expect("commits");
 
         assert!(with_password(&app, &request_id, &email, "wrong horse".into()).await.is_err());
         with_password(&app, &request_id, &email, password.into()).await.expect("logs in");
         let mut conn = app.db.read().await.expect("a connection");
-        let hash = users::password_hash(&mut conn, id).await.expect("reads").expect("is there");
+        let (hash, _) = users::store::password(&mut conn, id).await.expect("reads").expect("is there");
         assert!(hash.starts_with("$argon2id$"), "{hash}");
         with_password(&app, &request_id, &email, password.into()).await.expect("logs in with the new hash");
     }

@@ -6,7 +6,7 @@ use sqlx::FromRow;
 
 use crate::auth::{Email, Role, Status};
 use crate::db::tables::{RefreshTokens, Sessions, Users};
-use crate::db::{Conn, DbResult};
+use crate::db::{Conn, DbResult, Unsignalled};
 
 /// What a token is made of.
 #[derive(Clone, Copy, FromRow)]
@@ -65,7 +65,7 @@ pub async fn upgrade_hash(conn: &mut Conn, user_id: i64, old: &str, new: String)
         .and_where(Expr::col(Users::Id).eq(user_id))
         .and_where(Expr::col(Users::PasswordHash).eq(old))
         .take();
-    conn.execute(&statement).await?;
+    conn.write(Sessions::FREE.also::<Users>(), &statement).await?;
     Ok(())
 }
 
@@ -77,7 +77,7 @@ pub async fn insert(conn: &mut Conn, user_id: i64, now: DateTime<Utc>) -> DbResu
         .values_panic([user_id.into(), now.into()])
         .returning(Query::returning().column(Sessions::Id))
         .take();
-    Ok(conn.one::<(i64,)>(&statement).await?.0)
+    Ok(conn.write_one::<_, (i64,)>(Sessions::FREE, &statement).await?.0)
 }
 
 /// Stores the hash of a new refresh token.
@@ -98,7 +98,7 @@ pub async fn insert_refresh_token(
         ])
         .values_panic([token_hash.into(), session_id.into(), now.into(), expires_at.into()])
         .take();
-    conn.execute(&statement).await?;
+    conn.write(RefreshTokens::FREE, &statement).await?;
     Ok(())
 }
 
@@ -129,7 +129,7 @@ pub async fn use_refresh_token(conn: &mut Conn, token_hash: &str, now: DateTime<
         .and_where(Expr::col(RefreshTokens::ExpiresAt).gt(now))
         .returning(Query::returning().column(RefreshTokens::SessionId))
         .take();
-    Ok(conn.maybe::<(i64,)>(&statement).await?.map(|(id,)| id))
+    Ok(conn.write_maybe::<_, (i64,)>(RefreshTokens::FREE, &statement).await?.map(|(id,)| id))
 }
 
 /// The session of a refresh token that was used before.
@@ -164,7 +164,7 @@ pub async fn revoke(conn: &mut Conn, session_id: i64, now: DateTime<Utc>) -> DbR
         .and_where(Expr::col(Sessions::Id).eq(session_id))
         .and_where(Expr::col(Sessions::RevokedAt).is_null())
         .take();
-    conn.execute(&statement).await?;
+    conn.write(Sessions::FREE, &statement).await?;
     Ok(())
 }
 
@@ -176,7 +176,7 @@ pub async fn revoke_all(conn: &mut Conn, user_id: i64, now: DateTime<Utc>) -> Db
         .and_where(Expr::col(Sessions::UserId).eq(user_id))
         .and_where(Expr::col(Sessions::RevokedAt).is_null())
         .take();
-    conn.execute(&statement).await?;
+    conn.write(Sessions::FREE, &statement).await?;
     Ok(())
 }
 
@@ -206,6 +206,6 @@ pub async fn expired(conn: &mut Conn, behind: i64, before: DateTime<Utc>, limit:
 pub async fn delete(tx: &mut Conn, ids: &[i64]) -> DbResult<()> {
     let ids = ids.iter().copied();
     let statement = Query::delete().from_table(Sessions::Table).and_where(Expr::col(Sessions::Id).is_in(ids)).take();
-    tx.execute(&statement).await?;
+    tx.write(Sessions::FREE, &statement).await?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use sea_query::{Alias, Expr, ExprTrait, Func, JoinType, LockType, OnConflict, Or
 
 use super::model::PostStatistics as Numbers;
 use crate::db::tables::{PostStatistics, Posts};
-use crate::db::{Conn, DbResult, Dialect};
+use crate::db::{Conn, DbResult, Dialect, Unsignalled};
 
 /// What is added to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub async fn add(conn: &mut Conn, count: Count, posts: &[(i64, i64)], now: DateT
         .expect("as many values as columns")
         .on_conflict(added)
         .take();
-    conn.execute(&statement).await
+    conn.write(PostStatistics::FREE, &statement).await
 }
 
 /// The statistics of a post; none if there is no such post.

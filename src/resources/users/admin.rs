@@ -6,7 +6,7 @@ use poem_openapi::param::{Header, Path, Query};
 
 use super::model::{Account, AccountCreate, AccountPage, AccountUpdate, Profile};
 use super::rules;
-use super::store::{self, Filter, NewUser};
+use super::store::{self, Filter, UserValues};
 use crate::app::App;
 use crate::auth::{Admin, Caller, Email, Role, Status};
 use crate::error::Error;
@@ -77,9 +77,9 @@ impl UsersApi {
         body: JsonIn<AccountCreate>,
     ) -> Result<Created<Account>, Fail<(Forbidden, Conflict)>> {
         let AccountCreate { email, password, name, role } = body.0;
-        let password_hash = app.passwords.hash(password.0).await?;
+        let password_hash = Some(app.passwords.hash(password.0).await?);
         let mut tx = admin.begin(&app.db).await?;
-        let user = NewUser { email, name, password_hash, role, status: Status::Active };
+        let user = UserValues { email, name, password_hash, role, status: Status::Active };
         let (account, tag) = super::create(&mut tx, &admin, user, app.now()).await?.tagged();
         tx.commit().await?;
         let location = format!("/api/v1/users/{}", account.user.id);
@@ -156,7 +156,7 @@ impl UsersApi {
         if last {
             return Err(rules::last_admin().into());
         }
-        super::delete(&mut tx, &admin, &before.user).await?;
+        super::delete(&mut tx, &admin, &before, app.now()).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }

@@ -3,19 +3,18 @@
 use poem::web::Data;
 use poem_openapi::{ApiResponse, OpenApi};
 
-use super::model::{PasswordChange, User, UserCreate, UserUpdate};
-use super::rules::{self, state};
-use super::store::{self, NewUser};
+use super::model::{PasswordChange, StoredUser, User, UserCreate, UserUpdate};
+use super::rules;
+use super::store::{self, UserValues};
 use crate::app::App;
 use crate::auth::password::Verdict;
 use crate::auth::{Caller, LoggedIn, Public, Role, Status};
+use crate::db::signals::Actor;
 use crate::error::{Code, Error, FieldError};
 use crate::http::RequestId;
 use crate::http::answer::Read;
 use crate::http::fail::{Conflict, Fail, RateLimited};
 use crate::http::payload::{JsonIn, JsonOut};
-use crate::resources::audit::model::{Action, State};
-use crate::resources::audit::{self, Actor};
 use crate::resources::sessions::model::Session;
 use crate::resources::sessions::{self, store::Account};
 use crate::resources::{NoContent, Tag};
@@ -54,13 +53,12 @@ impl AccountApi {
         body: JsonIn<UserCreate>,
     ) -> Result<Registered, Fail<(Conflict, RateLimited)>> {
         let UserCreate { email, password, name } = body.0;
-        let password_hash = app.passwords.hash(password.0).await?;
+        let password_hash = Some(app.passwords.hash(password.0).await?);
         let mut tx = app.db.begin().await?;
-        let user = NewUser { email, name, password_hash, role: Role::Active, status: Status::Active };
-        let user = store::insert(&mut tx, user, app.now()).await?.user;
-        let by = Actor { user_id: Some(user.id), request_id: Some(&request_id.0.0) };
-        audit::record(&mut tx, by, Action::UserCreated, Some(user.id), None, Some(state(&user))).await?;
-        let account = Account { id: user.id, role: user.role, status: user.status, token_version: 1 };
+        let user = UserValues { email, name, password_hash, role: Role::Active, status: Status::Active };
+        let by = Actor { user_id: None, request_id: Some(&request_id.0.0) };
+        let StoredUser { user, token_version, .. } = super::create(&mut tx, by, user, app.now()).await?;
+        let account = Account { id: user.id, role: user.role, status: user.status, token_version };
         let session = sessions::open(&app, &mut tx, account).await?;
         tx.commit().await?;
         Ok(Registered::Created(JsonOut(session.into()), "/api/v1/user".into(), "no-store".into()))
@@ -87,13 +85,11 @@ impl AccountApi {
         body: JsonIn<UserUpdate>,
     ) -> Result<Read<User>, Fail<(Conflict,)>> {
         let mut tx = caller.begin(&app.db).await?;
-        let private = [("email", body.0.email.is_some()), ("name", !body.0.name.is_undefined())];
-        let changed = private.into_iter().filter(|(_, sent)| *sent).map(|(field, _)| field.to_owned()).collect();
-        let user = store::update(&mut tx, caller.id, body.0, app.now()).await?.ok_or_else(gone)?.user;
-        let after = State { changed: Some(changed), ..state(&user) };
-        audit::record(&mut tx, &caller, Action::UserUpdated, Some(user.id), Some(state(&user)), Some(after)).await?;
+        let found = store::find_to_change(&mut tx, caller.id).await?.ok_or_else(gone)?;
+        let values = body.0.of(found.values());
+        let after = super::update(&mut tx, &caller, &found, values, app.now()).await?;
         tx.commit().await?;
-        Ok(Read::Found(JsonOut(user)))
+        Ok(Read::Found(JsonOut(after.user)))
     }
 
     /// Delete your account
@@ -106,8 +102,8 @@ impl AccountApi {
         if store::is_last_admin(&mut tx, caller.id).await? {
             return Err(rules::last_admin().into());
         }
-        let user = store::find_to_change(&mut tx, caller.id).await?.ok_or_else(gone)?.user;
-        super::delete(&mut tx, &caller, &user).await?;
+        let found = store::find_to_change(&mut tx, caller.id).await?.ok_or_else(gone)?;
+        super::delete(&mut tx, &caller, &found, app.now()).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }
@@ -122,22 +118,25 @@ impl AccountApi {
         mut caller: Caller,
         app: Data<&App>,
         body: JsonIn<PasswordChange>,
-    ) -> Result<NoContent, Fail<(RateLimited,)>> {
+    ) -> Result<NoContent, Fail<(Conflict, RateLimited)>> {
         let mut conn = caller.read(&app.db).await?;
-        let old_hash = store::password_hash(&mut conn, caller.id).await?.ok_or_else(gone)?;
+        let (hash, token_version) = store::password(&mut conn, caller.id).await?.ok_or_else(gone)?;
         // hashing takes tens of milliseconds: no connection is held meanwhile
         drop(conn);
-        let verdict = app.passwords.verify(body.0.old_password.0, Some(old_hash.clone())).await?;
+        let verdict = app.passwords.verify(body.0.old_password.0, Some(hash)).await?;
         if verdict == Verdict::Wrong {
             return Err(wrong_password().into());
         }
         let new_hash = app.passwords.hash(body.0.new_password.0).await?;
         let mut tx = app.db.begin().await?;
-        if !store::set_password(&mut tx, caller.id, &old_hash, new_hash, app.now()).await? {
+        let found = store::find_to_change(&mut tx, caller.id).await?.ok_or_else(gone)?;
+        // another request has changed it meanwhile
+        if found.token_version != token_version {
             return Err(wrong_password().into());
         }
+        let values = UserValues { password_hash: Some(new_hash), ..found.values() };
+        super::update(&mut tx, &caller, &found, values, app.now()).await?;
         sessions::store::revoke_all(&mut tx, caller.id, app.now()).await?;
-        audit::record(&mut tx, &caller, Action::PasswordChanged, Some(caller.id), None, None).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }

@@ -5,40 +5,53 @@
 pub mod admin;
 pub mod api;
 pub mod model;
+pub mod notices;
 pub mod rules;
 pub mod store;
 
 use chrono::{DateTime, Utc};
 
-use self::model::{AccountUpdate, StoredUser, User};
-use self::rules::{last_admin, state, takes_an_admin_away};
-use self::store::NewUser;
-use crate::auth::permission::Target;
-use crate::db::Conn;
-use crate::error::Error;
+use self::model::{AccountUpdate, StoredUser};
+use self::rules::{last_admin, takes_an_admin_away};
+use self::store::UserValues;
+use crate::db::signals::{self, Actor, Refused};
+use crate::db::{Conn, Constraint};
+use crate::error::{Code, Error};
 use crate::http::etag::{IfMatch, changed};
-use crate::resources::audit::{self, Actor, model::Action};
-use crate::resources::grants;
+use crate::resources::audit::model::{Action, State};
+use crate::resources::audit::{Audited, Event};
 
-/// Makes an account for somebody else.
+/// Makes an account.
 ///
 /// # Errors
-/// 409 `email_in_use`.
+/// 409 `email_in_use`, `vetoed`.
 pub async fn create(
     tx: &mut Conn,
     by: impl Into<Actor<'_>>,
-    user: NewUser,
+    user: UserValues,
     now: DateTime<Utc>,
 ) -> Result<StoredUser, Error> {
-    let row = store::insert(tx, user, now).await?;
-    audit::record(tx, by, Action::UserCreated, Some(row.user.id), None, Some(state(&row.user))).await?;
-    Ok(row)
+    signals::insert_new(tx, by, user, now).await.map_err(taken)
+}
+
+/// Changes an account, which the caller has locked.
+///
+/// # Errors
+/// 409 `email_in_use`, `vetoed`.
+pub async fn update(
+    tx: &mut Conn,
+    by: impl Into<Actor<'_>>,
+    found: &StoredUser,
+    values: UserValues,
+    now: DateTime<Utc>,
+) -> Result<StoredUser, Error> {
+    signals::update(tx, by, found, values, now).await.map_err(taken)?.ok_or_else(changed)
 }
 
 /// Sets role and status of an account.
 ///
 /// # Errors
-/// 404, 409 `last_admin`, 412.
+/// 404, 409 `last_admin`, `vetoed`, 412.
 pub async fn set_access(
     tx: &mut Conn,
     by: impl Into<Actor<'_>>,
@@ -49,28 +62,64 @@ pub async fn set_access(
 ) -> Result<StoredUser, Error> {
     // the admins first, then the account: in another order two admins would wait for each other
     let last = takes_an_admin_away(change) && store::is_last_admin(tx, id).await?;
-    let before = store::find_to_change(tx, id).await?.ok_or_else(|| Error::not_found("User", id))?;
-    if_match.allows(before.version)?;
+    let found = store::find_to_change(tx, id).await?.ok_or_else(|| Error::not_found("User", id))?;
+    if_match.allows(found.version)?;
     if last {
         return Err(last_admin());
     }
-    let after = store::set_access(tx, &before, change, now).await?.ok_or_else(changed)?;
-    let (was, is) = (state(&before.user), state(&after.user));
-    audit::record(tx, by, Action::UserUpdated, Some(id), Some(was), Some(is)).await?;
-    Ok(after)
+    let mut values = found.values();
+    values.role = change.role.unwrap_or(values.role);
+    values.status = change.status.unwrap_or(values.status);
+    update(tx, by, &found, values, now).await
 }
 
-/// Deletes an account, which the caller has locked, with its grants. Its posts stay without an owner.
+/// Deletes an account, which the caller has locked. Its posts stay without an owner.
 ///
 /// # Errors
-/// 503 when the database is away.
-pub async fn delete(tx: &mut Conn, by: impl Into<Actor<'_>>, user: &User) -> Result<(), Error> {
-    let by = by.into();
-    // posts before grants, as whoever deletes a post
-    store::take_back_votes(tx, user.id).await?;
-    grants::end(tx, by, &grants::store::Filter { user_id: Some(user.id), ..Default::default() }).await?;
-    grants::end_on(tx, by, Target::Users, user.id).await?;
-    store::delete(tx, user.id).await?;
-    audit::record(tx, by, Action::UserDeleted, Some(user.id), Some(state(user)), None).await?;
-    Ok(())
+/// 409 `vetoed`.
+pub async fn delete(
+    tx: &mut Conn,
+    by: impl Into<Actor<'_>>,
+    found: &StoredUser,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    store::lock_posts(tx, found.user.id).await?;
+    if signals::delete(tx, by, found, now).await? { Ok(()) } else { Err(changed()) }
+}
+
+fn taken(refused: Refused) -> Error {
+    if refused.violates(Constraint::UsersEmail) {
+        return Error::new(Code::EmailInUse, "Log in, or use another address.");
+    }
+    refused.into()
+}
+
+impl StoredUser {
+    /// What the audit keeps: no address, no name.
+    fn state(&self) -> State {
+        State { role: Some(self.user.role), status: Some(self.user.status), ..State::default() }
+    }
+}
+
+impl Audited for StoredUser {
+    fn created(&self) -> Event {
+        // whoever registers is nobody before, and this account after
+        Event::of(Action::UserCreated, self.user.id).after(self.state()).by_itself()
+    }
+
+    fn updated(&self, new: &Self) -> Option<Event> {
+        if self.token_version != new.token_version {
+            return Some(Event::of(Action::PasswordChanged, self.user.id));
+        }
+        let private = [("email", self.user.email != new.user.email), ("name", self.user.name != new.user.name)];
+        let changed: Vec<String> =
+            private.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field.to_owned()).collect();
+        let changed = (!changed.is_empty()).then_some(changed);
+        let after = State { changed, ..new.state() };
+        Some(Event::of(Action::UserUpdated, self.user.id).before(self.state()).after(after))
+    }
+
+    fn deleted(&self) -> Event {
+        Event::of(Action::UserDeleted, self.user.id).before(self.state())
+    }
 }

@@ -6,12 +6,13 @@ use poem_openapi::types::{Example, MaybeUndefined, Password};
 use serde::Serialize;
 use sqlx::FromRow;
 
+use super::store::UserValues;
 use crate::auth::{Email, Role, Status};
 use crate::http::etag::etag;
 use crate::http::page::page;
 
 /// An account
-#[derive(Object, Serialize, FromRow)]
+#[derive(Clone, Object, Serialize, FromRow)]
 #[oai(example)]
 pub struct User {
     /// Identifier
@@ -45,16 +46,24 @@ impl Example for User {
 }
 
 /// An account with what its answer does not show.
-#[derive(FromRow)]
+#[derive(Clone, FromRow)]
 pub struct StoredUser {
     /// What it shows.
     #[sqlx(flatten)]
     pub user: User,
+    /// Raised by each new password.
+    pub token_version: i64,
     /// Counts the changes, for `If-Match`.
     pub version: i64,
 }
 
 impl StoredUser {
+    /// What is written to leave it as it is.
+    pub fn values(&self) -> UserValues {
+        let User { email, name, role, status, .. } = self.user.clone();
+        UserValues { email, name, password_hash: None, role, status }
+    }
+
     /// What an admin sees, and the tag that names this version.
     pub fn tagged(self) -> (Account, String) {
         let account = Account { user: self.user };
@@ -186,6 +195,19 @@ pub struct UserUpdate {
     /// New name that others see; null removes it
     #[oai(nullable, skip_serializing_if = "MaybeUndefined::is_undefined", validator(min_length = 1, max_length = 80))]
     pub name: MaybeUndefined<String>,
+}
+
+impl UserUpdate {
+    /// The account with this change.
+    pub fn of(self, mut values: UserValues) -> UserValues {
+        values.email = self.email.unwrap_or(values.email);
+        values.name = match self.name {
+            MaybeUndefined::Undefined => values.name,
+            MaybeUndefined::Null => None,
+            MaybeUndefined::Value(name) => Some(name),
+        };
+        values
+    }
 }
 
 impl Example for UserUpdate {

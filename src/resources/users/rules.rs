@@ -1,14 +1,8 @@
 //! What must hold of accounts: pure functions, no database, no HTTP.
 
-use super::model::{AccountUpdate, User};
+use super::model::AccountUpdate;
 use crate::auth::{Role, Status};
 use crate::error::{Code, Error};
-use crate::resources::audit::model::State;
-
-/// What the audit keeps of an account: no address, no name.
-pub fn state(user: &User) -> State {
-    State { role: Some(user.role), status: Some(user.status), ..State::default() }
-}
 
 /// Whether the account would no longer be an active admin.
 pub fn takes_an_admin_away(change: &AccountUpdate) -> bool {

@@ -1,36 +1,36 @@
 //! All SQL for accounts.
 
 use chrono::{DateTime, Utc};
-use poem_openapi::types::MaybeUndefined;
 use sea_query::{Expr, ExprTrait, LockType, Order, Query, SelectStatement};
 
-use super::model::{AccountUpdate, Profile, StoredUser, User, UserUpdate};
+use super::model::{Profile, StoredUser};
 use crate::auth::{Email, Role, Status};
 use crate::db::keyset::newest;
+use crate::db::signals::{Changing, Signalled};
 use crate::db::tables::{Memberships, Posts, Users, Votes};
-use crate::db::{Conn, Constraint, DbError, DbResult};
-use crate::error::{Code, Error};
+use crate::db::{Conn, DbResult, Permit};
 
 /// What a [`StoredUser`] is read from.
-const COLUMNS: [Users; 8] = [
+const COLUMNS: [Users; 9] = [
     Users::Id,
     Users::Email,
     Users::Name,
     Users::Role,
     Users::Status,
+    Users::TokenVersion,
     Users::Version,
     Users::CreatedAt,
     Users::UpdatedAt,
 ];
 
-/// A row to insert.
-pub struct NewUser {
+/// What is written of an account.
+pub struct UserValues {
     /// The address, in lower case.
     pub email: Email,
     /// The public name.
     pub name: Option<String>,
-    /// argon2id, as a PHC string.
-    pub password_hash: String,
+    /// argon2id, as a PHC string; none leaves the password as it is.
+    pub password_hash: Option<String>,
     /// What the account may do.
     pub role: Role,
     /// Whether it may be used.
@@ -50,34 +50,87 @@ pub struct Filter {
     pub group_id: Option<i64>,
 }
 
-/// Inserts an account.
-///
-/// # Errors
-/// 409 `email_in_use`.
-pub async fn insert(conn: &mut Conn, user: NewUser, now: DateTime<Utc>) -> Result<StoredUser, Error> {
-    let statement = Query::insert()
-        .into_table(Users::Table)
-        .columns([
-            Users::Email,
-            Users::Name,
-            Users::PasswordHash,
-            Users::Role,
-            Users::Status,
-            Users::CreatedAt,
-            Users::UpdatedAt,
-        ])
-        .values_panic([
-            user.email.as_str().into(),
-            user.name.into(),
-            user.password_hash.into(),
-            user.role.word().into(),
-            user.status.word().into(),
-            now.into(),
-            now.into(),
-        ])
-        .returning(Query::returning().columns(COLUMNS))
-        .take();
-    conn.one(&statement).await.map_err(taken)
+impl Signalled for StoredUser {
+    type Table = Users;
+    type Values = UserValues;
+
+    async fn insert(
+        conn: &mut Conn,
+        permit: Permit<Users>,
+        user: UserValues,
+        now: DateTime<Utc>,
+    ) -> DbResult<Option<Self>> {
+        let statement = Query::insert()
+            .into_table(Users::Table)
+            .columns([
+                Users::Email,
+                Users::Name,
+                Users::PasswordHash,
+                Users::Role,
+                Users::Status,
+                Users::CreatedAt,
+                Users::UpdatedAt,
+            ])
+            .values_panic([
+                user.email.as_str().into(),
+                user.name.into(),
+                user.password_hash.into(),
+                user.role.word().into(),
+                user.status.word().into(),
+                now.into(),
+                now.into(),
+            ])
+            .returning(Query::returning().columns(COLUMNS))
+            .take();
+        conn.write_maybe(permit, &statement).await
+    }
+
+    /// Also counts down its votes: the posts are locked, see [`lock_posts`]. Votes, memberships and sessions go by the
+    /// schema.
+    async fn delete(&self, conn: &mut Conn, permit: Permit<Users>) -> DbResult<bool> {
+        let uncount = Query::update()
+            .table(Posts::Table)
+            .value(Posts::Votes, Expr::col(Posts::Votes).sub(1))
+            .and_where(Expr::col(Posts::Id).in_subquery(voted_by(self.user.id)))
+            .take();
+        conn.write(permit.also::<Posts>(), &uncount).await?;
+        let delete = Query::delete()
+            .from_table(Users::Table)
+            .and_where(Expr::col(Users::Id).eq(self.user.id))
+            .and_where(Expr::col(Users::Version).eq(self.version))
+            .take();
+        Ok(conn.write(permit, &delete).await? == 1)
+    }
+}
+
+impl Changing for StoredUser {
+    /// A new password makes every token issued before worthless.
+    async fn update(
+        &self,
+        conn: &mut Conn,
+        permit: Permit<Users>,
+        user: UserValues,
+        now: DateTime<Utc>,
+    ) -> DbResult<Option<Self>> {
+        let mut statement = Query::update();
+        statement
+            .table(Users::Table)
+            .value(Users::Email, user.email.as_str())
+            .value(Users::Name, user.name)
+            .value(Users::Role, user.role.word())
+            .value(Users::Status, user.status.word())
+            .value(Users::Version, Expr::col(Users::Version).add(1))
+            .value(Users::UpdatedAt, now)
+            .and_where(Expr::col(Users::Id).eq(self.user.id))
+            .and_where(Expr::col(Users::Version).eq(self.version))
+            .returning(Query::returning().columns(COLUMNS));
+        if let Some(hash) = user.password_hash {
+            statement
+                .value(Users::PasswordHash, hash)
+                .value(Users::TokenVersion, Expr::col(Users::TokenVersion).add(1));
+        }
+        conn.write_maybe(permit, &statement).await
+    }
 }
 
 /// The account with this id.
@@ -153,27 +206,6 @@ pub async fn is_last_admin(conn: &mut Conn, id: i64) -> DbResult<bool> {
     Ok(conn.all::<(i64,)>(&statement).await? == [(id,)])
 }
 
-/// Sets role and status of an account in the version it was found in; none if it is in another by now.
-pub async fn set_access(
-    conn: &mut Conn,
-    found: &StoredUser,
-    change: &AccountUpdate,
-    now: DateTime<Utc>,
-) -> DbResult<Option<StoredUser>> {
-    let User { id, role, status, .. } = found.user;
-    let statement = Query::update()
-        .table(Users::Table)
-        .value(Users::Role, change.role.unwrap_or(role).word())
-        .value(Users::Status, change.status.unwrap_or(status).word())
-        .value(Users::Version, Expr::col(Users::Version).add(1))
-        .value(Users::UpdatedAt, now)
-        .and_where(Expr::col(Users::Id).eq(id))
-        .and_where(Expr::col(Users::Version).eq(found.version))
-        .returning(Query::returning().columns(COLUMNS))
-        .take();
-    conn.maybe(&statement).await
-}
-
 /// The id of the account with this address.
 pub async fn find_id(conn: &mut Conn, email: &Email) -> DbResult<Option<i64>> {
     let statement = Query::select()
@@ -190,97 +222,31 @@ pub async fn is_empty(conn: &mut Conn) -> DbResult<bool> {
     Ok(conn.maybe::<(i64,)>(&statement).await?.is_none())
 }
 
-/// Changes the named fields; none if the account is gone.
-///
-/// # Errors
-/// 409 `email_in_use`.
-pub async fn update(
-    conn: &mut Conn,
-    id: i64,
-    change: UserUpdate,
-    now: DateTime<Utc>,
-) -> Result<Option<StoredUser>, Error> {
-    let mut statement = Query::update();
-    statement
-        .table(Users::Table)
-        .value(Users::Version, Expr::col(Users::Version).add(1))
-        .value(Users::UpdatedAt, now)
-        .and_where(Expr::col(Users::Id).eq(id));
-    if let Some(email) = change.email {
-        statement.value(Users::Email, email.as_str());
-    }
-    match change.name {
-        MaybeUndefined::Undefined => {}
-        MaybeUndefined::Null => {
-            statement.value(Users::Name, None::<String>);
-        }
-        MaybeUndefined::Value(name) => {
-            statement.value(Users::Name, name);
-        }
-    }
-    statement.returning(Query::returning().columns(COLUMNS));
-    conn.maybe(&statement).await.map_err(taken)
-}
-
-/// Counts down the votes of an account that goes. The caller has locked it: no vote of this user slips in between the
-/// count and the deletion.
-pub async fn take_back_votes(conn: &mut Conn, id: i64) -> DbResult<()> {
-    let voted =
-        Query::select().column(Votes::PostId).from(Votes::Table).and_where(Expr::col(Votes::UserId).eq(id)).take();
-    // every post that changes, by its id: two deletions that share posts would else wait for each other
+/// Locks every post whose votes change when this account goes. Whoever deletes it calls this first: posts come before
+/// grants for everyone, and no vote of this user slips in between the count and the deletion.
+pub async fn lock_posts(conn: &mut Conn, id: i64) -> DbResult<()> {
+    // by id: two deletions that share posts would else wait for each other
     let posts = Query::select()
         .column(Posts::Id)
         .from(Posts::Table)
-        .and_where(Expr::col(Posts::OwnerId).eq(id).or(Expr::col(Posts::Id).in_subquery(voted.clone())))
+        .and_where(Expr::col(Posts::OwnerId).eq(id).or(Expr::col(Posts::Id).in_subquery(voted_by(id))))
         .order_by(Posts::Id, Order::Asc)
         .lock(LockType::NoKeyUpdate)
         .take();
     conn.all::<(i64,)>(&posts).await?;
-    let uncount = Query::update()
-        .table(Posts::Table)
-        .value(Posts::Votes, Expr::col(Posts::Votes).sub(1))
-        .and_where(Expr::col(Posts::Id).in_subquery(voted))
-        .take();
-    conn.execute(&uncount).await?;
     Ok(())
 }
 
-/// Deletes the account and, by the schema, its votes, memberships and sessions.
-pub async fn delete(conn: &mut Conn, id: i64) -> DbResult<()> {
-    let delete = Query::delete().from_table(Users::Table).and_where(Expr::col(Users::Id).eq(id)).take();
-    conn.execute(&delete).await?;
-    Ok(())
+fn voted_by(id: i64) -> SelectStatement {
+    Query::select().column(Votes::PostId).from(Votes::Table).and_where(Expr::col(Votes::UserId).eq(id)).take()
 }
 
-/// The hash of the present password.
-pub async fn password_hash(conn: &mut Conn, id: i64) -> DbResult<Option<String>> {
-    let statement =
-        Query::select().column(Users::PasswordHash).from(Users::Table).and_where(Expr::col(Users::Id).eq(id)).take();
-    Ok(conn.maybe::<(String,)>(&statement).await?.map(|(hash,)| hash))
-}
-
-/// Replaces the password if it is still the one that was verified, and makes every token issued before worthless.
-pub async fn set_password(
-    conn: &mut Conn,
-    id: i64,
-    old_hash: &str,
-    new_hash: String,
-    now: DateTime<Utc>,
-) -> DbResult<bool> {
-    let statement = Query::update()
-        .table(Users::Table)
-        .value(Users::PasswordHash, new_hash)
-        .value(Users::TokenVersion, Expr::col(Users::TokenVersion).add(1))
-        .value(Users::UpdatedAt, now)
+/// The hash of the present password, and the version that every new password raises.
+pub async fn password(conn: &mut Conn, id: i64) -> DbResult<Option<(String, i64)>> {
+    let statement = Query::select()
+        .columns([Users::PasswordHash, Users::TokenVersion])
+        .from(Users::Table)
         .and_where(Expr::col(Users::Id).eq(id))
-        .and_where(Expr::col(Users::PasswordHash).eq(old_hash))
         .take();
-    Ok(conn.execute(&statement).await? == 1)
-}
-
-fn taken(error: DbError) -> Error {
-    if error.violates(Constraint::UsersEmail) {
-        return Error::new(Code::EmailInUse, "Log in, or use another address.");
-    }
-    error.into()
+    conn.maybe(&statement).await
 }

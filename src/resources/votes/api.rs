@@ -4,10 +4,11 @@ use poem::web::Data;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::model::{Vote, VoteResult};
-use super::store;
+use super::store::{self, StoredVote};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::db::{Constraint, DbError};
+use crate::db::Constraint;
+use crate::db::signals::{self, Refused};
 use crate::error::{Code, Error};
 use crate::http::fail::{Conflict, Fail, NotFound};
 use crate::http::payload::{JsonIn, JsonOut};
@@ -52,16 +53,23 @@ impl VotesApi {
             posts::find_to_change(&mut tx, post_id).await?
         };
         visible(post, post_id, reader)?;
-        let response = if vote_dir == 1 {
-            let votes = store::add(&mut tx, post_id, caller.id, app.now()).await;
-            let votes = votes.map_err(|error| gone(error, post_id))?.ok_or_else(already_voted)?;
-            VoteResponse::Added(result("successfully added vote", post_id, votes))
+        let now = app.now();
+        if vote_dir == 1 {
+            let vote = StoredVote { post_id, user_id: caller.id };
+            let added = signals::insert::<StoredVote>(&mut tx, &caller, vote, now).await;
+            added.map_err(|refused| gone(refused, post_id))?.ok_or_else(already_voted)?;
         } else {
-            let votes = store::remove(&mut tx, post_id, caller.id).await?.ok_or_else(not_voted)?;
-            VoteResponse::Removed(result("successfully deleted vote", post_id, votes))
-        };
+            let vote = store::find(&mut tx, post_id, caller.id).await?.ok_or_else(not_voted)?;
+            if !signals::delete(&mut tx, &caller, &vote, now).await? {
+                return Err(not_voted().into());
+            }
+        }
+        let votes = store::count_of(&mut tx, post_id).await?;
         tx.commit().await?;
-        Ok(response)
+        Ok(match vote_dir {
+            1 => VoteResponse::Added(result("successfully added vote", post_id, votes)),
+            _ => VoteResponse::Removed(result("successfully deleted vote", post_id, votes)),
+        })
     }
 }
 
@@ -78,9 +86,9 @@ fn not_voted() -> Error {
 }
 
 /// The post was deleted between the look and the vote.
-fn gone(error: DbError, post_id: i64) -> Error {
-    if error.violates(Constraint::VotesPost) {
+fn gone(refused: Refused, post_id: i64) -> Error {
+    if refused.violates(Constraint::VotesPost) {
         return Error::not_found("Post", post_id);
     }
-    error.into()
+    refused.into()
 }

@@ -2,22 +2,83 @@
 
 use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, LockType, OnConflict, Query};
+use sqlx::FromRow;
 
+use crate::db::signals::Signalled;
 use crate::db::tables::{Posts, Users, Votes};
-use crate::db::{Conn, DbResult};
+use crate::db::{Conn, DbResult, Permit};
 
-/// Adds a vote; answers the new count, or none if there is one already.
-pub async fn add(conn: &mut Conn, post_id: i64, user_id: i64, now: DateTime<Utc>) -> DbResult<Option<i64>> {
-    let statement = Query::insert()
-        .into_table(Votes::Table)
-        .columns([Votes::PostId, Votes::UserId, Votes::CreatedAt])
-        .values_panic([post_id.into(), user_id.into(), now.into()])
-        .on_conflict(OnConflict::columns([Votes::PostId, Votes::UserId]).do_nothing().to_owned())
-        .take();
-    if conn.execute(&statement).await? == 0 {
-        return Ok(None);
+/// A vote of a user for a post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct StoredVote {
+    /// The post.
+    pub post_id: i64,
+    /// The user.
+    pub user_id: i64,
+}
+
+impl Signalled for StoredVote {
+    type Table = Votes;
+    type Values = Self;
+
+    /// None if the user has voted already. Also counts it.
+    async fn insert(conn: &mut Conn, permit: Permit<Votes>, vote: Self, now: DateTime<Utc>) -> DbResult<Option<Self>> {
+        let columns = [Votes::PostId, Votes::UserId];
+        let statement = Query::insert()
+            .into_table(Votes::Table)
+            .columns([Votes::PostId, Votes::UserId, Votes::CreatedAt])
+            .values_panic([vote.post_id.into(), vote.user_id.into(), now.into()])
+            .on_conflict(OnConflict::columns(columns).do_nothing().to_owned())
+            .returning(Query::returning().columns(columns))
+            .take();
+        let new = conn.write_maybe(permit, &statement).await?;
+        if new.is_some() {
+            count(conn, permit, vote.post_id, 1).await?;
+        }
+        Ok(new)
     }
-    count(conn, post_id, 1).await
+
+    /// Also counts it down.
+    async fn delete(&self, conn: &mut Conn, permit: Permit<Votes>) -> DbResult<bool> {
+        let statement = Query::delete()
+            .from_table(Votes::Table)
+            .and_where(Expr::col(Votes::PostId).eq(self.post_id))
+            .and_where(Expr::col(Votes::UserId).eq(self.user_id))
+            .take();
+        if conn.write(permit, &statement).await? == 0 {
+            return Ok(false);
+        }
+        count(conn, permit, self.post_id, -1).await?;
+        Ok(true)
+    }
+}
+
+async fn count(conn: &mut Conn, permit: Permit<Votes>, post_id: i64, change: i64) -> DbResult<()> {
+    let statement = Query::update()
+        .table(Posts::Table)
+        .value(Posts::Votes, Expr::col(Posts::Votes).add(change))
+        .and_where(Expr::col(Posts::Id).eq(post_id))
+        .take();
+    conn.write(permit.also::<Posts>(), &statement).await?;
+    Ok(())
+}
+
+/// The vote of a user for a post.
+pub async fn find(conn: &mut Conn, post_id: i64, user_id: i64) -> DbResult<Option<StoredVote>> {
+    let statement = Query::select()
+        .columns([Votes::PostId, Votes::UserId])
+        .from(Votes::Table)
+        .and_where(Expr::col(Votes::PostId).eq(post_id))
+        .and_where(Expr::col(Votes::UserId).eq(user_id))
+        .take();
+    conn.maybe(&statement).await
+}
+
+/// How many users have voted for a post.
+pub async fn count_of(conn: &mut Conn, post_id: i64) -> DbResult<i64> {
+    let statement =
+        Query::select().column(Posts::Votes).from(Posts::Table).and_where(Expr::col(Posts::Id).eq(post_id)).take();
+    Ok(conn.one::<(i64,)>(&statement).await?.0)
 }
 
 /// Keeps the voter's account until the transaction ends: its deletion would count the same vote down again.
@@ -33,27 +94,4 @@ pub async fn hold(conn: &mut Conn, user_id: i64) -> DbResult<()> {
         .take();
     conn.maybe::<(i64,)>(&statement).await?;
     Ok(())
-}
-
-/// Removes a vote; answers the new count, or none if there was none.
-pub async fn remove(conn: &mut Conn, post_id: i64, user_id: i64) -> DbResult<Option<i64>> {
-    let statement = Query::delete()
-        .from_table(Votes::Table)
-        .and_where(Expr::col(Votes::PostId).eq(post_id))
-        .and_where(Expr::col(Votes::UserId).eq(user_id))
-        .take();
-    if conn.execute(&statement).await? == 0 {
-        return Ok(None);
-    }
-    count(conn, post_id, -1).await
-}
-
-async fn count(conn: &mut Conn, post_id: i64, change: i64) -> DbResult<Option<i64>> {
-    let statement = Query::update()
-        .table(Posts::Table)
-        .value(Posts::Votes, Expr::col(Posts::Votes).add(change))
-        .and_where(Expr::col(Posts::Id).eq(post_id))
-        .returning(Query::returning().column(Posts::Votes))
-        .take();
-    Ok(conn.maybe::<(i64,)>(&statement).await?.map(|(votes,)| votes))
 }

@@ -1,0 +1,184 @@
+//! What is called before and after a change: a veto, and the letters and events that go with a change.
+
+use std::time::Duration;
+
+use contract_tests::{Database, World, refused_start};
+use insta::assert_snapshot;
+use serde_json::json;
+
+const TABLES: [&str; 11] = [
+    "audit_events",
+    "grants",
+    "groups",
+    "memberships",
+    "permissions",
+    "posts",
+    "refresh_tokens",
+    "sessions",
+    "tasks",
+    "users",
+    "votes",
+];
+
+#[tokio::test]
+async fn a_veto_leaves_no_trace() {
+    let mut world = World::start().await;
+    let (ann, root) = (world.ann().await, world.root().await);
+    let member = root.get("/api/v1/users?email=ben@example.com").await.body["items"][0]["id"].as_i64().unwrap();
+    root.post("/api/v1/groups").json(&json!({ "name": "Editors" })).await.expect(201);
+    root.put(format!("/api/v1/groups/1/members/{member}")).await.expect(204);
+    let permission = json!({ "name": "can_pin_post", "target": "posts", "description": "Pin posts" });
+    root.post("/api/v1/permissions").json(&permission).await.expect(201);
+    root.post("/api/v1/grants").json(&json!({ "group_id": 1, "permission": "can_pin_post" })).await.expect(201);
+    let post = json!({ "title": "Hello", "content": "World" });
+    let post = ann.post("/api/v1/posts").json(&post).await.expect(201).header("location").unwrap().to_owned();
+    let id: i64 = post.rsplit('/').next().unwrap().parse().unwrap();
+    root.post("/api/v1/vote").json(&json!({ "post_id": id, "vote_dir": 1 })).await.expect(201);
+
+    let all = "grants,groups, memberships,permissions,posts,users,votes";
+    world.server = world.another_server(&[("ACCORD_FROZEN", all)]).await;
+    let (ann, root) = (world.ann().await, world.root().await);
+    let kept = async || {
+        let mut kept = vec![];
+        for table in TABLES {
+            kept.push((table.to_owned(), world.database.count(table).await.to_string()));
+        }
+        for path in [&post, "/api/v1/groups/1", "/api/v1/permissions/can_pin_post", &format!("/api/v1/users/{member}")]
+        {
+            let answer = root.get(path).await.expect(200);
+            kept.push((path.to_owned(), format!("{:?} {}", answer.header("etag"), answer.body)));
+        }
+        kept
+    };
+    let before = kept().await;
+    let whole = json!({ "title": "a", "content": "b", "published": true, "rating": null });
+    let user = json!({ "email": "eve@example.com", "password": "a long password" });
+    let account = json!({ "email": "eve@example.com", "password": "a long password", "role": "staff" });
+    let passwords = json!({ "old_password": "the password of ann", "new_password": "another password of ann" });
+    let member = format!("/api/v1/users/{member}");
+    for call in [
+        world.nobody().post("/api/v1/user").json(&user),
+        ann.patch("/api/v1/user").json(&json!({ "name": "Eve" })),
+        ann.delete("/api/v1/user"),
+        ann.post("/api/v1/user/password").json(&passwords),
+        root.post("/api/v1/users").json(&account),
+        root.patch(&member).header("If-Match", "*").json(&json!({ "role": "staff" })),
+        root.delete(&member).header("If-Match", "*"),
+        root.post("/api/v1/groups").json(&json!({ "name": "Others" })),
+        root.patch("/api/v1/groups/1").header("If-Match", "*").json(&json!({ "name": "Others" })),
+        root.delete("/api/v1/groups/1").header("If-Match", "*"),
+        root.put("/api/v1/groups/1/members/1"),
+        root.delete(member.replace("/users/", "/groups/1/members/")),
+        root.post("/api/v1/permissions").json(&json!({ "name": "can_fly", "description": "Fly" })),
+        root.patch("/api/v1/permissions/can_pin_post").header("If-Match", "*").json(&json!({ "description": "Pin" })),
+        root.delete("/api/v1/permissions/can_pin_post").header("If-Match", "*"),
+        root.post("/api/v1/grants").json(&json!({ "group_id": 1, "permission": "can_edit_post" })),
+        root.delete("/api/v1/grants/1"),
+        ann.post("/api/v1/posts").json(&json!({ "title": "Hello", "content": "World" })),
+        ann.put(&post).header("If-Match", "*").json(&whole),
+        ann.patch(&post).header("If-Match", "*").json(&json!({ "title": "a" })),
+        ann.delete(&post).header("If-Match", "*"),
+        ann.post("/api/v1/vote").json(&json!({ "post_id": id, "vote_dir": 1 })),
+        root.post("/api/v1/vote").json(&json!({ "post_id": id, "vote_dir": 0 })),
+    ] {
+        call.await.refused(409, "vetoed");
+    }
+    assert_eq!(kept().await, before);
+    // who wants to change something is told what, and that it will pass
+    let refused = ann.post("/api/v1/posts").json(&json!({ "title": "Hello", "content": "World" })).await;
+    assert_snapshot!(refused.body["detail"].as_str().unwrap(), @"The server does not change posts for now; try again later.");
+}
+
+#[tokio::test]
+async fn a_frozen_table_stops_what_would_change_it_too() {
+    let mut world = World::start().await;
+    let root = world.root().await;
+    root.post("/api/v1/groups").json(&json!({ "name": "Editors" })).await.expect(201);
+    root.post("/api/v1/grants").json(&json!({ "group_id": 1, "permission": "can_edit_post" })).await.expect(201);
+    root.post("/api/v1/groups").json(&json!({ "name": "Others" })).await.expect(201);
+    world.server = world.another_server(&[("ACCORD_FROZEN", "grants")]).await;
+    let root = world.root().await;
+    root.delete("/api/v1/groups/1").header("If-Match", "*").await.refused(409, "vetoed");
+    root.get("/api/v1/groups/1").await.expect(200);
+    root.delete("/api/v1/groups/2").header("If-Match", "*").await.expect(204);
+}
+
+#[tokio::test]
+async fn what_cannot_be_frozen_is_refused_at_the_start() {
+    let (code, says) = refused_start(&Database::empty().await.url(), &[("ACCORD_FROZEN", "posts,sessions")], &[]).await;
+    assert_eq!(code, 78, "{says}");
+    assert!(says.contains("ACCORD_FROZEN: `sessions` cannot be frozen; use some of grants, groups"), "{says}");
+}
+
+#[tokio::test]
+async fn owners_are_told_what_was_changed_of_their_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("folder:{}", folder.path().display());
+    let settings = [("ACCORD_MAIL_URL", url.as_str()), ("ACCORD_TASK_WORKERS", "1"), ("ACCORD_PURGE_INTERVAL", "0")];
+    let world = World::with(&settings).await;
+    let ann = world.ann().await;
+    ann.patch("/api/v1/user").json(&json!({ "name": "Ann B." })).await.expect(200);
+    let passwords = json!({ "old_password": "the password of ann", "new_password": "another password of ann" });
+    ann.post("/api/v1/user/password").json(&passwords).await.expect(204);
+    let credentials = json!({ "email": "ann@example.com", "password": "another password of ann" });
+    let token = world.nobody().post("/api/v1/authenticate").json(&credentials).await.expect(200);
+    let ann = world.nobody().with_token(token.text("/token"));
+    ann.patch("/api/v1/user").json(&json!({ "email": "ann.b@example.com" })).await.expect(200);
+    let letters = || {
+        let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut letters: Vec<_> = files
+            .filter(|path| path.extension().is_some_and(|end| end == "eml"))
+            .map(|path| std::fs::read_to_string(path).unwrap())
+            .collect();
+        letters.sort_by_key(|letter| letter.contains("address"));
+        letters
+    };
+    let arrived = async {
+        while letters().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), arrived).await.expect("two letters");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let letters = letters();
+    let told = |letter: &str| {
+        letter
+            .lines()
+            .filter(|line| line.starts_with("To:") || line.starts_with("Subject:"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    // to the address that the account had, and no word of the new one
+    assert_snapshot!(letters.iter().map(|letter| told(letter)).collect::<Vec<_>>().join("\n"), @r#"
+    To: "Ann B." <ann@example.com>
+    Subject: Your password was changed
+    To: "Ann B." <ann@example.com>
+    Subject: Your e-mail address was changed
+    "#);
+    assert!(!letters.iter().any(|letter| letter.contains("ann.b@")), "{letters:?}");
+}
+
+#[tokio::test]
+async fn members_that_go_with_a_group_or_a_user_have_an_event_each() {
+    let world = World::start().await;
+    let root = world.root().await;
+    for name in ["A", "B"] {
+        root.post("/api/v1/groups").json(&json!({ "name": name })).await.expect(201);
+    }
+    for path in ["/api/v1/groups/1/members/1", "/api/v1/groups/1/members/2", "/api/v1/groups/2/members/2"] {
+        root.put(path).await.expect(204);
+    }
+    root.delete("/api/v1/groups/1").header("If-Match", "*").await.expect(204);
+    root.delete("/api/v1/users/2").header("If-Match", "*").await.expect(204);
+    let events = root.get("/api/v1/audit-events?limit=5").await.expect(200).body;
+    let events = events["items"].as_array().unwrap().iter().rev().map(|event| {
+        format!("{} {} {}", event["action"].as_str().unwrap(), event["object_id"], event["before"]["user_id"])
+    });
+    assert_snapshot!(events.collect::<Vec<_>>().join("\n"), @r"
+    member_removed 1 1
+    member_removed 1 2
+    group_deleted 1 null
+    member_removed 2 2
+    user_deleted 2 null
+    ");
+}

@@ -1,0 +1,271 @@
+//! Signals: what is called before and after a row changes, in the transaction that changes it.
+//!
+//! A row of a table with signals is written only through [`insert`], [`update`] and [`delete`]: they alone hold the
+//! [`Permit`] that the statement needs. What goes with a row by the schema (`ON DELETE CASCADE`) has no signals of its
+//! own; who wants them deletes it before.
+
+use std::any::{Any, TypeId, type_name};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sea_query::Iden;
+
+use super::permit::{Permit, Table};
+use super::{Conn, Constraint, DbError, DbResult, Transaction};
+
+/// Whoever does something: in a request, or (default) on the command line.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Actor<'a> {
+    /// The account, if it is known.
+    pub user_id: Option<i64>,
+    /// The request, if there is one.
+    pub request_id: Option<&'a str>,
+}
+
+/// A row whose changes have signals; its store says how it is written.
+pub trait Signalled: Clone + Send + Sync + Sized + 'static {
+    /// The table it is in.
+    type Table: Table;
+
+    /// What is written of it: the columns that are neither counted nor given by the database.
+    type Values: Send + Sync;
+
+    /// Writes a new row; none if there is one like it already, and the store takes that for well.
+    fn insert(
+        conn: &mut Conn,
+        permit: Permit<Self::Table>,
+        values: Self::Values,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = DbResult<Option<Self>>> + Send;
+
+    /// Deletes the row as it was found; false if it is gone, or in another version by now.
+    fn delete(&self, conn: &mut Conn, permit: Permit<Self::Table>) -> impl Future<Output = DbResult<bool>> + Send;
+}
+
+/// A row that is also changed, not only added and deleted.
+pub trait Changing: Signalled {
+    /// Writes all values of the row as it was found; none if it is gone, or in another version by now.
+    fn update(
+        &self,
+        conn: &mut Conn,
+        permit: Permit<Self::Table>,
+        values: Self::Values,
+        now: DateTime<Utc>,
+    ) -> impl Future<Output = DbResult<Option<Self>>> + Send;
+}
+
+/// Why a change is not made.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// A hook does not want it: the sentence says to the caller why. 409 `vetoed`.
+    #[error("{0}")]
+    Veto(String),
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl Refused {
+    /// Whether this constraint refused the row.
+    pub fn violates(&self, constraint: Constraint) -> bool {
+        matches!(self, Self::Db(error) if error.violates(constraint))
+    }
+}
+
+/// What a hook may use.
+pub struct Context<'a> {
+    /// The transaction of the change: what is written here is there with it, or not at all.
+    pub tx: &'a mut Conn,
+    /// Whoever makes the change.
+    pub by: Actor<'a>,
+    /// When it is made.
+    pub now: DateTime<Utc>,
+}
+
+/// A change that is durable.
+pub enum Committed<R> {
+    /// A row is there.
+    Inserted(R),
+    /// A row was like the first, and is like the second.
+    Updated(R, R),
+    /// A row is gone.
+    Deleted(R),
+}
+
+/// Something that is called when rows of a kind change. An error refuses the change: nothing of the transaction stays.
+#[async_trait]
+#[expect(unused_variables, reason = "what a hook does not care for")]
+pub trait Hook<R: Signalled>: Send + Sync + 'static {
+    /// A row is to be written; the values may be changed.
+    async fn before_insert(&self, context: &mut Context<'_>, values: &mut R::Values) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    /// A row was written.
+    async fn after_insert(&self, context: &mut Context<'_>, row: &R) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    /// A row is to be changed; the new values may be.
+    async fn before_update(&self, context: &mut Context<'_>, old: &R, values: &mut R::Values) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    /// A row was changed.
+    async fn after_update(&self, context: &mut Context<'_>, old: &R, new: &R) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    /// A row is to be deleted.
+    async fn before_delete(&self, context: &mut Context<'_>, row: &R) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    /// A row was deleted.
+    async fn after_delete(&self, context: &mut Context<'_>, row: &R) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    /// The change is durable. Must be quick and cannot fail: whatever else there is to do is a task, asked for before.
+    fn after_commit(&self, change: &Committed<R>) {}
+}
+
+/// The hooks, in the order in which they are called. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Hooks {
+    lists: Arc<HashMap<TypeId, Rows>>,
+}
+
+/// The hooks for one kind of row.
+struct Rows {
+    table: String,
+    /// A [`List`] of that kind.
+    list: Box<dyn Any + Send + Sync>,
+}
+
+type List<R> = Vec<(TypeId, Arc<dyn Hook<R>>)>;
+
+impl Hooks {
+    /// Adds a hook for rows of a kind, behind those that are there. One that is there already stays where it is, and is
+    /// called once.
+    #[must_use]
+    pub fn on<R: Signalled, H: Hook<R>>(mut self, hook: H) -> Self {
+        let lists = Arc::get_mut(&mut self.lists).expect("hooks are listed before anyone shares them");
+        let rows = || Rows { table: R::Table::TABLE.unquoted().to_owned(), list: Box::new(List::<R>::new()) };
+        let rows = lists.entry(TypeId::of::<R>()).or_insert_with(rows);
+        let list = rows.list.downcast_mut::<List<R>>().expect("kept under the type of its rows");
+        if list.iter().all(|(known, _)| *known != TypeId::of::<H>()) {
+            list.push((TypeId::of::<H>(), Arc::new(hook)));
+        }
+        self
+    }
+
+    /// The tables whose rows have hooks, by their names.
+    pub fn tables(&self) -> Vec<&str> {
+        let mut tables: Vec<_> = self.lists.values().map(|rows| rows.table.as_str()).collect();
+        tables.sort_unstable();
+        tables
+    }
+
+    fn of<R: Signalled>(&self) -> Vec<Arc<dyn Hook<R>>> {
+        let list = self.lists.get(&TypeId::of::<R>()).and_then(|rows| rows.list.downcast_ref::<List<R>>());
+        list.into_iter().flatten().map(|(_, hook)| hook.clone()).collect()
+    }
+}
+
+/// Calls one signal on each hook; the first that refuses ends it, and the transaction.
+macro_rules! signal {
+    ($hooks:expr, $tx:expr, $by:expr, $now:expr, $signal:ident($($argument:expr),*)) => {
+        for hook in &$hooks {
+            let context = &mut Context { tx: &mut *$tx, by: $by, now: $now };
+            if let Err(refused) = hook.$signal(context, $($argument),*).await {
+                $tx.transaction = match $tx.transaction {
+                    Transaction::Open => Transaction::Refused,
+                    other => other,
+                };
+                return Err(refused);
+            }
+        }
+    };
+}
+
+/// Inserts a row with its signals; none if there was one like it, and nothing was written.
+///
+/// # Errors
+/// A hook refuses it, or the database does.
+pub async fn insert<R: Signalled>(
+    tx: &mut Conn,
+    by: impl Into<Actor<'_>>,
+    mut values: R::Values,
+    now: DateTime<Utc>,
+) -> Result<Option<R>, Refused> {
+    let (hooks, by) = (tx.hooks.of::<R>(), by.into());
+    signal!(hooks, tx, by, now, before_insert(&mut values));
+    let Some(row) = R::insert(tx, Permit::new(), values, now).await? else { return Ok(None) };
+    signal!(hooks, tx, by, now, after_insert(&row));
+    when_durable(tx, hooks, || Committed::Inserted(row.clone()));
+    Ok(Some(row))
+}
+
+/// The same for a row that has nothing like it.
+///
+/// # Errors
+/// As [`insert`].
+pub async fn insert_new<R: Signalled>(
+    tx: &mut Conn,
+    by: impl Into<Actor<'_>>,
+    values: R::Values,
+    now: DateTime<Utc>,
+) -> Result<R, Refused> {
+    let none = || DbError::Other(sqlx::Error::Protocol(format!("no {} was written", type_name::<R>())));
+    insert(tx, by, values, now).await?.ok_or_else(|| none().into())
+}
+
+/// Changes a row as it was found, with its signals; none if it is gone or in another version by now.
+///
+/// # Errors
+/// A hook refuses it, or the database does.
+pub async fn update<R: Changing>(
+    tx: &mut Conn,
+    by: impl Into<Actor<'_>>,
+    old: &R,
+    mut values: R::Values,
+    now: DateTime<Utc>,
+) -> Result<Option<R>, Refused> {
+    let (hooks, by) = (tx.hooks.of::<R>(), by.into());
+    signal!(hooks, tx, by, now, before_update(old, &mut values));
+    let Some(new) = old.update(tx, Permit::new(), values, now).await? else { return Ok(None) };
+    signal!(hooks, tx, by, now, after_update(old, &new));
+    when_durable(tx, hooks, || Committed::Updated(old.clone(), new.clone()));
+    Ok(Some(new))
+}
+
+/// Deletes a row as it was found, with its signals; false if it is gone or in another version by now.
+///
+/// # Errors
+/// A hook refuses it, or the database does.
+pub async fn delete<R: Signalled>(
+    tx: &mut Conn,
+    by: impl Into<Actor<'_>>,
+    row: &R,
+    now: DateTime<Utc>,
+) -> Result<bool, Refused> {
+    let (hooks, by) = (tx.hooks.of::<R>(), by.into());
+    signal!(hooks, tx, by, now, before_delete(row));
+    if !row.delete(tx, Permit::new()).await? {
+        return Ok(false);
+    }
+    signal!(hooks, tx, by, now, after_delete(row));
+    when_durable(tx, hooks, || Committed::Deleted(row.clone()));
+    Ok(true)
+}
+
+fn when_durable<R: Signalled>(tx: &mut Conn, hooks: Vec<Arc<dyn Hook<R>>>, change: impl FnOnce() -> Committed<R>) {
+    if hooks.is_empty() {
+        return;
+    }
+    let change = change();
+    tx.after_commit.push(Box::new(move || hooks.iter().for_each(|hook| hook.after_commit(&change))));
+}

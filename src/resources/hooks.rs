@@ -1,0 +1,326 @@
+//! The one list of hooks: what is called when rows change, in this order.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sea_query::Iden;
+
+use crate::config::{Config, ConfigError};
+use crate::db::permit::Table;
+use crate::db::signals::{Context, Hook, Hooks, Refused, Signalled};
+use crate::resources::audit::Audit;
+use crate::resources::grants::EndGrants;
+use crate::resources::grants::model::Grant;
+use crate::resources::groups::EndMemberships;
+use crate::resources::groups::model::StoredGroup as Group;
+use crate::resources::groups::store::Membership;
+use crate::resources::permissions::model::StoredPermission as Permission;
+use crate::resources::posts::model::StoredPost as Post;
+use crate::resources::users::model::StoredUser as User;
+use crate::resources::users::notices::Notices;
+use crate::resources::votes::store::StoredVote as Vote;
+
+/// What is called for each kind of row, in the order in which it is called.
+///
+/// # Errors
+/// The settings freeze a table that has no signals.
+pub fn hooks(config: &Config) -> Result<Hooks, ConfigError> {
+    let freeze = Freeze { tables: Arc::new(config.frozen().map(str::to_owned).collect()) };
+    let mut hooks = Hooks::default()
+        .on::<User, _>(freeze.clone())
+        .on::<User, _>(EndMemberships)
+        .on::<User, _>(EndGrants)
+        .on::<User, _>(Audit)
+        .on::<Group, _>(freeze.clone())
+        .on::<Group, _>(EndMemberships)
+        .on::<Group, _>(EndGrants)
+        .on::<Group, _>(Audit)
+        .on::<Membership, _>(freeze.clone())
+        .on::<Membership, _>(Audit)
+        .on::<Permission, _>(freeze.clone())
+        .on::<Permission, _>(EndGrants)
+        .on::<Permission, _>(Audit)
+        .on::<Grant, _>(freeze.clone())
+        .on::<Grant, _>(Audit)
+        .on::<Post, _>(freeze.clone())
+        .on::<Post, _>(EndGrants)
+        .on::<Vote, _>(freeze.clone());
+    if !config.mail_url().is_empty() {
+        hooks = hooks.on::<User, _>(Notices);
+    }
+    let tables = hooks.tables();
+    match freeze.tables.iter().find(|table| !tables.contains(&table.as_str())) {
+        Some(table) => {
+            let tables = tables.join(", ");
+            Err(ConfigError(format!("ACCORD_FROZEN: `{table}` cannot be frozen; use some of {tables}")))
+        }
+        None => Ok(hooks),
+    }
+}
+
+/// Vetoes every change of the tables in `ACCORD_FROZEN`: while data is moved, or an incident is looked at, reading goes
+/// on.
+#[derive(Clone)]
+struct Freeze {
+    tables: Arc<BTreeSet<String>>,
+}
+
+impl Freeze {
+    fn refuses<R: Signalled>(&self) -> Result<(), Refused> {
+        let table = R::Table::TABLE;
+        match self.tables.contains(table.unquoted()) {
+            true => {
+                Err(Refused::Veto(format!("The server does not change {} for now; try again later.", table.unquoted())))
+            }
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl<R: Signalled> Hook<R> for Freeze {
+    async fn before_insert(&self, _: &mut Context<'_>, _: &mut R::Values) -> Result<(), Refused> {
+        self.refuses::<R>()
+    }
+
+    async fn before_update(&self, _: &mut Context<'_>, _: &R, _: &mut R::Values) -> Result<(), Refused> {
+        self.refuses::<R>()
+    }
+
+    async fn before_delete(&self, _: &mut Context<'_>, _: &R) -> Result<(), Refused> {
+        self.refuses::<R>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::db::connect::Settings;
+    use crate::db::migrate::{self, Direction, Target};
+    use crate::db::signals::{self, Actor, Committed};
+    use crate::db::{Conn, Db, DbError};
+    use crate::error::{Code, Error};
+    use crate::resources::groups::store::{self as groups, GroupValues};
+
+    /// Writes down, under its name, what it is called for; does to a group what its name says.
+    struct Scribe<const N: char> {
+        calls: Calls,
+    }
+
+    type Calls = Arc<Mutex<Vec<String>>>;
+
+    impl<const N: char> Scribe<N> {
+        fn saw(&self, signal: &str, name: &str) {
+            self.calls.lock().expect("no test panics with it").push(format!("{N} {signal} {name}"));
+        }
+
+        fn touch(&self, signal: &str, values: &mut GroupValues) -> Result<(), Refused> {
+            self.saw(signal, &values.name);
+            if values.name == "veto" {
+                return Err(Refused::Veto("not this one".into()));
+            }
+            values.name.push(N);
+            Ok(())
+        }
+    }
+
+    #[async_trait]
+    impl<const N: char> Hook<Group> for Scribe<N> {
+        async fn before_insert(&self, _: &mut Context<'_>, values: &mut GroupValues) -> Result<(), Refused> {
+            self.touch("before_insert", values)
+        }
+
+        async fn after_insert(&self, context: &mut Context<'_>, row: &Group) -> Result<(), Refused> {
+            let seen = groups::find(context.tx, row.group.id).await?.expect("it is there, in the transaction");
+            self.saw("after_insert", &seen.group.name);
+            Ok(())
+        }
+
+        async fn before_update(&self, _: &mut Context<'_>, _: &Group, values: &mut GroupValues) -> Result<(), Refused> {
+            self.touch("before_update", values)
+        }
+
+        async fn after_update(&self, _: &mut Context<'_>, old: &Group, new: &Group) -> Result<(), Refused> {
+            self.saw("after_update", &format!("{} to {}", old.group.name, new.group.name));
+            Ok(())
+        }
+
+        async fn before_delete(&self, _: &mut Context<'_>, row: &Group) -> Result<(), Refused> {
+            self.saw("before_delete", &row.group.name);
+            Ok(())
+        }
+
+        async fn after_delete(&self, context: &mut Context<'_>, row: &Group) -> Result<(), Refused> {
+            self.saw("after_delete", &row.group.name);
+            assert!(groups::find(context.tx, row.group.id).await?.is_none(), "it is gone, in the transaction");
+            match row.group.name.as_str() {
+                "staysAB" => Err(Refused::Veto("it stays".into())),
+                _ => Ok(()),
+            }
+        }
+
+        fn after_commit(&self, change: &Committed<Group>) {
+            match change {
+                Committed::Inserted(row) => self.saw("after_commit of insert", &row.group.name),
+                Committed::Updated(_, new) => self.saw("after_commit of update", &new.group.name),
+                Committed::Deleted(row) => self.saw("after_commit of delete", &row.group.name),
+            }
+        }
+    }
+
+    struct Bench {
+        _folder: TempDir,
+        db: Db,
+        calls: Calls,
+    }
+
+    impl Bench {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let url = format!("sqlite:{}", folder.path().join("t.db").display());
+            migrate::run(&url, Direction::Up, Target::Head).await.expect("migrates");
+            let calls = Calls::default();
+            let hooks = Hooks::default()
+                .on::<Group, _>(Scribe::<'A'> { calls: calls.clone() })
+                .on::<Group, _>(Scribe::<'B'> { calls: calls.clone() })
+                .on::<Group, _>(Scribe::<'A'> { calls: calls.clone() });
+            let timeout = std::time::Duration::from_secs(5);
+            let db = Db::connect(&Settings { url, timeout, connections: 1 }, hooks).await.expect("connects");
+            Self { _folder: folder, db, calls }
+        }
+
+        async fn begin(&self) -> Conn {
+            self.db.begin().await.expect("a transaction")
+        }
+
+        fn calls(&self) -> String {
+            std::mem::take(&mut *self.calls.lock().expect("no test panics with it")).join("\n")
+        }
+
+        async fn made(&self, name: &str) -> Group {
+            let mut tx = self.begin().await;
+            let row = insert(&mut tx, name).await.expect("inserts");
+            tx.commit().await.expect("commits");
+            self.calls();
+            row
+        }
+
+        async fn find(&self, id: i64) -> Option<String> {
+            let mut conn = self.db.read().await.expect("a connection");
+            groups::find(&mut conn, id).await.expect("reads").map(|row| row.group.name)
+        }
+    }
+
+    fn named(name: &str) -> GroupValues {
+        GroupValues { name: name.into() }
+    }
+
+    async fn insert(tx: &mut Conn, name: &str) -> Result<Group, Refused> {
+        signals::insert_new(tx, Actor::default(), named(name), crate::app::now()).await
+    }
+
+    #[tokio::test]
+    async fn hooks_are_called_in_their_order_each_once_and_may_change_the_row() {
+        let bench = Bench::new().await;
+        let mut tx = bench.begin().await;
+        let row = insert(&mut tx, "a").await.expect("inserts");
+        assert_eq!(row.group.name, "aAB");
+        insta::assert_snapshot!(bench.calls(), @r"
+        A before_insert a
+        B before_insert aA
+        A after_insert aAB
+        B after_insert aAB
+        ");
+        tx.commit().await.expect("commits");
+        insta::assert_snapshot!(bench.calls(), @r"
+        A after_commit of insert aAB
+        B after_commit of insert aAB
+        ");
+
+        let mut tx = bench.begin().await;
+        let (by, now) = (Actor::default(), crate::app::now());
+        let new = signals::update(&mut tx, by, &row, named("b"), now).await.expect("updates").expect("was as found");
+        assert!(signals::delete(&mut tx, by, &new, now).await.expect("deletes"));
+        tx.commit().await.expect("commits");
+        insta::assert_snapshot!(bench.calls(), @r"
+        A before_update b
+        B before_update bA
+        A after_update aAB to bAB
+        B after_update aAB to bAB
+        A before_delete bAB
+        B before_delete bAB
+        A after_delete bAB
+        B after_delete bAB
+        A after_commit of update bAB
+        B after_commit of update bAB
+        A after_commit of delete bAB
+        B after_commit of delete bAB
+        ");
+    }
+
+    #[tokio::test]
+    async fn a_veto_leaves_nothing_of_its_transaction() {
+        let bench = Bench::new().await;
+        let (row, stays) = (bench.made("a").await, bench.made("stays").await);
+        let (by, now) = (Actor::default(), crate::app::now());
+
+        let mut tx = bench.begin().await;
+        let before = insert(&mut tx, "before").await.expect("inserts");
+        let refused = signals::update(&mut tx, by, &row, named("veto"), now).await.err().expect("refused");
+        let error = Error::from(refused);
+        assert_eq!((error.code, &*error.detail), (Code::Vetoed, "not this one"));
+        let committed = tx.commit().await;
+        assert!(matches!(committed, Err(DbError::Other(_))), "also if somebody forgets it: {committed:?}");
+        assert_eq!(bench.find(before.group.id).await, None);
+        assert_eq!(bench.find(row.group.id).await.as_deref(), Some("aAB"));
+
+        let mut tx = bench.begin().await;
+        signals::delete(&mut tx, by, &stays, now).await.expect_err("refused after the statement");
+        drop(tx);
+        assert_eq!(bench.find(stays.group.id).await.as_deref(), Some("staysAB"));
+        assert!(!bench.calls().contains("after_commit"), "nothing was committed");
+    }
+
+    #[tokio::test]
+    async fn a_row_that_has_changed_meanwhile_is_not_written_and_has_no_signals_after() {
+        let bench = Bench::new().await;
+        let row = bench.made("a").await;
+        let (by, now) = (Actor::default(), crate::app::now());
+        let mut tx = bench.begin().await;
+        signals::update(&mut tx, by, &row, named("b"), now).await.expect("updates").expect("was as found");
+        bench.calls();
+        assert!(signals::update(&mut tx, by, &row, named("c"), now).await.expect("looks").is_none());
+        assert!(!signals::delete(&mut tx, by, &row, now).await.expect("looks"));
+        assert!(!bench.calls().contains("after"));
+    }
+
+    #[tokio::test]
+    async fn a_permit_for_one_table_is_none_for_another() {
+        use sea_query::Query;
+
+        use crate::db::Unsignalled;
+        use crate::db::tables::{Groups, Sessions};
+
+        let bench = Bench::new().await;
+        let row = bench.made("a").await;
+        let delete = Query::delete().from_table(Groups::Table).take();
+        let refused = bench.begin().await.write(Sessions::FREE, &delete).await.expect_err("refused");
+        assert!(refused.to_string().contains("the permit is for sessions"), "{refused}");
+        assert!(bench.find(row.group.id).await.is_some());
+    }
+
+    #[test]
+    fn what_can_be_frozen_is_what_has_hooks() {
+        let mut config = Config::load(None).expect("the defaults");
+        config.freeze("posts, votes");
+        assert!(hooks(&config).is_ok());
+        config.freeze("posts, sessions");
+        let error = hooks(&config).err().expect("refused");
+        insta::assert_snapshot!(error, @"ACCORD_FROZEN: `sessions` cannot be frozen; use some of grants, groups, memberships, permissions, posts, users, votes");
+    }
+}

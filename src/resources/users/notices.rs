@@ -1,0 +1,27 @@
+//! Letters that tell the owner of an account what was changed about it: if it was not them, they must know.
+
+use async_trait::async_trait;
+use lettre::message::Mailbox;
+
+use super::model::StoredUser;
+use crate::db::signals::{Context, Hook, Refused};
+use crate::mail::letter::{EmailChanged, PasswordChanged};
+use crate::tasks::mail;
+
+/// Writes those letters.
+pub struct Notices;
+
+#[async_trait]
+impl Hook<StoredUser> for Notices {
+    async fn after_update(&self, context: &mut Context<'_>, old: &StoredUser, new: &StoredUser) -> Result<(), Refused> {
+        // an address that no mail can be sent to gets none
+        let Ok(address) = old.user.email.as_str().parse() else { return Ok(()) };
+        let to = Mailbox::new(old.user.name.clone(), address);
+        if old.token_version != new.token_version {
+            mail::send(context.tx, to, &PasswordChanged {}, context.now).await?;
+        } else if old.user.email != new.user.email {
+            mail::send(context.tx, to, &EmailChanged {}, context.now).await?;
+        }
+        Ok(())
+    }
+}
