@@ -61,6 +61,11 @@ impl Views {
         (!posts.is_empty()).then_some(Batch { views: self, posts, _writing: writing })
     }
 
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.counted().views.is_empty()
+    }
+
     /// Resolves when so much was counted that it should be written.
     pub async fn many(&self) {
         self.many.notified().await;

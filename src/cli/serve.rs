@@ -16,12 +16,11 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::db::migrate::{self, Direction, Target};
 use crate::mail::transport::Mailer;
-use crate::resources::TASKS;
 use crate::resources::hooks::hooks;
-use crate::resources::statistics::writer as views;
 use crate::resources::users::store as users;
+use crate::resources::{LOCAL_TASKS, TASKS};
 use crate::server::{accept, document};
-use crate::tasks::worker;
+use crate::tasks::{local, worker};
 use crate::{fixtures, server};
 
 /// Who can log in after the demo data was loaded.
@@ -70,16 +69,17 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let _ = std::io::stdout().flush();
 
     let app = App::new(config.clone(), db, &secret, mailer);
-    // a task of its own, so that the stop does not cancel it half-way
-    tokio::spawn(views::keep_writing(app.clone()));
-    let stopping = watch::Sender::new(false);
+    let (stopping, ended) = (watch::Sender::new(false), watch::Sender::new(false));
+    let local = tokio::spawn(local::work(app.clone(), LOCAL_TASKS, ended.subscribe()));
     let worker = tokio::spawn(worker::work(app.clone(), TASKS, stopping.subscribe()));
     let stopped = async {
         stopped.await;
         let _ = stopping.send(true);
     };
     let served = accept::serve(listener, server::endpoint(app.clone()), &config, stopped).await;
-    views::finish(&app).await;
+    // no request comes any more: what they have left in memory is written
+    let _ = ended.send(true);
+    let _ = local.await;
     // it has begun to stop with the requests
     let _ = worker.await;
     served.map_err(|error| Failure::Other(format!("the server stopped: {error}")))

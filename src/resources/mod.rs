@@ -17,6 +17,7 @@ use std::time::Duration;
 use poem_openapi::Tags;
 
 use crate::tasks::Kind;
+use crate::tasks::local::Local;
 use crate::tasks::mail::SendMail;
 
 /// The chapters of the document, in its order.
@@ -75,6 +76,9 @@ pub const TASKS: &[Kind] = &[
     Kind::of::<SendMail>(),
     Kind::every::<sessions::tasks::PurgeSessions>(|config| Duration::from_secs(config.purge_interval)),
 ];
+
+/// What each server runs itself, with what only its memory holds.
+pub const LOCAL_TASKS: &[Local] = &[statistics::tasks::FLUSH_STATISTICS];
 
 /// An answer without content.
 #[derive(poem_openapi::ApiResponse)]

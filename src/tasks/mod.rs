@@ -6,6 +6,7 @@
 //!
 //! Must never be: a task that is lost, one that runs twice at once, one that is tried without end.
 
+pub mod local;
 pub mod mail;
 pub mod store;
 pub mod worker;

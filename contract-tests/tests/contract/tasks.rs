@@ -24,7 +24,7 @@ fn done(server: &Server, counts: &mut BTreeMap<i64, usize>) -> usize {
     let log = server.log();
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let ids: Vec<i64> =
-        lines.filter(|line| line["message"] == "task done").map(|line| line["id"].as_i64().unwrap()).collect();
+        lines.filter(|line| line["message"] == "task done").filter_map(|line| line["id"].as_i64()).collect();
     ids.iter().for_each(|id| *counts.entry(*id).or_default() += 1);
     ids.len()
 }

@@ -6,7 +6,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 
 use super::model::PostStatistics;
 use super::store::{self, Count};
-use super::writer;
+use super::tasks;
 use crate::app::App;
 use crate::auth::permission::CanViewStats;
 use crate::auth::{Caller, Needs};
@@ -49,9 +49,9 @@ impl StatisticsApi {
         let mut conn = caller.read(&app.db).await?;
         let post = rules::visible(posts::find(&mut conn, id.0).await?, id.0, reader(&caller))?;
         rules::measurable(&post, reader(&caller), viewer)?;
-        // the writer takes a connection of its own, and a request never holds two
+        // the task takes a connection of its own, and a request never holds two
         drop(conn);
-        writer::write(&app).await?;
+        tasks::flush(&app).await?;
         let mut conn = app.db.read().await?;
         let statistics = store::find(&mut conn, id.0).await?.ok_or_else(|| not_found(id.0))?;
         Ok(StatisticsResponse::Found(JsonOut(statistics)))

@@ -6,4 +6,4 @@
 pub mod api;
 pub mod model;
 pub mod store;
-pub mod writer;
+pub mod tasks;
