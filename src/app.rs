@@ -1,11 +1,13 @@
-//! What a handler may use: settings, database, keys, password workers, counted views, clock.
+//! What a handler may use: settings, database, keys, password workers, counted views, metrics, clock.
 
+pub mod metrics;
 pub mod views;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 
+use self::metrics::Metrics;
 use self::views::Views;
 use crate::auth::password::Passwords;
 use crate::auth::token::Tokens;
@@ -28,6 +30,8 @@ pub struct App {
     pub mailer: Mailer,
     /// Views of posts that are not in the database yet.
     pub views: Arc<Views>,
+    /// What operators measure.
+    pub metrics: Arc<Metrics>,
 }
 
 impl App {
@@ -35,7 +39,8 @@ impl App {
     pub fn new(config: Arc<Config>, db: Db, secret: &str, mailer: Mailer) -> Self {
         let tokens = Arc::new(Tokens::new(secret.as_bytes(), config.token_ttl));
         let passwords = Passwords::new(config.password_workers, config.password_memory);
-        Self { config, db, tokens, passwords, mailer, views: Arc::default() }
+        let metrics = Arc::new(Metrics::new(now()));
+        Self { config, db, tokens, passwords, mailer, views: Arc::default(), metrics }
     }
 
     /// The time, in microseconds: what both databases give back unchanged.

@@ -97,6 +97,7 @@ pub struct Config {
     pub rate_limit: u32,
     cors_origins: String,
     frozen: String,
+    pub metrics_token: String,
     pub log: String,
     log_format: String,
     pub debug: bool,
@@ -235,6 +236,12 @@ impl Config {
             return refuse(format!(
                 "SECRET_KEY has {} bytes, it needs at least {SECRET_BYTES}: openssl rand -hex 32 makes one",
                 self.secret_key.len()
+            ));
+        }
+        if !self.metrics_token.is_empty() && self.metrics_token.len() < SECRET_BYTES {
+            return refuse(format!(
+                "ACCORD_METRICS_TOKEN has {} bytes, it needs at least {SECRET_BYTES}: openssl rand -hex 32 makes one",
+                self.metrics_token.len()
             ));
         }
         let least = if self.env == Env::Prod { PASSWORD_MEMORY } else { LEAST_PASSWORD_MEMORY };
@@ -397,6 +404,7 @@ impl Config {
         let line = |(key, (value, source)): (&String, &(Value, String))| {
             let value = match key.as_str() {
                 "secret_key" if !self.secret_key.is_empty() => "[set]".into(),
+                "metrics_token" if !self.metrics_token.is_empty() => "[set]".into(),
                 "database_url" => mask(&self.database_url),
                 "mail_url" => mask(&self.mail_url),
                 _ => value.as_str().map_or_else(|| value.to_string(), Into::into),
@@ -499,6 +507,10 @@ mod tests {
         let config = load("port = 1\nhost = '::1'", &[("PORT", "2")]).expect("both");
         assert_eq!((config.port, config.host.as_str()), (2, "::1"));
         assert!(config.describe().contains("environment PORT"));
+        let token = "a token that is long enough for that";
+        let config = load("", &[("ACCORD_METRICS_TOKEN", token)]).expect("a token");
+        assert!(!config.describe().contains(token), "{}", config.describe());
+        assert!(refusal("", &[("ACCORD_METRICS_TOKEN", "short")]).contains("at least 32"));
         let config = load("", &[("DATABASE_URL", "postgres://a:b@c/d")]).expect("postgres");
         assert!(!config.migrates());
         assert!(!config.describe().contains("a:b@"));

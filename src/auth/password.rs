@@ -57,6 +57,11 @@ impl Passwords {
         self.run(move || verify(&password, hash.as_deref(), &nobody, memory)).await
     }
 
+    /// Workers that are free.
+    pub fn idle(&self) -> usize {
+        self.workers.available_permits()
+    }
+
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
         let permit = tokio::time::timeout(WAIT, self.workers.clone().acquire_owned()).await;
         let Ok(Ok(permit)) = permit else {

@@ -1,6 +1,6 @@
 //! The one document: made from the types of the handlers, normalised once, then served, committed, and used as the validator.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
 
 use poem::http::Method;
@@ -103,6 +103,16 @@ pub struct Route {
     /// The methods it takes, as `Allow` says them.
     pub allow: String,
     segments: Vec<String>,
+    /// By method; beside the document the path stands for it.
+    operations: BTreeMap<String, String>,
+}
+
+impl Route {
+    /// The `operationId` of what a method does here, if it does anything; beside the document the path.
+    pub fn operation(&self, method: &Method) -> Option<&str> {
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        self.operations.get(method.as_str()).map(String::as_str)
+    }
 }
 
 /// The route of a request's path; one without variables wins over one with.
@@ -123,17 +133,19 @@ pub fn route(path: &str) -> Option<&'static Route> {
 
 fn routes() -> Vec<Route> {
     let documented = document()["paths"].as_object().into_iter().flatten().map(|(path, item)| {
-        let methods = item.as_object().into_iter().flatten().map(|(method, _)| method.to_uppercase());
-        (path.clone(), methods.collect::<Vec<_>>())
+        let id = |operation: &Value| operation["operationId"].as_str().unwrap_or("-").to_owned();
+        let operations = item.as_object().into_iter().flatten();
+        (path.clone(), operations.map(|(method, operation)| (method.to_uppercase(), id(operation))).collect())
     });
-    let beside = system::ROUTES.iter().map(|(path, _)| ((*path).to_owned(), vec!["GET".to_owned()]));
-    let route = |(path, mut methods): (String, Vec<String>)| {
+    let beside = system::ROUTES.iter().map(|(path, _)| ((*path).to_owned(), vec![("GET".into(), (*path).into())]));
+    let route = |(path, operations): (String, Vec<(String, String)>)| {
+        let mut methods: Vec<_> = operations.iter().map(|(method, _)| method.clone()).collect();
         if methods.iter().any(|method| method == "GET") {
             methods.push("HEAD".into());
         }
         methods.push("OPTIONS".into());
         let segments = path.split('/').map(Into::into).collect();
-        Route { path, allow: methods.join(", "), segments }
+        Route { path, allow: methods.join(", "), segments, operations: operations.into_iter().collect() }
     };
     documented.chain(beside).map(route).collect()
 }
@@ -161,8 +173,8 @@ pub fn operations() -> String {
     for (path, method) in router {
         lines.push(format!("{:23} {method:7} {path:40} {:14} -", "-", "none"));
     }
-    for (path, _) in system::ROUTES {
-        lines.push(format!("{:23} {:7} {path:40} {:14} not in the document", "-", "GET", "public"));
+    for (path, page) in system::ROUTES {
+        lines.push(format!("{:23} {:7} {path:40} {:14} not in the document", "-", "GET", page.access()));
     }
     lines.push(String::new());
     lines.join("\n")
@@ -179,6 +191,10 @@ mod tests {
         assert_eq!(allow("/docs"), Some("GET, HEAD, OPTIONS"));
         assert_eq!(allow("/api/v1/posts/"), None);
         assert_eq!(allow("/nowhere"), None);
+        let operation = |path: &str, method| route(path).and_then(|route| route.operation(&method));
+        assert_eq!(operation("/api/v1/posts/7", Method::HEAD), Some("get_post"));
+        assert_eq!(operation("/api/v1/posts/7", Method::POST), None);
+        assert_eq!(operation("/docs", Method::GET), Some("/docs"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use tracing::Instrument;
 
+use crate::app::metrics::Metrics;
 use crate::config::Config;
 use crate::error::{Code, Error};
 use crate::http::RequestId;
@@ -26,15 +27,17 @@ pub struct Edge<E> {
     inner: Arc<E>,
     deadline: Duration,
     origins: Vec<String>,
+    metrics: Arc<Metrics>,
 }
 
 impl<E: Endpoint + 'static> Edge<E> {
     /// Around `inner`, with the limits of the settings.
-    pub fn new(inner: E, config: &Config) -> Self {
+    pub fn new(inner: E, config: &Config, metrics: Arc<Metrics>) -> Self {
         Self {
             inner: Arc::new(inner),
             deadline: Duration::from_secs(config.request_timeout),
             origins: config.cors_origins(),
+            metrics,
         }
     }
 
@@ -66,6 +69,7 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
 
     async fn call(&self, mut request: Request) -> Result<Response> {
         let start = Instant::now();
+        let _in_flight = self.metrics.request();
         let request_id = request_id(&request);
         let method = request.method().clone();
         request.extensions_mut().insert(Sent(method.clone()));
@@ -76,6 +80,7 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
         let allow = known.map(|route| route.allow.as_str());
         // the route, not the path: a path is what a client sends, and may hold anything
         let route = known.map_or("-", |route| route.path.as_str()).to_owned();
+        let operation = known.and_then(|route| route.operation(&method)).unwrap_or("-");
         let origin = self.origin(&request);
 
         let span = tracing::info_span!("request", request_id, user_id = tracing::field::Empty);
@@ -99,7 +104,9 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
             headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         }
         let _entered = span.enter();
-        let (status, millis) = (response.status().as_u16(), start.elapsed().as_secs_f64() * 1000.0);
+        let (status, took) = (response.status().as_u16(), start.elapsed());
+        self.metrics.answered(operation, &method, status, took);
+        let millis = took.as_secs_f64() * 1000.0;
         tracing::info!(%method, route, status, millis = (millis * 10.0).round() / 10.0, "request");
         Ok(response)
     }
@@ -180,7 +187,8 @@ mod tests {
             work();
             async { tokio::time::sleep(Duration::from_millis(50)).await }
         });
-        Edge { inner: Arc::new(inner), deadline, origins: vec![] }
+        let metrics = Arc::new(Metrics::new(crate::app::now()));
+        Edge { inner: Arc::new(inner), deadline, origins: vec![], metrics }
     }
 
     async fn problem(endpoint: impl Endpoint<Output = Response>) -> (StatusCode, serde_json::Value, bool) {

@@ -8,6 +8,7 @@ pub mod docs;
 pub mod document;
 pub mod edge;
 pub mod guard;
+pub mod metrics;
 pub mod normalise;
 pub mod schema;
 pub mod stream;
@@ -21,7 +22,7 @@ use crate::app::App;
 
 /// Everything that is served.
 pub fn endpoint(app: App) -> impl Endpoint<Output = Response> {
-    let config = app.config.clone();
+    let (config, metrics) = (app.config.clone(), app.metrics.clone());
     let router = Route::new();
     // only what holds no secret is compressed: the length of a compressed answer tells about its content (BREACH)
     let router = system::ROUTES.iter().fold(router, |router, (path, page)| {
@@ -31,5 +32,5 @@ pub fn endpoint(app: App) -> impl Endpoint<Output = Response> {
     // not at "/": that would take the front page
     let inner =
         router.nest_no_strip("/api", document::service()).with(AddData::new(document::info())).with(AddData::new(app));
-    edge::Edge::new(inner, &config)
+    edge::Edge::new(inner, &config, metrics)
 }

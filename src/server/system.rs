@@ -1,4 +1,4 @@
-//! Routes beside the document: the front page, the viewer, the document itself, health.
+//! Routes beside the document: the front page, the viewer, the document itself, health, metrics.
 
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
@@ -7,12 +7,12 @@ use serde_json::json;
 use crate::app::App;
 use crate::db::migrate;
 use crate::error::Error;
-use crate::server::{docs, document};
+use crate::server::{docs, document, metrics};
 
 /// The Postman collection, made from the document and committed.
 const POSTMAN: &str = include_str!("../../postman/accord.postman_collection.json");
 
-/// What is served beside the document; all public, all GET.
+/// What is served beside the document; all GET.
 pub const ROUTES: &[(&str, Page)] = &[
     ("/", Page::Front),
     ("/docs", Page::Docs),
@@ -20,6 +20,7 @@ pub const ROUTES: &[(&str, Page)] = &[
     ("/docs/swagger-ui.js", Page::DocsScript),
     ("/health/live", Page::Live),
     ("/health/ready", Page::Ready),
+    ("/metrics", Page::Metrics),
     ("/openapi.json", Page::DocumentJson),
     ("/openapi.yaml", Page::DocumentYaml),
     ("/postman.json", Page::Postman),
@@ -40,12 +41,24 @@ pub enum Page {
     Live,
     /// The database answers and has the schema this binary needs.
     Ready,
+    /// For who has `metrics_token`.
+    Metrics,
     /// The document.
     DocumentJson,
     /// The document, as it is committed.
     DocumentYaml,
     /// The Postman collection.
     Postman,
+}
+
+impl Page {
+    /// Who may read it.
+    pub fn access(self) -> &'static str {
+        match self {
+            Self::Metrics => "metrics_token",
+            _ => "public",
+        }
+    }
 }
 
 impl Endpoint for Page {
@@ -68,6 +81,7 @@ impl Endpoint for Page {
             Self::DocsScript => docs::script(&request),
             Self::Live => json_response(StatusCode::OK, &json!({ "status": "alive" })),
             Self::Ready => ready(&request).await?,
+            Self::Metrics => metrics::page(&request, app(&request)?).await?,
             Self::DocumentJson => text("application/json", document::json()),
             Self::DocumentYaml => text("application/yaml", document::yaml()),
             Self::Postman => text("application/json", POSTMAN),
@@ -87,8 +101,12 @@ fn json_response(status: StatusCode, body: &serde_json::Value) -> Response {
         .body(body.to_string())
 }
 
+fn app(request: &Request) -> Result<&App, Error> {
+    request.data::<App>().ok_or_else(|| Error::internal("the router has no App"))
+}
+
 async fn ready(request: &Request) -> Result<Response> {
-    let app = request.data::<App>().ok_or_else(|| Error::internal("the router has no App"))?;
+    let app = app(request)?;
     let unready = |database: &str| {
         let mut response =
             json_response(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "unavailable", "database": database }));

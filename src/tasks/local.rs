@@ -10,10 +10,11 @@ use tokio::sync::watch;
 
 use super::Fault;
 use crate::app::App;
+use crate::app::metrics::Outcome;
 
 /// A task that this build runs in each server.
 pub struct Local {
-    /// In the log.
+    /// In the log and the metrics.
     pub name: &'static str,
     /// Resolves when there is something to do.
     pub due: fn(&App) -> BoxFuture<'_, ()>,
@@ -27,6 +28,7 @@ pub async fn work(app: App, tasks: &'static [Local], stop: watch::Receiver<bool>
 }
 
 async fn keep_running(app: &App, task: &Local, mut stop: watch::Receiver<bool>) {
+    app.metrics.expect(task.name);
     let mut stopping = false;
     while !stopping {
         stopping = tokio::select! {
@@ -37,7 +39,10 @@ async fn keep_running(app: &App, task: &Local, mut stop: watch::Receiver<bool>) 
         // a fault of one task must not take the others with it
         let end = AssertUnwindSafe((task.run)(app)).catch_unwind().await;
         let end = end.unwrap_or_else(|_| Err(Fault::Again("it panicked; the log says where".into())));
-        let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let took = began.elapsed();
+        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let outcome = if end.is_ok() { Outcome::Done } else { Outcome::Failed };
+        app.metrics.ran(task.name, outcome, took);
         match end {
             Ok(()) => tracing::info!(task = task.name, millis, "task done"),
             Err(error) if stopping => {

@@ -14,6 +14,9 @@ const QUEUED: &str = "queued";
 const RUNNING: &str = "running";
 const FAILED: &str = "failed";
 
+/// Each state that a task may be in.
+pub const STATES: [&str; 3] = [QUEUED, RUNNING, FAILED];
+
 /// A task that a worker has taken.
 #[derive(Debug, FromRow)]
 pub struct Taken {
@@ -48,6 +51,26 @@ pub struct Seen {
     pub error: Option<String>,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,
+}
+
+/// Tasks of one name in one state.
+#[derive(Debug, FromRow)]
+pub struct Waiting {
+    /// [`Task::NAME`]
+    pub name: String,
+    /// One of [`STATES`]
+    pub state: String,
+    /// How many there are.
+    pub number: i64,
+    /// When the first of them is due, or was.
+    first: DateTime<Utc>,
+}
+
+impl Waiting {
+    /// Since when they wait for a worker, if they do and that is past.
+    pub fn due_since(&self) -> Option<DateTime<Utc>> {
+        (self.state == QUEUED).then_some(self.first)
+    }
 }
 
 /// Asks for a task, in the transaction that is open: it runs once that is committed, at this time or later.
@@ -236,6 +259,18 @@ pub async fn list(conn: &mut Conn, failed: bool, before: Option<i64>, limit: u64
         statement.and_where(Expr::col(Tasks::State).eq(FAILED));
     }
     keyset::newest(&mut statement, Tasks::Id, before, limit);
+    conn.all(&statement).await
+}
+
+/// How many tasks there are of each name in each state.
+pub async fn waiting(conn: &mut Conn) -> DbResult<Vec<Waiting>> {
+    let statement = Query::select()
+        .columns([Tasks::Name, Tasks::State])
+        .expr_as(Expr::col(Tasks::Id).count(), "number")
+        .expr_as(Expr::col(Tasks::RunAt).min(), "first")
+        .from(Tasks::Table)
+        .group_by_columns([Tasks::Name, Tasks::State])
+        .take();
     conn.all(&statement).await
 }
 

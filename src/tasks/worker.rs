@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::store::{self, Next, Taken};
 use super::{Fault, Kind, pause};
 use crate::app::App;
+use crate::app::metrics::Outcome;
 use crate::db::DbResult;
 
 /// How often a worker looks for what is due.
@@ -30,6 +31,7 @@ pub async fn work(app: App, kinds: &'static [Kind], mut stop: watch::Receiver<bo
     }
     let name = format!("{:016x}", rand::random::<u64>());
     let names: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
+    names.iter().for_each(|name| app.metrics.expect(name));
     let mut planned = false;
     let mut database = Database::default();
     let mut running = JoinSet::new();
@@ -95,7 +97,7 @@ enum End {
     Lost,
 }
 
-/// Runs one task, and says in the database and in one line of the log what came of it.
+/// Runs one task, and says in the database, in the metrics and in one line of the log what came of it.
 async fn run(app: App, kind: &'static Kind, task: Taken, mut cut: watch::Receiver<bool>) {
     let began = Instant::now();
     let end = tokio::select! {
@@ -103,13 +105,15 @@ async fn run(app: App, kind: &'static Kind, task: Taken, mut cut: watch::Receive
         () = lost(&app, &task) => End::Lost,
         _ = cut.wait_for(|cut| *cut) => End::Cut,
     };
-    let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = began.elapsed();
+    let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let (id, task_name, attempt) = (task.id, kind.name, task.attempts);
     let interval = kind.interval(&app.config);
     let now = app.now();
     let next = match &end {
         End::Done => interval.map(|every| Next::Anew(after(now, every))),
-        End::Lost => return tracing::warn!(id, task = task_name, attempt, millis, "task was cancelled or taken over"),
+        // whoever has it now says what is next
+        End::Lost => None,
         End::Cut => Some(Next::Back(now)),
         End::Fault(fault) => {
             let again = matches!(fault, Fault::Again(_)) && attempt < kind.attempts;
@@ -124,13 +128,22 @@ async fn run(app: App, kind: &'static Kind, task: Taken, mut cut: watch::Receive
             }
         }
     };
+    let outcome = match (&end, &next) {
+        (End::Done, _) => Outcome::Done,
+        (End::Fault(_), Some(Next::Failed(_))) => Outcome::Parked,
+        (End::Fault(_), _) => Outcome::Failed,
+        (End::Cut, _) => Outcome::PutBack,
+        (End::Lost, _) => Outcome::Lost,
+    };
+    app.metrics.ran(kind.name, outcome, took);
     match &end {
+        End::Lost => return tracing::warn!(id, task = task_name, attempt, millis, "task was cancelled or taken over"),
         End::Fault(fault) if matches!(next, Some(Next::Failed(_))) => {
             tracing::error!(id, task = task_name, attempt, millis, error = %fault, "task failed for good; accord task retry {id} runs it again");
         }
         End::Fault(fault) => tracing::warn!(id, task = task_name, attempt, millis, error = %fault, "task failed"),
         End::Cut => tracing::info!(id, task = task_name, attempt, millis, "task was put back"),
-        _ => tracing::info!(id, task = task_name, attempt, millis, "task done"),
+        End::Done => tracing::info!(id, task = task_name, attempt, millis, "task done"),
     }
     // if this cannot be said, the lease runs out and it runs again: at least once is what is promised
     if let Err(error) = settle(&app, &task, next, now).await {

@@ -9,7 +9,9 @@ use serde_json::json;
 #[tokio::test]
 async fn what_is_served_beside_the_document_is_for_reading_only() {
     let world = World::start().await;
-    for path in ["/", "/docs", "/openapi.json", "/openapi.yaml", "/postman.json", "/health/live", "/health/ready"] {
+    for path in
+        ["/", "/docs", "/openapi.json", "/openapi.yaml", "/postman.json", "/health/live", "/health/ready", "/metrics"]
+    {
         let get = world.nobody().get(path).await.expect(200);
         let head = world.nobody().call("HEAD", path).await.expect(200);
         assert_eq!((head.bytes.len(), head.header("Content-Type")), (0, get.header("Content-Type")), "{path}");

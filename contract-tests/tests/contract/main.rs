@@ -15,6 +15,7 @@ mod info;
 mod lists;
 mod logs;
 mod mail;
+mod metrics;
 mod plans;
 mod posts;
 mod races;

@@ -1,0 +1,152 @@
+//! What operators measure, counted in memory since the start.
+//!
+//! Must never be: a label that a client can make up, or one that names a user.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use poem::http::Method;
+use prometheus::core::Collector;
+use prometheus::{Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, proto};
+
+/// Seconds by which durations are told apart: from a read to the longest time-out.
+const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// Methods that are told apart; a client may send any word.
+const METHODS: &[Method] =
+    &[Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+
+/// How a run of a task has ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Outcome {
+    /// Well.
+    Done,
+    /// It will be tried again.
+    Failed,
+    /// It stays for a person to look at.
+    Parked,
+    /// The process stops; it is tried again.
+    PutBack,
+    /// It was cancelled, or another worker has it.
+    Lost,
+}
+
+impl Outcome {
+    const ALL: &[Self] = &[Self::Done, Self::Failed, Self::Parked, Self::PutBack, Self::Lost];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Parked => "parked",
+            Self::PutBack => "put_back",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// The counters of this process.
+pub struct Metrics {
+    registry: Registry,
+    in_flight: IntGauge,
+    requests: IntCounterVec,
+    request_seconds: HistogramVec,
+    runs: IntCounterVec,
+    run_seconds: HistogramVec,
+}
+
+/// Counts a request as being answered until it is dropped.
+pub struct InFlight<'a>(&'a IntGauge);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new(started: DateTime<Utc>) -> Self {
+        let registry = Registry::new();
+        let start = Gauge::new("process_start_time_seconds", "When this process began, as seconds since 1970");
+        let start = register(&registry, start);
+        start.set(started.timestamp_micros() as f64 / 1e6);
+        let requests = Opts::new("accord_http_requests_total", "Requests that were answered");
+        let request_seconds = HistogramOpts::new("accord_http_request_duration_seconds", "From head to answer");
+        let runs = Opts::new("accord_task_runs_total", "Runs of tasks in this process, by how they have ended");
+        let run_seconds = HistogramOpts::new("accord_task_duration_seconds", "How long the runs of tasks took");
+        Self {
+            in_flight: register(&registry, IntGauge::new("accord_http_requests_in_flight", "Requests in work")),
+            requests: register(&registry, IntCounterVec::new(requests, &["operation", "method", "status"])),
+            request_seconds: register(
+                &registry,
+                HistogramVec::new(request_seconds.buckets(SECONDS.into()), &["operation"]),
+            ),
+            runs: register(&registry, IntCounterVec::new(runs, &["task", "outcome"])),
+            run_seconds: register(&registry, HistogramVec::new(run_seconds.buckets(SECONDS.into()), &["task"])),
+            registry,
+        }
+    }
+
+    /// A request has come.
+    pub fn request(&self) -> InFlight<'_> {
+        self.in_flight.inc();
+        InFlight(&self.in_flight)
+    }
+
+    /// A request was answered. `operation` is one of those that are served, never what a client has sent.
+    pub fn answered(&self, operation: &str, method: &Method, status: u16, took: Duration) {
+        let method = if METHODS.contains(method) { method.as_str() } else { "other" };
+        self.requests.with_label_values(&[operation, method, &status.to_string()]).inc();
+        self.request_seconds.with_label_values(&[operation]).observe(took.as_secs_f64());
+    }
+
+    /// A task may run here: its counters begin at zero, for a rise from nothing to one is no rise to who watches them.
+    pub fn expect(&self, task: &str) {
+        for outcome in Outcome::ALL {
+            self.runs.with_label_values(&[task, outcome.word()]);
+        }
+    }
+
+    /// A run of a task has ended.
+    pub fn ran(&self, task: &str, outcome: Outcome, took: Duration) {
+        self.runs.with_label_values(&[task, outcome.word()]).inc();
+        self.run_seconds.with_label_values(&[task]).observe(took.as_secs_f64());
+    }
+
+    /// Everything that was counted.
+    pub fn gather(&self) -> Vec<proto::MetricFamily> {
+        self.registry.gather()
+    }
+}
+
+/// Numbers that are as they are at this moment, put together for one answer.
+#[derive(Default)]
+pub struct Moment(Registry);
+
+impl Moment {
+    /// A number with labels: each of `values` has one value for each label.
+    pub fn gauges<const N: usize>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: [&str; N],
+        values: impl IntoIterator<Item = ([String; N], i64)>,
+    ) {
+        let gauges = register(&self.0, IntGaugeVec::new(Opts::new(name, help), &labels));
+        for (labels, value) in values {
+            gauges.with_label_values(&labels).set(value);
+        }
+    }
+
+    /// All of them.
+    pub fn gather(&self) -> Vec<proto::MetricFamily> {
+        self.0.gather()
+    }
+}
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: prometheus::Result<C>) -> C {
+    let collector = collector.expect("names are well formed");
+    registry.register(Box::new(collector.clone())).expect("each name is given once");
+    collector
+}

@@ -1,0 +1,103 @@
+//! `/metrics`, as Prometheus reads it: what was counted, and what pools, tasks and password workers do at this moment.
+//! With `metrics_token` it is for who sends that; without, it is open, and in production there is no such path.
+
+use std::collections::BTreeMap;
+
+use poem::http::header;
+use poem::{Request, Response};
+use prometheus::TextEncoder;
+use subtle::ConstantTimeEq;
+
+use crate::app::App;
+use crate::app::metrics::Moment;
+use crate::config::Env;
+use crate::db::{Db, DbResult};
+use crate::error::{Code, Error};
+use crate::resources::TASKS;
+use crate::server::document;
+use crate::tasks::store::{self, STATES, Waiting};
+
+/// Text format 0.0.4.
+const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The answer, for who may read it.
+pub async fn page(request: &Request, app: &App) -> Result<Response, Error> {
+    admit(request, app)?;
+    let mut families = app.metrics.gather();
+    families.append(&mut moment(app).await.gather());
+    families.sort_by(|a, b| a.name().cmp(b.name()));
+    let text = TextEncoder::new().encode_to_string(&families).map_err(Error::internal)?;
+    Ok(Response::builder().content_type(MEDIA_TYPE).header(header::CACHE_CONTROL, "no-store").body(text))
+}
+
+fn admit(request: &Request, app: &App) -> Result<(), Error> {
+    let token = app.config.metrics_token.as_bytes();
+    if token.is_empty() {
+        return match app.config.env {
+            Env::Prod => Err(Error::new(Code::RouteNotFound, "See /docs for the paths there are.")),
+            Env::Dev | Env::Test => Ok(()),
+        };
+    }
+    let sent = request.header(header::AUTHORIZATION).unwrap_or_default();
+    let sent = sent.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    match sent {
+        Some((_, sent)) if bool::from(sent.as_bytes().ct_eq(token)) => Ok(()),
+        _ => Err(Error::new(Code::Unauthenticated, "Send `Authorization: Bearer` and the server's `metrics_token`.")),
+    }
+}
+
+async fn moment(app: &App) -> Moment {
+    let moment = Moment::default();
+    let info = document::info();
+    moment.gauges(
+        "accord_build_info",
+        "Always 1: which build this is",
+        ["version", "commit"],
+        [([info.version, info.commit], 1)],
+    );
+    moment.gauges(
+        "accord_database_connections",
+        "Connections by what they do",
+        ["pool", "state"],
+        connections(&app.db),
+    );
+    moment.gauges("accord_password_workers", "Password workers by what they do", ["state"], {
+        let idle = app.passwords.idle();
+        [("idle", idle), ("busy", app.config.password_workers.saturating_sub(idle))]
+            .map(|(state, number)| ([state.to_owned()], i64::try_from(number).unwrap_or(i64::MAX)))
+    });
+    // what is counted is told also while the database is away
+    let waiting = waiting(app).await.inspect_err(|error| tracing::warn!(%error, "cannot count the tasks"));
+    moment.gauges("accord_database_up", "Whether the database answers", [], [([], i64::from(waiting.is_ok()))]);
+    let Ok(waiting) = waiting else { return moment };
+    let mut numbers: BTreeMap<[String; 2], i64> =
+        TASKS.iter().flat_map(|kind| STATES.map(|state| ([kind.name.into(), state.into()], 0))).collect();
+    let mut late: BTreeMap<[String; 1], i64> = TASKS.iter().map(|kind| ([kind.name.into()], 0)).collect();
+    for task in waiting {
+        if let Some(since) = task.due_since() {
+            late.insert([task.name.clone()], (app.now() - since).num_seconds().max(0));
+        }
+        numbers.insert([task.name, task.state], task.number);
+    }
+    moment.gauges("accord_tasks", "Tasks in the database, of all processes", ["task", "state"], numbers);
+    let help = "How long the task that is due longest has been waiting for a worker";
+    moment.gauges("accord_task_lateness_seconds", help, ["task"], late);
+    moment
+}
+
+async fn waiting(app: &App) -> DbResult<Vec<Waiting>> {
+    store::waiting(&mut app.db.read().await?).await
+}
+
+fn connections(db: &Db) -> impl Iterator<Item = ([String; 2], i64)> {
+    let pools = match db {
+        Db::Sqlite { readers, writer } => {
+            vec![("readers", readers.size(), readers.num_idle()), ("writer", writer.size(), writer.num_idle())]
+        }
+        Db::Postgres(pool) => vec![("all", pool.size(), pool.num_idle())],
+    };
+    pools.into_iter().flat_map(|(name, size, idle)| {
+        let (size, idle) = (i64::from(size), i64::try_from(idle).unwrap_or(i64::MAX));
+        [("idle", idle), ("busy", (size - idle).max(0))].map(|(state, number)| ([name.into(), state.into()], number))
+    })
+}
