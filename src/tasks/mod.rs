@@ -30,7 +30,7 @@ pub trait Task: Serialize + DeserializeOwned + Send + 'static {
     /// On the command line and in the database; a released name is never given another meaning.
     const NAME: &'static str;
 
-    /// How often it is tried before it stays failed. With the pauses of [`pause`] ten tries take about an hour.
+    /// How often it is tried before it stays failed. With pauses of 5 s, 10 s and so on ten tries take about an hour.
     const ATTEMPTS: i64 = 10;
 
     /// Does it.
@@ -109,15 +109,14 @@ fn reads<T: Task>(payload: &Value) -> Result<(), String> {
     T::deserialize(payload).map(drop).map_err(|error| error.to_string())
 }
 
-/// The first pause before a task is tried again, and the longest.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest pause before a task is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
-/// How long to wait after so many tries: twice as long each time, and by chance up to half of it less, so that what
+/// How long to wait after so many tries: `first`, then twice as long each time, and by chance up to half of it less, so that what
 /// failed together does not come back together.
-pub fn pause(attempts: i64) -> Duration {
+pub fn pause(first: Duration, attempts: i64) -> Duration {
     let doublings = u32::try_from(attempts.saturating_sub(1).clamp(0, 20)).unwrap_or_default();
-    let full = FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
+    let full = first.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
     full.mul_f64(rand::random_range(0.5..=1.0))
 }
 
@@ -129,7 +128,7 @@ mod tests {
     fn pauses_grow_and_end_growing() {
         for (attempts, full) in [(0, 5), (1, 5), (2, 10), (3, 20), (10, 2560), (11, 3600), (i64::MAX, 3600)] {
             for _ in 0..20 {
-                let pause = pause(attempts).as_secs_f64();
+                let pause = pause(Duration::from_secs(5), attempts).as_secs_f64();
                 assert!((f64::from(full) / 2.0..=f64::from(full)).contains(&pause), "{attempts}: {pause}");
             }
         }

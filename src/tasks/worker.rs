@@ -120,10 +120,11 @@ async fn run(app: App, kind: &'static Kind, task: Taken, mut cut: watch::Receive
             let text = match fault {
                 Fault::Again(text) | Fault::Never(text) => text.as_str(),
             };
+            let pause = pause(Duration::from_secs(app.config.task_retry), attempt);
             match (again, interval) {
                 // what runs by itself comes again anyway, and never stops to
-                (_, Some(every)) => Some(Next::Again(after(now, pause(attempt).min(every)), text)),
-                (true, None) => Some(Next::Again(after(now, pause(attempt)), text)),
+                (_, Some(every)) => Some(Next::Again(after(now, pause.min(every)), text)),
+                (true, None) => Some(Next::Again(after(now, pause), text)),
                 (false, None) => Some(Next::Failed(text)),
             }
         }
