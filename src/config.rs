@@ -93,6 +93,7 @@ pub struct Config {
     pub purge_interval: u64,
     mail_url: String,
     pub mail_from: String,
+    pub mail_ca: String,
     pub password_workers: usize,
     pub password_memory: u32,
     pub rate_limit: u32,

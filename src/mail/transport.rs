@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use lettre::message::{Mailbox, Message, MultiPart};
 use lettre::transport::smtp;
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
 use super::letter::Written;
@@ -45,24 +46,32 @@ impl Mailer {
     /// As the settings say.
     ///
     /// # Errors
-    /// They name no mail server, no folder or no sender.
+    /// They name no mail server, no folder, no sender or no certificates.
     pub fn of(config: &Config) -> Result<Self, ConfigError> {
-        Self::new(config.mail_url(), &config.mail_from).map_err(ConfigError)
+        let read = |path: &str| {
+            std::fs::read_to_string(path)
+                .map_err(|error| ConfigError(format!("cannot read `mail_ca`, the file {path}: {error}")))
+        };
+        let ca = Some(config.mail_ca.as_str()).filter(|path| !path.is_empty()).map(read).transpose()?;
+        Self::new(config.mail_url(), &config.mail_from, ca.as_deref()).map_err(ConfigError)
     }
 
     /// `url` is `smtp://user:password@host:587?tls=required` (STARTTLS), `smtps://…` (TLS), `smtp://host:25` (neither),
-    /// `folder:PATH`, or empty: then mail waits.
+    /// `folder:PATH`, or empty: then mail waits. `ca` are certificates that may vouch for the mail server, as PEM.
     ///
     /// # Errors
-    /// What is wrong with the URL or the sender, without what may be secret in it.
-    fn new(url: &str, from: &str) -> Result<Self, String> {
+    /// What is wrong with the URL, the sender or the certificates, without what may be secret in it.
+    fn new(url: &str, from: &str, ca: Option<&str>) -> Result<Self, String> {
         let from: Mailbox = from.parse().map_err(|error| format!("`mail_from` is no address: {error}"))?;
         let way = match url.split_once(':') {
             None if url.is_empty() => Way::Nowhere,
             Some(("folder", path)) if !path.is_empty() => Way::Folder(path.into()),
             Some(("smtp" | "smtps", _)) => {
-                let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
+                let mut builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
                     .map_err(|error| format!("`mail_url` is no address of a mail server: {error}"))?;
+                if let Some(ca) = ca {
+                    builder = builder.tls(tls(url, ca)?);
+                }
                 let pool = smtp::PoolConfig::new().max_size(CONNECTIONS);
                 Way::Smtp(builder.timeout(Some(TIMEOUT)).pool_config(pool).build())
             }
@@ -112,6 +121,26 @@ impl Mailer {
     }
 }
 
+/// What `mail_url` says of TLS, with more certificates to trust.
+fn tls(url: &str, ca: &str) -> Result<Tls, String> {
+    let unfit = |error: &dyn std::fmt::Display| format!("`mail_ca` holds no certificates in PEM: {error}");
+    if !ca.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(unfit(&"there is no BEGIN CERTIFICATE"));
+    }
+    let url = url::Url::parse(url).map_err(|error| error.to_string())?;
+    let certificates = Certificate::from_pem(ca.as_bytes()).map_err(|error| unfit(&error))?;
+    let host = url.host_str().unwrap_or_default().to_owned();
+    let parameters = TlsParameters::builder(host).add_root_certificate(certificates);
+    let parameters = parameters.build().map_err(|error| unfit(&error))?;
+    let asked = url.query_pairs().find(|(name, _)| name == "tls");
+    match (url.scheme(), asked.as_ref().map(|(_, value)| &**value)) {
+        ("smtps", _) => Ok(Tls::Wrapper(parameters)),
+        (_, Some("required")) => Ok(Tls::Required(parameters)),
+        (_, Some("opportunistic")) => Ok(Tls::Opportunistic(parameters)),
+        _ => Err("`mail_ca` is set, but `mail_url` asks for no TLS: add ?tls=required to it".into()),
+    }
+}
+
 /// What went wrong, without the addresses that mail servers like to repeat: it is logged.
 fn nameless(error: &smtp::Error) -> String {
     let text = error.to_string();
@@ -135,10 +164,23 @@ mod tests {
             ("smtp://", false),
             ("mail.example.com", false),
         ] {
-            let mailer = Mailer::new(url, "Accord <accord@example.com>");
+            let mailer = Mailer::new(url, "Accord <accord@example.com>", None);
             assert_eq!(mailer.is_ok(), fits, "{url}");
         }
-        let error = Mailer::new("", "nobody").err().expect("refused");
+        let error = Mailer::new("", "nobody", None).err().expect("refused");
         assert!(error.contains("`mail_from`"), "{error}");
+    }
+
+    #[test]
+    fn certificates_that_cannot_be_meant_are_refused() {
+        let block = |text: &str| format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+        for (url, ca, words) in [
+            ("smtps://mail.example.com", "no certificate", "`mail_ca` holds no certificates"),
+            ("smtps://mail.example.com", &block("????"), "`mail_ca` holds no certificates"),
+            ("smtps://mail.example.com", &block("AAAA"), "`mail_ca` holds no certificates"),
+        ] {
+            let error = Mailer::new(url, "accord@example.com", Some(ca)).err().expect("refused");
+            assert!(error.contains(words), "{error}");
+        }
     }
 }
