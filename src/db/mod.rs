@@ -166,6 +166,16 @@ impl Db {
         }
     }
 
+    /// Of each pool its name, how many connections it has, and how many of them nobody uses.
+    pub fn connections(&self) -> Vec<(&'static str, u32, usize)> {
+        match &self.pools {
+            Pools::Sqlite { readers, writer } => {
+                vec![("readers", readers.size(), readers.num_idle()), ("writer", writer.size(), writer.num_idle())]
+            }
+            Pools::Postgres(pool) => vec![("all", pool.size(), pool.num_idle())],
+        }
+    }
+
     /// A connection for reading.
     pub async fn read(&self) -> DbResult<Conn> {
         Ok(self.conn(match &self.pools {

@@ -90,13 +90,7 @@ async fn waiting(app: &App) -> DbResult<Vec<Waiting>> {
 }
 
 fn connections(db: &Db) -> impl Iterator<Item = ([String; 2], i64)> {
-    let pools = match db {
-        Db::Sqlite { readers, writer } => {
-            vec![("readers", readers.size(), readers.num_idle()), ("writer", writer.size(), writer.num_idle())]
-        }
-        Db::Postgres(pool) => vec![("all", pool.size(), pool.num_idle())],
-    };
-    pools.into_iter().flat_map(|(name, size, idle)| {
+    db.connections().into_iter().flat_map(|(name, size, idle)| {
         let (size, idle) = (i64::from(size), i64::try_from(idle).unwrap_or(i64::MAX));
         [("idle", idle), ("busy", (size - idle).max(0))].map(|(state, number)| ([name.into(), state.into()], number))
     })
