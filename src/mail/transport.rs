@@ -69,6 +69,11 @@ impl Mailer {
             Some(("smtp" | "smtps", _)) => {
                 let mut builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
                     .map_err(|error| format!("`mail_url` is no address of a mail server: {error}"))?;
+                if sends_its_password_in_clear(url) {
+                    let sentence =
+                        "`mail_url` has a password that would be sent in clear: use smtps://, or ?tls=required";
+                    return Err(sentence.into());
+                }
                 if let Some(ca) = ca {
                     builder = builder.tls(tls(url, ca)?);
                 }
@@ -121,6 +126,16 @@ impl Mailer {
     }
 }
 
+/// A server that offers no TLS, or whoever stands in front of it, would be told the password. To this machine itself
+/// nobody listens.
+fn sends_its_password_in_clear(url: &str) -> bool {
+    let Ok(url) = url::Url::parse(url) else { return false };
+    let required =
+        url.scheme() == "smtps" || url.query_pairs().any(|(name, value)| name == "tls" && value == "required");
+    let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    url.password().is_some() && !required && !local
+}
+
 /// What `mail_url` says of TLS, with more certificates to trust.
 fn tls(url: &str, ca: &str) -> Result<Tls, String> {
     let unfit = |error: &dyn std::fmt::Display| format!("`mail_ca` holds no certificates in PEM: {error}");
@@ -159,6 +174,10 @@ mod tests {
             ("folder:data/mail", true),
             ("smtp://user:word@mail.example.com:587?tls=required", true),
             ("smtps://mail.example.com", true),
+            ("smtps://user:word@mail.example.com", true),
+            ("smtp://user:word@localhost:1025", true),
+            ("smtp://user:word@mail.example.com", false),
+            ("smtp://user:word@mail.example.com?tls=opportunistic", false),
             ("folder:", false),
             ("http://mail.example.com", false),
             ("smtp://", false),

@@ -182,3 +182,98 @@ async fn members_that_go_with_a_group_or_a_user_have_an_event_each() {
     user_deleted 2 null
     ");
 }
+
+/// Two hundred changes, each of which has an event and a letter; the server dies in the middle of every tenth.
+#[tokio::test]
+async fn nothing_that_was_acknowledged_is_lost_when_servers_die() {
+    let folder = tempfile::tempdir().unwrap();
+    let mail = format!("folder:{}", folder.path().display());
+    let settings = [
+        ("ACCORD_MAIL_URL", mail.as_str()),
+        ("ACCORD_TASK_WORKERS", "4"),
+        ("ACCORD_TASK_LEASE", "1"),
+        ("ACCORD_PURGE_INTERVAL", "0"),
+    ];
+    let mut world = World::with(&settings).await;
+    let token = world.ann().await.token().to_owned();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    // the numbers of the addresses that an acknowledged change has left behind, by the request that did it
+    let mut acknowledged = vec![];
+    let (mut address, mut kills) = ("ann@example.com".to_owned(), 0);
+    for change in 0..200 {
+        let next = format!("ann.{change}@example.com");
+        let request_id = format!("change-{change}");
+        let call = client
+            .patch(format!("{}/api/v1/user", world.server.address))
+            .bearer_auth(&token)
+            .header("X-Request-Id", &request_id)
+            .json(&json!({ "email": next }))
+            .send();
+        let answer = if change % 10 == 9 {
+            kills += 1;
+            let moment = Duration::from_micros(rand::random_range(0..12_000));
+            let killed = async {
+                tokio::time::sleep(moment).await;
+                world.server.kill().await;
+            };
+            let (answer, ()) = tokio::join!(call, killed);
+            world.server = world.another_server(&settings).await;
+            answer
+        } else {
+            call.await
+        };
+        match answer {
+            Ok(answer) => {
+                assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+                acknowledged.push((request_id, address));
+                address = next;
+            }
+            // whether it was made nobody was told
+            Err(_) => {
+                let now = world.nobody().with_token(&token).get("/api/v1/user").await.expect(200);
+                address = now.text("/email").to_owned();
+            }
+        }
+    }
+    let emptied = async {
+        while world.database.count("tasks").await > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), emptied).await.expect("all tasks are done");
+    assert!(acknowledged.len() >= 180, "{}", acknowledged.len());
+
+    let root = world.root().await;
+    let (mut events, mut cursor) = (vec![], String::new());
+    loop {
+        let page =
+            root.get(format!("/api/v1/audit-events?action=user_updated&limit=100{cursor}")).await.expect(200).body;
+        events.extend(
+            page["items"].as_array().unwrap().iter().map(|event| event["request_id"].as_str().unwrap().to_owned()),
+        );
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let letters: Vec<String> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "eml"))
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    let line = |letter: &str, name: &str| letter.lines().find(|line| line.starts_with(name)).map(str::to_owned);
+    let mut twice = 0;
+    for (request_id, address) in &acknowledged {
+        assert_eq!(events.iter().filter(|id| *id == request_id).count(), 1, "{request_id}: one event");
+        let to = |letter: &&String| line(letter, "To:").is_some_and(|to| to.contains(&format!("<{address}>")));
+        let numbers: Vec<_> = letters.iter().filter(to).map(|letter| line(letter, "Message-ID:")).collect();
+        assert!(!numbers.is_empty(), "{request_id}: no letter to {address}");
+        assert!(numbers.windows(2).all(|pair| pair[0] == pair[1]), "{request_id}: {numbers:?}");
+        twice += numbers.len() - 1;
+    }
+    println!(
+        "{} of 200 changes acknowledged, {kills} kills: each has its event and letter, {twice} letters came twice",
+        acknowledged.len()
+    );
+}
