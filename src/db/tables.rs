@@ -166,6 +166,7 @@ pub enum Tasks {
     Name,
     Payload,
     Key,
+    Lane,
     State,
     RunAt,
     Attempts,
@@ -174,6 +175,46 @@ pub enum Tasks {
     Error,
     CreatedAt,
     UpdatedAt,
+}
+
+/// Where events are sent.
+#[derive(Iden, Clone, Copy)]
+#[expect(missing_docs, reason = "the migrations document the columns")]
+pub enum Webhooks {
+    Table,
+    Id,
+    Url,
+    Description,
+    EventTypes,
+    Enabled,
+    Secret,
+    OldSecret,
+    OldSecretUntil,
+    FailingSince,
+    CreatedBy,
+    Version,
+    CreatedAt,
+    UpdatedAt,
+}
+
+/// Events on their way to webhooks.
+#[derive(Iden, Clone, Copy)]
+#[expect(missing_docs, reason = "the migrations document the columns")]
+pub enum Deliveries {
+    Table,
+    Id,
+    WebhookId,
+    EventId,
+    EventType,
+    Object,
+    Event,
+    Status,
+    Attempts,
+    HttpStatus,
+    Error,
+    TriedSince,
+    LastAttemptAt,
+    CreatedAt,
 }
 
 macro_rules! tables {
@@ -186,6 +227,7 @@ macro_rules! tables {
 
 tables!(
     AuditEvents,
+    Deliveries,
     Grants,
     Groups,
     Memberships,
@@ -197,4 +239,5 @@ tables!(
     Tasks,
     Users,
     Votes,
+    Webhooks,
 );

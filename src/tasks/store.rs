@@ -1,7 +1,7 @@
 //! All SQL for tasks.
 
 use chrono::{DateTime, Utc};
-use sea_query::{Cond, Expr, ExprTrait, LockBehavior, LockType, OnConflict, Order, Query, SelectStatement};
+use sea_query::{Alias, Cond, Expr, ExprTrait, LockBehavior, LockType, OnConflict, Order, Query, SelectStatement};
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::FromRow;
@@ -75,11 +75,22 @@ impl Waiting {
 
 /// Asks for a task, in the transaction that is open: it runs once that is committed, at this time or later.
 pub async fn enqueue<T: Task>(tx: &mut Conn, task: &T, run_at: DateTime<Utc>, now: DateTime<Utc>) -> DbResult<i64> {
-    let payload = serde_json::to_value(task).expect("a task is plain data");
-    insert(tx, T::NAME, &payload, run_at, now).await
+    add(tx, T::NAME, None, &payload(task), run_at, now).await
 }
 
-/// The same by name.
+/// The same in a lane, whose tasks run one after the other: it waits until those that were asked for earlier have ended,
+/// or have failed for good.
+pub async fn enqueue_in<T: Task>(
+    tx: &mut Conn,
+    lane: &str,
+    task: &T,
+    run_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> DbResult<i64> {
+    add(tx, T::NAME, Some(lane), &payload(task), run_at, now).await
+}
+
+/// [`enqueue`] by name.
 pub async fn insert(
     tx: &mut Conn,
     name: &str,
@@ -87,10 +98,35 @@ pub async fn insert(
     run_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> DbResult<i64> {
+    add(tx, name, None, payload, run_at, now).await
+}
+
+fn payload(task: &impl Task) -> Value {
+    serde_json::to_value(task).expect("a task is plain data")
+}
+
+async fn add(
+    tx: &mut Conn,
+    name: &str,
+    lane: Option<&str>,
+    payload: &Value,
+    run_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> DbResult<i64> {
+    let columns =
+        [Tasks::Name, Tasks::Lane, Tasks::Payload, Tasks::State, Tasks::RunAt, Tasks::CreatedAt, Tasks::UpdatedAt];
     let statement = Query::insert()
         .into_table(Tasks::Table)
-        .columns([Tasks::Name, Tasks::Payload, Tasks::State, Tasks::RunAt, Tasks::CreatedAt, Tasks::UpdatedAt])
-        .values_panic([name.into(), payload.to_string().into(), QUEUED.into(), run_at.into(), now.into(), now.into()])
+        .columns(columns)
+        .values_panic([
+            name.into(),
+            lane.map(str::to_owned).into(),
+            payload.to_string().into(),
+            QUEUED.into(),
+            run_at.into(),
+            now.into(),
+            now.into(),
+        ])
         .returning(Query::returning().column(Tasks::Id))
         .take();
     Ok(tx.write_one::<_, (i64,)>(Tasks::FREE, &statement).await?.0)
@@ -130,7 +166,7 @@ pub async fn unplan(tx: &mut Conn, name: &str) -> DbResult<()> {
     Ok(())
 }
 
-/// What is due, the longest first: queued, or left behind by a worker that has died.
+/// What is due, the longest first: queued, or left behind by a worker that has died; of a lane only its first.
 fn due(names: &[&str], limit: u64, now: DateTime<Utc>) -> SelectStatement {
     let queued = Expr::col(Tasks::State).eq(QUEUED).and(Expr::col(Tasks::RunAt).lte(now));
     let left = Expr::col(Tasks::State).eq(RUNNING).and(Expr::col(Tasks::LeaseUntil).lte(now));
@@ -140,9 +176,26 @@ fn due(names: &[&str], limit: u64, now: DateTime<Utc>) -> SelectStatement {
         // what another build has asked for waits for a worker that knows it
         .and_where(Expr::col(Tasks::Name).is_in(names.iter().copied()))
         .cond_where(Cond::any().add(queued).add(left))
+        .and_where(Expr::exists(earlier_of_the_lane()).not())
         .order_by(Tasks::RunAt, Order::Asc)
         .order_by(Tasks::Id, Order::Asc)
         .limit(limit)
+        .take()
+}
+
+/// What a task of a lane waits for. A task without a lane finds nothing: null is equal to nothing.
+///
+/// Of two workers at once none gets the second of a lane while the other has the first: that is there, queued or
+/// running, until what deletes or parks it is committed. So the lane of an object has the order of its ids, which are
+/// given while whoever changes the object keeps others from it.
+fn earlier_of_the_lane() -> SelectStatement {
+    let earlier = || Alias::new("earlier");
+    Query::select()
+        .expr(Expr::val(1))
+        .from_as(Tasks::Table, earlier())
+        .and_where(Expr::col((earlier(), Tasks::Lane)).equals((Tasks::Table, Tasks::Lane)))
+        .and_where(Expr::col((earlier(), Tasks::Id)).lt(Expr::col((Tasks::Table, Tasks::Id))))
+        .and_where(Expr::col((earlier(), Tasks::State)).ne(FAILED))
         .take()
 }
 

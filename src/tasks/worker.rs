@@ -49,8 +49,8 @@ pub async fn work(app: App, kinds: &'static [Kind], mut stop: watch::Receiver<bo
         let full = running.len() >= app.config.task_workers;
         tokio::select! {
             _ = stop.changed() => break,
-            // a free place is used at once
-            Some(_) = running.join_next(), if full => {}
+            // what has ended leaves a free place, and the next of its lane
+            Some(_) = running.join_next() => {}
             () = tokio::time::sleep(LOOK), if !full => {}
         }
         while running.try_join_next().is_some() {}
@@ -237,6 +237,7 @@ mod tests {
     use std::sync::{Arc, LazyLock, Mutex};
 
     use serde::{Deserialize, Serialize};
+    use serde_json::Value;
     use tempfile::TempDir;
 
     use super::super::Task;
@@ -283,8 +284,32 @@ mod tests {
         Ok(())
     });
 
-    const KINDS: &[Kind] =
-        &[Kind::of::<Counts>(), Kind::of::<Fails>(), Kind::of::<Refuses>(), Kind::of::<Panics>(), Kind::of::<Sleeps>()];
+    /// What tasks with numbers have told.
+    static TOLD: Mutex<Vec<usize>> = Mutex::new(vec![]);
+
+    #[derive(Serialize, Deserialize)]
+    struct Tells {
+        number: usize,
+    }
+
+    impl Task for Tells {
+        const NAME: &'static str = "tells";
+
+        async fn run(self, _: &App) -> Result<(), Fault> {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            TOLD.lock().expect("no test panics with it").push(self.number);
+            Ok(())
+        }
+    }
+
+    const KINDS: &[Kind] = &[
+        Kind::of::<Counts>(),
+        Kind::of::<Fails>(),
+        Kind::of::<Refuses>(),
+        Kind::of::<Panics>(),
+        Kind::of::<Sleeps>(),
+        Kind::of::<Tells>(),
+    ];
 
     async fn app(folder: &TempDir) -> App {
         let url = format!("sqlite:{}", folder.path().join("t.db").display());
@@ -396,6 +421,75 @@ mod tests {
         work_until(&app, 1, async |_| runs("long") == 1).await;
         let seen = tasks(&app).await;
         assert_eq!((seen[0].state.as_str(), seen[0].attempts, &seen[0].worker), ("queued", 0, &None));
+    }
+
+    /// What a worker would get now, by the words.
+    async fn due(app: &App, at: DateTime<Utc>) -> Vec<String> {
+        let mut tx = app.db.begin().await.expect("a transaction");
+        let taken = store::take(&mut tx, "somebody", &["fails", "refuses", "counts"], 10, after(at, lease(app)), at)
+            .await
+            .expect("takes");
+        let word = |task: &Taken| serde_json::from_str::<Value>(&task.payload).expect("JSON")["word"].clone();
+        taken.iter().map(|task| word(task).as_str().expect("a text").to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn of_a_lane_one_runs_at_a_time_and_in_order() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let app = app(&folder).await;
+        let now = app.now();
+        let mut tx = app.db.begin().await.expect("a transaction");
+        let mut ask = async |lane: &str, word: &str, at: DateTime<Utc>| {
+            let task = Counts { word: word.into() };
+            store::enqueue_in(&mut tx, lane, &task, at, now).await.expect("enqueues")
+        };
+        let first = ask("a", "a 1", now).await;
+        ask("a", "a 2", now - TimeDelta::hours(1)).await;
+        ask("b", "b 1", after(now, Duration::from_secs(60))).await;
+        ask("b", "b 2", now).await;
+        tx.commit().await.expect("commits");
+        // not committed, so each look finds the same
+        assert_eq!(due(&app, now).await, ["a 1"], "what is due earlier waits, and so does what is behind a pause");
+        assert_eq!(due(&app, after(now, Duration::from_secs(60))).await, ["a 1", "b 1"]);
+
+        let mut tx = app.db.begin().await.expect("a transaction");
+        let held = store::take(&mut tx, "somebody", &["counts"], 1, after(now, lease(&app)), now).await.expect("takes");
+        tx.commit().await.expect("commits");
+        assert_eq!(held[0].id, first);
+        assert!(due(&app, now).await.is_empty(), "while the first runs");
+        let mut tx = app.db.begin().await.expect("a transaction");
+        store::release(&mut tx, &held[0], Next::Again(after(now, Duration::from_secs(60)), "no"), now)
+            .await
+            .expect("x");
+        tx.commit().await.expect("commits");
+        assert!(due(&app, now).await.is_empty(), "while the first waits to be tried again");
+
+        let mut tx = app.db.begin().await.expect("a transaction");
+        let at = after(now, Duration::from_secs(61));
+        let held = store::take(&mut tx, "somebody", &["counts"], 1, after(at, lease(&app)), at).await.expect("takes");
+        store::release(&mut tx, &held[0], Next::Failed("no"), now).await.expect("writes");
+        tx.commit().await.expect("commits");
+        assert_eq!(due(&app, now).await, ["a 2"], "the parked one is passed");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn lanes_keep_their_order_under_several_workers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let app = app(&folder).await;
+        let mut tx = app.db.begin().await.expect("a transaction");
+        for number in 0..30 {
+            let task = Tells { number };
+            let lane = format!("lane {}", number % 3);
+            store::enqueue_in(&mut tx, &lane, &task, app.now(), app.now()).await.expect("enqueues");
+        }
+        tx.commit().await.expect("commits");
+        work_until(&app, 3, async |app| tasks(app).await.is_empty()).await;
+        let told = TOLD.lock().expect("no test panics with it").clone();
+        for lane in 0..3 {
+            let of_lane: Vec<_> = told.iter().copied().filter(|number| number % 3 == lane).collect();
+            assert_eq!(of_lane.len(), 10, "{told:?}");
+            assert!(of_lane.is_sorted(), "{told:?}");
+        }
     }
 
     #[tokio::test]
