@@ -40,6 +40,7 @@ const SECRET_VARIETY: usize = 8;
 
 /// Seconds; longer time-outs are slips of the keyboard.
 const AN_HOUR: u64 = 3600;
+const A_FORTNIGHT: u64 = 14 * 24 * AN_HOUR;
 const A_YEAR: u64 = 366 * 24 * AN_HOUR;
 
 /// Where the product runs.
@@ -94,6 +95,12 @@ pub struct Config {
     mail_url: String,
     pub mail_from: String,
     pub mail_ca: String,
+    pub webhook_timeout: u64,
+    pub webhook_retry_for: u64,
+    pub webhook_secret_overlap: u64,
+    pub webhook_deliveries_ttl: u64,
+    pub webhook_limit: u32,
+    pub webhook_private: bool,
     pub password_workers: usize,
     pub password_memory: u32,
     pub rate_limit: u32,
@@ -214,6 +221,11 @@ impl Config {
             ("refresh_ttl", self.refresh_ttl.into(), 10 * A_YEAR),
             ("task_lease", self.task_lease, AN_HOUR),
             ("task_retry", self.task_retry, AN_HOUR),
+            ("webhook_limit", self.webhook_limit.into(), 10_000),
+            ("webhook_timeout", self.webhook_timeout, AN_HOUR),
+            ("webhook_retry_for", self.webhook_retry_for, A_FORTNIGHT),
+            ("webhook_secret_overlap", self.webhook_secret_overlap, A_YEAR),
+            ("webhook_deliveries_ttl", self.webhook_deliveries_ttl, 10 * A_YEAR),
             ("db_timeout", self.db_timeout, AN_HOUR),
             ("header_timeout", self.header_timeout, AN_HOUR),
             ("body_timeout", self.body_timeout, AN_HOUR),

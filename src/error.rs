@@ -70,6 +70,8 @@ codes! {
     NameInUse = 409, "The name is in use";
     AlreadyGranted = 409, "The permission is granted already";
     Vetoed = 409, "A rule of this server does not allow the change";
+    TooManyWebhooks = 409, "There are as many webhooks as there may be";
+    WebhookDisabled = 409, "The webhook is disabled";
     PreconditionFailed = 412, "The resource has changed since it was read";
     PayloadTooLarge = 413, "The body is too large";
     UnsupportedMediaType = 415, "The operation does not take this media type";

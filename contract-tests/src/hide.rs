@@ -39,6 +39,8 @@ const FORMS: &[(&[&str], &str, &str, &str)] = &[
         "[sha256]",
         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     ),
+    (&["id"], r"^evt_[0-9a-f]{32}$", "[event id]", "evt_4f2a9c1b7d3e4a5f8c6b0d9e2f1a3b5c"),
+    (&["secret"], r"^whsec_[A-Za-z0-9+/]{43}=$", "[secret]", "whsec_QmV0dGVyIG5vdCB0byB1c2UgdGhpcyBvbmUuIEV4YW0="),
     (&["commit"], r"^([0-9a-f]{7,40}|unknown)$", "[commit]", "4f2a9c1"),
     (&["version"], r"^\d+\.\d+\.\d+$", "[version]", "0.1.0"),
     // the version of a post stays to be seen
@@ -67,7 +69,7 @@ pub(crate) fn within(name: &str, value: &mut Value, instead: Instead) {
 pub(crate) fn replaced(name: &str, text: &str, instead: Instead) -> String {
     static COMPILED: LazyLock<Vec<Regex>> =
         LazyLock::new(|| FORMS.iter().map(|(_, form, ..)| Regex::new(form).expect("a form is a regex")).collect());
-    if name.ends_with("_at") && is_recent(text) {
+    if (name.ends_with("_at") || name == "timestamp") && is_recent(text) {
         return if matches!(instead, Instead::Name) { "[time]" } else { TIME }.into();
     }
     match FORMS.iter().zip(COMPILED.iter()).find(|((names, ..), _)| names.contains(&name)) {

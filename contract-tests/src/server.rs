@@ -60,6 +60,7 @@ fn command(folder: &Path, database_url: &str, settings: &[(&str, &str)]) -> Comm
         .env("ACCORD_RATE_LIMIT", "0")
         .env("ACCORD_PASSWORD_MEMORY", "64")
         .env("ACCORD_DATABASE_CONNECTIONS", "5")
+        .env("ACCORD_WEBHOOK_LIMIT", "10000")
         // a story says so when something is to happen by itself
         .env("ACCORD_TASK_WORKERS", "0")
         .env("PORT", "0")

@@ -14,8 +14,8 @@ CREATE TABLE webhooks (
     -- Signs beside the present one until then.
     old_secret       TEXT,
     old_secret_until TIMESTAMPTZ,
-    -- Since when no delivery has succeeded, though some were tried.
-    failing_since    TIMESTAMPTZ,
+    -- The first failure since the last success.
+    first_failed_at  TIMESTAMPTZ,
     created_by       BIGINT,
     version          BIGINT NOT NULL DEFAULT 1,
     created_at       TIMESTAMPTZ NOT NULL,

@@ -12,7 +12,7 @@ use super::{Failure, away, migrate::failed};
 use crate::app::App;
 use crate::auth::password::Passwords;
 use crate::auth::{Email, permission};
-use crate::config::Config;
+use crate::config::{Config, Env};
 use crate::db::Db;
 use crate::db::migrate::{self, Direction, Target};
 use crate::mail::transport::Mailer;
@@ -50,6 +50,11 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         tracing::warn!(
             permission = name,
             "no row defines the permission: it is denied to everyone but admins; POST /api/v1/permissions makes one"
+        );
+    }
+    if config.webhook_private && config.env == Env::Prod {
+        tracing::warn!(
+            "ACCORD_WEBHOOK_PRIVATE is set: admins can make the server call addresses that only insiders reach"
         );
     }
     let demo = config.demo() && is_head(&db).await && demo(&db, &config).await?;

@@ -30,6 +30,7 @@ const NAMES: &[(Constraint, &str, &str)] = &[
     // found is still there: it is the user who has gone since the token was checked.
     (Constraint::User, "posts_owner_id_fkey", "FOREIGN KEY constraint failed"),
     (Constraint::User, "votes_user_id_fkey", "FOREIGN KEY constraint failed"),
+    (Constraint::User, "webhooks_created_by_fkey", "FOREIGN KEY constraint failed"),
     (Constraint::VotesPost, "votes_post_id_fkey", "-"),
     (Constraint::GroupsName, "groups_name_key", "UNIQUE constraint failed: groups.name"),
     (Constraint::MembershipsGroup, "memberships_group_id_fkey", "-"),

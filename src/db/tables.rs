@@ -190,7 +190,7 @@ pub enum Webhooks {
     Secret,
     OldSecret,
     OldSecretUntil,
-    FailingSince,
+    FirstFailedAt,
     CreatedBy,
     Version,
     CreatedAt,

@@ -31,6 +31,14 @@ pub enum Created<T: Type + Serialize + Send> {
     ),
 }
 
+/// It will be done; this is what is there of it.
+#[derive(ApiResponse)]
+pub enum Accepted<T: Type + Serialize + Send> {
+    /// It will be done
+    #[oai(status = 202)]
+    Accepted(JsonOut<T>),
+}
+
 /// What is there now.
 #[derive(ApiResponse)]
 pub enum Found<T: Type + Serialize + Send> {

@@ -37,6 +37,23 @@ impl Letter for EmailChanged {
     const NAME: &'static str = "email-changed";
 }
 
+/// A webhook gets nothing any more.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct WebhookDisabled {
+    /// Its identifier.
+    pub id: i64,
+    /// What it calls.
+    pub host: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Why it is disabled.
+    pub reason: String,
+}
+
+impl Letter for WebhookDisabled {
+    const NAME: &'static str = "webhook-disabled";
+}
+
 /// A letter as it is sent.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Written {
@@ -61,6 +78,12 @@ letters! {
     EmailChanged = EmailChanged {};
     PasswordChanged = PasswordChanged {};
     Test = Test {};
+    WebhookDisabled = WebhookDisabled {
+        id: 1,
+        host: "example.com".into(),
+        description: Some("Tells the search engine".into()),
+        reason: "it answered 410 (Gone)".into(),
+    };
 }
 
 macro_rules! templates {
@@ -78,6 +101,8 @@ templates!(
     "password-changed.txt",
     "test.html",
     "test.txt",
+    "webhook-disabled.html",
+    "webhook-disabled.txt",
 );
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {

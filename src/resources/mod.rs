@@ -11,6 +11,7 @@ pub mod sessions;
 pub mod statistics;
 pub mod users;
 pub mod votes;
+pub mod webhooks;
 
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub enum Tag {
     Votes,
     /// Who changed what may be done, and who failed to log in.
     Audit,
+    /// What happens here, told to other programs by signed requests, in order and at least once.
+    Webhooks,
     /// What is running here.
     Info,
 }
@@ -68,13 +71,17 @@ apis!(
     statistics::api::StatisticsApi,
     votes::api::VotesApi,
     audit::api::AuditApi,
+    webhooks::api::WebhooksApi,
     info::api::InfoApi,
 );
 
 /// The one list of tasks: what is in it can be asked for, and runs.
 pub const TASKS: &[Kind] = &[
     Kind::of::<SendMail>(),
+    Kind::of::<webhooks::tasks::PublishEvent>(),
+    Kind::of::<webhooks::tasks::DeliverWebhook>(),
     Kind::every::<sessions::tasks::PurgeSessions>(|config| Duration::from_secs(config.purge_interval)),
+    Kind::every::<webhooks::tasks::PurgeDeliveries>(|config| Duration::from_secs(config.purge_interval)),
 ];
 
 /// What each server runs itself, with what only its memory holds.

@@ -196,6 +196,9 @@ fn earlier_of_the_lane() -> SelectStatement {
         .and_where(Expr::col((earlier(), Tasks::Lane)).equals((Tasks::Table, Tasks::Lane)))
         .and_where(Expr::col((earlier(), Tasks::Id)).lt(Expr::col((Tasks::Table, Tasks::Id))))
         .and_where(Expr::col((earlier(), Tasks::State)).ne(FAILED))
+        // asked of what is due, by the index: without the offset PostgreSQL would join the table with the whole of itself
+        .limit(1)
+        .offset(0)
         .take()
 }
 
@@ -341,6 +344,17 @@ pub async fn retry(tx: &mut Conn, id: i64, now: DateTime<Utc>) -> DbResult<bool>
         .and_where(Expr::col(Tasks::State).ne(RUNNING))
         .take();
     Ok(tx.write(Tasks::FREE, &statement).await? > 0)
+}
+
+/// Takes out what waits in the lanes whose names begin like this; what runs goes on.
+pub async fn cancel_lanes(tx: &mut Conn, beginning: &str) -> DbResult<()> {
+    let statement = Query::delete()
+        .from_table(Tasks::Table)
+        .and_where(Expr::col(Tasks::Lane).like(format!("{beginning}%")))
+        .and_where(Expr::col(Tasks::State).eq(QUEUED))
+        .take();
+    tx.execute(&statement).await?;
+    Ok(())
 }
 
 /// Takes a task out; one that runs is stopped when its worker renews the lease. False if there is none.

@@ -286,10 +286,11 @@ impl<'a> Server<'a> {
         let fixture = &self.plan.setup.fixtures[name];
         let operation = self.operation(&fixture.operation)?;
         let maker = if self.plan.is_privileged(operation) { &self.privileged } else { caller };
-        let mut over = self.plan.setup.needs(&operation.id).body.clone();
+        let needs = self.plan.setup.needs(&operation.id);
+        let mut over = needs.body.clone();
         over.extend(fixture.body.clone());
         let mut made = BTreeMap::new();
-        for needed in over.values().flat_map(expression::names) {
+        for needed in over.values().chain(needs.path.values()).flat_map(expression::names) {
             if self.plan.setup.fixtures.contains_key(&needed) && !made.contains_key(&needed) {
                 let answer = Box::pin(self.make(&needed, caller)).await?;
                 made.insert(needed, answer);
@@ -298,6 +299,7 @@ impl<'a> Server<'a> {
         let scope = |name: &str| if name == "caller" { caller.answer.as_ref() } else { made.get(name) };
         let mut draft = self.unprepared(operation, &over, &scope)?;
         draft.credentials = self.credentials(operation, maker);
+        self.parametrise(operation, &mut draft, [("path", &needs.path)], &scope)?;
         self.fill(operation, &mut draft)?;
         let answer = self.send(operation, &draft, &self.word()).await?;
         self.success(operation, &answer)?;

@@ -27,3 +27,4 @@ mod statistics;
 mod tasks;
 mod users;
 mod votes;
+mod webhooks;

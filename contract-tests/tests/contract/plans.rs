@@ -139,3 +139,32 @@ async fn every_filter_of_grants_and_events_has_its_index() {
         }
     }
 }
+
+/// Tasks that wait: half of them in lanes, ten to a lane.
+const QUEUE: &str = "
+    INSERT INTO tasks (name, payload, lane, state, run_at, created_at, updated_at)
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+        SELECT 'send-mail', '{}', CASE WHEN i % 2 = 0 THEN 'lane ' || i / 20 END, 'queued', '2100-01-01T00:00:00+00:00',
+            '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00' FROM n;";
+
+#[tokio::test]
+async fn a_worker_finds_what_is_due_and_what_is_before_it_by_indexes() {
+    let world = World::with(&[STATEMENTS, ("ACCORD_TASK_WORKERS", "1"), ("ACCORD_PURGE_INTERVAL", "0")]).await;
+    world.database.execute(QUEUE).await;
+    let mut other = Other::of(&world.database).await;
+    if Database::on_postgres() {
+        world.database.execute("ANALYZE").await;
+    }
+    // the worker looks once a second
+    let wait = async {
+        while !world.server.log().contains("EXISTS(") {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), wait).await.expect("a worker looks");
+    let statement = last(&world, "tasks");
+    let plan = other.plan(&statement).await;
+    assert!(plan.contains("tasks_lane_idx"), "{statement}\n{plan}");
+    // of parameters that it does not know PostgreSQL expects that a third of all is due, and reads all
+    assert!(Database::on_postgres() || (plan.contains("tasks_due_idx") && !reads_all(&plan)), "{statement}\n{plan}");
+}

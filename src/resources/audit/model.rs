@@ -61,6 +61,10 @@ actions! {
     PermissionDeleted = "permission_deleted", Permission, "A permission was deleted, with its grants";
     GrantCreated = "grant_created", Grant, "A permission was granted";
     GrantDeleted = "grant_deleted", Grant, "A grant was taken back, or went with its holder, its permission or its object";
+    WebhookCreated = "webhook_created", Webhook, "A webhook was made";
+    WebhookUpdated = "webhook_updated", Webhook, "A webhook was changed";
+    WebhookDeleted = "webhook_deleted", Webhook, "A webhook was deleted";
+    WebhookDisabled = "webhook_disabled", Webhook, "A webhook was disabled because its receiver takes no events";
 }
 
 /// What something was done to
@@ -76,6 +80,8 @@ pub enum ObjectType {
     Permission,
     /// A grant
     Grant,
+    /// A webhook
+    Webhook,
 }
 
 impl ObjectType {
@@ -86,6 +92,7 @@ impl ObjectType {
             Self::Group => "group",
             Self::Permission => "permission",
             Self::Grant => "grant",
+            Self::Webhook => "webhook",
         }
     }
 }
@@ -94,7 +101,7 @@ impl TryFrom<String> for ObjectType {
     type Error = String;
 
     fn try_from(word: String) -> Result<Self, String> {
-        let types = [Self::User, Self::Group, Self::Permission, Self::Grant];
+        let types = [Self::User, Self::Group, Self::Permission, Self::Grant, Self::Webhook];
         types.into_iter().find(|kind| kind.word() == word).ok_or_else(|| format!("`{word}` is no object type"))
     }
 }
@@ -110,10 +117,10 @@ pub struct State {
     /// Status of an account
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// Which private fields of an account were changed: `email`, `name`
+    /// Which private fields of an account were changed, or which of a webhook: `email`, `url`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<Vec<String>>,
-    /// Why a login failed: `credentials` or `account_disabled`
+    /// Why a login failed: `credentials` or `account_disabled`; or why a webhook was disabled: `gone` or `failing`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Name of a group or permission
@@ -140,6 +147,12 @@ pub struct State {
     #[oai(validator(minimum(value = "1")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object_id: Option<i64>,
+    /// The host that a webhook calls
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Whether a webhook gets events
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
 }
 
 /// One change, or one failed login

@@ -15,9 +15,15 @@ pub const NAMES: [&str; 3] = ["refusals", "acceptances", "random"];
 pub const ACCESS: &str = "access";
 
 /// What a server is given for these legs: no person waits for the next login, no log is read, the stories run
-/// beside it, and passwords protect nobody.
-const SETTINGS: [(&str, &str); 4] =
-    [("ACCORD_RATE_LIMIT", "0"), ("ACCORD_LOG", "warn"), ("ACCORD_DB_TIMEOUT", "30"), ("ACCORD_PASSWORD_MEMORY", "64")];
+/// beside it, passwords protect nobody, and the many webhooks call nobody.
+const SETTINGS: [(&str, &str); 6] = [
+    ("ACCORD_RATE_LIMIT", "0"),
+    ("ACCORD_LOG", "warn"),
+    ("ACCORD_DB_TIMEOUT", "30"),
+    ("ACCORD_PASSWORD_MEMORY", "64"),
+    ("ACCORD_WEBHOOK_LIMIT", "10000"),
+    ("ACCORD_TASK_WORKERS", "0"),
+];
 
 /// A server whose database has the people that the setup file logs in.
 pub fn server(binary: &Path, folder: &Path, url: &str) -> anyhow::Result<Server> {

@@ -44,6 +44,17 @@
         await success("POST", "<create_grant>", { token, body: { group_id: id, permission: "can_edit_post" } });
         pm.variables.set("grantedGroupId", id);
     }
+    if (uses("disabledWebhookId")) {
+        const [id, token] = [pm.environment.get("disabledWebhookId"), await haveAdmin()];
+        const webhooks = resources.find(({ variable }) => variable === "webhookId");
+        const found = id ? await send("GET", `${webhooks.path}/${id}`, { token }) : { code: 404 };
+        if (found.code !== 200 || found.json().enabled) {
+            const made = (await create(webhooks)).json();
+            const disable = { token, body: { enabled: false }, headers: { "If-Match": "*" } };
+            await success("PATCH", `${webhooks.path}/${made.id}`, disable);
+            set({ disabledWebhookId: made.id });
+        }
+    }
     if (uses("usedRefreshToken")) {
         const { refresh_token } = await logIn();
         await success("POST", "<refresh_token>", { body: { refresh_token } });

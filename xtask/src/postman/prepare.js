@@ -151,6 +151,10 @@ const prepare = async () => {
             await haveOwn(resource, me);
         }
     }
+    if (uses("deliveryId")) {
+        const path = "<test_webhook>".replace("{id}", pm.environment.get("webhookId"));
+        set({ deliveryId: (await success("POST", path, { token: await haveAdmin() })).json().id });
+    }
     <more>
 };
 

@@ -65,6 +65,12 @@ pub const UNREACHABLE: &[Unreachable] = &[
             "delete_post",
         ],
     },
+    Unreachable {
+        status: 409,
+        code: "too_many_webhooks",
+        why: "it would take webhooks away from whoever has some",
+        of: &["create_webhook"],
+    },
     Unreachable { status: 500, code: "internal", why: "a fault of the server cannot be asked for", of: &[] },
     Unreachable { status: 503, code: "database_unavailable", why: "needs the server's database to go away", of: &[] },
     Unreachable { status: 503, code: "overloaded", why: "needs more load than one client makes", of: &[] },
@@ -164,6 +170,12 @@ pub const RECIPES: &[Recipe] = &[
     each(409, "already_granted", |attempt| {
         attempt.known_field("permission", json!("can_edit_post"))?;
         attempt.known_field("group_id", json!("{{grantedGroupId}}"))
+    }),
+    each(409, "webhook_disabled", |attempt| {
+        attempt.operation.path.starts_with("/api/v1/webhooks/{id}/").then_some(())?;
+        let variables = attempt.request["url"]["variable"].as_array_mut()?;
+        variables.iter_mut().find(|variable| variable["key"] == "id")?["value"] = json!("{{disabledWebhookId}}");
+        Some(())
     }),
     each(409, "already_voted", |attempt| {
         attempt.known_field("post_id", json!("{{votedPostId}}"))?;

@@ -257,12 +257,15 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: "property-time-name",
-        about: "A time is called `…_at`, and what is called so is a `date-time`.",
+        about: "A time is called `…_at`, or `timestamp` as the Standard Webhooks have it; what is called `…_at` is a `date-time`.",
         repair: "rename the field, or give it `format: date-time`",
         run: |document| {
             properties(
                 document,
-                |name, property| name.ends_with("_at") != (property.text("format") == "date-time"),
+                |name, property| {
+                    let is_time = property.text("format") == "date-time";
+                    name.ends_with("_at") != is_time && !(name == "timestamp" && is_time)
+                },
                 "is a time without `_at`, or has `_at` without being a time",
             )
         },

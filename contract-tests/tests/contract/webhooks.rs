@@ -1,0 +1,434 @@
+//! Events as they reach a receiver: signed, in order, at least once, and nobody else.
+
+use std::time::Duration;
+
+use contract_tests::Treatment::{Answers, Hangs, HangsUp, Redirects};
+use contract_tests::{Answer, Person, Receiver, Story, World};
+use futures_util::future::join_all;
+use insta::assert_yaml_snapshot;
+use serde_json::{Value, json};
+
+const BY_ITSELF: (&str, &str) = ("ACCORD_TASK_WORKERS", "4");
+/// Receivers of tests are on this machine.
+const PRIVATE: (&str, &str) = ("ACCORD_WEBHOOK_PRIVATE", "true");
+const NOT_PURGING: (&str, &str) = ("ACCORD_PURGE_INTERVAL", "0");
+/// Whoever fails twice is given up.
+const IMPATIENT: (&str, &str) = ("ACCORD_WEBHOOK_RETRY_FOR", "1");
+
+async fn create(admin: &Person, url: &str) -> Answer {
+    admin.post("/api/v1/webhooks").json(&json!({ "url": url })).await.expect(201)
+}
+
+/// Sends the event that tests webhook 1; answers the delivery's id.
+async fn test(admin: &Person) -> i64 {
+    admin.post("/api/v1/webhooks/1/test").await.expect(202).id()
+}
+
+/// The delivery, once it is so.
+async fn delivery(admin: &Person, id: i64, mut is: impl FnMut(&Value) -> bool) -> Value {
+    let wait = async {
+        loop {
+            let page = admin.get("/api/v1/webhooks/1/deliveries?limit=100").await.expect(200);
+            let found = page.body["items"].as_array().unwrap().iter().find(|item| item["id"] == id).cloned();
+            if let Some(found) = found.filter(|found| is(found)) {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(40), wait).await.expect("the delivery becomes so")
+}
+
+async fn ended(admin: &Person, id: i64) -> Value {
+    delivery(admin, id, |delivery| delivery["status"] != "pending").await
+}
+
+/// What an instance has written in the transaction of a change: the event of a post, for whoever wants it.
+async fn announce(world: &World, post: i64, number: usize) {
+    let id = format!("evt_{number:032x}");
+    let at = "2026-01-02T03:04:05.678901Z";
+    let post_as_shown = json!({ "id": post, "owner": null, "title": format!("Number {number}"), "content": "x", "published": true,
+        "rating": null, "votes": 0, "created_at": at, "updated_at": at });
+    let body = json!({ "id": id, "type": "post.updated", "timestamp": at, "data": post_as_shown }).to_string();
+    let payload = json!({ "id": id, "event_type": "post.updated", "object": format!("post:{post}"), "body": body });
+    let row = format!(
+        "INSERT INTO tasks (name, lane, payload, state, run_at, created_at, updated_at) VALUES ('publish-event', \
+         'post:{post}', '{payload}', 'queued', '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00', \
+         '2026-01-01T00:00:00+00:00')"
+    );
+    world.database.execute(&row).await;
+}
+
+/// The letters that were written into this folder.
+fn letters(folder: &tempfile::TempDir) -> Vec<String> {
+    let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    files.map(|file| std::fs::read_to_string(file).unwrap()).collect()
+}
+
+async fn until_letters(folder: &tempfile::TempDir, count: usize) -> Vec<String> {
+    let wait = async {
+        while letters(folder).len() < count {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("letters are written");
+    letters(folder)
+}
+
+#[tokio::test]
+async fn a_webhook_lives_from_creation_to_deletion() {
+    let (world, mut story) = (World::start().await, Story::default());
+    let (root, ann) = (world.root().await, world.ann().await);
+    let path = "/api/v1/webhooks/1";
+    let new = json!({ "url": "https://hooks.example.com/accord", "description": "Search", "events": ["post.created"] });
+    let refused = ann.post("/api/v1/webhooks").json(&new);
+    story.tell("ann is no admin", refused).await.refused(403, "forbidden");
+    let made = story.tell("root makes one", root.post("/api/v1/webhooks").json(&new)).await;
+    let secret = made.text("/secret").to_owned();
+    let read = story.tell("the secret is not shown again", root.get(path)).await;
+    assert_eq!((made.etag(), read.body.get("secret")), (read.etag(), None));
+    story.tell("they know it", root.get(path).header("If-None-Match", read.etag())).await.expect(304);
+    let change = json!({ "description": null, "events": [], "enabled": false });
+    let blind = root.patch(path).json(&change);
+    story.tell("they change it blindly", blind).await.refused(428, "precondition_required");
+    let changed = story.tell("they change it", root.patch(path).header("If-Match", read.etag()).json(&change)).await;
+    let stale = root.patch(path).header("If-Match", read.etag()).json(&json!({ "rotate_secret": true }));
+    story.tell("that was another version", stale).await.refused(412, "precondition_failed");
+    let rotate = root.patch(path).header("If-Match", changed.etag()).json(&json!({ "rotate_secret": true }));
+    let rotated = story.tell("they rotate the secret", rotate).await;
+    assert_ne!(rotated.text("/secret"), secret);
+    let test = root.post("/api/v1/webhooks/1/test");
+    story.tell("it is disabled", test).await.refused(409, "webhook_disabled");
+    let enable = root.patch(path).header("If-Match", "*").json(&json!({ "enabled": true, "rotate_secret": false }));
+    story.tell("they enable it", enable).await.expect(200);
+    story.tell("they test it", root.post("/api/v1/webhooks/1/test")).await.expect(202);
+    let list = root.get("/api/v1/webhooks/1/deliveries?status=pending&with_total=true");
+    story.tell("nobody works here", list).await;
+    let again = root.post("/api/v1/webhooks/1/deliveries/1/redeliver");
+    story.tell("it is sent anyway", again).await.expect(202);
+    assert_eq!(world.database.count("tasks").await, 1);
+    story.tell("all there are", root.get("/api/v1/webhooks?with_total=true")).await;
+    story.tell("they delete it", root.delete(path).header("If-Match", "*")).await.expect(204);
+    story.tell("it is gone", root.get(path)).await.refused(404, "not_found");
+    assert_eq!((world.database.count("deliveries").await, world.database.count("tasks").await), (0, 0));
+    let audit = root.get("/api/v1/audit-events?object_type=webhook&limit=100");
+    let audit = story.tell("what the audit has", audit).await;
+    let text = format!("{} {}", audit.body, world.server.log());
+    assert!(!text.contains("whsec_") && !text.contains("/accord\""), "no secret, and no path: {text}");
+    assert_yaml_snapshot!(story);
+}
+
+#[tokio::test]
+async fn a_test_event_arrives_signed() {
+    let receiver = Receiver::start(&[Answers(204)]).await;
+    let (world, mut story) = (World::with(&[BY_ITSELF, PRIVATE]).await, Story::default());
+    let root = world.root().await;
+    let secret = create(&root, &receiver.url).await.text("/secret").to_owned();
+    let asked = story.tell("root tests it", root.post("/api/v1/webhooks/1/test")).await;
+    let received = receiver.gets(1).await.remove(0);
+    assert_eq!(received.line, "POST /hooks?from=accord HTTP/1.1");
+    let named = |name: &str| received.headers[name].as_str();
+    assert_eq!(named("content-type"), "application/json");
+    assert_eq!(format!("http://{}/hooks?from=accord", named("host")), receiver.url);
+    assert!(named("user-agent").starts_with("Accord/"), "{received:?}");
+    let age = chrono::Utc::now().timestamp() - named("webhook-timestamp").parse::<i64>().unwrap();
+    assert!((0..60).contains(&age), "{received:?}");
+    assert_eq!(received.signatures(), [received.signed_by(&secret)]);
+    assert_eq!(received.event(), asked.body["event"], "what the delivery shows is what was sent");
+    assert_eq!((received.event()["type"].as_str(), received.id()), (Some("webhook.test"), asked.text("/event/id")));
+    ended(&root, 1).await;
+    story.tell("it was taken", root.get("/api/v1/webhooks/1/deliveries?status=succeeded")).await;
+    story.tell("nothing has failed", root.get("/api/v1/webhooks/1/deliveries?status=failed&with_total=true")).await;
+    let log = world.server.log();
+    assert!(!log.contains("whsec_") && !log.contains(&secret[6..]) && !log.contains("/hooks"), "{log}");
+    assert_yaml_snapshot!(story);
+}
+
+#[tokio::test]
+async fn what_fails_is_sent_again_and_what_follows_waits() {
+    let receiver = Receiver::start(&[HangsUp, Answers(200)]).await;
+    let settings = [BY_ITSELF, PRIVATE];
+    let world = World::with(&settings).await;
+    let _other = world.another_server(&settings).await;
+    let root = world.root().await;
+    let secret = create(&root, &receiver.url).await.text("/secret").to_owned();
+    for _ in 0..4 {
+        test(&root).await;
+    }
+    let first = delivery(&root, 1, |delivery| delivery["attempts"] == 1).await;
+    assert_eq!((&first["status"], &first["http_status"]), (&json!("pending"), &json!(null)));
+    assert!(first["error"].as_str().unwrap().starts_with("no answer: "), "{first}");
+    assert!(!root.get("/api/v1/webhooks/1").await.body["first_failed_at"].is_null());
+    let received = receiver.gets(5).await;
+    let page = root.get("/api/v1/webhooks/1/deliveries").await.expect(200);
+    let ids: Vec<String> = (0..4).map(|n| page.text(&format!("/items/{n}/event/id")).to_owned()).rev().collect();
+    let arrived: Vec<_> = received.iter().map(|received| received.id()).collect();
+    assert_eq!(arrived, [&ids[0], &ids[0], &ids[1], &ids[2], &ids[3]]);
+    assert_eq!(received[0].body, received[1].body);
+    for one in &received {
+        assert_eq!(one.signatures(), [one.signed_by(&secret)]);
+    }
+    let first = ended(&root, 1).await;
+    assert_eq!((&first["status"], &first["attempts"], &first["error"]), (&json!("succeeded"), &json!(2), &json!(null)));
+    assert!(root.get("/api/v1/webhooks/1").await.body["first_failed_at"].is_null(), "success is the end of failures");
+}
+
+#[tokio::test]
+async fn events_of_one_object_arrive_in_order_at_those_who_want_them_and_once() {
+    let (all, some, none) = (
+        Receiver::start(&[Answers(200)]).await,
+        Receiver::start(&[Answers(200)]).await,
+        Receiver::start(&[Answers(200)]).await,
+    );
+    let settings = [BY_ITSELF, PRIVATE];
+    let world = World::with(&settings).await;
+    let _other = world.another_server(&settings).await;
+    let root = world.root().await;
+    create(&root, &all.url).await;
+    for (receiver, events) in [(&some, ["post.updated", "user.created"]), (&none, ["post.created", "post.deleted"])] {
+        root.post("/api/v1/webhooks").json(&json!({ "url": receiver.url, "events": events })).await.expect(201);
+    }
+    for number in 0..12 {
+        announce(&world, (number % 2) as i64 + 1, number).await;
+    }
+    // written down twice, by whoever could not say that it was done
+    announce(&world, 1, 0).await;
+    for receiver in [&all, &some] {
+        let received = receiver.gets(12).await;
+        for post in [1, 2] {
+            let of_post = received.iter().map(|one| one.event()).filter(|event| event["data"]["id"] == post);
+            let ids: Vec<_> = of_post.map(|event| event["id"].as_str().unwrap().to_owned()).collect();
+            assert!(ids.len() == 6 && ids.is_sorted(), "{ids:?}");
+        }
+    }
+    let wait = async {
+        while world.database.count("tasks WHERE key IS NULL").await > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("all is done");
+    assert_eq!((all.received().len(), some.received().len(), none.received().len()), (12, 12, 0));
+    // each is an event as the document has it
+    let page = root.get("/api/v1/webhooks/1/deliveries?with_total=true").await.expect(200);
+    assert_eq!(page.body["total"], 12);
+}
+
+#[tokio::test]
+async fn both_secrets_sign_while_the_receiver_changes_over() {
+    let receiver = Receiver::start(&[Answers(200)]).await;
+    let world = World::with(&[BY_ITSELF, PRIVATE, ("ACCORD_WEBHOOK_SECRET_OVERLAP", "4")]).await;
+    let root = world.root().await;
+    let mut secrets = vec![create(&root, &receiver.url).await.text("/secret").to_owned()];
+    for _ in 0..2 {
+        let rotate = root.patch("/api/v1/webhooks/1").header("If-Match", "*").json(&json!({ "rotate_secret": true }));
+        secrets.push(rotate.await.expect(200).text("/secret").to_owned());
+    }
+    let rotated = std::time::Instant::now();
+    test(&root).await;
+    let received = receiver.gets(1).await.remove(0);
+    let both = [received.signed_by(&secrets[2]), received.signed_by(&secrets[1])];
+    assert_eq!(received.signatures(), both, "the new one first; the oldest no more");
+    tokio::time::sleep(Duration::from_secs(5).saturating_sub(rotated.elapsed())).await;
+    test(&root).await;
+    let received = receiver.gets(2).await.remove(1);
+    assert_eq!(received.signatures(), [received.signed_by(&secrets[2])], "the overlap is over");
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_gone_is_not_called_again_and_its_maker_gets_a_mail() {
+    let (receiver, folder) = (Receiver::start(&[Answers(410)]).await, tempfile::tempdir().unwrap());
+    let mail = format!("folder:{}", folder.path().display());
+    let (world, mut story) = (World::with(&[BY_ITSELF, PRIVATE, ("ACCORD_MAIL_URL", &mail)]).await, Story::default());
+    let root = world.root().await;
+    create(&root, &receiver.url).await;
+    let (first, second) = (test(&root).await, test(&root).await);
+    for (id, error) in [(first, "answered 410"), (second, "the webhook is disabled")] {
+        let failed = ended(&root, id).await;
+        assert_eq!((&failed["status"], &failed["error"]), (&json!("failed"), &json!(error)));
+    }
+    assert_eq!(receiver.received().len(), 1);
+    let letters = until_letters(&folder, 1).await;
+    assert!(letters[0].contains("To: root@example.com"), "{letters:?}");
+    assert!(letters[0].contains("Subject: Webhook 1 of Accord is disabled"), "{letters:?}");
+    assert!(letters[0].contains("answered 410"), "{letters:?}");
+    story.tell("it is disabled", root.get("/api/v1/webhooks/1/deliveries?status=failed")).await;
+    assert_eq!(root.get("/api/v1/webhooks/1").await.body["enabled"], false);
+    story.tell("and the audit says so", root.get("/api/v1/audit-events?action=webhook_disabled")).await;
+    for call in ["test", "deliveries/1/redeliver"] {
+        root.post(format!("/api/v1/webhooks/1/{call}")).await.refused(409, "webhook_disabled");
+    }
+    announce(&world, 1, 1).await;
+    let wait = async {
+        while world.database.count("tasks WHERE name = 'publish-event'").await > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("it is published");
+    assert_eq!(world.database.count("deliveries").await, 2, "nobody wants it");
+
+    receiver.treats(Answers(200));
+    let enable = json!({ "enabled": true });
+    let enabled = root.patch("/api/v1/webhooks/1").header("If-Match", "*").json(&enable).await.expect(200);
+    assert!(enabled.body["first_failed_at"].is_null());
+    root.post("/api/v1/webhooks/1/deliveries/1/redeliver").await.expect(202);
+    let received = receiver.gets(2).await;
+    assert_eq!((received[0].id(), &received[0].body), (received[1].id(), &received[1].body), "the same event");
+    let again = ended(&root, first).await;
+    assert_eq!((&again["status"], &again["attempts"], &again["error"]), (&json!("succeeded"), &json!(2), &json!(null)));
+    root.post("/api/v1/webhooks/1/deliveries/99/redeliver").await.refused(404, "not_found");
+    assert_yaml_snapshot!(story);
+}
+
+#[tokio::test]
+async fn who_fails_for_too_long_is_disabled_and_all_admins_get_a_mail_if_the_maker_is_gone() {
+    let (receiver, folder) = (Receiver::start(&[Answers(500)]).await, tempfile::tempdir().unwrap());
+    let mail = format!("folder:{}", folder.path().display());
+    let world = World::with(&[BY_ITSELF, PRIVATE, IMPATIENT, ("ACCORD_MAIL_URL", &mail)]).await;
+    let root = world.root().await;
+    let maker = json!({ "email": "eve@example.com", "password": "a long password", "role": "admin" });
+    let eve = root.post("/api/v1/users").json(&maker).await.expect(201).id();
+    let login = world
+        .nobody()
+        .post("/api/v1/authenticate")
+        .json(&json!({ "email": "eve@example.com", "password": "a long password" }));
+    let token = login.await.expect(200).text("/token").to_owned();
+    create(&world.nobody().with_token(&token), &receiver.url).await;
+    root.delete(format!("/api/v1/users/{eve}")).header("If-Match", "*").await.expect(204);
+    let id = test(&root).await;
+    let failed = ended(&root, id).await;
+    assert_eq!(
+        (&failed["status"], &failed["attempts"], &failed["http_status"]),
+        (&json!("failed"), &json!(2), &json!(500))
+    );
+    let webhook = root.get("/api/v1/webhooks/1").await.body;
+    assert_eq!((&webhook["enabled"], &webhook["created_by"]), (&json!(false), &json!(null)));
+    let letters = until_letters(&folder, 1).await;
+    assert!(letters.len() == 1 && letters[0].contains("To: root@example.com"), "{letters:?}");
+    assert_eq!(receiver.received().len(), 2);
+    let log = world.server.log();
+    assert!(!log.contains("root@example.com") && !log.contains("whsec_"), "{log}");
+}
+
+#[tokio::test]
+async fn one_success_keeps_a_webhook_though_a_delivery_fails_for_good() {
+    let receiver = Receiver::start(&[Answers(500)]).await;
+    let world = World::with(&[BY_ITSELF, PRIVATE, ("ACCORD_WEBHOOK_RETRY_FOR", "2")]).await;
+    let root = world.root().await;
+    create(&root, &receiver.url).await;
+    announce(&world, 1, 1).await;
+    delivery(&root, 1, |delivery| delivery["attempts"] == 1).await;
+    // of another object, so that it does not wait
+    receiver.treats(Answers(200));
+    let second = test(&root).await;
+    assert_eq!(ended(&root, second).await["status"], "succeeded");
+    receiver.treats(Answers(503));
+    assert_eq!(ended(&root, 1).await["status"], "failed");
+    assert_eq!(root.get("/api/v1/webhooks/1").await.body["enabled"], true);
+}
+
+#[tokio::test]
+async fn a_slow_receiver_and_one_that_sends_elsewhere_have_failed() {
+    let receiver = Receiver::start(&[Hangs]).await;
+    let world = World::with(&[BY_ITSELF, PRIVATE, ("ACCORD_WEBHOOK_TIMEOUT", "1")]).await;
+    let root = world.root().await;
+    create(&root, &receiver.url).await;
+    let id = test(&root).await;
+    let slow = delivery(&root, id, |delivery| delivery["attempts"] == 1).await;
+    assert_eq!((&slow["status"], &slow["error"]), (&json!("pending"), &json!("no answer within 1 s")));
+    receiver.treats(Redirects);
+    let elsewhere = delivery(&root, id, |delivery| delivery["attempts"] == 2).await;
+    assert_eq!(elsewhere["error"], "answered 302: redirects are not followed");
+    assert_eq!((&elsewhere["http_status"], receiver.received().len()), (&json!(302), 2));
+}
+
+#[tokio::test]
+async fn insiders_are_not_called() {
+    let receiver = Receiver::start(&[Answers(200)]).await;
+    let world = World::with(&[BY_ITSELF]).await;
+    let root = world.root().await;
+    let port = receiver.url.split([':', '/']).nth(4).unwrap().to_owned();
+    for url in [
+        receiver.url.clone(),
+        "http://example.com/".into(),
+        format!("https://127.0.0.1:{port}/"),
+        "https://2130706433/".into(),
+        "https://0x7f.1/".into(),
+        "https://10.1.2.3/".into(),
+        "https://169.254.169.254/latest/meta-data/".into(),
+        "https://[::1]/".into(),
+        "https://[::ffff:127.0.0.1]/".into(),
+        "https://[fd00::1]/".into(),
+        "https://[64:ff9b::7f00:1]/".into(),
+    ] {
+        let refused = root.post("/api/v1/webhooks").json(&json!({ "url": url })).await.refused(400, "invalid");
+        assert_eq!(refused.body["errors"][0]["pointer"], "/url", "{url}");
+    }
+    // a name says nothing until it is resolved
+    create(&root, &format!("https://localhost:{port}/")).await;
+    let change = json!({ "url": format!("https://127.0.0.1:{port}/") });
+    let refused = root.patch("/api/v1/webhooks/1").header("If-Match", "*").json(&change).await;
+    assert_eq!(refused.refused(400, "invalid").body["errors"][0]["pointer"], "/url");
+    let id = test(&root).await;
+    let failed = delivery(&root, id, |delivery| delivery["attempts"] == 1).await;
+    assert_eq!(failed["error"], "the URL leads to an address that is not public");
+    // one that was made when it was allowed
+    world.database.execute(&format!("UPDATE webhooks SET url = 'https://127.0.0.1:{port}/'")).await;
+    let failed = delivery(&root, id, |delivery| delivery["attempts"] == 2).await;
+    assert_eq!(failed["error"], "the URL leads to an address that is not public");
+    assert!(receiver.received().is_empty());
+}
+
+#[tokio::test]
+async fn there_are_no_more_webhooks_than_the_settings_say() {
+    let world = World::with(&[("ACCORD_WEBHOOK_LIMIT", "3")]).await;
+    let root = world.root().await;
+    create(&root, "https://hooks.example.com/0").await;
+    let more = (1..8).map(|number| {
+        root.post("/api/v1/webhooks")
+            .json(&json!({ "url": format!("https://hooks.example.com/{number}") }))
+            .into_future()
+    });
+    let answers = join_all(more).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 2);
+    answers
+        .into_iter()
+        .filter(|answer| answer.status != 201)
+        .for_each(|answer| drop(answer.refused(409, "too_many_webhooks")));
+}
+
+#[tokio::test]
+async fn deliveries_are_kept_for_a_time() {
+    let receiver = Receiver::start(&[Answers(200), HangsUp]).await;
+    let settings = [BY_ITSELF, PRIVATE, ("ACCORD_WEBHOOK_DELIVERIES_TTL", "1"), ("ACCORD_PURGE_INTERVAL", "1")];
+    let world = World::with(&settings).await;
+    let root = world.root().await;
+    create(&root, &receiver.url).await;
+    test(&root).await;
+    test(&root).await;
+    let wait = async {
+        while world.database.count("deliveries").await > 1 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("it is purged");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.database.count("deliveries WHERE status = 'pending'").await, 1, "what is still tried stays");
+}
+
+#[tokio::test]
+async fn what_is_disabled_by_hand_sends_nothing_that_waits() {
+    let receiver = Receiver::start(&[HangsUp]).await;
+    let world = World::with(&[BY_ITSELF, PRIVATE, NOT_PURGING]).await;
+    let root = world.root().await;
+    create(&root, &receiver.url).await;
+    let id = test(&root).await;
+    delivery(&root, id, |delivery| delivery["attempts"] == 1).await;
+    let off = json!({ "enabled": false });
+    root.patch("/api/v1/webhooks/1").header("If-Match", "*").json(&off).await.expect(200);
+    assert_eq!(ended(&root, id).await["error"], "the webhook is disabled");
+    assert_eq!(world.database.count("tasks WHERE state = 'queued'").await, 0, "nothing holds up what comes later");
+    receiver.treats(Answers(200));
+    root.patch("/api/v1/webhooks/1").header("If-Match", "*").json(&json!({ "enabled": true })).await.expect(200);
+    root.post(format!("/api/v1/webhooks/1/deliveries/{id}/redeliver")).await.expect(202);
+    assert_eq!(ended(&root, id).await["status"], "succeeded");
+}

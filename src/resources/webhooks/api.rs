@@ -1,0 +1,291 @@
+//! `/api/v1/webhooks`
+
+use chrono::TimeDelta;
+use poem::web::Data;
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Header, Path, Query};
+
+use super::events::{Event, TestEventType, TestedWebhook};
+use super::model::{
+    Delivery, DeliveryPage, DeliveryStatus, StoredWebhook, Webhook, WebhookCreate, WebhookPage, WebhookUpdate,
+};
+use super::tasks::PublishEvent;
+use super::{rules, store};
+use crate::app::App;
+use crate::auth::Admin;
+use crate::error::{Code, Error, FieldError};
+use crate::http::answer::{Accepted, Changed, Created, Found, Listed};
+use crate::http::etag::{IfMatch, changed};
+use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
+use crate::http::page::{self, Newest};
+use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::audit::model::{Action, State};
+use crate::resources::{NoContent, Tag, audit};
+
+/// The operations.
+pub struct WebhooksApi;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Webhooks")]
+impl WebhooksApi {
+    /// List webhooks
+    ///
+    /// All webhooks, page by page, the newest first.
+    #[oai(path = "/webhooks", method = "get", operation_id = "list_webhooks")]
+    async fn list(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// How many webhooks a page has at most
+        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<i64>,
+        /// `next` of the page before
+        #[oai(validator(min_length = 1, max_length = 200))]
+        cursor: Query<Option<String>>,
+        /// Also count all, which costs more than the page
+        #[oai(default)]
+        with_total: Query<bool>,
+    ) -> Result<Listed<WebhookPage>, Fail<(Forbidden,)>> {
+        let page = Newest::of("webhooks", limit.0, cursor.0.as_deref())?;
+        let mut conn = admin.read(&app.db).await?;
+        let mut rows = store::page(&mut conn, page.before, page.rows()).await?;
+        let next = page.cut(&mut rows, |row| row.id);
+        let total = if with_total.0 { Some(store::count(&mut conn).await?) } else { None };
+        let items = rows.into_iter().map(Webhook::from).collect();
+        Ok(Listed::Page(JsonOut(WebhookPage { items, next, total })))
+    }
+
+    /// Create a webhook
+    ///
+    /// From now on events are sent to its URL, signed by the scheme of the Standard Webhooks
+    /// (<https://www.standardwebhooks.com>) with the secret that only this answer shows. An answer of 2xx within 10
+    /// seconds takes an event. Otherwise it is sent again, later and later, for a day; then the delivery has failed, and
+    /// if none to this webhook has succeeded in that time, the webhook is disabled, and its maker gets a mail. An answer
+    /// of 410 disables it at once. Events of one object arrive in their order, each at least once: `webhook-id` says
+    /// which was there before. More webhooks than the server takes (20) are refused with 409 `too_many_webhooks`; an address that is not
+    /// public with 400, also if it is only a name that leads there, but then the delivery fails.
+    #[oai(path = "/webhooks", method = "post", operation_id = "create_webhook")]
+    async fn create(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        body: JsonIn<WebhookCreate>,
+    ) -> Result<Created<Webhook>, Fail<(Forbidden, Conflict)>> {
+        fit(&app, &body.0.url)?;
+        let mut tx = admin.begin(&app.db).await?;
+        let most = app.config.webhook_limit;
+        if store::count_to_add(&mut tx).await? >= most.into() {
+            return Err(Error::new(Code::TooManyWebhooks, format!("There are {most} already; delete one.")).into());
+        }
+        let row = store::insert(&mut tx, body.0, rules::new_secret(), admin.id, app.now()).await?;
+        audit::record(&mut tx, &admin, Action::WebhookCreated, Some(row.id), None, Some(row.state())).await?;
+        tx.commit().await?;
+        let location = format!("/api/v1/webhooks/{}", row.id);
+        let (webhook, tag) = row.tagged_with_secret();
+        Ok(Created::Created(JsonOut(webhook), location, tag))
+    }
+
+    /// Read a webhook
+    ///
+    /// With `If-None-Match` and the current ETag the answer is 304 without content. The secret is not shown again.
+    #[oai(path = "/webhooks/:id", method = "get", operation_id = "get_webhook")]
+    async fn get(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The webhook's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// ETag of the copy you have
+        #[oai(name = "If-None-Match", validator(max_length = 1000))]
+        if_none_match: Header<Option<String>>,
+    ) -> Result<Found<Webhook>, Fail<(Forbidden, NotFound)>> {
+        let mut conn = admin.read(&app.db).await?;
+        let row = store::find(&mut conn, id.0).await?.ok_or_else(|| absent(id.0))?;
+        Ok(Found::unless_current(row.tagged(), if_none_match.0.as_deref()))
+    }
+
+    /// Change a webhook
+    ///
+    /// With `rotate_secret` it gets a new secret, which only this answer shows; for a day events carry two signatures,
+    /// the new one first, so that the receiver can change over in between. `If-Match` must name the version you have
+    /// read: without it 428, with another version 412.
+    #[oai(path = "/webhooks/:id", method = "patch", operation_id = "update_webhook")]
+    async fn update(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The webhook's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// ETag of the version you have read, or `*`
+        #[oai(name = "If-Match", validator(max_length = 1000))]
+        if_match: Header<Option<String>>,
+        body: JsonIn<WebhookUpdate>,
+    ) -> Result<Changed<Webhook>, Fail<(Forbidden, NotFound, PreconditionFailed, PreconditionRequired)>> {
+        let (if_match, change) = (IfMatch::required(if_match.0.as_deref())?, body.0);
+        if let Some(url) = &change.url {
+            fit(&app, url)?;
+        }
+        let mut tx = admin.begin(&app.db).await?;
+        let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
+        if_match.allows(before.version)?;
+        let secret = (change.rotate_secret == Some(true)).then(rules::new_secret);
+        let (rotates, stops) = (secret.is_some(), change.enabled == Some(false));
+        let overlap = i64::try_from(app.config.webhook_secret_overlap).unwrap_or_default();
+        let after = store::update(&mut tx, &before, change, secret, TimeDelta::seconds(overlap), app.now()).await?;
+        let after = after.ok_or_else(changed)?;
+        if stops {
+            super::stop(&mut tx, id.0).await?;
+        }
+        let is = State { changed: Some(differences(&before, &after)), ..after.state() };
+        audit::record(&mut tx, &admin, Action::WebhookUpdated, Some(id.0), Some(before.state()), Some(is)).await?;
+        tx.commit().await?;
+        let (webhook, tag) = if rotates { after.tagged_with_secret() } else { after.tagged() };
+        Ok(Changed::Changed(JsonOut(webhook), tag))
+    }
+
+    /// Delete a webhook
+    ///
+    /// Deletes the webhook with its deliveries: what waits is not sent. `If-Match` works as in changing a webhook.
+    #[oai(path = "/webhooks/:id", method = "delete", operation_id = "delete_webhook")]
+    async fn delete(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The webhook's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// ETag of the version you have read, or `*`
+        #[oai(name = "If-Match", validator(max_length = 1000))]
+        if_match: Header<Option<String>>,
+    ) -> Result<NoContent, Fail<(Forbidden, NotFound, PreconditionFailed, PreconditionRequired)>> {
+        let if_match = IfMatch::required(if_match.0.as_deref())?;
+        let mut tx = admin.begin(&app.db).await?;
+        let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
+        if_match.allows(before.version)?;
+        super::stop(&mut tx, id.0).await?;
+        if !store::delete(&mut tx, &before).await? {
+            return Err(changed().into());
+        }
+        audit::record(&mut tx, &admin, Action::WebhookDeleted, Some(id.0), Some(before.state()), None).await?;
+        tx.commit().await?;
+        Ok(NoContent::Done)
+    }
+
+    /// List the deliveries of a webhook
+    ///
+    /// What was sent and what waits, page by page, the newest first. They are kept for 30 days.
+    #[oai(path = "/webhooks/:id/deliveries", method = "get", operation_id = "list_webhook_deliveries")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn list_deliveries(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The webhook's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// How many deliveries a page has at most
+        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<i64>,
+        /// `next` of the page before
+        #[oai(validator(min_length = 1, max_length = 200))]
+        cursor: Query<Option<String>>,
+        /// Only those of this status
+        status: Query<Option<DeliveryStatus>>,
+        /// Also count all matches, which costs more than the page
+        #[oai(default)]
+        with_total: Query<bool>,
+    ) -> Result<Listed<DeliveryPage>, Fail<(Forbidden, NotFound)>> {
+        let page = Newest::of("deliveries", limit.0, cursor.0.as_deref())?;
+        let mut conn = admin.read(&app.db).await?;
+        store::find(&mut conn, id.0).await?.ok_or_else(|| absent(id.0))?;
+        let mut items = store::deliveries(&mut conn, id.0, status.0, page.before, page.rows()).await?;
+        let next = page.cut(&mut items, |delivery| delivery.id);
+        let total = if with_total.0 { Some(store::count_deliveries(&mut conn, id.0, status.0).await?) } else { None };
+        Ok(Listed::Page(JsonOut(DeliveryPage { items, next, total })))
+    }
+
+    /// Send a delivery again
+    ///
+    /// The same event with the same `webhook-id`, tried for a day again. One that is still tried stays as it is. A
+    /// disabled webhook is sent nothing: 409 `webhook_disabled`.
+    #[oai(
+        path = "/webhooks/:id/deliveries/:delivery_id/redeliver",
+        method = "post",
+        operation_id = "redeliver_webhook_delivery"
+    )]
+    async fn redeliver(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The webhook's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+        /// The delivery's identifier
+        #[oai(validator(minimum(value = "1")))]
+        delivery_id: Path<i64>,
+    ) -> Result<Accepted<Delivery>, Fail<(Forbidden, NotFound, Conflict)>> {
+        let mut tx = admin.begin(&app.db).await?;
+        enabled(store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?)?;
+        let none = || Error::not_found("Delivery", delivery_id.0);
+        let outgoing = store::find_outgoing(&mut tx, Some(id.0), delivery_id.0).await?.ok_or_else(none)?;
+        if store::restart(&mut tx, outgoing.id).await? {
+            super::send(&mut tx, id.0, &outgoing.object, outgoing.id, app.now()).await?;
+        }
+        let delivery = store::find_delivery(&mut tx, outgoing.id).await?.ok_or_else(none)?;
+        tx.commit().await?;
+        Ok(Accepted::Accepted(JsonOut(delivery)))
+    }
+
+    /// Test a webhook
+    ///
+    /// Sends it an event `webhook.test`, whatever its `events` are. A disabled webhook is sent nothing: 409
+    /// `webhook_disabled`.
+    #[oai(path = "/webhooks/:id/test", method = "post", operation_id = "test_webhook")]
+    async fn test(
+        &self,
+        mut admin: Admin,
+        app: Data<&App>,
+        /// The webhook's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+    ) -> Result<Accepted<Delivery>, Fail<(Forbidden, NotFound, Conflict)>> {
+        let mut tx = admin.begin(&app.db).await?;
+        enabled(store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?)?;
+        let tested = TestedWebhook { webhook_id: id.0 };
+        let event = PublishEvent::new(&Event::Test(TestEventType::Test, &tested), app.now());
+        let delivery = super::deliver(&mut tx, id.0, &event, app.now()).await?;
+        let delivery = delivery.ok_or_else(|| Error::internal("an event of this moment was delivered before"))?;
+        tx.commit().await?;
+        Ok(Accepted::Accepted(JsonOut(delivery)))
+    }
+}
+
+/// Events may be sent there, as far as the text of the URL says.
+fn fit(app: &App, url: &str) -> Result<(), Error> {
+    let refused = |reason| Error::fields(Code::Invalid, vec![FieldError::body("/url", reason)]);
+    rules::target(url, app.config.webhook_private).map(drop).map_err(refused)
+}
+
+fn enabled(webhook: StoredWebhook) -> Result<(), Error> {
+    if webhook.enabled {
+        return Ok(());
+    }
+    Err(Error::new(Code::WebhookDisabled, "It is sent nothing until it is enabled again."))
+}
+
+/// The names of the fields that a change has changed, for the audit, which keeps no URL.
+fn differences(before: &StoredWebhook, after: &StoredWebhook) -> Vec<String> {
+    let fields = [
+        ("url", before.url != after.url),
+        ("description", before.description != after.description),
+        ("events", before.event_types != after.event_types),
+        ("enabled", before.enabled != after.enabled),
+        ("secret", before.secret.expose() != after.secret.expose()),
+    ];
+    fields.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name.to_owned()).collect()
+}
+
+fn absent(id: i64) -> Error {
+    Error::not_found("Webhook", id)
+}

@@ -1,0 +1,147 @@
+//! Webhooks: what happens here is told to other programs, by requests that they can verify.
+//!
+//! An event is written in the transaction of what it tells ([`announce`]), as a task in the lane of its object. That
+//! task makes a delivery for each webhook that wants it, each with a task of its own in the lane of webhook and object:
+//! events of one object arrive in their order, at least once, and one receiver that is away holds up nobody else.
+//!
+//! Must never be: an event of what was rolled back; a request to an address that only insiders reach; a secret in a
+//! log, an event, the audit or any answer but those that make one; a delivery that is tried without end.
+
+pub mod api;
+pub mod events;
+pub mod model;
+pub mod rules;
+pub mod sender;
+pub mod store;
+pub mod tasks;
+
+use chrono::{DateTime, Utc};
+use lettre::message::Mailbox;
+use url::Url;
+
+use self::events::Event;
+use self::model::{Delivery, StoredWebhook};
+use self::tasks::{DeliverWebhook, PublishEvent};
+use crate::auth::{Role, Status};
+use crate::db::{Conn, DbResult};
+use crate::mail::letter::WebhookDisabled;
+use crate::resources::audit::model::{Action, State};
+use crate::resources::audit::{self, Actor};
+use crate::resources::users::model::User;
+use crate::resources::users::store::{self as users, Filter};
+use crate::tasks::store::{cancel_lanes, enqueue_in};
+
+/// Admins that are told of a webhook whose maker is gone.
+const TOLD: u64 = 100;
+
+/// Tells an event to whoever wants it, once the transaction that is open is committed. Without a webhook it costs one
+/// look into a small table.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn announce(tx: &mut Conn, event: Event<'_>, now: DateTime<Utc>) -> DbResult<()> {
+    if store::is_any_enabled(tx).await? {
+        let object = event.object();
+        enqueue_in(tx, &object, &PublishEvent::new(&event, now), now, now).await?;
+    }
+    Ok(())
+}
+
+/// Sends an event to one webhook, whatever it wants; none if it has had it already.
+async fn deliver(
+    tx: &mut Conn,
+    webhook_id: i64,
+    event: &PublishEvent,
+    now: DateTime<Utc>,
+) -> DbResult<Option<Delivery>> {
+    let delivery = store::insert_delivery(tx, webhook_id, event, now).await?;
+    if let Some(delivery) = &delivery {
+        send(tx, webhook_id, &event.object, delivery.id, now).await?;
+    }
+    Ok(delivery)
+}
+
+/// Asks for a delivery to be sent.
+async fn send(tx: &mut Conn, webhook_id: i64, object: &str, delivery_id: i64, now: DateTime<Utc>) -> DbResult<()> {
+    let lane = format!("{}{object}", lanes(webhook_id));
+    enqueue_in(tx, &lane, &DeliverWebhook { delivery_id }, now, now).await?;
+    Ok(())
+}
+
+/// What all lanes of a webhook begin with.
+fn lanes(webhook_id: i64) -> String {
+    format!("webhook:{webhook_id} ")
+}
+
+/// Nothing more is sent: what waits has failed. Its tasks go, so that they hold up nothing that is sent again later.
+async fn stop(tx: &mut Conn, webhook_id: i64) -> DbResult<()> {
+    store::fail_pending(tx, webhook_id).await?;
+    cancel_lanes(tx, &lanes(webhook_id)).await
+}
+
+/// Disables a webhook whose receiver does not take events, and tells its maker, or all admins if that one is no admin
+/// any more.
+async fn disable(tx: &mut Conn, webhook: &StoredWebhook, why: Failing, now: DateTime<Utc>) -> DbResult<()> {
+    store::disable(tx, webhook.id, now).await?;
+    stop(tx, webhook.id).await?;
+    let after = State { enabled: Some(false), reason: Some(why.word().into()), ..webhook.state() };
+    let (before, by) = (Some(webhook.state()), Actor::default());
+    audit::record(tx, by, Action::WebhookDisabled, Some(webhook.id), before, Some(after)).await?;
+    let letter = WebhookDisabled {
+        id: webhook.id,
+        host: webhook.host(),
+        description: webhook.description.clone(),
+        reason: why.sentence().into(),
+    };
+    for mailbox in told(tx, webhook.created_by).await? {
+        crate::tasks::mail::send(tx, mailbox, &letter, now).await?;
+    }
+    Ok(())
+}
+
+/// Why a webhook was disabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failing {
+    /// 410.
+    Gone,
+    /// Nothing was taken for as long as a delivery is tried.
+    Long,
+}
+
+impl Failing {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Long => "failing",
+        }
+    }
+
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Gone => "it answered 410 (Gone)",
+            Self::Long => "for as long as a delivery is tried again, none has succeeded",
+        }
+    }
+}
+
+async fn told(tx: &mut Conn, maker: Option<i64>) -> DbResult<Vec<Mailbox>> {
+    let is_admin = |user: &User| user.role == Role::Admin && user.status == Status::Active;
+    let maker = match maker {
+        Some(id) => users::find(tx, id).await?.filter(|found| is_admin(&found.user)),
+        None => None,
+    };
+    let people = match maker {
+        Some(maker) => vec![maker],
+        None => {
+            let admins = Filter { role: Some(Role::Admin), status: Some(Status::Active), ..Filter::default() };
+            users::list(tx, &admins, None, TOLD).await?
+        }
+    };
+    let mailbox = |email: &str| email.parse().ok().map(|address| Mailbox::new(None, address));
+    Ok(people.iter().filter_map(|found| mailbox(found.user.email.as_str())).collect())
+}
+
+/// Whom a webhook calls, without what may be secret in its URL.
+fn host(url: &str) -> String {
+    Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -1,0 +1,325 @@
+//! What goes over the wire for webhooks and their deliveries, and the rows it is made from.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use poem_openapi::types::{Example, MaybeUndefined};
+use poem_openapi::{Enum, Object};
+use serde::Serialize;
+use sqlx::FromRow;
+
+use super::events::{EventType, Told};
+use crate::http::etag::etag;
+use crate::http::page::page;
+use crate::resources::audit::model::State;
+
+/// A webhook: where events are sent
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+pub struct Webhook {
+    /// Identifier
+    #[oai(validator(minimum(value = "1")))]
+    pub id: i64,
+    /// Where events are sent, by POST
+    pub url: String,
+    /// What it is for, or null
+    #[oai(nullable)]
+    pub description: Option<String>,
+    /// Which events it gets; null or empty for all
+    #[oai(nullable)]
+    pub events: Option<Vec<EventType>>,
+    /// False for one that gets nothing: an admin, or its receiver's failures, have disabled it
+    pub enabled: bool,
+    /// When a try failed for the first time since the last success; null after a success
+    #[oai(nullable)]
+    pub first_failed_at: Option<DateTime<Utc>>,
+    /// The key of its signatures, `whsec_` and base64: only in the answer that made it, in no other. Keep it
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
+    /// Who made it; null when the account was deleted
+    #[oai(nullable, validator(minimum(value = "1")))]
+    pub created_by: Option<i64>,
+    /// When it was made
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Example for Webhook {
+    fn example() -> Self {
+        let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
+        Self {
+            id: 1,
+            url: "https://hooks.example.com/accord".into(),
+            description: Some("Tells the search engine".into()),
+            events: Some(vec![EventType::PostCreated, EventType::PostUpdated, EventType::PostDeleted]),
+            enabled: true,
+            first_failed_at: None,
+            secret: None,
+            created_by: Some(1),
+            created_at: at,
+            updated_at: at,
+        }
+    }
+}
+
+/// The key of signatures, which no debugging output shows.
+#[derive(Clone, Serialize, poem_openapi::NewType)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// A webhook as its row has it.
+#[derive(Debug, FromRow)]
+#[expect(missing_docs, reason = "model::Webhook and the migration document them")]
+pub struct StoredWebhook {
+    pub id: i64,
+    pub url: String,
+    pub description: Option<String>,
+    /// A JSON list, or nothing for all.
+    pub event_types: Option<String>,
+    pub enabled: bool,
+    #[sqlx(try_from = "String")]
+    pub secret: Secret,
+    pub old_secret: Option<String>,
+    pub old_secret_until: Option<DateTime<Utc>>,
+    pub first_failed_at: Option<DateTime<Utc>>,
+    pub created_by: Option<i64>,
+    pub version: i64,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl StoredWebhook {
+    /// Which events it gets; none for all.
+    pub fn events(&self) -> Option<Vec<EventType>> {
+        // a type that a newer release knows is none that this one can send
+        let words: Vec<serde_json::Value> = serde_json::from_str(self.event_types.as_deref()?).unwrap_or_default();
+        Some(words.into_iter().filter_map(|word| serde_json::from_value(word).ok()).collect())
+    }
+
+    /// Whether it gets events of this type.
+    pub fn wants(&self, event_type: EventType) -> bool {
+        // by the words: a list of types that only a newer release knows is no list of none
+        let words = self.event_types.as_deref().and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
+        let listed = |words: Vec<String>| words.is_empty() || words.iter().any(|word| word == event_type.word());
+        self.enabled && words.is_none_or(listed)
+    }
+
+    /// The secrets that sign now, the newest first.
+    pub fn secrets(&self, now: DateTime<Utc>) -> Vec<&str> {
+        let old = self.old_secret.as_deref().filter(|_| self.old_secret_until.is_some_and(|until| now < until));
+        std::iter::once(self.secret.expose()).chain(old).collect()
+    }
+
+    /// What its answer shows, and the tag that names this version.
+    pub fn tagged(self) -> (Webhook, String) {
+        let version = self.version;
+        let webhook = Webhook::from(self);
+        let tag = etag(version, &webhook);
+        (webhook, tag)
+    }
+
+    /// The same with the secret, which the tag does not know.
+    pub fn tagged_with_secret(self) -> (Webhook, String) {
+        let secret = self.secret.clone();
+        let (webhook, tag) = self.tagged();
+        (Webhook { secret: Some(secret), ..webhook }, tag)
+    }
+
+    /// The host that it calls.
+    pub fn host(&self) -> String {
+        super::host(&self.url)
+    }
+
+    /// What the audit keeps of it.
+    pub fn state(&self) -> State {
+        State { host: Some(self.host()), enabled: Some(self.enabled), ..State::default() }
+    }
+}
+
+impl From<StoredWebhook> for Webhook {
+    fn from(row: StoredWebhook) -> Self {
+        Self {
+            events: row.events(),
+            id: row.id,
+            url: row.url,
+            description: row.description,
+            enabled: row.enabled,
+            first_failed_at: row.first_failed_at,
+            secret: None,
+            created_by: row.created_by,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// A new webhook
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct WebhookCreate {
+    /// Where to send events: `https://`, in ASCII, without user and fragment, and at a public address
+    #[oai(validator(max_length = 2000, pattern = r#"^https?://[A-Za-z0-9.:\[\]-]+([/?][!-"$-~]*)?$"#))]
+    pub url: String,
+    /// What it is for
+    #[oai(nullable, validator(min_length = 1, max_length = 200))]
+    pub description: Option<String>,
+    /// Which events it gets; null, empty or left out for all
+    #[oai(nullable, validator(max_items = 50))]
+    pub events: Option<Vec<EventType>>,
+}
+
+impl Example for WebhookCreate {
+    fn example() -> Self {
+        let Webhook { url, description, events, .. } = Webhook::example();
+        Self { url, description, events }
+    }
+}
+
+/// A change to a webhook: what is left out stays as it is
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct WebhookUpdate {
+    /// Where to send events: `https://`, in ASCII, without user and fragment, and at a public address
+    #[oai(
+        skip_serializing_if_is_none,
+        validator(max_length = 2000, pattern = r#"^https?://[A-Za-z0-9.:\[\]-]+([/?][!-"$-~]*)?$"#)
+    )]
+    pub url: Option<String>,
+    /// What it is for; null removes it
+    #[oai(nullable, skip_serializing_if = "MaybeUndefined::is_undefined", validator(min_length = 1, max_length = 200))]
+    pub description: MaybeUndefined<String>,
+    /// Which events it gets; null or empty for all
+    #[oai(nullable, skip_serializing_if = "MaybeUndefined::is_undefined", validator(max_items = 50))]
+    pub events: MaybeUndefined<Vec<EventType>>,
+    /// False disables it: what waits to be sent fails. True enables it, with the failures of before forgotten
+    #[oai(skip_serializing_if_is_none)]
+    pub enabled: Option<bool>,
+    /// True makes a new secret, which this answer shows; the old one signs, too, for a day
+    #[oai(skip_serializing_if_is_none)]
+    pub rotate_secret: Option<bool>,
+}
+
+impl Example for WebhookUpdate {
+    fn example() -> Self {
+        Self {
+            url: None,
+            description: MaybeUndefined::Value("Tells both search engines".into()),
+            events: MaybeUndefined::Undefined,
+            enabled: Some(true),
+            rotate_secret: None,
+        }
+    }
+}
+
+page! {
+    /// A page of webhooks
+    WebhookPage, Webhook, "MS93ZWJob29rcy8wLzE"
+}
+
+/// What has become of a delivery
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryStatus {
+    /// It is sent, or will be tried again
+    Pending,
+    /// The receiver has taken it
+    Succeeded,
+    /// It is not tried any more
+    Failed,
+}
+
+impl DeliveryStatus {
+    /// The word in the database and on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl TryFrom<String> for DeliveryStatus {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        let all = [Self::Pending, Self::Succeeded, Self::Failed];
+        all.into_iter().find(|status| status.word() == word).ok_or_else(|| format!("`{word}` is no status"))
+    }
+}
+
+/// An event on its way to a webhook
+#[derive(Debug, Object, Serialize, FromRow)]
+#[oai(example)]
+pub struct Delivery {
+    /// Identifier
+    #[oai(validator(minimum(value = "1")))]
+    pub id: i64,
+    /// The webhook that it is for
+    #[oai(validator(minimum(value = "1")))]
+    pub webhook_id: i64,
+    /// What is sent
+    #[sqlx(try_from = "String")]
+    pub event: Told,
+    /// What has become of it
+    #[sqlx(try_from = "String")]
+    pub status: DeliveryStatus,
+    /// How often it was sent
+    #[oai(validator(minimum(value = "0")))]
+    pub attempts: i64,
+    /// What the receiver answered the last time; null if it did not
+    #[oai(nullable, validator(minimum(value = "100"), maximum(value = "999")))]
+    pub http_status: Option<i64>,
+    /// Why it has not succeeded the last time, or null
+    #[oai(nullable)]
+    pub error: Option<String>,
+    /// When it was last sent, or null
+    #[oai(nullable)]
+    pub last_attempt_at: Option<DateTime<Utc>>,
+    /// When it was made
+    pub created_at: DateTime<Utc>,
+}
+
+impl Example for Delivery {
+    fn example() -> Self {
+        let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
+        Self {
+            id: 1,
+            webhook_id: 1,
+            event: Told::example(),
+            status: DeliveryStatus::Pending,
+            attempts: 1,
+            http_status: Some(500),
+            error: Some("answered 500".into()),
+            last_attempt_at: Some(at),
+            created_at: at,
+        }
+    }
+}
+
+page! {
+    /// A page of deliveries
+    DeliveryPage, Delivery, "MS9kZWxpdmVyaWVzLzAvMQ"
+}
