@@ -76,7 +76,7 @@ impl WebhooksApi {
         if store::count_to_add(&mut tx).await? >= most.into() {
             return Err(Error::new(Code::TooManyWebhooks, format!("There are {most} already; delete one.")).into());
         }
-        let row = store::insert(&mut tx, body.0, rules::new_secret(), admin.id, app.now()).await?;
+        let row = store::insert(&mut tx, body.0, rules::new_secret(), Some(admin.id), app.now()).await?;
         audit::record(&mut tx, &admin, Action::WebhookCreated, Some(row.id), None, Some(row.state())).await?;
         tx.commit().await?;
         let location = format!("/api/v1/webhooks/{}", row.id);

@@ -145,3 +145,55 @@ async fn told(tx: &mut Conn, maker: Option<i64>) -> DbResult<Vec<Mailbox>> {
 fn host(url: &str) -> String {
     Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use poem_openapi::types::Example;
+
+    use super::events::PostEventType;
+    use super::model::WebhookCreate;
+    use super::*;
+    use crate::config::Config;
+    use crate::db::Db;
+    use crate::db::migrate::{self, Direction, Target};
+    use crate::resources::posts::model::Post;
+
+    /// The tasks that wait, by name.
+    async fn waiting(tx: &mut Conn) -> Vec<String> {
+        let seen = crate::tasks::store::list(tx, false, None, 10).await.expect("reads");
+        seen.into_iter().map(|task| task.name).collect()
+    }
+
+    #[tokio::test]
+    async fn an_event_is_written_in_the_transaction_of_its_change_if_anyone_wants_events() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut config = Config::load(None).expect("the defaults");
+        config.database_url = format!("sqlite:{}", folder.path().join("t.db").display());
+        migrate::run(&config.database_url, Direction::Up, Target::Head).await.expect("migrates");
+        let db = Db::connect(&config.database()).await.expect("connects");
+        let (post, now) = (Post::example(), crate::app::now());
+        let event = || Event::Post(PostEventType::Created, &post);
+
+        let mut tx = db.begin().await.expect("a transaction");
+        announce(&mut tx, event(), now).await.expect("writes");
+        assert!(waiting(&mut tx).await.is_empty(), "there is no webhook");
+        let new = WebhookCreate { events: None, ..WebhookCreate::example() };
+        let secret = rules::new_secret();
+        let webhook = store::insert(&mut tx, new, secret.clone(), None, now).await.expect("inserts");
+        assert!(!format!("{:?}", webhook.secret).contains(&secret[6..]), "debugging shows no secret");
+        store::disable(&mut tx, webhook.id, now).await.expect("writes");
+        announce(&mut tx, event(), now).await.expect("writes");
+        assert!(waiting(&mut tx).await.is_empty(), "it is disabled");
+        drop(tx);
+
+        let mut tx = db.begin().await.expect("a transaction");
+        let new = WebhookCreate { events: None, ..WebhookCreate::example() };
+        store::insert(&mut tx, new, rules::new_secret(), None, now).await.expect("inserts");
+        tx.commit().await.expect("commits");
+        let mut tx = db.begin().await.expect("a transaction");
+        announce(&mut tx, event(), now).await.expect("writes");
+        assert_eq!(waiting(&mut tx).await, ["publish-event"]);
+        drop(tx);
+        assert!(waiting(&mut db.read().await.expect("reads")).await.is_empty(), "rolled back with its change");
+    }
+}

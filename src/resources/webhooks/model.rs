@@ -89,7 +89,7 @@ impl fmt::Debug for Secret {
 }
 
 /// A webhook as its row has it.
-#[derive(Debug, FromRow)]
+#[derive(FromRow)]
 #[expect(missing_docs, reason = "model::Webhook and the migration document them")]
 pub struct StoredWebhook {
     pub id: i64,

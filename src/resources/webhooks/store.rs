@@ -55,7 +55,7 @@ pub async fn insert(
     conn: &mut Conn,
     new: WebhookCreate,
     secret: String,
-    by: i64,
+    by: Option<i64>,
     now: DateTime<Utc>,
 ) -> DbResult<StoredWebhook> {
     let statement = Query::insert()
