@@ -10,6 +10,8 @@ CREATE TABLE webhooks (
     description      TEXT,
     event_types      TEXT,
     enabled          BOOLEAN NOT NULL DEFAULT TRUE,
+    -- Why Accord has disabled it; null if it is enabled, or an admin has disabled it.
+    disabled_reason  TEXT,
     secret           TEXT NOT NULL,
     -- Signs beside the present one until then.
     old_secret       TEXT,
@@ -20,7 +22,8 @@ CREATE TABLE webhooks (
     version          BIGINT NOT NULL DEFAULT 1,
     created_at       TIMESTAMPTZ NOT NULL,
     updated_at       TIMESTAMPTZ NOT NULL,
-    CONSTRAINT webhooks_created_by_fkey FOREIGN KEY (created_by) REFERENCES users (id) ON DELETE SET NULL
+    CONSTRAINT webhooks_created_by_fkey FOREIGN KEY (created_by) REFERENCES users (id) ON DELETE SET NULL,
+    CONSTRAINT webhooks_disabled_reason_check CHECK (disabled_reason IN ('failing', 'gone'))
 );
 -- The deletion of an account asks for what it has made.
 CREATE INDEX webhooks_created_by_idx ON webhooks (created_by);

@@ -268,6 +268,11 @@ impl Conn {
         Ok(())
     }
 
+    /// Says something once the transaction is durable, and nothing if it never is.
+    pub fn when_durable(&mut self, tell: impl FnOnce() + Send + Sync + 'static) {
+        self.after_commit.push(Box::new(tell));
+    }
+
     /// Exactly one row.
     pub async fn one<R: Row>(&mut self, statement: &SelectStatement) -> DbResult<R> {
         run!(self, permit::Reading, statement, |sql, values, on| sqlx::query_as_with(sql, values).fetch_one(on))

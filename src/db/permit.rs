@@ -8,7 +8,9 @@ use std::marker::PhantomData;
 
 use sea_query::Iden;
 
-use super::tables::{AuditEvents, PostStatistics, Posts, RefreshTokens, Sessions, Tasks, Users, Votes};
+use super::tables::{
+    AuditEvents, Deliveries, PostStatistics, Posts, RefreshTokens, Sessions, Tasks, Users, Votes, Webhooks,
+};
 use super::{DbError, DbResult};
 
 /// A table by its type.
@@ -98,6 +100,8 @@ unsignalled! {
     RefreshTokens;
     /// Logging in and out changes nobody's data.
     Sessions;
+    /// What is sent of an event is no change of anybody's data.
+    Deliveries;
     /// They are what signals ask for.
     Tasks;
 }
@@ -106,5 +110,7 @@ unsignalled! {
 impl Keeps<Posts> for Votes {}
 /// With an account its votes go out of `posts.votes`.
 impl Keeps<Posts> for Users {}
+/// When the failures of a webhook began.
+impl Keeps<Webhooks> for Deliveries {}
 /// A login renews the hash of the same password.
 impl Keeps<Users> for Sessions {}

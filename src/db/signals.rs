@@ -267,5 +267,5 @@ fn when_durable<R: Signalled>(tx: &mut Conn, hooks: Vec<Arc<dyn Hook<R>>>, chang
         return;
     }
     let change = change();
-    tx.after_commit.push(Box::new(move || hooks.iter().for_each(|hook| hook.after_commit(&change))));
+    tx.when_durable(move || hooks.iter().for_each(|hook| hook.after_commit(&change)));
 }

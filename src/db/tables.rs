@@ -187,6 +187,7 @@ pub enum Webhooks {
     Description,
     EventTypes,
     Enabled,
+    DisabledReason,
     Secret,
     OldSecret,
     OldSecretUntil,

@@ -20,6 +20,8 @@ use crate::resources::posts::model::StoredPost as Post;
 use crate::resources::users::model::StoredUser as User;
 use crate::resources::users::notices::Notices;
 use crate::resources::votes::store::StoredVote as Vote;
+use crate::resources::webhooks::hook::Announce;
+use crate::resources::webhooks::model::StoredWebhook as Webhook;
 
 /// What is called for each kind of row, in the order in which it is called.
 ///
@@ -32,20 +34,29 @@ pub fn hooks(config: &Config) -> Result<Hooks, ConfigError> {
         .on::<User, _>(EndMemberships)
         .on::<User, _>(EndGrants)
         .on::<User, _>(Audit)
+        .on::<User, _>(Announce)
         .on::<Group, _>(freeze.clone())
         .on::<Group, _>(EndMemberships)
         .on::<Group, _>(EndGrants)
         .on::<Group, _>(Audit)
+        .on::<Group, _>(Announce)
         .on::<Membership, _>(freeze.clone())
         .on::<Membership, _>(Audit)
+        .on::<Membership, _>(Announce)
         .on::<Permission, _>(freeze.clone())
         .on::<Permission, _>(EndGrants)
         .on::<Permission, _>(Audit)
+        .on::<Permission, _>(Announce)
         .on::<Grant, _>(freeze.clone())
         .on::<Grant, _>(Audit)
+        .on::<Grant, _>(Announce)
         .on::<Post, _>(freeze.clone())
         .on::<Post, _>(EndGrants)
-        .on::<Vote, _>(freeze.clone());
+        .on::<Post, _>(Announce)
+        .on::<Vote, _>(freeze.clone())
+        .on::<Vote, _>(Announce)
+        .on::<Webhook, _>(freeze.clone())
+        .on::<Webhook, _>(Audit);
     if !config.mail_url().is_empty() {
         hooks = hooks.on::<User, _>(Notices);
     }
@@ -321,6 +332,6 @@ mod tests {
         assert!(hooks(&config).is_ok());
         config.freeze("posts, sessions");
         let error = hooks(&config).err().expect("refused");
-        insta::assert_snapshot!(error, @"ACCORD_FROZEN: `sessions` cannot be frozen; use some of grants, groups, memberships, permissions, posts, users, votes");
+        insta::assert_snapshot!(error, @"ACCORD_FROZEN: `sessions` cannot be frozen; use some of grants, groups, memberships, permissions, posts, users, votes, webhooks");
     }
 }

@@ -17,10 +17,12 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use crate::app::App;
 use crate::config::Config;
 use crate::db::DbError;
+use crate::db::signals::Refused;
 use crate::error::Error;
 
 /// Something to be done later; its fields are kept as JSON until then.
@@ -51,6 +53,12 @@ pub enum Fault {
 impl From<DbError> for Fault {
     fn from(error: DbError) -> Self {
         Self::Again(error.to_string())
+    }
+}
+
+impl From<Refused> for Fault {
+    fn from(refused: Refused) -> Self {
+        Self::Again(refused.to_string())
     }
 }
 
@@ -111,6 +119,9 @@ fn reads<T: Task>(payload: &Value) -> Result<(), String> {
 
 /// The longest pause before a task is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// Something that was asked for in this process is due: its worker need not wait until it looks.
+static DUE: Notify = Notify::const_new();
 
 /// How long to wait after so many tries: `first`, then twice as long each time, and by chance up to half of it less, so that what
 /// failed together does not come back together.

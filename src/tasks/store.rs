@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::FromRow;
 
-use super::Task;
+use super::{DUE, Task};
 use crate::db::tables::Tasks;
 use crate::db::{Conn, DbResult, Unsignalled, keyset};
 
@@ -113,6 +113,9 @@ async fn add(
     run_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> DbResult<i64> {
+    if run_at <= now {
+        tx.when_durable(|| DUE.notify_one());
+    }
     let columns =
         [Tasks::Name, Tasks::Lane, Tasks::Payload, Tasks::State, Tasks::RunAt, Tasks::CreatedAt, Tasks::UpdatedAt];
     let statement = Query::insert()
@@ -353,7 +356,7 @@ pub async fn cancel_lanes(tx: &mut Conn, beginning: &str) -> DbResult<()> {
         .and_where(Expr::col(Tasks::Lane).like(format!("{beginning}%")))
         .and_where(Expr::col(Tasks::State).eq(QUEUED))
         .take();
-    tx.execute(&statement).await?;
+    tx.write(Tasks::FREE, &statement).await?;
     Ok(())
 }
 

@@ -52,6 +52,7 @@ pub async fn work(app: App, kinds: &'static [Kind], mut stop: watch::Receiver<bo
             // what has ended leaves a free place, and the next of its lane
             Some(_) = running.join_next() => {}
             () = tokio::time::sleep(LOOK), if !full => {}
+            () = super::DUE.notified(), if !full => {}
         }
         while running.try_join_next().is_some() {}
     }

@@ -57,7 +57,7 @@ struct Python(std::process::Child);
 
 impl Python {
     fn receives(port: u16, secret: &str) -> Self {
-        let script = block("## Webhooks", "python").replace("8000", &port.to_string());
+        let script = block("## Webhooks", "py").replace("8000", &port.to_string());
         let mut command = Command::new("python3");
         command.args(["-c", &script]).env("SECRET", secret).stdout(Stdio::piped()).stderr(Stdio::null());
         Self(command.spawn().expect("python3 is there, as the README needs it"))

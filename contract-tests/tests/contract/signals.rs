@@ -1,12 +1,14 @@
 //! What is called before and after a change: a veto, and the letters and events that go with a change.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use contract_tests::{Database, World, refused_start};
+use contract_tests::Treatment::Answers;
+use contract_tests::{Database, Receiver, World, refused_start};
 use insta::assert_snapshot;
 use serde_json::json;
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "audit_events",
     "grants",
     "groups",
@@ -18,6 +20,7 @@ const TABLES: [&str; 11] = [
     "tasks",
     "users",
     "votes",
+    "webhooks",
 ];
 
 #[tokio::test]
@@ -35,7 +38,9 @@ async fn a_veto_leaves_no_trace() {
     let id: i64 = post.rsplit('/').next().unwrap().parse().unwrap();
     root.post("/api/v1/vote").json(&json!({ "post_id": id, "vote_dir": 1 })).await.expect(201);
 
-    let all = "grants,groups, memberships,permissions,posts,users,votes";
+    root.post("/api/v1/webhooks").json(&json!({ "url": "https://hooks.example.com" })).await.expect(201);
+
+    let all = "grants,groups, memberships,permissions,posts,users,votes,webhooks";
     world.server = world.another_server(&[("ACCORD_FROZEN", all)]).await;
     let (ann, root) = (world.ann().await, world.root().await);
     let kept = async || {
@@ -80,6 +85,9 @@ async fn a_veto_leaves_no_trace() {
         ann.delete(&post).header("If-Match", "*"),
         ann.post("/api/v1/vote").json(&json!({ "post_id": id, "vote_dir": 1 })),
         root.post("/api/v1/vote").json(&json!({ "post_id": id, "vote_dir": 0 })),
+        root.post("/api/v1/webhooks").json(&json!({ "url": "https://others.example.com" })),
+        root.patch("/api/v1/webhooks/1").header("If-Match", "*").json(&json!({ "enabled": false })),
+        root.delete("/api/v1/webhooks/1").header("If-Match", "*"),
     ] {
         call.await.refused(409, "vetoed");
     }
@@ -183,7 +191,7 @@ async fn members_that_go_with_a_group_or_a_user_have_an_event_each() {
     ");
 }
 
-/// Two hundred changes, each of which has an event and a letter; the server dies in the middle of every tenth.
+/// Two hundred changes, each of which has an event, a letter and a delivery; the server dies in the middle of every tenth.
 #[tokio::test]
 async fn nothing_that_was_acknowledged_is_lost_when_servers_die() {
     let folder = tempfile::tempdir().unwrap();
@@ -193,11 +201,15 @@ async fn nothing_that_was_acknowledged_is_lost_when_servers_die() {
         ("ACCORD_TASK_WORKERS", "4"),
         ("ACCORD_TASK_LEASE", "1"),
         ("ACCORD_PURGE_INTERVAL", "0"),
+        ("ACCORD_WEBHOOK_PRIVATE", "true"),
     ];
+    let receiver = Receiver::start(&[Answers(204)]).await;
     let mut world = World::with(&settings).await;
+    let webhook = json!({ "url": receiver.url, "events": ["user.updated"] });
+    world.root().await.post("/api/v1/webhooks").json(&webhook).await.expect(201);
     let token = world.ann().await.token().to_owned();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    // the numbers of the addresses that an acknowledged change has left behind, by the request that did it
+    // the addresses that an acknowledged change has left behind and brought, by the request that did it
     let mut acknowledged = vec![];
     let (mut address, mut kills) = ("ann@example.com".to_owned(), 0);
     for change in 0..200 {
@@ -225,7 +237,7 @@ async fn nothing_that_was_acknowledged_is_lost_when_servers_die() {
         match answer {
             Ok(answer) => {
                 assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
-                acknowledged.push((request_id, address));
+                acknowledged.push((request_id, address, next.clone()));
                 address = next;
             }
             // whether it was made nobody was told
@@ -263,17 +275,29 @@ async fn nothing_that_was_acknowledged_is_lost_when_servers_die() {
         .map(|path| std::fs::read_to_string(path).unwrap())
         .collect();
     let line = |letter: &str, name: &str| letter.lines().find(|line| line.starts_with(name)).map(str::to_owned);
-    let mut twice = 0;
-    for (request_id, address) in &acknowledged {
+    let received = receiver.received();
+    let (mut letters_twice, mut deliveries_twice) = (0, 0);
+    for (request_id, address, next) in &acknowledged {
         assert_eq!(events.iter().filter(|id| *id == request_id).count(), 1, "{request_id}: one event");
         let to = |letter: &&String| line(letter, "To:").is_some_and(|to| to.contains(&format!("<{address}>")));
         let numbers: Vec<_> = letters.iter().filter(to).map(|letter| line(letter, "Message-ID:")).collect();
         assert!(!numbers.is_empty(), "{request_id}: no letter to {address}");
         assert!(numbers.windows(2).all(|pair| pair[0] == pair[1]), "{request_id}: {numbers:?}");
-        twice += numbers.len() - 1;
+        letters_twice += numbers.len() - 1;
+        let told = received.iter().filter(|received| received.event()["data"]["email"] == *next);
+        let ids: Vec<_> = told.map(|received| received.id()).collect();
+        assert!(!ids.is_empty(), "{request_id}: no delivery of {next}");
+        assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "{request_id}: {ids:?}");
+        deliveries_twice += ids.len() - 1;
     }
+    // of one account, so in their order: a delivery that comes again comes at once
+    let order: Vec<_> = received.iter().map(|received| received.event()["data"]["email"].to_string()).collect();
+    let mut firsts = order.clone();
+    firsts.dedup();
+    assert_eq!(firsts.iter().collect::<BTreeSet<_>>().len(), firsts.len(), "{order:?}");
     println!(
-        "{} of 200 changes acknowledged, {kills} kills: each has its event and letter, {twice} letters came twice",
+        "{} of 200 changes acknowledged, {kills} kills: each has its event, letter and delivery; {letters_twice} letters \
+         and {deliveries_twice} deliveries came twice",
         acknowledged.len()
     );
 }

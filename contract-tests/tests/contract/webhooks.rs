@@ -292,7 +292,9 @@ async fn who_fails_for_too_long_is_disabled_and_all_admins_get_a_mail_if_the_mak
         .post("/api/v1/authenticate")
         .json(&json!({ "email": "eve@example.com", "password": "a long password" }));
     let token = login.await.expect(200).text("/token").to_owned();
-    create(&world.nobody().with_token(&token), &receiver.url).await;
+    let (eve_herself, webhook) =
+        (world.nobody().with_token(&token), json!({ "url": receiver.url, "events": ["post.created"] }));
+    eve_herself.post("/api/v1/webhooks").json(&webhook).await.expect(201);
     root.delete(format!("/api/v1/users/{eve}")).header("If-Match", "*").await.expect(204);
     let id = test(&root).await;
     let failed = ended(&root, id).await;
@@ -302,6 +304,7 @@ async fn who_fails_for_too_long_is_disabled_and_all_admins_get_a_mail_if_the_mak
     );
     let webhook = root.get("/api/v1/webhooks/1").await.body;
     assert_eq!((&webhook["enabled"], &webhook["created_by"]), (&json!(false), &json!(null)));
+    assert_eq!(webhook["disabled_reason"], "failing");
     let letters = until_letters(&folder, 1).await;
     assert!(letters.len() == 1 && letters[0].contains("To: root@example.com"), "{letters:?}");
     assert_eq!(receiver.received().len(), 2);
@@ -431,4 +434,59 @@ async fn what_is_disabled_by_hand_sends_nothing_that_waits() {
     root.patch("/api/v1/webhooks/1").header("If-Match", "*").json(&json!({ "enabled": true })).await.expect(200);
     root.post(format!("/api/v1/webhooks/1/deliveries/{id}/redeliver")).await.expect(202);
     assert_eq!(ended(&root, id).await["status"], "succeeded");
+}
+
+#[tokio::test]
+async fn every_change_is_told_to_who_wants_it() {
+    let receiver = Receiver::start(&[Answers(204)]).await;
+    let picky = Receiver::start(&[Answers(204)]).await;
+    let world = World::with(&[BY_ITSELF, PRIVATE, NOT_PURGING]).await;
+    let (ann, root) = (world.ann().await, world.root().await);
+    create(&root, &receiver.url).await;
+    root.post("/api/v1/webhooks").json(&json!({ "url": picky.url, "events": ["group.deleted"] })).await.expect(201);
+    let any = |call: contract_tests::Call| call.header("If-Match", "*");
+    root.post("/api/v1/groups").json(&json!({ "name": "Editors" })).await.expect(201);
+    any(root.patch("/api/v1/groups/1")).json(&json!({ "name": "Chief editors" })).await.expect(200);
+    root.put("/api/v1/groups/1/members/1").await.expect(204);
+    let permission = json!({ "name": "can_pin_post", "target": "posts", "description": "Pin posts" });
+    root.post("/api/v1/permissions").json(&permission).await.expect(201);
+    any(root.patch("/api/v1/permissions/can_pin_post")).json(&json!({ "description": "Pin" })).await.expect(200);
+    root.post("/api/v1/grants").json(&json!({ "group_id": 1, "permission": "can_pin_post" })).await.expect(201);
+    ann.post("/api/v1/posts").json(&json!({ "title": "Hello", "content": "World" })).await.expect(201);
+    any(ann.patch("/api/v1/posts/1")).json(&json!({ "title": "Hello again" })).await.expect(200);
+    root.post("/api/v1/vote").json(&json!({ "post_id": 1, "vote_dir": 1 })).await.expect(201);
+    root.post("/api/v1/vote").json(&json!({ "post_id": 1, "vote_dir": 0 })).await.expect(200);
+    any(ann.delete("/api/v1/posts/1")).await.expect(204);
+    // with the member and the grant
+    any(root.delete("/api/v1/groups/1")).await.expect(204);
+    any(root.delete("/api/v1/permissions/can_pin_post")).await.expect(204);
+    let eve = json!({ "email": "eve@example.com", "password": "a long password" });
+    world.nobody().post("/api/v1/user").json(&eve).await.expect(201);
+    any(root.patch("/api/v1/users/6")).json(&json!({ "role": "staff" })).await.expect(200);
+    any(root.delete("/api/v1/users/6")).await.expect(204);
+
+    let mut told: Vec<_> = receiver.gets(18).await.iter().map(contract_tests::Received::event).collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(receiver.received().len(), 18);
+    // those of one object come in their order, others as it happens
+    let object = |event: &Value| {
+        match event["type"].as_str().unwrap().split('.').next().unwrap() {
+            "member" => "group",
+            "vote" => "post",
+            kind => kind,
+        }
+        .to_owned()
+    };
+    told.sort_by_key(|event| (event["timestamp"].as_str().unwrap().to_owned(), object(event)));
+    let line = |event: &Value| {
+        let mut data = event["data"].clone();
+        let fields = data.as_object_mut().unwrap();
+        fields.retain(|name, _| !name.ends_with("_at"));
+        format!("{} {data}", event["type"].as_str().unwrap())
+    };
+    insta::assert_snapshot!(told.iter().map(line).collect::<Vec<_>>().join("\n"));
+    assert_eq!(
+        picky.received().iter().map(|received| received.event()["type"].clone()).collect::<Vec<_>>(),
+        ["group.deleted"]
+    );
 }

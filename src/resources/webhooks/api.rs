@@ -7,20 +7,20 @@ use poem_openapi::param::{Header, Path, Query};
 
 use super::events::{Event, TestEventType, TestedWebhook};
 use super::model::{
-    Delivery, DeliveryPage, DeliveryStatus, StoredWebhook, Webhook, WebhookCreate, WebhookPage, WebhookUpdate,
+    Delivery, DeliveryPage, DeliveryStatus, Secret, StoredWebhook, Webhook, WebhookCreate, WebhookPage, WebhookUpdate,
 };
 use super::tasks::PublishEvent;
 use super::{rules, store};
 use crate::app::App;
 use crate::auth::Admin;
+use crate::db::signals;
 use crate::error::{Code, Error, FieldError};
 use crate::http::answer::{Accepted, Changed, Created, Found, Listed};
 use crate::http::etag::{IfMatch, changed};
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
 use crate::http::page::{self, Newest};
 use crate::http::payload::{JsonIn, JsonOut};
-use crate::resources::audit::model::{Action, State};
-use crate::resources::{NoContent, Tag, audit};
+use crate::resources::{NoContent, Tag};
 
 /// The operations.
 pub struct WebhooksApi;
@@ -76,8 +76,8 @@ impl WebhooksApi {
         if store::count_to_add(&mut tx).await? >= most.into() {
             return Err(Error::new(Code::TooManyWebhooks, format!("There are {most} already; delete one.")).into());
         }
-        let row = store::insert(&mut tx, body.0, rules::new_secret(), Some(admin.id), app.now()).await?;
-        audit::record(&mut tx, &admin, Action::WebhookCreated, Some(row.id), None, Some(row.state())).await?;
+        let values = body.0.by(Some(admin.id), rules::new_secret().into());
+        let row: StoredWebhook = signals::insert_new(&mut tx, &admin, values, app.now()).await?;
         tx.commit().await?;
         let location = format!("/api/v1/webhooks/{}", row.id);
         let (webhook, tag) = row.tagged_with_secret();
@@ -121,7 +121,7 @@ impl WebhooksApi {
         #[oai(name = "If-Match", validator(max_length = 1000))]
         if_match: Header<Option<String>>,
         body: JsonIn<WebhookUpdate>,
-    ) -> Result<Changed<Webhook>, Fail<(Forbidden, NotFound, PreconditionFailed, PreconditionRequired)>> {
+    ) -> Result<Changed<Webhook>, Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>> {
         let (if_match, change) = (IfMatch::required(if_match.0.as_deref())?, body.0);
         if let Some(url) = &change.url {
             fit(&app, url)?;
@@ -129,16 +129,14 @@ impl WebhooksApi {
         let mut tx = admin.begin(&app.db).await?;
         let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
         if_match.allows(before.version)?;
-        let secret = (change.rotate_secret == Some(true)).then(rules::new_secret);
+        let secret = (change.rotate_secret == Some(true)).then(|| Secret::from(rules::new_secret()));
         let (rotates, stops) = (secret.is_some(), change.enabled == Some(false));
         let overlap = i64::try_from(app.config.webhook_secret_overlap).unwrap_or_default();
-        let after = store::update(&mut tx, &before, change, secret, TimeDelta::seconds(overlap), app.now()).await?;
-        let after = after.ok_or_else(changed)?;
+        let values = change.of(before.values(), secret, app.now() + TimeDelta::seconds(overlap));
+        let after = signals::update(&mut tx, &admin, &before, values, app.now()).await?.ok_or_else(changed)?;
         if stops {
             super::stop(&mut tx, id.0).await?;
         }
-        let is = State { changed: Some(differences(&before, &after)), ..after.state() };
-        audit::record(&mut tx, &admin, Action::WebhookUpdated, Some(id.0), Some(before.state()), Some(is)).await?;
         tx.commit().await?;
         let (webhook, tag) = if rotates { after.tagged_with_secret() } else { after.tagged() };
         Ok(Changed::Changed(JsonOut(webhook), tag))
@@ -158,16 +156,15 @@ impl WebhooksApi {
         /// ETag of the version you have read, or `*`
         #[oai(name = "If-Match", validator(max_length = 1000))]
         if_match: Header<Option<String>>,
-    ) -> Result<NoContent, Fail<(Forbidden, NotFound, PreconditionFailed, PreconditionRequired)>> {
+    ) -> Result<NoContent, Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>> {
         let if_match = IfMatch::required(if_match.0.as_deref())?;
         let mut tx = admin.begin(&app.db).await?;
         let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
         if_match.allows(before.version)?;
         super::stop(&mut tx, id.0).await?;
-        if !store::delete(&mut tx, &before).await? {
+        if !signals::delete(&mut tx, &admin, &before, app.now()).await? {
             return Err(changed().into());
         }
-        audit::record(&mut tx, &admin, Action::WebhookDeleted, Some(id.0), Some(before.state()), None).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }
@@ -272,18 +269,6 @@ fn enabled(webhook: StoredWebhook) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::new(Code::WebhookDisabled, "It is sent nothing until it is enabled again."))
-}
-
-/// The names of the fields that a change has changed, for the audit, which keeps no URL.
-fn differences(before: &StoredWebhook, after: &StoredWebhook) -> Vec<String> {
-    let fields = [
-        ("url", before.url != after.url),
-        ("description", before.description != after.description),
-        ("events", before.event_types != after.event_types),
-        ("enabled", before.enabled != after.enabled),
-        ("secret", before.secret.expose() != after.secret.expose()),
-    ];
-    fields.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name.to_owned()).collect()
 }
 
 fn absent(id: i64) -> Error {

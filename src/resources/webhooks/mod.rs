@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod events;
+pub mod hook;
 pub mod model;
 pub mod rules;
 pub mod sender;
@@ -20,13 +21,15 @@ use lettre::message::Mailbox;
 use url::Url;
 
 use self::events::Event;
-use self::model::{Delivery, StoredWebhook};
+use self::model::{Delivery, DisabledReason, StoredWebhook};
+use self::store::WebhookValues;
 use self::tasks::{DeliverWebhook, PublishEvent};
 use crate::auth::{Role, Status};
+use crate::db::signals::{self, Actor, Refused};
 use crate::db::{Conn, DbResult};
 use crate::mail::letter::WebhookDisabled;
 use crate::resources::audit::model::{Action, State};
-use crate::resources::audit::{self, Actor};
+use crate::resources::audit::{self, Audited};
 use crate::resources::users::model::User;
 use crate::resources::users::store::{self as users, Filter};
 use crate::tasks::store::{cancel_lanes, enqueue_in};
@@ -34,16 +37,13 @@ use crate::tasks::store::{cancel_lanes, enqueue_in};
 /// Admins that are told of a webhook whose maker is gone.
 const TOLD: u64 = 100;
 
-/// Tells an event to whoever wants it, once the transaction that is open is committed. Without a webhook it costs one
-/// look into a small table.
+/// Tells an event to whoever wants it, once the transaction that is open is committed.
 ///
 /// # Errors
 /// 503 when the database is away.
-pub async fn announce(tx: &mut Conn, event: Event<'_>, now: DateTime<Utc>) -> DbResult<()> {
-    if store::is_any_enabled(tx).await? {
-        let object = event.object();
-        enqueue_in(tx, &object, &PublishEvent::new(&event, now), now, now).await?;
-    }
+pub async fn announce(tx: &mut Conn, event: &Event<'_>, now: DateTime<Utc>) -> DbResult<()> {
+    let object = event.object();
+    enqueue_in(tx, &object, &PublishEvent::new(event, now), now, now).await?;
     Ok(())
 }
 
@@ -81,12 +81,15 @@ async fn stop(tx: &mut Conn, webhook_id: i64) -> DbResult<()> {
 
 /// Disables a webhook whose receiver does not take events, and tells its maker, or all admins if that one is no admin
 /// any more.
-async fn disable(tx: &mut Conn, webhook: &StoredWebhook, why: Failing, now: DateTime<Utc>) -> DbResult<()> {
-    store::disable(tx, webhook.id, now).await?;
+async fn disable(
+    tx: &mut Conn,
+    webhook: &StoredWebhook,
+    why: DisabledReason,
+    now: DateTime<Utc>,
+) -> Result<(), Refused> {
+    let values = WebhookValues { enabled: false, disabled_reason: Some(why), ..webhook.values() };
+    signals::update(tx, Actor::default(), webhook, values, now).await?;
     stop(tx, webhook.id).await?;
-    let after = State { enabled: Some(false), reason: Some(why.word().into()), ..webhook.state() };
-    let (before, by) = (Some(webhook.state()), Actor::default());
-    audit::record(tx, by, Action::WebhookDisabled, Some(webhook.id), before, Some(after)).await?;
     let letter = WebhookDisabled {
         id: webhook.id,
         host: webhook.host(),
@@ -99,28 +102,41 @@ async fn disable(tx: &mut Conn, webhook: &StoredWebhook, why: Failing, now: Date
     Ok(())
 }
 
-/// Why a webhook was disabled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Failing {
-    /// 410.
-    Gone,
-    /// Nothing was taken for as long as a delivery is tried.
-    Long,
-}
-
-impl Failing {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Gone => "gone",
-            Self::Long => "failing",
-        }
+impl StoredWebhook {
+    /// What the audit keeps: no URL, which may have a secret in it.
+    fn state(&self) -> State {
+        State { host: Some(self.host()), enabled: Some(self.enabled), ..State::default() }
     }
 
-    fn sentence(self) -> &'static str {
-        match self {
-            Self::Gone => "it answered 410 (Gone)",
-            Self::Long => "for as long as a delivery is tried again, none has succeeded",
-        }
+    /// The names of the fields that a change has changed.
+    fn differences(&self, new: &Self) -> Vec<String> {
+        let fields = [
+            ("url", self.url != new.url),
+            ("description", self.description != new.description),
+            ("events", self.event_types != new.event_types),
+            ("enabled", self.enabled != new.enabled),
+            ("secret", self.secret.expose() != new.secret.expose()),
+        ];
+        fields.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name.to_owned()).collect()
+    }
+}
+
+impl Audited for StoredWebhook {
+    fn created(&self) -> audit::Event {
+        audit::Event::of(Action::WebhookCreated, self.id).after(self.state())
+    }
+
+    fn updated(&self, new: &Self) -> Option<audit::Event> {
+        let disabled = new.disabled_reason().filter(|_| self.enabled);
+        let (action, after) = match disabled {
+            Some(why) => (Action::WebhookDisabled, State { reason: Some(why.word().into()), ..new.state() }),
+            None => (Action::WebhookUpdated, State { changed: Some(self.differences(new)), ..new.state() }),
+        };
+        Some(audit::Event::of(action, self.id).before(self.state()).after(after))
+    }
+
+    fn deleted(&self) -> audit::Event {
+        audit::Event::of(Action::WebhookDeleted, self.id).before(self.state())
     }
 }
 
@@ -150,13 +166,14 @@ fn host(url: &str) -> String {
 mod tests {
     use poem_openapi::types::Example;
 
-    use super::events::PostEventType;
-    use super::model::WebhookCreate;
+    use super::model::{Secret, WebhookCreate};
     use super::*;
     use crate::config::Config;
     use crate::db::Db;
     use crate::db::migrate::{self, Direction, Target};
-    use crate::resources::posts::model::Post;
+    use crate::resources::groups::model::StoredGroup;
+    use crate::resources::groups::store::GroupValues;
+    use crate::resources::hooks::hooks;
 
     /// The tasks that wait, by name.
     async fn waiting(tx: &mut Conn) -> Vec<String> {
@@ -170,30 +187,33 @@ mod tests {
         let mut config = Config::load(None).expect("the defaults");
         config.database_url = format!("sqlite:{}", folder.path().join("t.db").display());
         migrate::run(&config.database_url, Direction::Up, Target::Head).await.expect("migrates");
-        let db = Db::connect(&config.database()).await.expect("connects");
-        let (post, now) = (Post::example(), crate::app::now());
-        let event = || Event::Post(PostEventType::Created, &post);
+        let db = Db::connect(&config.database(), hooks(&config).expect("the defaults")).await.expect("connects");
+        let (by, now) = (Actor::default(), crate::app::now());
+        let change = async |tx: &mut Conn| {
+            let values = GroupValues { name: "Editors".into() };
+            signals::insert_new::<StoredGroup>(tx, by, values, now).await.expect("inserts");
+        };
 
         let mut tx = db.begin().await.expect("a transaction");
-        announce(&mut tx, event(), now).await.expect("writes");
+        change(&mut tx).await;
         assert!(waiting(&mut tx).await.is_empty(), "there is no webhook");
-        let new = WebhookCreate { events: None, ..WebhookCreate::example() };
-        let secret = rules::new_secret();
-        let webhook = store::insert(&mut tx, new, secret.clone(), None, now).await.expect("inserts");
-        assert!(!format!("{:?}", webhook.secret).contains(&secret[6..]), "debugging shows no secret");
-        store::disable(&mut tx, webhook.id, now).await.expect("writes");
-        announce(&mut tx, event(), now).await.expect("writes");
-        assert!(waiting(&mut tx).await.is_empty(), "it is disabled");
         drop(tx);
 
         let mut tx = db.begin().await.expect("a transaction");
-        let new = WebhookCreate { events: None, ..WebhookCreate::example() };
-        store::insert(&mut tx, new, rules::new_secret(), None, now).await.expect("inserts");
+        let secret = Secret::from(rules::new_secret());
+        let new = WebhookCreate::example().by(None, secret.clone());
+        let webhook: StoredWebhook = signals::insert_new(&mut tx, by, new, now).await.expect("inserts");
+        assert!(!format!("{:?}", webhook.secret).contains(&secret.expose()[6..]), "debugging shows no secret");
         tx.commit().await.expect("commits");
         let mut tx = db.begin().await.expect("a transaction");
-        announce(&mut tx, event(), now).await.expect("writes");
+        change(&mut tx).await;
         assert_eq!(waiting(&mut tx).await, ["publish-event"]);
         drop(tx);
         assert!(waiting(&mut db.read().await.expect("reads")).await.is_empty(), "rolled back with its change");
+
+        let mut tx = db.begin().await.expect("a transaction");
+        disable(&mut tx, &webhook, DisabledReason::Gone, now).await.expect("writes");
+        change(&mut tx).await;
+        assert!(!waiting(&mut tx).await.contains(&"publish-event".into()), "it is disabled");
     }
 }

@@ -9,9 +9,9 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use super::events::{EventType, Told};
+use super::store::WebhookValues;
 use crate::http::etag::etag;
 use crate::http::page::page;
-use crate::resources::audit::model::State;
 
 /// A webhook: where events are sent
 #[derive(Debug, Object, Serialize)]
@@ -30,6 +30,9 @@ pub struct Webhook {
     pub events: Option<Vec<EventType>>,
     /// False for one that gets nothing: an admin, or its receiver's failures, have disabled it
     pub enabled: bool,
+    /// Why Accord has disabled it; null if it is enabled, or an admin has disabled it
+    #[oai(nullable)]
+    pub disabled_reason: Option<DisabledReason>,
     /// When a try failed for the first time since the last success; null after a success
     #[oai(nullable)]
     pub first_failed_at: Option<DateTime<Utc>>,
@@ -55,6 +58,7 @@ impl Example for Webhook {
             description: Some("Tells the search engine".into()),
             events: Some(vec![EventType::PostCreated, EventType::PostUpdated, EventType::PostDeleted]),
             enabled: true,
+            disabled_reason: None,
             first_failed_at: None,
             secret: None,
             created_by: Some(1),
@@ -88,8 +92,37 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Why a webhook was disabled without an admin
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum DisabledReason {
+    /// For as long as a delivery is tried again, none has succeeded.
+    Failing,
+    /// Its receiver answered 410 (Gone).
+    Gone,
+}
+
+impl DisabledReason {
+    /// The word in the database and on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Failing => "failing",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// For a person.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Failing => "for as long as a delivery is tried again, none has succeeded",
+            Self::Gone => "it answered 410 (Gone)",
+        }
+    }
+}
+
 /// A webhook as its row has it.
-#[derive(FromRow)]
+#[derive(Clone, FromRow)]
 #[expect(missing_docs, reason = "model::Webhook and the migration document them")]
 pub struct StoredWebhook {
     pub id: i64,
@@ -98,6 +131,7 @@ pub struct StoredWebhook {
     /// A JSON list, or nothing for all.
     pub event_types: Option<String>,
     pub enabled: bool,
+    pub disabled_reason: Option<String>,
     #[sqlx(try_from = "String")]
     pub secret: Secret,
     pub old_secret: Option<String>,
@@ -110,6 +144,29 @@ pub struct StoredWebhook {
 }
 
 impl StoredWebhook {
+    /// What is written to leave it as it is.
+    pub fn values(&self) -> WebhookValues {
+        let row = self.clone();
+        WebhookValues {
+            disabled_reason: row.disabled_reason(),
+            url: row.url,
+            description: row.description,
+            event_types: row.event_types,
+            enabled: row.enabled,
+            secret: row.secret,
+            old_secret: row.old_secret.map(Secret::from),
+            old_secret_until: row.old_secret_until,
+            first_failed_at: row.first_failed_at,
+            created_by: row.created_by,
+        }
+    }
+
+    /// Why Accord has disabled it.
+    pub fn disabled_reason(&self) -> Option<DisabledReason> {
+        let word = self.disabled_reason.as_deref()?;
+        [DisabledReason::Failing, DisabledReason::Gone].into_iter().find(|reason| reason.word() == word)
+    }
+
     /// Which events it gets; none for all.
     pub fn events(&self) -> Option<Vec<EventType>> {
         // a type that a newer release knows is none that this one can send
@@ -150,21 +207,18 @@ impl StoredWebhook {
     pub fn host(&self) -> String {
         super::host(&self.url)
     }
-
-    /// What the audit keeps of it.
-    pub fn state(&self) -> State {
-        State { host: Some(self.host()), enabled: Some(self.enabled), ..State::default() }
-    }
 }
 
 impl From<StoredWebhook> for Webhook {
     fn from(row: StoredWebhook) -> Self {
+        let disabled_reason = row.disabled_reason();
         Self {
             events: row.events(),
             id: row.id,
             url: row.url,
             description: row.description,
             enabled: row.enabled,
+            disabled_reason,
             first_failed_at: row.first_failed_at,
             secret: None,
             created_by: row.created_by,
@@ -187,6 +241,29 @@ pub struct WebhookCreate {
     /// Which events it gets; null, empty or left out for all
     #[oai(nullable, validator(max_items = 50))]
     pub events: Option<Vec<EventType>>,
+}
+
+impl WebhookCreate {
+    /// The webhook of this admin, with this secret.
+    pub fn by(self, user_id: Option<i64>, secret: Secret) -> WebhookValues {
+        WebhookValues {
+            url: self.url,
+            description: self.description,
+            event_types: self.events.map(list),
+            enabled: true,
+            disabled_reason: None,
+            secret,
+            old_secret: None,
+            old_secret_until: None,
+            first_failed_at: None,
+            created_by: user_id,
+        }
+    }
+}
+
+/// Event types as the row keeps them.
+fn list(events: Vec<EventType>) -> String {
+    serde_json::to_string(&events).expect("words are plain data")
 }
 
 impl Example for WebhookCreate {
@@ -218,6 +295,37 @@ pub struct WebhookUpdate {
     /// True makes a new secret, which this answer shows; the old one signs, too, for a day
     #[oai(skip_serializing_if_is_none)]
     pub rotate_secret: Option<bool>,
+}
+
+impl WebhookUpdate {
+    /// The webhook with this change. Of a new secret the present one keeps signing until then, and one from before that no
+    /// longer.
+    pub fn of(self, mut webhook: WebhookValues, secret: Option<Secret>, until: DateTime<Utc>) -> WebhookValues {
+        // what was wrong with another address, or before an admin took care of it, says nothing any more
+        if self.url.is_some() || self.enabled == Some(true) {
+            webhook.first_failed_at = None;
+        }
+        if let Some(enabled) = self.enabled {
+            webhook.enabled = enabled;
+            webhook.disabled_reason = None;
+        }
+        webhook.url = self.url.unwrap_or(webhook.url);
+        webhook.description = match self.description {
+            MaybeUndefined::Undefined => webhook.description,
+            MaybeUndefined::Null => None,
+            MaybeUndefined::Value(text) => Some(text),
+        };
+        webhook.event_types = match self.events {
+            MaybeUndefined::Undefined => webhook.event_types,
+            MaybeUndefined::Null => None,
+            MaybeUndefined::Value(events) => Some(list(events)),
+        };
+        if let Some(secret) = secret {
+            webhook.old_secret = Some(std::mem::replace(&mut webhook.secret, secret));
+            webhook.old_secret_until = Some(until);
+        }
+        webhook
+    }
 }
 
 impl Example for WebhookUpdate {

@@ -1,24 +1,24 @@
 //! All SQL for webhooks and their deliveries.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use poem_openapi::types::MaybeUndefined;
+use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, OnConflict, Order, Query, SelectStatement};
 use sqlx::FromRow;
 
-use super::events::EventType;
-use super::model::{Delivery, DeliveryStatus, StoredWebhook, WebhookCreate, WebhookUpdate};
+use super::model::{Delivery, DeliveryStatus, DisabledReason, Secret, StoredWebhook};
 use super::tasks::PublishEvent;
 use crate::db::keyset::newest;
+use crate::db::signals::{Changing, Signalled};
 use crate::db::tables::{Deliveries, Webhooks};
-use crate::db::{Conn, DbResult};
+use crate::db::{Conn, DbResult, Permit, Unsignalled};
 
 /// What a [`StoredWebhook`] is read from.
-const COLUMNS: [Webhooks; 13] = [
+const COLUMNS: [Webhooks; 14] = [
     Webhooks::Id,
     Webhooks::Url,
     Webhooks::Description,
     Webhooks::EventTypes,
     Webhooks::Enabled,
+    Webhooks::DisabledReason,
     Webhooks::Secret,
     Webhooks::OldSecret,
     Webhooks::OldSecretUntil,
@@ -45,42 +45,89 @@ const DELIVERY: [Deliveries; 9] = [
 /// What is said of a delivery that is not sent any more.
 const DISABLED: &str = "the webhook is disabled";
 
-/// Event types as the row keeps them.
-fn list(events: Vec<EventType>) -> String {
-    serde_json::to_string(&events).expect("words are plain data")
+/// What is written of a webhook.
+#[expect(missing_docs, reason = "model::Webhook and the migration document them")]
+pub struct WebhookValues {
+    pub url: String,
+    pub description: Option<String>,
+    pub event_types: Option<String>,
+    pub enabled: bool,
+    pub disabled_reason: Option<DisabledReason>,
+    pub secret: Secret,
+    pub old_secret: Option<Secret>,
+    pub old_secret_until: Option<DateTime<Utc>>,
+    pub first_failed_at: Option<DateTime<Utc>>,
+    pub created_by: Option<i64>,
 }
 
-/// Makes a webhook.
-pub async fn insert(
-    conn: &mut Conn,
-    new: WebhookCreate,
-    secret: String,
-    by: Option<i64>,
-    now: DateTime<Utc>,
-) -> DbResult<StoredWebhook> {
-    let statement = Query::insert()
-        .into_table(Webhooks::Table)
-        .columns([
-            Webhooks::Url,
-            Webhooks::Description,
-            Webhooks::EventTypes,
-            Webhooks::Secret,
-            Webhooks::CreatedBy,
-            Webhooks::CreatedAt,
-            Webhooks::UpdatedAt,
-        ])
-        .values_panic([
-            new.url.into(),
-            new.description.into(),
-            new.events.map(list).into(),
-            secret.into(),
-            by.into(),
-            now.into(),
-            now.into(),
-        ])
-        .returning(Query::returning().columns(COLUMNS))
-        .take();
-    conn.one(&statement).await
+impl WebhookValues {
+    fn columns(self) -> [(Webhooks, Expr); 10] {
+        [
+            (Webhooks::Url, self.url.into()),
+            (Webhooks::Description, self.description.into()),
+            (Webhooks::EventTypes, self.event_types.into()),
+            (Webhooks::Enabled, self.enabled.into()),
+            (Webhooks::DisabledReason, self.disabled_reason.map(DisabledReason::word).into()),
+            (Webhooks::Secret, self.secret.expose().into()),
+            (Webhooks::OldSecret, self.old_secret.as_ref().map(Secret::expose).into()),
+            (Webhooks::OldSecretUntil, self.old_secret_until.into()),
+            (Webhooks::FirstFailedAt, self.first_failed_at.into()),
+            (Webhooks::CreatedBy, self.created_by.into()),
+        ]
+    }
+}
+
+impl Signalled for StoredWebhook {
+    type Table = Webhooks;
+    type Values = WebhookValues;
+
+    async fn insert(
+        conn: &mut Conn,
+        permit: Permit<Webhooks>,
+        webhook: WebhookValues,
+        now: DateTime<Utc>,
+    ) -> DbResult<Option<Self>> {
+        let times = [(Webhooks::CreatedAt, now.into()), (Webhooks::UpdatedAt, now.into())];
+        let (columns, values): (Vec<_>, Vec<_>) = webhook.columns().into_iter().chain(times).unzip();
+        let statement = Query::insert()
+            .into_table(Webhooks::Table)
+            .columns(columns)
+            .values_panic(values)
+            .returning(Query::returning().columns(COLUMNS))
+            .take();
+        conn.write_maybe(permit, &statement).await
+    }
+
+    /// Its deliveries go by the schema.
+    async fn delete(&self, conn: &mut Conn, permit: Permit<Webhooks>) -> DbResult<bool> {
+        let statement = Query::delete()
+            .from_table(Webhooks::Table)
+            .and_where(Expr::col(Webhooks::Id).eq(self.id))
+            .and_where(Expr::col(Webhooks::Version).eq(self.version))
+            .take();
+        Ok(conn.write(permit, &statement).await? == 1)
+    }
+}
+
+impl Changing for StoredWebhook {
+    async fn update(
+        &self,
+        conn: &mut Conn,
+        permit: Permit<Webhooks>,
+        webhook: WebhookValues,
+        now: DateTime<Utc>,
+    ) -> DbResult<Option<Self>> {
+        let statement = Query::update()
+            .table(Webhooks::Table)
+            .values(webhook.columns())
+            .value(Webhooks::Version, Expr::col(Webhooks::Version).add(1))
+            .value(Webhooks::UpdatedAt, now)
+            .and_where(Expr::col(Webhooks::Id).eq(self.id))
+            .and_where(Expr::col(Webhooks::Version).eq(self.version))
+            .returning(Query::returning().columns(COLUMNS))
+            .take();
+        conn.write_maybe(permit, &statement).await
+    }
 }
 
 /// The webhook with this id.
@@ -137,66 +184,6 @@ pub async fn count(conn: &mut Conn) -> DbResult<i64> {
     Ok(conn.one::<(i64,)>(&statement).await?.0)
 }
 
-/// Changes the named fields of the webhook as it was found; none if it is in another version by now. With a new secret
-/// the present one signs for `overlap` seconds more, and one from before that no longer.
-pub async fn update(
-    conn: &mut Conn,
-    found: &StoredWebhook,
-    change: WebhookUpdate,
-    secret: Option<String>,
-    overlap: TimeDelta,
-    now: DateTime<Utc>,
-) -> DbResult<Option<StoredWebhook>> {
-    let mut statement = Query::update()
-        .table(Webhooks::Table)
-        .value(Webhooks::Version, Expr::col(Webhooks::Version).add(1))
-        .value(Webhooks::UpdatedAt, now)
-        .and_where(Expr::col(Webhooks::Id).eq(found.id))
-        .and_where(Expr::col(Webhooks::Version).eq(found.version))
-        .returning(Query::returning().columns(COLUMNS))
-        .take();
-    // what was wrong with another address, or before an admin took care of it, says nothing any more
-    if change.url.is_some() || change.enabled == Some(true) {
-        statement.value(Webhooks::FirstFailedAt, Option::<DateTime<Utc>>::None);
-    }
-    if let Some(url) = change.url {
-        statement.value(Webhooks::Url, url);
-    }
-    match change.description {
-        MaybeUndefined::Undefined => {}
-        MaybeUndefined::Null => drop(statement.value(Webhooks::Description, Option::<String>::None)),
-        MaybeUndefined::Value(text) => drop(statement.value(Webhooks::Description, text)),
-    }
-    match change.events {
-        MaybeUndefined::Undefined => {}
-        MaybeUndefined::Null => drop(statement.value(Webhooks::EventTypes, Option::<String>::None)),
-        MaybeUndefined::Value(events) => drop(statement.value(Webhooks::EventTypes, list(events))),
-    }
-    if let Some(enabled) = change.enabled {
-        statement.value(Webhooks::Enabled, enabled);
-    }
-    if let Some(secret) = secret {
-        statement
-            .value(Webhooks::Secret, secret)
-            .value(Webhooks::OldSecret, found.secret.expose())
-            .value(Webhooks::OldSecretUntil, now + overlap);
-    }
-    conn.maybe(&statement).await
-}
-
-/// Disables a webhook.
-pub async fn disable(conn: &mut Conn, id: i64, now: DateTime<Utc>) -> DbResult<()> {
-    let statement = Query::update()
-        .table(Webhooks::Table)
-        .value(Webhooks::Enabled, false)
-        .value(Webhooks::Version, Expr::col(Webhooks::Version).add(1))
-        .value(Webhooks::UpdatedAt, now)
-        .and_where(Expr::col(Webhooks::Id).eq(id))
-        .take();
-    conn.execute(&statement).await?;
-    Ok(())
-}
-
 /// Notes when the failures began; none when something has succeeded.
 pub async fn set_first_failed(conn: &mut Conn, id: i64, since: Option<DateTime<Utc>>) -> DbResult<()> {
     let statement = Query::update()
@@ -204,18 +191,8 @@ pub async fn set_first_failed(conn: &mut Conn, id: i64, since: Option<DateTime<U
         .value(Webhooks::FirstFailedAt, since)
         .and_where(Expr::col(Webhooks::Id).eq(id))
         .take();
-    conn.execute(&statement).await?;
+    conn.write(Deliveries::FREE.also::<Webhooks>(), &statement).await?;
     Ok(())
-}
-
-/// Deletes the webhook and, by the schema, its deliveries; false if it is in another version by now.
-pub async fn delete(conn: &mut Conn, found: &StoredWebhook) -> DbResult<bool> {
-    let statement = Query::delete()
-        .from_table(Webhooks::Table)
-        .and_where(Expr::col(Webhooks::Id).eq(found.id))
-        .and_where(Expr::col(Webhooks::Version).eq(found.version))
-        .take();
-    Ok(conn.execute(&statement).await? == 1)
 }
 
 /// Makes a delivery; none if the webhook has had this event.
@@ -248,7 +225,7 @@ pub async fn insert_delivery(
         .on_conflict(OnConflict::columns([Deliveries::WebhookId, Deliveries::EventId]).do_nothing().to_owned())
         .returning(Query::returning().columns(DELIVERY))
         .take();
-    conn.maybe(&statement).await
+    conn.write_maybe(Deliveries::FREE, &statement).await
 }
 
 /// A delivery as whoever sends it needs it.
@@ -317,7 +294,7 @@ pub async fn note(conn: &mut Conn, id: i64, tried: Tried<'_>) -> DbResult<()> {
         .value(Deliveries::LastAttemptAt, tried.at)
         .and_where(Expr::col(Deliveries::Id).eq(id))
         .take();
-    conn.execute(&statement).await?;
+    conn.write(Deliveries::FREE, &statement).await?;
     Ok(())
 }
 
@@ -330,7 +307,7 @@ pub async fn restart(conn: &mut Conn, id: i64) -> DbResult<bool> {
         .and_where(Expr::col(Deliveries::Id).eq(id))
         .and_where(Expr::col(Deliveries::Status).ne(DeliveryStatus::Pending.word()))
         .take();
-    Ok(conn.execute(&statement).await? == 1)
+    Ok(conn.write(Deliveries::FREE, &statement).await? == 1)
 }
 
 /// What waits to be sent to a webhook has failed.
@@ -342,7 +319,7 @@ pub async fn fail_pending(conn: &mut Conn, webhook_id: i64) -> DbResult<()> {
         .and_where(Expr::col(Deliveries::WebhookId).eq(webhook_id))
         .and_where(Expr::col(Deliveries::Status).eq(DeliveryStatus::Pending.word()))
         .take();
-    conn.execute(&statement).await?;
+    conn.write(Deliveries::FREE, &statement).await?;
     Ok(())
 }
 
@@ -396,5 +373,5 @@ pub async fn delete_deliveries(conn: &mut Conn, ids: &[i64]) -> DbResult<u64> {
         // one may be sent again since it was looked at
         .and_where(Expr::col(Deliveries::Status).ne(DeliveryStatus::Pending.word()))
         .take();
-    conn.execute(&statement).await
+    conn.write(Deliveries::FREE, &statement).await
 }

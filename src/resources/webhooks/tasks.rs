@@ -6,10 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::events::{self, Event, EventType};
-use super::model::{DeliveryStatus, StoredWebhook};
+use super::model::{DeliveryStatus, DisabledReason, StoredWebhook};
+use super::rules;
 use super::sender::{self, Refusal, Sent};
 use super::store::{self, Outgoing, Tried};
-use super::{Failing, rules};
 use crate::app::App;
 use crate::tasks::{Fault, Task};
 
@@ -122,9 +122,9 @@ async fn settle(app: &App, outgoing: &Outgoing, result: Result<u16, Refusal>, at
         let first_failed_at = webhook.first_failed_at.unwrap_or(at);
         store::set_first_failed(&mut tx, webhook.id, Some(first_failed_at)).await?;
         if gone {
-            super::disable(&mut tx, &webhook, Failing::Gone, now).await?;
+            super::disable(&mut tx, &webhook, DisabledReason::Gone, now).await?;
         } else if given_up && rules::is_given_up(first_failed_at, retry_for, now) {
-            super::disable(&mut tx, &webhook, Failing::Long, now).await?;
+            super::disable(&mut tx, &webhook, DisabledReason::Failing, now).await?;
         }
     }
     tx.commit().await?;

@@ -63,6 +63,8 @@ pub const UNREACHABLE: &[Unreachable] = &[
             "replace_post",
             "update_post",
             "delete_post",
+            "update_webhook",
+            "delete_webhook",
         ],
     },
     Unreachable {
