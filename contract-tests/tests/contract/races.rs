@@ -301,6 +301,44 @@ async fn who_takes_the_same_grants_away_at_once_does_not_wait_for_the_other() {
 }
 
 #[tokio::test]
+async fn what_holds_grants_on_each_other_goes_at_once() {
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let root = world.root().await;
+    for number in 0..4 {
+        for target in ["groups", "users"] {
+            let new =
+                json!({ "name": format!("can_do_{target}_{number}"), "target": target, "description": "Of a client" });
+            root.post("/api/v1/permissions").json(&new).await.expect(201);
+        }
+    }
+    for round in 0..5 {
+        let mut groups = vec![];
+        for name in ["A", "B"] {
+            let group = json!({ "name": format!("{name} {round}") });
+            groups.push(root.post("/api/v1/groups").json(&group).await.expect(201).id());
+        }
+        let account = json!({ "email": format!("eve{round}@example.com"), "password": "a long password" });
+        let user = root.post("/api/v1/users").json(&account).await.expect(201).id();
+        for number in 0..4 {
+            let (on_group, on_user) = (format!("can_do_groups_{number}"), format!("can_do_users_{number}"));
+            for grant in [
+                json!({ "group_id": groups[0], "permission": on_group, "object_id": groups[1] }),
+                json!({ "group_id": groups[1], "permission": on_group, "object_id": groups[0] }),
+                json!({ "group_id": groups[0], "permission": on_user, "object_id": user }),
+                json!({ "user_id": user, "permission": on_group, "object_id": groups[0] }),
+            ] {
+                root.post("/api/v1/grants").json(&grant).await.expect(201);
+            }
+        }
+        let paths = [format!("groups/{}", groups[0]), format!("groups/{}", groups[1]), format!("users/{user}")];
+        let calls = paths.map(|path| root.delete(format!("/api/v1/{path}")).header("If-Match", "*").into_future());
+        assert_eq!(statuses(&join_all(calls).await), BTreeMap::from([(204, 3)]), "round {round}");
+    }
+    let ends = root.get("/api/v1/audit-events?action=grant_deleted&limit=1&with_total=true").await.expect(200);
+    assert_eq!(ends.body["total"], 80, "each is taken away once");
+}
+
+#[tokio::test]
 async fn of_two_admins_who_take_each_other_away_one_stays() {
     let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
     let (ann, root) = (world.ann().await, world.root().await);

@@ -111,10 +111,8 @@ impl InGrants for StoredPost {
 #[async_trait]
 impl<R: InGrants> Hook<R> for EndGrants {
     async fn before_delete(&self, context: &mut Context<'_>, row: &R) -> Result<(), Refused> {
-        for filter in row.grants() {
-            for grant in store::find_all_to_change(context.tx, &filter).await? {
-                signals::delete(context.tx, context.by, &grant, context.now).await?;
-            }
+        for grant in store::find_all_to_change(context.tx, &row.grants()).await? {
+            signals::delete(context.tx, context.by, &grant, context.now).await?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! All SQL for grants. The check itself is in `auth::permission`.
 
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement, UnionType};
 
 use super::model::{Grant, GrantCreate};
 use crate::auth::permission::Target;
@@ -80,11 +80,19 @@ pub async fn find_to_change(conn: &mut Conn, id: i64) -> DbResult<Option<Grant>>
     conn.maybe(&statement).await
 }
 
-/// All that match, kept from other writers until the transaction ends.
-pub async fn find_all_to_change(conn: &mut Conn, filter: &Filter) -> DbResult<Vec<Grant>> {
-    let mut statement = matching(filter);
-    // by id, like everyone who locks several: two that share some would else wait for each other
-    statement.columns(COLUMNS).order_by(Grants::Id, Order::Asc).lock_exclusive();
+/// All that match one of the filters, kept from other writers until the transaction ends.
+pub async fn find_all_to_change(conn: &mut Conn, filters: &[Filter]) -> DbResult<Vec<Grant>> {
+    // a branch each, which walks an index of its own; an OR would walk every grant
+    let ids = filters.iter().map(|filter| matching(filter).column(Grants::Id).take());
+    let Some(ids) = ids.reduce(|mut ids, more| ids.union(UnionType::All, more).take()) else { return Ok(vec![]) };
+    let statement = Query::select()
+        .columns(COLUMNS)
+        .from(Grants::Table)
+        .and_where(Expr::col(Grants::Id).in_subquery(ids))
+        // all of them by id, like everyone who locks several: two that share some would else wait for each other
+        .order_by(Grants::Id, Order::Asc)
+        .lock_exclusive()
+        .take();
     conn.all(&statement).await
 }
 
