@@ -24,7 +24,7 @@ use sqlx_core::transaction::TransactionManager;
 pub use constraint::Constraint;
 pub use permit::{Permit, Unsignalled};
 
-use self::permit::Table;
+use self::permit::Covers;
 use self::signals::Hooks;
 
 /// Result of a statement.
@@ -137,13 +137,13 @@ macro_rules! run {
         let result = match &mut $conn.inner {
             Inner::Sqlite(connection) => {
                 let (text, $values) = $statement.build_sqlx(SqliteQueryBuilder);
-                $permit.covers(&text)?;
+                permit::covers(&$permit, &text)?;
                 let ($sql, $on) = (AssertSqlSafe(text), &mut **connection);
                 $call.await
             }
             Inner::Postgres(connection) => {
                 let (text, $values) = $statement.build_sqlx(PostgresQueryBuilder);
-                $permit.covers(&text)?;
+                permit::covers(&$permit, &text)?;
                 let ($sql, $on) = (AssertSqlSafe(text), &mut **connection);
                 $call.await
             }
@@ -289,32 +289,24 @@ impl Conn {
     }
 
     /// Writes into the table of the permit; answers how many rows it changed.
-    pub async fn write<T: Table>(&mut self, permit: Permit<T>, statement: &impl SqlxBinder) -> DbResult<u64> {
+    pub async fn write(&mut self, permit: impl Covers, statement: &impl SqlxBinder) -> DbResult<u64> {
         run!(self, permit, statement, |sql, values, on| async {
             sqlx::query_with(sql, values).execute(on).await.map(|done| done.rows_affected())
         })
     }
 
     /// The same with `RETURNING`: exactly one row.
-    pub async fn write_one<T: Table, R: Row>(&mut self, permit: Permit<T>, write: &impl SqlxBinder) -> DbResult<R> {
+    pub async fn write_one<R: Row>(&mut self, permit: impl Covers, write: &impl SqlxBinder) -> DbResult<R> {
         run!(self, permit, write, |sql, values, on| sqlx::query_as_with(sql, values).fetch_one(on))
     }
 
     /// The same with `RETURNING`: one row or none.
-    pub async fn write_maybe<T: Table, R: Row>(
-        &mut self,
-        permit: Permit<T>,
-        write: &impl SqlxBinder,
-    ) -> DbResult<Option<R>> {
+    pub async fn write_maybe<R: Row>(&mut self, permit: impl Covers, write: &impl SqlxBinder) -> DbResult<Option<R>> {
         run!(self, permit, write, |sql, values, on| sqlx::query_as_with(sql, values).fetch_optional(on))
     }
 
     /// The same with `RETURNING`: every row that it changed.
-    pub async fn write_all<T: Table, R: Row>(
-        &mut self,
-        permit: Permit<T>,
-        write: &impl SqlxBinder,
-    ) -> DbResult<Vec<R>> {
+    pub async fn write_all<R: Row>(&mut self, permit: impl Covers, write: &impl SqlxBinder) -> DbResult<Vec<R>> {
         run!(self, permit, write, |sql, values, on| sqlx::query_as_with(sql, values).fetch_all(on))
     }
 }

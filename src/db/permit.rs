@@ -47,47 +47,107 @@ impl<T: Table> Permit<T> {
         Self::new()
     }
 
-    /// Allows to write what is kept in the rows of another table.
-    pub fn also<U: Table>(self) -> Permit<U>
+    /// Allows to set the one column of another table that keeps something of this one.
+    pub fn also<U: Table>(self) -> Kept<U>
     where
         T: Keeps<U>,
     {
-        Permit::new()
+        Kept(T::COLUMN)
+    }
+}
+
+/// What a statement that writes may show: it is held against the statement.
+pub trait Covers: sealed::Covers {}
+impl<C: sealed::Covers> Covers for C {}
+
+mod sealed {
+    use super::super::DbResult;
+
+    pub trait Covers {
+        fn covers(&self, sql: &str) -> DbResult<()>;
     }
 
-    /// A permit for one table is none for another.
-    pub(in crate::db) fn covers(self, sql: &str) -> DbResult<()> {
+    pub trait Keeps<T> {}
+
+    pub trait Unsignalled {}
+}
+
+/// A permit for one table is none for another.
+impl<T: Table> sealed::Covers for Permit<T> {
+    fn covers(&self, sql: &str) -> DbResult<()> {
         let verbs = ["INSERT INTO \"", "UPDATE \"", "DELETE FROM \""];
         let table = verbs.iter().find_map(|verb| sql.strip_prefix(verb)).and_then(|rest| rest.split('"').next());
-        if table == Some(T::TABLE.unquoted()) {
+        let name = T::TABLE.unquoted().to_owned();
+        if table == Some(&name) {
+            Ok(())
+        } else {
+            Err(fault(format!("the permit is for {name}, the statement is: {sql}")))
+        }
+    }
+}
+
+/// Allows to set one column, and nothing else.
+pub struct Kept<T>(T);
+
+impl<T: Table> sealed::Covers for Kept<T> {
+    fn covers(&self, sql: &str) -> DbResult<()> {
+        let (table, column) = (T::TABLE.unquoted().to_owned(), self.0.unquoted());
+        // a second column would follow a comma
+        if sql.starts_with(&format!("UPDATE \"{table}\" SET \"{column}\" = ")) && !sql.contains(", \"") {
             return Ok(());
         }
-        let text = format!("the permit is for {}, the statement is: {sql}", T::TABLE.unquoted());
-        Err(DbError::Other(sqlx::Error::Protocol(text)))
+        Err(fault(format!("the permit is for {column} of {table}, the statement is: {sql}")))
     }
 }
 
-/// What a SELECT shows: its type says that it writes nothing.
+/// What a SELECT shows. On PostgreSQL one may write nevertheless, in a WITH, which stands at the beginning.
 pub(in crate::db) struct Reading;
 
-impl Reading {
-    pub(in crate::db) fn covers(self, _: &str) -> DbResult<()> {
-        Ok(())
+impl sealed::Covers for Reading {
+    fn covers(&self, sql: &str) -> DbResult<()> {
+        if sql.starts_with("SELECT ") { Ok(()) } else { Err(fault(format!("the statement does not only read: {sql}"))) }
     }
 }
 
-/// Whose rows keep something that a change of `Self` sets: a number, which is no change of theirs.
-pub trait Keeps<T> {}
+pub(in crate::db) fn covers(permit: &impl Covers, sql: &str) -> DbResult<()> {
+    sealed::Covers::covers(permit, sql)
+}
 
-/// A table without signals.
-pub trait Unsignalled: Table {
+fn fault(text: String) -> DbError {
+    DbError::Other(sqlx::Error::Protocol(text))
+}
+
+/// Whose rows keep something that a change of `Self` sets, in one column: it is no change of theirs.
+pub trait Keeps<T>: sealed::Keeps<T> {
+    /// Where.
+    const COLUMN: T;
+}
+
+/// A table without signals: one of those that are listed here.
+pub trait Unsignalled: Table + sealed::Unsignalled {
     /// Allows to write into it.
     const FREE: Permit<Self> = Permit::new();
 }
 
 macro_rules! unsignalled {
     ($($(#[doc = $why:literal])+ $table:ty;)*) => {
-        $($(#[doc = $why])+ impl Unsignalled for $table {})*
+        $(
+            impl sealed::Unsignalled for $table {}
+            $(#[doc = $why])+
+            impl Unsignalled for $table {}
+        )*
+    };
+}
+
+macro_rules! keeps {
+    ($($(#[doc = $why:literal])+ $keeper:ty: $table:ident::$column:ident;)*) => {
+        $(
+            impl sealed::Keeps<$table> for $keeper {}
+            $(#[doc = $why])+
+            impl Keeps<$table> for $keeper {
+                const COLUMN: $table = $table::$column;
+            }
+        )*
     };
 }
 
@@ -106,11 +166,13 @@ unsignalled! {
     Tasks;
 }
 
-/// `posts.votes` counts them.
-impl Keeps<Posts> for Votes {}
-/// With an account its votes go out of `posts.votes`.
-impl Keeps<Posts> for Users {}
-/// When the failures of a webhook began.
-impl Keeps<Webhooks> for Deliveries {}
-/// A login renews the hash of the same password.
-impl Keeps<Users> for Sessions {}
+keeps! {
+    /// They are counted there.
+    Votes: Posts::Votes;
+    /// With an account its votes go.
+    Users: Posts::Votes;
+    /// When the failures of a webhook began.
+    Deliveries: Webhooks::FirstFailedAt;
+    /// A login renews the hash of the same password.
+    Sessions: Users::PasswordHash;
+}

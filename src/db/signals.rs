@@ -169,9 +169,15 @@ impl Hooks {
         tables
     }
 
-    fn of<R: Signalled>(&self) -> Vec<Arc<dyn Hook<R>>> {
+    /// Those for rows of this kind. Another kind for the same table would go past them.
+    fn of<R: Signalled>(&self) -> DbResult<Vec<Arc<dyn Hook<R>>>> {
+        let table = R::Table::TABLE;
         let list = self.lists.get(&TypeId::of::<R>()).and_then(|rows| rows.list.downcast_ref::<List<R>>());
-        list.into_iter().flatten().map(|(_, hook)| hook.clone()).collect()
+        if list.is_none() && self.lists.values().any(|rows| rows.table == table.unquoted()) {
+            let text = format!("{} have hooks for rows of another kind than {}", table.unquoted(), type_name::<R>());
+            return Err(DbError::Other(sqlx::Error::Protocol(text)));
+        }
+        Ok(list.into_iter().flatten().map(|(_, hook)| hook.clone()).collect())
     }
 }
 
@@ -201,7 +207,7 @@ pub async fn insert<R: Signalled>(
     mut values: R::Values,
     now: DateTime<Utc>,
 ) -> Result<Option<R>, Refused> {
-    let (hooks, by) = (tx.hooks.of::<R>(), by.into());
+    let (hooks, by) = (tx.hooks.of::<R>()?, by.into());
     signal!(hooks, tx, by, now, before_insert(&mut values));
     let Some(row) = R::insert(tx, Permit::new(), values, now).await? else { return Ok(None) };
     signal!(hooks, tx, by, now, after_insert(&row));
@@ -234,7 +240,7 @@ pub async fn update<R: Changing>(
     mut values: R::Values,
     now: DateTime<Utc>,
 ) -> Result<Option<R>, Refused> {
-    let (hooks, by) = (tx.hooks.of::<R>(), by.into());
+    let (hooks, by) = (tx.hooks.of::<R>()?, by.into());
     signal!(hooks, tx, by, now, before_update(old, &mut values));
     let Some(new) = old.update(tx, Permit::new(), values, now).await? else { return Ok(None) };
     signal!(hooks, tx, by, now, after_update(old, &new));
@@ -252,7 +258,7 @@ pub async fn delete<R: Signalled>(
     row: &R,
     now: DateTime<Utc>,
 ) -> Result<bool, Refused> {
-    let (hooks, by) = (tx.hooks.of::<R>(), by.into());
+    let (hooks, by) = (tx.hooks.of::<R>()?, by.into());
     signal!(hooks, tx, by, now, before_delete(row));
     if !row.delete(tx, Permit::new()).await? {
         return Ok(false);

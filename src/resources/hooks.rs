@@ -325,6 +325,75 @@ mod tests {
         assert!(bench.find(row.group.id).await.is_some());
     }
 
+    #[tokio::test]
+    async fn a_permit_for_what_another_table_keeps_is_for_that_column() {
+        use sea_query::Query;
+
+        use crate::db::Unsignalled;
+        use crate::db::tables::{Sessions, Users};
+
+        let bench = Bench::new().await;
+        let hash = Query::update().table(Users::Table).value(Users::PasswordHash, "x").take();
+        let role = Query::update().table(Users::Table).value(Users::Role, "admin").take();
+        let both =
+            Query::update().table(Users::Table).value(Users::PasswordHash, "x").value(Users::Role, "admin").take();
+        let delete = Query::delete().from_table(Users::Table).take();
+        let mut tx = bench.begin().await;
+        tx.write(Sessions::FREE.also::<Users>(), &hash).await.expect("is kept by logins");
+        for refused in [
+            tx.write(Sessions::FREE.also::<Users>(), &role).await,
+            tx.write(Sessions::FREE.also::<Users>(), &both).await,
+            tx.write(Sessions::FREE.also::<Users>(), &delete).await,
+        ] {
+            let refused = refused.expect_err("refused").to_string();
+            assert!(refused.contains("the permit is for password_hash of users"), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_select_does_not_write() {
+        use sea_query::{CommonTableExpression, Query};
+
+        use crate::db::tables::Groups;
+
+        let bench = Bench::new().await;
+        let delete = Query::delete().from_table(Groups::Table).returning(Query::returning().column(Groups::Id)).take();
+        let gone = CommonTableExpression::new().query(delete).table_name("gone").to_owned();
+        let select = Query::select().column(Groups::Id).from("gone").with_cte(gone).take();
+        let refused = bench.begin().await.all::<(i64,)>(&select).await.expect_err("refused");
+        assert!(refused.to_string().contains("does not only read"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn rows_of_another_kind_do_not_go_past_the_hooks() {
+        use chrono::{DateTime, Utc};
+
+        use crate::db::tables::Groups;
+        use crate::db::{DbResult, Permit};
+
+        #[derive(Clone)]
+        struct Shortcut;
+
+        impl Signalled for Shortcut {
+            type Table = Groups;
+            type Values = ();
+
+            async fn insert(_: &mut Conn, _: Permit<Groups>, (): (), _: DateTime<Utc>) -> DbResult<Option<Self>> {
+                panic!("it is not asked");
+            }
+
+            async fn delete(&self, _: &mut Conn, _: Permit<Groups>) -> DbResult<bool> {
+                panic!("it is not asked");
+            }
+        }
+
+        let bench = Bench::new().await;
+        let (mut tx, now) = (bench.begin().await, crate::app::now());
+        let refused = signals::insert::<Shortcut>(&mut tx, Actor::default(), (), now).await.err().expect("refused");
+        assert!(refused.to_string().contains("have hooks for rows of another kind"), "{refused}");
+        signals::delete(&mut tx, Actor::default(), &Shortcut, now).await.expect_err("refused");
+    }
+
     #[test]
     fn what_can_be_frozen_is_what_has_hooks() {
         let mut config = Config::load(None).expect("the defaults");

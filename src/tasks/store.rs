@@ -132,7 +132,7 @@ async fn add(
         ])
         .returning(Query::returning().column(Tasks::Id))
         .take();
-    Ok(tx.write_one::<_, (i64,)>(Tasks::FREE, &statement).await?.0)
+    Ok(tx.write_one::<(i64,)>(Tasks::FREE, &statement).await?.0)
 }
 
 /// Makes the one task that runs by itself, unless it is there. One that would be due later than now and its interval

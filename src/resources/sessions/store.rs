@@ -77,7 +77,7 @@ pub async fn insert(conn: &mut Conn, user_id: i64, now: DateTime<Utc>) -> DbResu
         .values_panic([user_id.into(), now.into()])
         .returning(Query::returning().column(Sessions::Id))
         .take();
-    Ok(conn.write_one::<_, (i64,)>(Sessions::FREE, &statement).await?.0)
+    Ok(conn.write_one::<(i64,)>(Sessions::FREE, &statement).await?.0)
 }
 
 /// Stores the hash of a new refresh token.
@@ -129,7 +129,7 @@ pub async fn use_refresh_token(conn: &mut Conn, token_hash: &str, now: DateTime<
         .and_where(Expr::col(RefreshTokens::ExpiresAt).gt(now))
         .returning(Query::returning().column(RefreshTokens::SessionId))
         .take();
-    Ok(conn.write_maybe::<_, (i64,)>(RefreshTokens::FREE, &statement).await?.map(|(id,)| id))
+    Ok(conn.write_maybe::<(i64,)>(RefreshTokens::FREE, &statement).await?.map(|(id,)| id))
 }
 
 /// The session of a refresh token that was used before.
