@@ -248,10 +248,12 @@ impl Conn {
     pub async fn commit(mut self) -> DbResult<()> {
         match self.transaction {
             Transaction::None => return Ok(()),
-            Transaction::Refused => {
-                return Err(DbError::Other(sqlx::Error::Protocol("a refused change was to be committed".into())));
+            Transaction::Refused | Transaction::Broken => {
+                return Err(DbError::Other(sqlx::Error::Protocol(
+                    "what was refused or broken was to be committed".into(),
+                )));
             }
-            Transaction::Open | Transaction::Broken => self.transaction = Transaction::Broken,
+            Transaction::Open => self.transaction = Transaction::Broken,
         }
         match &mut self.inner {
             Inner::Sqlite(connection) => {
@@ -288,8 +290,17 @@ impl Conn {
         run!(self, permit::Reading, statement, |sql, values, on| sqlx::query_as_with(sql, values).fetch_all(on))
     }
 
+    /// Else what a hook refuses would stay.
+    fn is_in_transaction(&self) -> DbResult<()> {
+        match self.transaction {
+            Transaction::None => Err(DbError::Other(sqlx::Error::Protocol("a write outside a transaction".into()))),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes into the table of the permit; answers how many rows it changed.
     pub async fn write(&mut self, permit: impl Covers, statement: &impl SqlxBinder) -> DbResult<u64> {
+        self.is_in_transaction()?;
         run!(self, permit, statement, |sql, values, on| async {
             sqlx::query_with(sql, values).execute(on).await.map(|done| done.rows_affected())
         })
@@ -297,16 +308,19 @@ impl Conn {
 
     /// The same with `RETURNING`: exactly one row.
     pub async fn write_one<R: Row>(&mut self, permit: impl Covers, write: &impl SqlxBinder) -> DbResult<R> {
+        self.is_in_transaction()?;
         run!(self, permit, write, |sql, values, on| sqlx::query_as_with(sql, values).fetch_one(on))
     }
 
     /// The same with `RETURNING`: one row or none.
     pub async fn write_maybe<R: Row>(&mut self, permit: impl Covers, write: &impl SqlxBinder) -> DbResult<Option<R>> {
+        self.is_in_transaction()?;
         run!(self, permit, write, |sql, values, on| sqlx::query_as_with(sql, values).fetch_optional(on))
     }
 
     /// The same with `RETURNING`: every row that it changed.
     pub async fn write_all<R: Row>(&mut self, permit: impl Covers, write: &impl SqlxBinder) -> DbResult<Vec<R>> {
+        self.is_in_transaction()?;
         run!(self, permit, write, |sql, values, on| sqlx::query_as_with(sql, values).fetch_all(on))
     }
 }

@@ -365,6 +365,14 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_write_needs_a_transaction() {
+        let bench = Bench::new().await;
+        let mut conn = bench.db.read().await.expect("a connection");
+        let refused = insert(&mut conn, "a").await.err().expect("refused");
+        assert!(refused.to_string().contains("outside a transaction"), "{refused}");
+    }
+
+    #[tokio::test]
     async fn rows_of_another_kind_do_not_go_past_the_hooks() {
         use chrono::{DateTime, Utc};
 
@@ -392,6 +400,22 @@ mod tests {
         let refused = signals::insert::<Shortcut>(&mut tx, Actor::default(), (), now).await.err().expect("refused");
         assert!(refused.to_string().contains("have hooks for rows of another kind"), "{refused}");
         signals::delete(&mut tx, Actor::default(), &Shortcut, now).await.expect_err("refused");
+    }
+
+    #[tokio::test]
+    async fn a_veto_outlives_the_next_fault() {
+        use sea_query::{Expr, ExprTrait, Query};
+
+        use crate::db::tables::Groups;
+
+        let bench = Bench::new().await;
+        let mut tx = bench.begin().await;
+        let before = insert(&mut tx, "before").await.expect("inserts");
+        insert(&mut tx, "veto").await.err().expect("refused");
+        let none = Query::select().column(Groups::Id).from(Groups::Table).and_where(Expr::col(Groups::Id).eq(0)).take();
+        tx.one::<(i64,)>(&none).await.expect_err("there is none");
+        tx.commit().await.expect_err("nothing may stay");
+        assert_eq!(bench.find(before.group.id).await, None);
     }
 
     #[test]
