@@ -130,10 +130,14 @@ impl Mailer {
 /// nobody listens.
 fn sends_its_password_in_clear(url: &str) -> bool {
     let Ok(url) = url::Url::parse(url) else { return false };
-    let required =
-        url.scheme() == "smtps" || url.query_pairs().any(|(name, value)| name == "tls" && value == "required");
+    let required = url.scheme() == "smtps" || asked(&url).as_deref() == Some("required");
     let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
     url.password().is_some() && !required && !local
+}
+
+/// What `mail_url` says of TLS; of several the first, as lettre takes it.
+fn asked(url: &url::Url) -> Option<String> {
+    url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned())
 }
 
 /// What `mail_url` says of TLS, with more certificates to trust.
@@ -147,8 +151,7 @@ fn tls(url: &str, ca: &str) -> Result<Tls, String> {
     let host = url.host_str().unwrap_or_default().to_owned();
     let parameters = TlsParameters::builder(host).add_root_certificate(certificates);
     let parameters = parameters.build().map_err(|error| unfit(&error))?;
-    let asked = url.query_pairs().find(|(name, _)| name == "tls");
-    match (url.scheme(), asked.as_ref().map(|(_, value)| &**value)) {
+    match (url.scheme(), asked(&url).as_deref()) {
         ("smtps", _) => Ok(Tls::Wrapper(parameters)),
         (_, Some("required")) => Ok(Tls::Required(parameters)),
         (_, Some("opportunistic")) => Ok(Tls::Opportunistic(parameters)),
@@ -178,6 +181,7 @@ mod tests {
             ("smtp://user:word@localhost:1025", true),
             ("smtp://user:word@mail.example.com", false),
             ("smtp://user:word@mail.example.com?tls=opportunistic", false),
+            ("smtp://user:word@mail.example.com?tls=opportunistic&tls=required", false),
             ("folder:", false),
             ("http://mail.example.com", false),
             ("smtp://", false),
