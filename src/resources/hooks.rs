@@ -70,21 +70,39 @@ pub fn hooks(config: &Config) -> Result<Hooks, ConfigError> {
     }
 }
 
-/// Vetoes every change of the tables in `ACCORD_FROZEN`: while data is moved, or an incident is looked at, reading goes
-/// on.
+/// Vetoes every change of the tables in `ACCORD_FROZEN`, and every change of another that would change them, too: while
+/// data is moved, or an incident is looked at, reading goes on.
 #[derive(Clone)]
 struct Freeze {
     tables: Arc<BTreeSet<String>>,
 }
 
 impl Freeze {
-    fn refuses<R: Signalled>(&self) -> Result<(), Refused> {
-        let table = R::Table::TABLE;
-        match self.tables.contains(table.unquoted()) {
-            true => {
-                Err(Refused::Veto(format!("The server does not change {} for now; try again later.", table.unquoted())))
-            }
-            false => Ok(()),
+    fn refuses<R: Signalled>(&self, change: Change) -> Result<(), Refused> {
+        let own = R::Table::TABLE;
+        let tables = [own.unquoted()].into_iter().chain(change.also_of(own.unquoted()).iter().copied());
+        match tables.into_iter().find(|table| self.tables.contains(*table)) {
+            Some(table) => Err(Refused::Veto(format!("The server does not change {table} for now; try again later."))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What is done to a row.
+#[derive(Clone, Copy, PartialEq)]
+enum Change {
+    Written,
+    Deleted,
+}
+
+impl Change {
+    /// The tables that change with a row of this one, and have no signals for it: by a count, or by the schema.
+    fn also_of(self, table: &str) -> &'static [&'static str] {
+        match (table, self) {
+            ("users", Self::Deleted) => &["posts", "votes", "webhooks"],
+            ("posts", Self::Deleted) => &["votes"],
+            ("votes", _) => &["posts"],
+            _ => &[],
         }
     }
 }
@@ -92,15 +110,15 @@ impl Freeze {
 #[async_trait]
 impl<R: Signalled> Hook<R> for Freeze {
     async fn before_insert(&self, _: &mut Context<'_>, _: &mut R::Values) -> Result<(), Refused> {
-        self.refuses::<R>()
+        self.refuses::<R>(Change::Written)
     }
 
     async fn before_update(&self, _: &mut Context<'_>, _: &R, _: &mut R::Values) -> Result<(), Refused> {
-        self.refuses::<R>()
+        self.refuses::<R>(Change::Written)
     }
 
     async fn before_delete(&self, _: &mut Context<'_>, _: &R) -> Result<(), Refused> {
-        self.refuses::<R>()
+        self.refuses::<R>(Change::Deleted)
     }
 }
 

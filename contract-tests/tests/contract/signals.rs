@@ -109,6 +109,23 @@ async fn a_frozen_table_stops_what_would_change_it_too() {
     root.delete("/api/v1/groups/1").header("If-Match", "*").await.refused(409, "vetoed");
     root.get("/api/v1/groups/1").await.expect(200);
     root.delete("/api/v1/groups/2").header("If-Match", "*").await.expect(204);
+
+    // what goes by the schema, or is counted, has no signals of its own
+    let ann = world.ann().await;
+    let (first, second) = (ann.writes("First").await.id(), ann.writes("Second").await.id());
+    let vote = |post_id| json!({ "post_id": post_id, "vote_dir": 1 });
+    ann.post("/api/v1/vote").json(&vote(first)).await.expect(201);
+    world.server = world.another_server(&[("ACCORD_FROZEN", "votes")]).await;
+    let (ann, post) = (world.ann().await, format!("/api/v1/posts/{first}"));
+    ann.delete(&post).header("If-Match", "*").await.refused(409, "vetoed");
+    ann.delete("/api/v1/user").await.refused(409, "vetoed");
+    ann.patch(&post).header("If-Match", "*").json(&json!({ "rating": 5 })).await.expect(200);
+    world.server = world.another_server(&[("ACCORD_FROZEN", "posts")]).await;
+    let ann = world.ann().await;
+    let refused = ann.post("/api/v1/vote").json(&vote(second)).await.refused(409, "vetoed");
+    assert_eq!(refused.body["detail"], "The server does not change posts for now; try again later.");
+    ann.delete("/api/v1/user").await.refused(409, "vetoed");
+    assert_eq!(ann.get(&post).await.expect(200).body["votes"], 1);
 }
 
 #[tokio::test]
