@@ -14,9 +14,10 @@ pub struct Notices;
 #[async_trait]
 impl Hook<StoredUser> for Notices {
     async fn after_update(&self, context: &mut Context<'_>, old: &StoredUser, new: &StoredUser) -> Result<(), Refused> {
-        // an address that no mail can be sent to gets none
+        // an address that no mail can be sent to gets none; and nobody has proved it to be theirs, so the letter says
+        // nothing that its owner has chosen, not even a name
         let Ok(address) = old.user.email.as_str().parse() else { return Ok(()) };
-        let to = Mailbox::new(old.user.name.clone(), address);
+        let to = Mailbox::new(None, address);
         if old.token_version != new.token_version {
             mail::send(context.tx, to, &PasswordChanged {}, context.now).await?;
         } else if old.user.email != new.user.email {
