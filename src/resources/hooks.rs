@@ -36,7 +36,6 @@ pub fn hooks(config: &Config) -> Result<Hooks, ConfigError> {
         .on::<User, _>(Audit)
         .on::<User, _>(Announce)
         .on::<Group, _>(freeze.clone())
-        .on::<Group, _>(EndMemberships)
         .on::<Group, _>(EndGrants)
         .on::<Group, _>(Audit)
         .on::<Group, _>(Announce)
@@ -100,6 +99,7 @@ impl Change {
     fn also_of(self, table: &str) -> &'static [&'static str] {
         match (table, self) {
             ("users", Self::Deleted) => &["posts", "votes", "webhooks"],
+            ("groups", Self::Deleted) => &["memberships"],
             ("posts", Self::Deleted) => &["votes"],
             ("votes", _) => &["posts"],
             _ => &[],

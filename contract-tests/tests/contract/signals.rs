@@ -184,7 +184,7 @@ async fn owners_are_told_what_was_changed_of_their_account() {
 }
 
 #[tokio::test]
-async fn members_that_go_with_a_group_or_a_user_have_an_event_each() {
+async fn a_user_that_goes_leaves_each_group_with_an_event() {
     let world = World::start().await;
     let root = world.root().await;
     for name in ["A", "B"] {
@@ -195,13 +195,11 @@ async fn members_that_go_with_a_group_or_a_user_have_an_event_each() {
     }
     root.delete("/api/v1/groups/1").header("If-Match", "*").await.expect(204);
     root.delete("/api/v1/users/2").header("If-Match", "*").await.expect(204);
-    let events = root.get("/api/v1/audit-events?limit=5").await.expect(200).body;
+    let events = root.get("/api/v1/audit-events?limit=3").await.expect(200).body;
     let events = events["items"].as_array().unwrap().iter().rev().map(|event| {
         format!("{} {} {}", event["action"].as_str().unwrap(), event["object_id"], event["before"]["user_id"])
     });
     assert_snapshot!(events.collect::<Vec<_>>().join("\n"), @r"
-    member_removed 1 1
-    member_removed 1 2
     group_deleted 1 null
     member_removed 2 2
     user_deleted 2 null

@@ -53,7 +53,7 @@ actions! {
     LoginFailed = "login_failed", User, "Somebody failed to log in; the object is the account, if there is one";
     GroupCreated = "group_created", Group, "A group was made";
     GroupUpdated = "group_updated", Group, "A group was renamed";
-    GroupDeleted = "group_deleted", Group, "A group was deleted, with its grants";
+    GroupDeleted = "group_deleted", Group, "A group was deleted, with its memberships and grants";
     MemberAdded = "member_added", Group, "A user came into a group";
     MemberRemoved = "member_removed", Group, "A user was taken out of a group";
     PermissionCreated = "permission_created", Permission, "A permission came into the catalogue";

@@ -9,37 +9,20 @@ pub mod store;
 use async_trait::async_trait;
 
 use self::model::StoredGroup;
-use self::store::{Membership, Of};
-use crate::db::signals::{self, Context, Hook, Refused, Signalled};
+use self::store::Membership;
+use crate::db::signals::{self, Context, Hook, Refused};
 use crate::resources::audit::model::{Action, State};
 use crate::resources::audit::{Audited, Event};
 use crate::resources::users::model::StoredUser;
 
-/// Takes the members out of a group that goes, and a user that goes out of their groups.
+/// Takes a user that goes out of their groups. The members of a group that goes may be very many: they go by the schema,
+/// and its own event says so.
 pub struct EndMemberships;
 
-/// A row that memberships go with.
-pub trait InMemberships: Signalled {
-    /// Which.
-    fn memberships(&self) -> Of;
-}
-
-impl InMemberships for StoredGroup {
-    fn memberships(&self) -> Of {
-        Of::Group(self.group.id)
-    }
-}
-
-impl InMemberships for StoredUser {
-    fn memberships(&self) -> Of {
-        Of::User(self.user.id)
-    }
-}
-
 #[async_trait]
-impl<R: InMemberships> Hook<R> for EndMemberships {
-    async fn before_delete(&self, context: &mut Context<'_>, row: &R) -> Result<(), Refused> {
-        for membership in store::find_memberships(context.tx, row.memberships()).await? {
+impl Hook<StoredUser> for EndMemberships {
+    async fn before_delete(&self, context: &mut Context<'_>, row: &StoredUser) -> Result<(), Refused> {
+        for membership in store::find_memberships(context.tx, row.user.id).await? {
             signals::delete(context.tx, context.by, &membership, context.now).await?;
         }
         Ok(())

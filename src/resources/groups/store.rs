@@ -110,31 +110,16 @@ impl Signalled for Membership {
     }
 }
 
-/// Who is in a group, or where a user is in; they stay so until the transaction ends.
-pub async fn find_memberships(conn: &mut Conn, of: Of) -> DbResult<Vec<Membership>> {
-    let of = match of {
-        Of::Group(id) => Expr::col(Memberships::GroupId).eq(id),
-        Of::User(id) => Expr::col(Memberships::UserId).eq(id),
-    };
+/// Where a user is in; they stay so until the transaction ends.
+pub async fn find_memberships(conn: &mut Conn, user_id: i64) -> DbResult<Vec<Membership>> {
     let statement = Query::select()
         .columns([Memberships::GroupId, Memberships::UserId])
         .from(Memberships::Table)
-        .and_where(of)
-        // in one order for all: two that share some would else wait for each other
+        .and_where(Expr::col(Memberships::UserId).eq(user_id))
         .order_by(Memberships::GroupId, Order::Asc)
-        .order_by(Memberships::UserId, Order::Asc)
         .lock_exclusive()
         .take();
     conn.all(&statement).await
-}
-
-/// Which memberships.
-#[derive(Debug, Clone, Copy)]
-pub enum Of {
-    /// Those of this group.
-    Group(i64),
-    /// Those of this user.
-    User(i64),
 }
 
 /// Whether a user is in a group; then it stays so until the transaction ends.

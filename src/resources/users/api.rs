@@ -76,14 +76,15 @@ impl AccountApi {
 
     /// Change your account
     ///
-    /// Changes only the fields that are sent. `"name": null` removes the name.
+    /// Changes only the fields that are sent. `"name": null` removes the name. Where mail is set up, the old address is
+    /// told that there is a new one.
     #[oai(path = "/user", method = "patch", operation_id = "update_user")]
     async fn update(
         &self,
         mut caller: Caller,
         app: Data<&App>,
         body: JsonIn<UserUpdate>,
-    ) -> Result<Read<User>, Fail<(Conflict,)>> {
+    ) -> Result<Read<User>, Fail<(Conflict, RateLimited)>> {
         let mut tx = caller.begin(&app.db).await?;
         let found = store::find_to_change(&mut tx, caller.id).await?.ok_or_else(gone)?;
         let values = body.0.of(found.values());

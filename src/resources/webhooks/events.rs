@@ -161,7 +161,7 @@ events! {
     Group(Group) = GroupEvent, GroupEventType, "An event about a group", "group" |group| group.id, {
         Created GroupCreated "group.created" "A group was made";
         Updated GroupUpdated "group.updated" "A group was renamed";
-        Deleted GroupDeleted "group.deleted" "A group was deleted";
+        Deleted GroupDeleted "group.deleted" "A group was deleted, and nobody is a member any more";
     }
     Member(Membership) = MemberEvent, MemberEventType, "An event about a member of a group", "group" |member| member.group_id, {
         Added MemberAdded "member.added" "A user came into a group";
