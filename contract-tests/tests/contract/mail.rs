@@ -43,7 +43,7 @@ enum Tls {
 }
 
 /// A certificate that vouches for itself, as the file of `mail_ca`, and what a server does with it.
-fn certificate() -> (TempDir, TlsAcceptor) {
+pub(crate) fn certificate() -> (TempDir, TlsAcceptor) {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("ca.pem"), made.cert.pem()).unwrap();

@@ -7,6 +7,8 @@ use contract_tests::{Answer, Person, Receiver, Story, World};
 use futures_util::future::join_all;
 use insta::assert_yaml_snapshot;
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 
 const BY_ITSELF: (&str, &str) = ("ACCORD_TASK_WORKERS", "4");
 /// Receivers of tests are on this machine.
@@ -236,7 +238,9 @@ async fn both_secrets_sign_while_the_receiver_changes_over() {
 
 #[tokio::test]
 async fn a_receiver_that_is_gone_is_not_called_again_and_its_maker_gets_a_mail() {
-    let (receiver, folder) = (Receiver::start(&[Answers(410)]).await, tempfile::tempdir().unwrap());
+    // the first refusal gives time to ask for the second delivery, which waits for the first
+    let receiver = Receiver::start(&[Answers(500), Answers(410)]).await;
+    let folder = tempfile::tempdir().unwrap();
     let mail = format!("folder:{}", folder.path().display());
     let (world, mut story) = (World::with(&[BY_ITSELF, PRIVATE, ("ACCORD_MAIL_URL", &mail)]).await, Story::default());
     let root = world.root().await;
@@ -246,7 +250,7 @@ async fn a_receiver_that_is_gone_is_not_called_again_and_its_maker_gets_a_mail()
         let failed = ended(&root, id).await;
         assert_eq!((&failed["status"], &failed["error"]), (&json!("failed"), &json!(error)));
     }
-    assert_eq!(receiver.received().len(), 1);
+    assert_eq!(receiver.received().len(), 2);
     let letters = until_letters(&folder, 1).await;
     assert!(letters[0].contains("To: root@example.com"), "{letters:?}");
     assert!(letters[0].contains("Subject: Webhook 1 of Accord is disabled"), "{letters:?}");
@@ -271,10 +275,10 @@ async fn a_receiver_that_is_gone_is_not_called_again_and_its_maker_gets_a_mail()
     let enabled = root.patch("/api/v1/webhooks/1").header("If-Match", "*").json(&enable).await.expect(200);
     assert!(enabled.body["first_failed_at"].is_null());
     root.post("/api/v1/webhooks/1/deliveries/1/redeliver").await.expect(202);
-    let received = receiver.gets(2).await;
-    assert_eq!((received[0].id(), &received[0].body), (received[1].id(), &received[1].body), "the same event");
+    let received = receiver.gets(3).await;
+    assert_eq!((received[0].id(), &received[0].body), (received[2].id(), &received[2].body), "the same event");
     let again = ended(&root, first).await;
-    assert_eq!((&again["status"], &again["attempts"], &again["error"]), (&json!("succeeded"), &json!(2), &json!(null)));
+    assert_eq!((&again["status"], &again["attempts"], &again["error"]), (&json!("succeeded"), &json!(3), &json!(null)));
     root.post("/api/v1/webhooks/1/deliveries/99/redeliver").await.refused(404, "not_found");
     assert_yaml_snapshot!(story);
 }
@@ -383,7 +387,7 @@ async fn insiders_are_not_called() {
 
 #[tokio::test]
 async fn there_are_no_more_webhooks_than_the_settings_say() {
-    let world = World::with(&[("ACCORD_WEBHOOK_LIMIT", "3")]).await;
+    let (world, mut story) = (World::with(&[("ACCORD_WEBHOOK_LIMIT", "3")]).await, Story::default());
     let root = world.root().await;
     create(&root, "https://hooks.example.com/0").await;
     let more = (1..8).map(|number| {
@@ -397,6 +401,9 @@ async fn there_are_no_more_webhooks_than_the_settings_say() {
         .into_iter()
         .filter(|answer| answer.status != 201)
         .for_each(|answer| drop(answer.refused(409, "too_many_webhooks")));
+    let late = root.post("/api/v1/webhooks").json(&json!({ "url": "https://hooks.example.com/late" }));
+    story.tell("who comes late is told, too", late).await;
+    assert_yaml_snapshot!(story);
 }
 
 #[tokio::test]
@@ -489,4 +496,31 @@ async fn every_change_is_told_to_who_wants_it() {
         picky.received().iter().map(|received| received.event()["type"].clone()).collect::<Vec<_>>(),
         ["group.deleted"]
     );
+}
+
+#[tokio::test]
+async fn a_receiver_that_nobody_vouches_for_is_told_nothing() {
+    let (_folder, acceptor) = crate::mail::certificate();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/hooks", listener.local_addr().unwrap());
+    let heard = tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                let mut first = [0];
+                if stream.read(&mut first).await.is_ok_and(|read| read > 0) {
+                    return first;
+                }
+            }
+        }
+    });
+    let world = World::with(&[BY_ITSELF, PRIVATE, IMPATIENT]).await;
+    let root = world.root().await;
+    create(&root, &url).await;
+    let id = test(&root).await;
+    let failed = ended(&root, id).await;
+    let error = failed["error"].as_str().unwrap();
+    assert!(error.starts_with("no secure connection: invalid peer certificate"), "{error}");
+    assert!(failed["http_status"].is_null() && !heard.is_finished(), "{failed}");
+    heard.abort();
 }
