@@ -37,7 +37,7 @@ pub struct App {
 impl App {
     /// Puts the parts together.
     pub fn new(config: Arc<Config>, db: Db, secret: &str, mailer: Mailer) -> Self {
-        let tokens = Arc::new(Tokens::new(secret.as_bytes(), config.token_ttl));
+        let tokens = Arc::new(Tokens::new(secret, &config.more_secret_keys(), config.token_ttl));
         let passwords = Passwords::new(config.password_workers, config.password_memory);
         let metrics = Arc::new(Metrics::new(now()));
         Self { config, db, tokens, passwords, mailer, views: Arc::default(), metrics }

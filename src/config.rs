@@ -1,7 +1,7 @@
 //! Settings: the commented `accord.toml` is their documentation and their defaults; a file and the
 //! environment go over it. Nothing else reads the environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,6 +37,9 @@ const SECRET_BYTES: usize = 32;
 
 /// Different characters of a secret that was not typed by holding a key down.
 const SECRET_VARIETY: usize = 8;
+
+/// Seconds; for so long a copied refresh token could be used unnoticed.
+const A_MINUTE: u32 = 60;
 
 /// Seconds; longer time-outs are slips of the keyboard.
 const AN_HOUR: u64 = 3600;
@@ -77,8 +80,10 @@ pub struct Config {
     pub db_wait: u64,
     migrate: String,
     pub secret_key: String,
+    more_secret_keys: String,
     pub token_ttl: u32,
     pub refresh_ttl: u32,
+    pub refresh_grace: u32,
     demo: Value,
     pub max_body: usize,
     pub header_timeout: u64,
@@ -241,23 +246,27 @@ impl Config {
                 return refuse(format!("`{name}` must be at most {AN_HOUR} seconds, not {value}"));
             }
         }
+        if self.refresh_grace > A_MINUTE {
+            let grace = self.refresh_grace;
+            return refuse(format!("`refresh_grace` must be at most {A_MINUTE} seconds, not {grace}"));
+        }
         if self.task_workers > 1_000 {
             return refuse(format!("`task_workers` must be at most 1000, not {}", self.task_workers));
         }
         if self.purge_interval > A_YEAR {
             return refuse(format!("`purge_interval` must be at most {A_YEAR} seconds, not {}", self.purge_interval));
         }
-        if !self.secret_key.is_empty() && self.secret_key.len() < SECRET_BYTES {
+        let more = self.more_secret_keys();
+        let mut secrets = vec![("SECRET_KEY", &self.secret_key), ("ACCORD_METRICS_TOKEN", &self.metrics_token)];
+        secrets.extend(more.iter().map(|key| ("a key of ACCORD_MORE_SECRET_KEYS", key)));
+        if let Some((name, secret)) = secrets.iter().find(|(_, s)| !s.is_empty() && s.len() < SECRET_BYTES) {
             return refuse(format!(
-                "SECRET_KEY has {} bytes, it needs at least {SECRET_BYTES}: openssl rand -hex 32 makes one",
-                self.secret_key.len()
+                "{name} has {} bytes, it needs at least {SECRET_BYTES}: openssl rand -hex 32 makes one",
+                secret.len()
             ));
         }
-        if !self.metrics_token.is_empty() && self.metrics_token.len() < SECRET_BYTES {
-            return refuse(format!(
-                "ACCORD_METRICS_TOKEN has {} bytes, it needs at least {SECRET_BYTES}: openssl rand -hex 32 makes one",
-                self.metrics_token.len()
-            ));
+        if more.contains(&self.secret_key) {
+            return refuse("ACCORD_MORE_SECRET_KEYS has SECRET_KEY in it: name only the others, the old and the next");
         }
         let least = if self.env == Env::Prod { PASSWORD_MEMORY } else { LEAST_PASSWORD_MEMORY };
         if self.password_memory < least {
@@ -268,9 +277,9 @@ impl Config {
             if self.secret_key.is_empty() {
                 return refuse("SECRET_KEY is not set, and ACCORD_ENV=prod makes none: openssl rand -hex 32 makes one");
             }
-            let different: std::collections::BTreeSet<_> = self.secret_key.chars().collect();
-            if different.len() < SECRET_VARIETY {
-                return refuse("SECRET_KEY can be guessed: openssl rand -hex 32 makes a better one");
+            let guessed = |key: &String| key.chars().collect::<BTreeSet<_>>().len() < SECRET_VARIETY;
+            if guessed(&self.secret_key) || more.iter().any(guessed) {
+                return refuse("a secret key can be guessed: openssl rand -hex 32 makes a better one");
             }
             if self.demo() {
                 return refuse(
@@ -310,14 +319,19 @@ impl Config {
         }
     }
 
+    /// Keys whose tokens are good beside those of the one that signs: the last one, and the next.
+    pub fn more_secret_keys(&self) -> Vec<String> {
+        listed(&self.more_secret_keys).map(Into::into).collect()
+    }
+
     /// Origins that may call from a browser.
     pub fn cors_origins(&self) -> Vec<String> {
-        self.cors_origins.split(',').map(|origin| origin.trim().to_owned()).filter(|o| !o.is_empty()).collect()
+        listed(&self.cors_origins).map(Into::into).collect()
     }
 
     /// Tables whose rows are not changed for now.
     pub fn frozen(&self) -> impl Iterator<Item = &str> {
-        self.frozen.split(',').map(str::trim).filter(|table| !table.is_empty())
+        listed(&self.frozen)
     }
 
     /// Another list, for a test.
@@ -419,6 +433,7 @@ impl Config {
         let line = |(key, (value, source)): (&String, &(Value, String))| {
             let value = match key.as_str() {
                 "secret_key" if !self.secret_key.is_empty() => "[set]".into(),
+                "more_secret_keys" if !self.more_secret_keys.is_empty() => "[set]".into(),
                 "metrics_token" if !self.metrics_token.is_empty() => "[set]".into(),
                 "database_url" => mask(&self.database_url),
                 "mail_url" => mask(&self.mail_url),
@@ -428,6 +443,11 @@ impl Config {
         };
         self.origins.iter().map(line).collect()
     }
+}
+
+/// What stands between the commas.
+fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|word| !word.is_empty())
 }
 
 /// A file that only its owner reads.

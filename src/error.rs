@@ -56,6 +56,7 @@ codes! {
     UserGone = 401, "The account of the access token no longer exists";
     InvalidCredentials = 401, "The e-mail or the password is wrong";
     RefreshTokenInvalid = 401, "The refresh token is not valid";
+    RefreshTokenUsed = 401, "The refresh token was used a moment ago";
     RefreshTokenReused = 401, "The refresh token was used before";
     Forbidden = 403, "The caller may not do this";
     AccountDisabled = 403, "The account is disabled";

@@ -52,6 +52,9 @@ const FORMS: &[(&[&str], &str, &str, &str)] = &[
 /// Stands in for every time.
 const TIME: &str = "2026-01-02T03:04:05.678901Z";
 
+/// Stands in for every end of something.
+const END: &str = "2026-02-01T03:04:05.678901Z";
+
 /// How far a time may be from that of the test.
 const NOW: TimeDelta = TimeDelta::minutes(10);
 
@@ -69,8 +72,13 @@ pub(crate) fn within(name: &str, value: &mut Value, instead: Instead) {
 pub(crate) fn replaced(name: &str, text: &str, instead: Instead) -> String {
     static COMPILED: LazyLock<Vec<Regex>> =
         LazyLock::new(|| FORMS.iter().map(|(_, form, ..)| Regex::new(form).expect("a form is a regex")).collect());
-    if (name.ends_with("_at") || name == "timestamp") && is_recent(text) {
+    if (name.ends_with("_at") || name == "timestamp") && is_after(TimeDelta::zero(), text) {
         return if matches!(instead, Instead::Name) { "[time]" } else { TIME }.into();
+    }
+    if name == "expires_at"
+        && let Some(days) = (1..=366).find(|days| is_after(TimeDelta::days(*days), text))
+    {
+        return if matches!(instead, Instead::Name) { format!("[time in {days} days]") } else { END.into() };
     }
     match FORMS.iter().zip(COMPILED.iter()).find(|((names, ..), _)| names.contains(&name)) {
         Some(((_, _, shown, stand_in), form)) => {
@@ -80,10 +88,10 @@ pub(crate) fn replaced(name: &str, text: &str, instead: Instead) -> String {
     }
 }
 
-/// RFC 3339 in UTC with `Z`, and about now: a time of 1970 is a fault.
-fn is_recent(text: &str) -> bool {
+/// RFC 3339 in UTC with `Z`, and about so long from now: a time of 1970 is a fault.
+fn is_after(wait: TimeDelta, text: &str) -> bool {
     let time = DateTime::parse_from_rfc3339(text).ok().filter(|_| text.ends_with('Z') && text.contains('T'));
-    time.is_some_and(|time| (Utc::now() - time.to_utc()).abs() < NOW)
+    time.is_some_and(|time| (Utc::now() + wait - time.to_utc()).abs() < NOW)
 }
 
 #[cfg(test)]
@@ -107,6 +115,9 @@ mod tests {
     fn only_the_right_form_is_hidden() {
         let now = Utc::now().to_rfc3339().replace("+00:00", "Z");
         assert_eq!(shown("created_at", &now), "[time]");
+        let month = (Utc::now() + TimeDelta::days(30)).to_rfc3339().replace("+00:00", "Z");
+        assert_eq!(shown("expires_at", &month), "[time in 30 days]");
+        assert_eq!(shown("created_at", &month), month);
         assert_eq!(shown("token", "abcdefghij.abcdefghij.abcdefghij"), "[access token]");
         assert_eq!(shown("ETag", r#""3-0123456789abcdef""#), r#""3-[hash]""#);
         assert_eq!(shown("If-Match", r#"W/"3-0123456789abcdef", "x""#), r#"W/"3-[hash]", "x""#);

@@ -1,9 +1,15 @@
 //! Access tokens: HS256 JSON Web Tokens (RFC 7519), short-lived, revocable through session and version.
+//!
+//! Of several keys the first signs, and each token names its own, so that keys change while everybody stays logged in.
+//! Must never be: an algorithm that the token chooses; a token that was made for something else (RFC 8725).
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::auth::Role;
 use crate::error::{Code, Error};
@@ -11,18 +17,32 @@ use crate::error::{Code, Error};
 /// Who issues our tokens; a token of another issuer is refused.
 const ISSUER: &str = "accord";
 
-/// Seconds that the clock of another instance may be ahead of ours.
+/// Whom they are for; a token for somebody else is refused (RFC 8725 section 3.9).
+const AUDIENCE: &str = "accord";
+
+/// What they are: no other JSON Web Token passes for one (RFC 9068 section 2.1, RFC 8725 section 3.11).
+const TYPE: &str = "at+jwt";
+
+/// Seconds that the clock of another instance may be ahead of ours: `iat` and `nbf` may lie so far in the future. `exp`
+/// has no such leeway: a clock that is behind only shortens a token's life.
 const CLOCK_SKEW: i64 = 5;
+
+/// Bytes of a key's digest that name it.
+const KEY_ID: usize = 8;
 
 /// What a token says. No e-mail, no name, no secret.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Claims {
     /// Always [`ISSUER`].
     pub iss: String,
+    /// Always [`AUDIENCE`].
+    pub aud: String,
     /// The user's id.
     pub sub: String,
     /// Issued, in seconds since 1970.
     pub iat: i64,
+    /// Not valid before, in seconds since 1970: the same.
+    pub nbf: i64,
     /// Valid until, in seconds since 1970.
     pub exp: i64,
     /// The session's id, a dot, and random bits that make the token unique.
@@ -52,26 +72,43 @@ fn malformed() -> Error {
 
 /// Issues and verifies access tokens with one fixed algorithm.
 pub struct Tokens {
-    encoding: EncodingKey,
-    decoding: DecodingKey,
+    signs: Key,
+    /// Tokens that they have signed are good, too.
+    others: Vec<Key>,
     validation: Validation,
     lifetime: u32,
 }
 
+/// A secret, and how tokens name it.
+struct Key {
+    id: String,
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+}
+
+impl Key {
+    fn new(secret: &str) -> Self {
+        // one way, and of nothing else: whoever reads a token learns no more than its signature tells them
+        let digest = Sha256::new().chain_update("accord access token key\0").chain_update(secret).finalize();
+        Self {
+            id: URL_SAFE_NO_PAD.encode(&digest[..KEY_ID]),
+            encoding: EncodingKey::from_secret(secret.as_bytes()),
+            decoding: DecodingKey::from_secret(secret.as_bytes()),
+        }
+    }
+}
+
 impl Tokens {
-    /// Tokens signed with this secret, valid for so many seconds.
-    pub fn new(secret: &[u8], lifetime: u32) -> Self {
+    /// Tokens signed with the first secret, valid for so many seconds; those that the others have signed are good, too.
+    pub fn new(signs: &str, others: &[String], lifetime: u32) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
-        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
-        // an expired token is expired: a clock that is behind only shortens its life
-        validation.leeway = 0;
-        Self {
-            encoding: EncodingKey::from_secret(secret),
-            decoding: DecodingKey::from_secret(secret),
-            validation,
-            lifetime,
-        }
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_required_spec_claims(&["aud", "exp", "iss", "nbf", "sub"]);
+        validation.validate_nbf = true;
+        validation.leeway = CLOCK_SKEW.unsigned_abs();
+        let others = others.iter().map(|secret| Key::new(secret)).collect();
+        Self { signs: Key::new(signs), others, validation, lifetime }
     }
 
     /// Seconds that a token is valid.
@@ -84,15 +121,18 @@ impl Tokens {
         let iat = now.timestamp();
         let claims = Claims {
             iss: ISSUER.into(),
+            aud: AUDIENCE.into(),
             sub: user_id.to_string(),
             iat,
+            nbf: iat,
             exp: iat + i64::from(self.lifetime),
             jti: format!("{session_id}.{:016x}", rand::random::<u64>()),
             ver: version,
             role,
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
-            .expect("HS256 signs any claims that serialise")
+        let (kid, typ) = (Some(self.signs.id.clone()), Some(TYPE.into()));
+        let header = Header { kid, typ, ..Header::new(Algorithm::HS256) };
+        jsonwebtoken::encode(&header, &claims, &self.signs.encoding).expect("HS256 signs any claims that serialise")
     }
 
     /// The claims of the `Authorization` header, if the signature and the times hold.
@@ -110,14 +150,21 @@ impl Tokens {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Error::new(Code::SchemeMissing, "Put the word Bearer and a space before the token."));
         }
-        let decoded = jsonwebtoken::decode::<Claims>(token.trim(), &self.decoding, &self.validation);
+        let token = token.trim();
+        let header = jsonwebtoken::decode_header(token).map_err(|_| malformed())?;
+        let key = self.key(header.kid.as_deref()).ok_or_else(signature)?;
+        let decoded = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation);
         let decoded = decoded.map_err(|error| match error.kind() {
             ErrorKind::ExpiredSignature => expired(),
-            ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm | ErrorKind::InvalidIssuer => {
-                Error::new(Code::TokenSignature, "Log in again: this server did not sign the token.")
-            }
+            ErrorKind::InvalidSignature
+            | ErrorKind::InvalidAlgorithm
+            | ErrorKind::InvalidIssuer
+            | ErrorKind::InvalidAudience => signature(),
             _ => malformed(),
         })?;
+        if decoded.header.typ.as_deref() != Some(TYPE) {
+            return Err(malformed());
+        }
         // what the library lets pass: a critical extension (RFC 7515 section 4.1.11), a token from the future, the very second of expiry
         if decoded.header.crit.is_some() || decoded.claims.iat > now.timestamp() + CLOCK_SKEW {
             return Err(malformed());
@@ -127,6 +174,15 @@ impl Tokens {
         }
         Ok(decoded.claims)
     }
+
+    /// The key that a token names.
+    fn key(&self, id: Option<&str>) -> Option<&Key> {
+        std::iter::once(&self.signs).chain(&self.others).find(|key| Some(key.id.as_str()) == id)
+    }
+}
+
+fn signature() -> Error {
+    Error::new(Code::TokenSignature, "Log in again: this server did not sign the token.")
 }
 
 fn expired() -> Error {
@@ -141,11 +197,19 @@ mod tests {
         tokens.verify(header, now).expect_err("a refusal").code
     }
 
+    fn tokens(signs: &str, others: &[&str]) -> Tokens {
+        Tokens::new(signs, &others.iter().map(|secret| (*secret).to_owned()).collect::<Vec<_>>(), 60)
+    }
+
+    fn bearer(tokens: &Tokens, at: DateTime<Utc>) -> String {
+        format!("Bearer {}", tokens.issue(7, Role::Active, 1, 3, at))
+    }
+
     #[test]
     fn only_our_own_unexpired_tokens_pass() {
-        let (ours, theirs) = (Tokens::new(&[1; 32], 60), Tokens::new(&[2; 32], 60));
+        let (ours, theirs) = (tokens("ours", &[]), tokens("theirs", &[]));
         let now = crate::app::now();
-        let token = format!("Bearer {}", ours.issue(7, Role::Active, 1, 3, now));
+        let token = bearer(&ours, now);
         let claims = ours.verify(Some(&token), now).expect("valid");
         assert_eq!((claims.user_id().expect("id"), claims.session_id().expect("session")), (7, 3));
         assert_eq!(code(&theirs, Some(&token), now), Code::TokenSignature);
@@ -153,31 +217,71 @@ mod tests {
         assert_eq!(code(&ours, Some(&token[7..]), now), Code::SchemeMissing);
         assert_eq!(code(&ours, Some("Bearer x"), now), Code::TokenMalformed);
         assert_eq!(code(&ours, Some("Bearer"), now), Code::TokenMalformed);
-        let old = format!("Bearer {}", ours.issue(7, Role::Active, 1, 3, now - chrono::TimeDelta::seconds(60)));
+        let old = bearer(&ours, now - chrono::TimeDelta::seconds(60));
         assert_eq!(code(&ours, Some(&old), now), Code::TokenExpired);
     }
 
     #[test]
-    fn a_critical_extension_and_a_token_from_the_future_are_refused() {
-        let (tokens, now) = (Tokens::new(&[1; 32], 60), crate::app::now());
-        let ahead = |seconds| {
-            format!("Bearer {}", tokens.issue(7, Role::Active, 1, 3, now + chrono::TimeDelta::seconds(seconds)))
-        };
-        assert!(tokens.verify(Some(&ahead(CLOCK_SKEW)), now).is_ok());
+    fn keys_change_while_tokens_go_on() {
+        let now = crate::app::now();
+        let (old, both, new) = (tokens("old", &["new"]), tokens("new", &["old"]), tokens("new", &[]));
+        let (by_old, by_new) = (bearer(&old, now), bearer(&both, now));
+        for tokens in [&old, &both] {
+            assert!(tokens.verify(Some(&by_old), now).is_ok());
+            assert!(tokens.verify(Some(&by_new), now).is_ok());
+        }
+        assert!(new.verify(Some(&by_new), now).is_ok());
+        assert_eq!(code(&new, Some(&by_old), now), Code::TokenSignature);
+        // a name that it has not: each key verifies what it has signed itself
+        let claims = both.verify(Some(&by_new), now).expect("valid");
+        let header = Header { kid: Some(old.signs.id.clone()), ..Header::new(Algorithm::HS256) };
+        let token = jsonwebtoken::encode(&header, &claims, &both.signs.encoding).expect("signs");
+        assert_eq!(code(&both, Some(&format!("Bearer {token}")), now), Code::TokenSignature);
+    }
+
+    #[test]
+    fn what_is_signed_but_is_no_access_token_of_now_is_refused() {
+        let (tokens, now) = (tokens("ours", &[]), crate::app::now());
+        let ahead = |seconds| bearer(&tokens, now + chrono::TimeDelta::seconds(seconds));
+        assert!(tokens.verify(Some(&ahead(CLOCK_SKEW - 1)), now).is_ok());
         assert_eq!(code(&tokens, Some(&ahead(CLOCK_SKEW + 2)), now), Code::TokenMalformed);
 
         let claims = tokens.verify(Some(&ahead(0)), now).expect("valid");
-        let header = Header { crit: Some(vec!["x".into()]), ..Header::new(Algorithm::HS256) };
-        let token = jsonwebtoken::encode(&header, &claims, &tokens.encoding).expect("signs");
-        assert_eq!(code(&tokens, Some(&format!("Bearer {token}")), now), Code::TokenMalformed);
+        let good =
+            Header { kid: Some(tokens.signs.id.clone()), typ: Some(TYPE.into()), ..Header::new(Algorithm::HS256) };
+        let verdict = |header: &Header, claims: &Claims| {
+            let token = jsonwebtoken::encode(header, claims, &tokens.signs.encoding).expect("signs");
+            tokens.verify(Some(&format!("Bearer {token}")), now).map(|_| ()).map_err(|error| error.code)
+        };
+        assert_eq!(verdict(&good, &claims), Ok(()));
+        for (header, expected) in [
+            (Header { crit: Some(vec!["x".into()]), ..good.clone() }, Code::TokenMalformed),
+            (Header { typ: Some("JWT".into()), ..good.clone() }, Code::TokenMalformed),
+            (Header { typ: None, ..good.clone() }, Code::TokenMalformed),
+            (Header { kid: None, ..good.clone() }, Code::TokenSignature),
+            (Header { kid: Some("x".into()), ..good.clone() }, Code::TokenSignature),
+            (Header { alg: Algorithm::HS512, ..good.clone() }, Code::TokenSignature),
+        ] {
+            assert_eq!(verdict(&header, &claims), Err(expected), "{header:?}");
+        }
+        let (iat, nbf) = (claims.iat + CLOCK_SKEW + 2, claims.nbf + CLOCK_SKEW + 2);
+        for (claims, expected) in [
+            (Claims { iss: "x".into(), ..claims.clone() }, Code::TokenSignature),
+            (Claims { aud: "x".into(), ..claims.clone() }, Code::TokenSignature),
+            (Claims { nbf, ..claims.clone() }, Code::TokenMalformed),
+            (Claims { iat, ..claims.clone() }, Code::TokenMalformed),
+            (Claims { exp: claims.iat, ..claims.clone() }, Code::TokenExpired),
+        ] {
+            assert_eq!(verdict(&good, &claims), Err(expected), "{claims:?}");
+        }
     }
 
     #[test]
     fn the_claims_are_exactly_these() {
-        let claims =
-            Claims { iss: "".into(), sub: "".into(), iat: 0, exp: 0, jti: "".into(), ver: 0, role: Role::Active };
+        let (tokens, now) = (tokens("ours", &[]), crate::app::now());
+        let claims = tokens.verify(Some(&bearer(&tokens, now)), now).expect("valid");
         let value = serde_json::to_value(claims).expect("serialises");
         let names: Vec<_> = value.as_object().expect("an object").keys().cloned().collect();
-        assert_eq!(names, ["iss", "sub", "iat", "exp", "jti", "ver", "role"]);
+        assert_eq!(names, ["iss", "aud", "sub", "iat", "nbf", "exp", "jti", "ver", "role"]);
     }
 }

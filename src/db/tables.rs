@@ -28,7 +28,11 @@ pub enum Sessions {
     Table,
     Id,
     UserId,
+    Address,
+    UserAgent,
     CreatedAt,
+    RefreshedAt,
+    ExpiresAt,
     RevokedAt,
 }
 

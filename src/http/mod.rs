@@ -1,6 +1,7 @@
 //! What resources share of HTTP: payloads, failures as types, entity tags, cursors.
 
 pub mod answer;
+pub mod client;
 pub mod etag;
 pub mod fail;
 pub mod json;

@@ -130,6 +130,9 @@ impl Row<'_> {
             Kind::Anonymous => return refused(401, "credentials"),
             Kind::Deleted => return refused(401, "deleted"),
             Kind::Disabled if operation.declares(403) => return refused(403, "disabled"),
+            Kind::Everything if self.object.as_ref().is_some_and(|object| object.fixture.personal) => {
+                return refused(404, "private");
+            }
             Kind::Disabled | Kind::Everything => return accepted,
             Kind::User | Kind::Owner | Kind::Granted | Kind::GrantedHere => {}
         }
@@ -291,6 +294,7 @@ people: { privileged: { operation: log_in, token: x, scopes: [admin] } }
 fixtures:
   thing: { operation: create_thing }
   secret: { operation: create_thing, private: true }
+  diary: { operation: create_thing, private: true, personal: true }
 operations:
   log_in: { body: { password: $caller.request.body#/password } }
   get_thing: { shared: true }
@@ -332,6 +336,7 @@ access:
         assert_eq!(row("list_people"), "401 403 – 403 – + 403 401", "no grant makes an admin");
         assert_eq!(row("get_thing"), "401 + + + + + 403 401");
         assert_eq!(row("get_thing/secret"), "401 404 + 404 404 + 403 401", "it is not told that it is there");
+        assert_eq!(row("get_thing/diary"), "401 404 + 404 404 404 403 401", "not even to an admin");
         assert_eq!(row("delete_thing"), "401 403 + 403 403 + 403 401", "another permission is not enough");
         assert_eq!(row("count_thing"), "401 403 + + + + 403 401");
         assert_eq!(row("count_thing/secret"), "401 404 + 404 404 + 403 401");

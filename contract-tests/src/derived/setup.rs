@@ -151,6 +151,9 @@ pub struct Fixture {
     /// Whether a stranger may not even know of it.
     #[serde(default)]
     pub private: bool,
+    /// Of a private one: not even who may do everything knows of it.
+    #[serde(default)]
+    pub personal: bool,
 }
 
 /// What an operation needs, and how it differs from what its document lets expect.

@@ -8,20 +8,25 @@ use serde_json::{Value, json};
 
 const HOUR: i64 = 3600;
 
-/// What a token says.
-fn claims(token: &str) -> Value {
-    let payload = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+/// What a part of a token says.
+fn part(token: &str, index: usize) -> Value {
+    let part = token.split('.').nth(index).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
-/// The claims with some of them replaced, signed.
-fn forge(claims: &Value, changes: Value, algorithm: Algorithm, secret: &str) -> String {
-    let mut claims = claims.clone();
-    for (name, value) in changes.as_object().unwrap() {
-        claims[name] = value.clone();
-    }
+/// A token that is good, with the changes of header and claims, signed with this algorithm and secret.
+fn forge(token: &str, header: Value, claims: Value, algorithm: Algorithm, secret: &str) -> String {
+    let changed = |mut value: Value, changes: Value| {
+        for (name, change) in changes.as_object().unwrap() {
+            value[name] = change.clone();
+        }
+        value
+    };
+    let algorithm = json!({ "alg": format!("{algorithm:?}") });
+    let header = changed(changed(part(token, 0), algorithm), header);
+    let header: Header = serde_json::from_value(header).unwrap();
     let key = EncodingKey::from_secret(secret.as_bytes());
-    format!("Bearer {}", jsonwebtoken::encode(&Header::new(algorithm), &claims, &key).unwrap())
+    format!("Bearer {}", jsonwebtoken::encode(&header, &changed(part(token, 1), claims), &key).unwrap())
 }
 
 /// Values of `Authorization` that prove nobody, and the code each is refused with.
@@ -30,21 +35,24 @@ fn bad_tokens(person: &Person) -> Vec<(String, &'static str)> {
     let [header, payload, signature] = token.split('.').collect::<Vec<_>>()[..] else {
         panic!("a token has three parts")
     };
-    let claims = claims(token);
-    let now = claims["iat"].as_i64().unwrap();
-    let past = json!({ "iat": now - 2 * HOUR, "exp": now - HOUR });
+    let now = part(token, 1)["iat"].as_i64().unwrap();
     // another character at the front, where each is possible
     let tampered = format!("{}{}", if signature.starts_with('A') { 'B' } else { 'A' }, &signature[1..]);
-    let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
-    let admin = URL_SAFE_NO_PAD.encode(
-        json!({ "sub": "3", "role": "admin", "iss": "accord", "iat": now, "exp": now + HOUR, "jti": "1.x", "ver": 1 })
-            .to_string(),
-    );
+    let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"at+jwt"}"#);
+    let mut admin = part(token, 1);
+    (admin["sub"], admin["role"]) = ("3".into(), "admin".into());
+    let admin = URL_SAFE_NO_PAD.encode(admin.to_string());
+    let nothing = || json!({});
     let hs256 = Algorithm::HS256;
-    let critical = Header { crit: Some(vec!["b64".into()]), ..Header::new(hs256) };
-    let critical = jsonwebtoken::encode(&critical, &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap();
+    let says = |claims| forge(token, nothing(), claims, hs256, SECRET);
+    let is = |header| forge(token, header, nothing(), hs256, SECRET);
+    let signed = |algorithm, secret| forge(token, nothing(), nothing(), algorithm, secret);
+    let theirs = "another secret that is as long as ours";
+    let embedded = json!({ "jwk": { "kty": "oct", "k": URL_SAFE_NO_PAD.encode(theirs) } });
     vec![
-        (format!("Bearer {critical}"), "token_malformed"),
+        (is(json!({ "crit": ["b64"] })), "token_malformed"),
+        (is(json!({ "typ": "JWT" })), "token_malformed"),
+        (is(json!({ "typ": null })), "token_malformed"),
         ("Bearer".into(), "token_malformed"),
         ("Bearer x".into(), "token_malformed"),
         (format!("Bearer {header}.{payload}"), "token_malformed"),
@@ -53,17 +61,26 @@ fn bad_tokens(person: &Person) -> Vec<(String, &'static str)> {
         (format!("Bearer {}", "a".repeat(4000)), "token_malformed"),
         (format!("Bearer {none}.{payload}."), "token_malformed"),
         (format!("Bearer {none}.{payload}.{signature}"), "token_malformed"),
-        (forge(&claims, json!({ "iat": now + HOUR, "exp": now + 2 * HOUR }), hs256, SECRET), "token_malformed"),
+        (says(json!({ "iat": now + HOUR, "exp": now + 2 * HOUR })), "token_malformed"),
+        (says(json!({ "nbf": now + HOUR, "exp": now + 2 * HOUR })), "token_malformed"),
+        (says(json!({ "nbf": null })), "token_malformed"),
+        (says(json!({ "aud": null })), "token_malformed"),
+        (says(json!({ "exp": null })), "token_malformed"),
         (format!("Basic {}", URL_SAFE_NO_PAD.encode("ann@example.com:the password of ann")), "scheme_missing"),
         (token.into(), "scheme_missing"),
         (format!("Token {token}"), "scheme_missing"),
-        (forge(&claims, past, hs256, SECRET), "token_expired"),
+        (says(json!({ "iat": now - 2 * HOUR, "nbf": now - 2 * HOUR, "exp": now - HOUR })), "token_expired"),
         (format!("Bearer {header}.{payload}.{tampered}"), "token_signature"),
         (format!("Bearer {header}.{admin}.{signature}"), "token_signature"),
-        (forge(&claims, json!({}), hs256, "another secret that is as long as ours"), "token_signature"),
-        (forge(&claims, json!({}), hs256, ""), "token_signature"),
-        (forge(&claims, json!({}), Algorithm::HS512, SECRET), "token_signature"),
-        (forge(&claims, json!({ "iss": "another" }), hs256, SECRET), "token_signature"),
+        (signed(hs256, theirs), "token_signature"),
+        (signed(hs256, ""), "token_signature"),
+        (signed(Algorithm::HS512, SECRET), "token_signature"),
+        (forge(token, embedded, nothing(), hs256, theirs), "token_signature"),
+        (is(json!({ "kid": null })), "token_signature"),
+        (is(json!({ "kid": "../../dev/null" })), "token_signature"),
+        (says(json!({ "iss": "another" })), "token_signature"),
+        (says(json!({ "aud": "another" })), "token_signature"),
+        (says(json!({ "aud": ["accord", "another"] })), "token_malformed"),
     ]
 }
 
@@ -93,8 +110,7 @@ async fn a_signed_token_is_not_enough() {
     let world = World::start().await;
     let (ann, ben) = (world.ann().await, world.ben().await);
     ann.writes("A post").await;
-    let claims = claims(ann.token());
-    let forged = |changes| forge(&claims, changes, Algorithm::HS256, SECRET);
+    let forged = |changes| forge(ann.token(), json!({}), changes, Algorithm::HS256, SECRET);
     let mut bad = vec![
         (ann.with_authorization(&forged(json!({ "sub": "x" }))), "token_malformed"),
         (ann.with_authorization(&forged(json!({ "jti": "x" }))), "token_malformed"),
@@ -115,12 +131,34 @@ async fn a_signed_token_is_not_enough() {
 }
 
 #[tokio::test]
+async fn a_key_is_changed_while_everybody_stays_logged_in() {
+    let next = "the next secret that the tests will know";
+    let world = World::start().await;
+    let ann = world.ann().await;
+    // the next key is known before it signs, so that no instance refuses what another has issued
+    let server = async |key: &str, more: &str| {
+        world.another_server(&[("SECRET_KEY", key), ("ACCORD_MORE_SECRET_KEYS", more)]).await
+    };
+    let (knows, signs, forgot) = (server(SECRET, next).await, server(next, SECRET).await, server(next, "").await);
+    let credentials = json!({ "email": "ben@example.com", "password": "the password of ben" });
+    let login = world.nobody().at(&signs).post("/api/v1/authenticate").json(&credentials).await.expect(200);
+    let ben = world.nobody().named("ben").with_token(login.text("/token"));
+    assert_ne!(part(ann.token(), 0)["kid"], part(ben.token(), 0)["kid"]);
+    for server in [&knows, &signs] {
+        ann.at(server).get("/api/v1/user").await.expect(200);
+        ben.at(server).get("/api/v1/user").await.expect(200);
+    }
+    ben.at(&forgot).get("/api/v1/user").await.expect(200);
+    ann.at(&forgot).get("/api/v1/user").await.refused(401, "token_signature");
+}
+
+#[tokio::test]
 async fn the_role_in_a_token_counts_for_nothing() {
     let world = World::start().await;
     let (ann, ben) = (world.ann().await, world.ben().await);
     ann.writes("A post").await;
-    let pretender =
-        ben.with_authorization(&forge(&claims(ben.token()), json!({ "role": "admin" }), Algorithm::HS256, SECRET));
+    let admin = forge(ben.token(), json!({}), json!({ "role": "admin" }), Algorithm::HS256, SECRET);
+    let pretender = ben.with_authorization(&admin);
     pretender.delete("/api/v1/posts/1").header("If-Match", "*").await.refused(403, "forbidden");
     assert_eq!(pretender.get("/api/v1/user").await.body["role"], "active");
 }
@@ -182,6 +220,6 @@ async fn what_one_may_not_know_answers_like_what_is_not_there() {
 #[tokio::test]
 async fn a_token_says_nothing_private() {
     let world = World::start().await;
-    let claims = claims(world.ann().await.token()).to_string();
+    let claims = part(world.ann().await.token(), 1).to_string();
     assert!(!claims.contains("example.com") && !claims.contains("password") && !claims.contains("Ann"), "{claims}");
 }

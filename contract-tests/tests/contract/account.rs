@@ -66,13 +66,14 @@ async fn registering_takes_the_longest_and_the_strangest_that_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_new_password_ends_every_session() {
+async fn a_new_password_ends_all_other_sessions() {
     let (world, mut story) = (World::start().await, Story::default());
     let nobody = world.nobody();
     let old = json!({ "email": "ann@example.com", "password": "the password of ann" });
     let session = nobody.post("/api/v1/authenticate").json(&old).await.expect(200);
     let elsewhere = nobody.clone().named("ann elsewhere").with_token(session.text("/token"));
-    let ann = world.ann().await;
+    let here = nobody.post("/api/v1/authenticate").json(&old).await.expect(200);
+    let ann = nobody.clone().named("ann").with_token(here.text("/token"));
 
     let wrong = json!({ "old_password": "not the password", "new_password": "the new password" });
     story.tell("the old password must be right", ann.post("/api/v1/user/password").json(&wrong)).await;
@@ -83,6 +84,10 @@ async fn a_new_password_ends_every_session() {
     story.tell("so has that of another session", elsewhere.get("/api/v1/user")).await;
     let refresh = json!({ "refresh_token": session.text("/refresh_token") });
     story.tell("and its refresh token", nobody.post("/api/v1/token/refresh").json(&refresh)).await;
+    let refresh = json!({ "refresh_token": here.text("/refresh_token") });
+    let next = nobody.post("/api/v1/token/refresh").json(&refresh);
+    let next = story.tell("that of this session gives the next pair", next).await;
+    story.tell("and it goes on", ann.with_token(next.text("/token")).get("/api/v1/user")).await;
     story.tell("the old password is wrong", nobody.post("/api/v1/authenticate").json(&old)).await;
     let new = json!({ "email": "ann@example.com", "password": "the new password" });
     story.tell("the new one is right", nobody.post("/api/v1/authenticate").json(&new)).await;

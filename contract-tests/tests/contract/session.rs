@@ -60,7 +60,7 @@ async fn logging_in_with_a_form_follows_oauth2() {
 
 #[tokio::test]
 async fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
-    let (world, mut story) = (World::start().await, Story::default());
+    let (world, mut story) = (World::with(&[("ACCORD_REFRESH_GRACE", "0")]).await, Story::default());
     let nobody = world.nobody();
     let first = nobody.post("/api/v1/authenticate").json(&ann("the password of ann")).await.expect(200);
     let second = story.tell("Ann refreshes", nobody.post("/api/v1/token/refresh").json(&refresh(&first))).await;
@@ -81,7 +81,69 @@ async fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
     story.tell("and the newest refresh token", nobody.post("/api/v1/token/refresh").json(&refresh(&second))).await;
     let call = nobody.post("/api/v1/token/refresh").json(&json!({ "refresh_token": "unknown" }));
     story.tell("an unknown refresh token", call).await;
+    nobody.post("/api/v1/token/refresh").json(&refresh(&first)).await.refused(401, "refresh_token_reused");
+    let events = world.root().await.get("/api/v1/audit-events?action=refresh_token_reused");
+    story.tell("the audit says so, once", events).await;
     assert_yaml_snapshot!(story);
+}
+
+#[tokio::test]
+async fn a_refresh_that_is_sent_twice_ends_nothing() {
+    let (world, mut story) = (World::with(&[("ACCORD_REFRESH_GRACE", "2")]).await, Story::default());
+    let nobody = world.nobody();
+    let first = nobody.post("/api/v1/authenticate").json(&ann("the password of ann")).await.expect(200);
+    let second = nobody.post("/api/v1/token/refresh").json(&refresh(&first)).await.expect(200);
+    story.tell("the first once more", nobody.post("/api/v1/token/refresh").json(&refresh(&first))).await;
+    let here = nobody.clone().named("ann").with_token(second.text("/token"));
+    story.tell("the session goes on", here.get("/api/v1/user")).await;
+    let third = nobody.post("/api/v1/token/refresh").json(&refresh(&second)).await.expect(200);
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    story.tell("but not for long", nobody.post("/api/v1/token/refresh").json(&refresh(&first))).await;
+    nobody.post("/api/v1/token/refresh").json(&refresh(&third)).await.refused(401, "refresh_token_invalid");
+    assert_yaml_snapshot!(story);
+}
+
+#[tokio::test]
+async fn one_sees_where_one_is_logged_in_and_ends_what_one_does_not_know() {
+    let (world, mut story) = (World::start().await, Story::default());
+    let nobody = world.nobody();
+    let browser = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+    let log_in =
+        |agent: &str| nobody.post("/api/v1/authenticate").json(&ann("the password of ann")).header("User-Agent", agent);
+    let (elsewhere, phone) = (log_in(browser).await.expect(200), log_in(&"long ".repeat(60)).await.expect(200));
+    let session = log_in("curl/8").await.expect(200);
+    let stranger = world.ben().await;
+    let her = nobody.clone().named("ann").with_token(session.text("/token"));
+    nobody.post("/api/v1/token/refresh").json(&refresh(&elsewhere)).await.expect(200);
+    let list = story.tell("she sees them all", her.get("/api/v1/sessions?with_total=true")).await;
+    let items = list.body["items"].as_array().unwrap();
+    let ids: Vec<_> = items.iter().map(|item| item["id"].as_i64().unwrap()).collect();
+    let id = |session: &Answer| session.body["session_id"].as_i64().unwrap();
+    assert_eq!(ids, [id(&session), id(&phone), id(&elsewhere)], "the newest first");
+    assert_eq!(items[1]["user_agent"].as_str().map(str::len), Some(200));
+    let page = story.tell("page by page", her.get("/api/v1/sessions?limit=1")).await;
+    let next = format!("/api/v1/sessions?limit=1&cursor={}", page.text("/next"));
+    assert_eq!(her.get(next).await.body["items"][0]["id"], id(&phone));
+    let ended = format!("/api/v1/sessions/{}", id(&elsewhere));
+    stranger.delete(&ended).await.refused(404, "not_found");
+    story.tell("she ends the one she does not know", her.delete(&ended)).await;
+    story.tell("it has ended", her.delete(&ended)).await;
+    let there = nobody.clone().named("somebody").with_token(elsewhere.text("/token"));
+    story.tell("its token is worth nothing", there.get("/api/v1/user")).await;
+    assert_eq!(her.get("/api/v1/sessions").await.body["items"].as_array().map(Vec::len), Some(2));
+    her.delete(format!("/api/v1/sessions/{}", id(&session))).await.expect(204);
+    her.get("/api/v1/user").await.refused(401, "token_revoked");
+    assert_yaml_snapshot!(story);
+}
+
+#[tokio::test]
+async fn a_session_that_has_expired_is_not_shown_and_cannot_be_ended() {
+    let world = World::with(&[("ACCORD_REFRESH_TTL", "1")]).await;
+    let ann = world.ann().await;
+    let id = ann.get("/api/v1/sessions").await.expect(200).body["items"][0]["id"].clone();
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(ann.get("/api/v1/sessions?with_total=true").await.expect(200).body["total"], 0);
+    ann.delete(format!("/api/v1/sessions/{id}")).await.refused(404, "not_found");
 }
 
 #[tokio::test]

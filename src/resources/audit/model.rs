@@ -51,6 +51,7 @@ actions! {
     UserDeleted = "user_deleted", User, "An account was deleted";
     PasswordChanged = "password_changed", User, "An account got another password";
     LoginFailed = "login_failed", User, "Somebody failed to log in; the object is the account, if there is one";
+    RefreshTokenReused = "refresh_token_reused", User, "Somebody used a refresh token of the account again; its session was ended";
     GroupCreated = "group_created", Group, "A group was made";
     GroupUpdated = "group_updated", Group, "A group was renamed";
     GroupDeleted = "group_deleted", Group, "A group was deleted, with its memberships and grants";
@@ -120,6 +121,10 @@ pub struct State {
     /// Which private fields of an account were changed, or which of a webhook: `email`, `url`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<Vec<String>>,
+    /// The session of a refresh token that was used again
+    #[oai(validator(minimum(value = "1")))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<i64>,
     /// Why a login failed: `credentials` or `account_disabled`; or why a webhook was disabled: `gone` or `failing`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -162,7 +167,7 @@ pub struct AuditEvent {
     /// Identifier; it grows with time
     #[oai(validator(minimum(value = "1")))]
     pub id: i64,
-    /// Who did it; null for a login that failed and for the command line. The account may be deleted since
+    /// Who did it; null for a login that failed, a refresh token that was used again, and the command line. The account may be deleted since
     #[oai(nullable, validator(minimum(value = "1")))]
     pub actor_id: Option<i64>,
     /// What was done

@@ -1,19 +1,24 @@
-//! `/api/v1/authenticate`, `/login`, `/token/refresh`, `/logout`.
+//! `/api/v1/authenticate`, `/login`, `/token/refresh`, `/logout`, `/sessions`
 
+use chrono::TimeDelta;
 use poem::web::Data;
+use poem_openapi::param::{Path, Query};
 use poem_openapi::{ApiResponse, OpenApi};
 
-use super::model::{Credentials, GrantType, Refresh, Session, Token, TokenRequest};
-use super::{Pair, hash, issue, open, store};
+use super::model::{Credentials, GrantType, OpenSessionPage, Refresh, Session, Token, TokenRequest};
+use super::{Pair, hash, open, refresh, store};
 use crate::app::App;
 use crate::auth::Email;
 use crate::auth::access::disabled;
 use crate::auth::password::Verdict;
-use crate::auth::{LoggedIn, Public, Status};
+use crate::auth::{Caller, LoggedIn, Public, Status};
 use crate::db::signals::Actor;
 use crate::error::{Code, Error, FieldError};
 use crate::http::RequestId;
-use crate::http::fail::{Fail, Forbidden, RateLimited, Unauthorized};
+use crate::http::answer::Listed;
+use crate::http::client::Client;
+use crate::http::fail::{Fail, Forbidden, NotFound, RateLimited, Unauthorized};
+use crate::http::page::{self, Newest};
 use crate::http::payload::{FormIn, JsonIn, JsonOut};
 use crate::resources::audit::model::{Action, State};
 use crate::resources::audit::{self, Event};
@@ -59,10 +64,12 @@ impl SessionApi {
         &self,
         _public: Public,
         app: Data<&App>,
+        client: Client,
         request_id: Data<&RequestId>,
         body: JsonIn<Credentials>,
     ) -> Result<SessionResponse, Fail<(Unauthorized, Forbidden, RateLimited)>> {
-        let pair = with_password(&app, &request_id, &body.0.email, body.0.password.0).await?;
+        let from = Origin { client: &client, request_id: &request_id.0.0 };
+        let pair = with_password(&app, from, &body.0.email, body.0.password.0).await?;
         Ok(SessionResponse::Opened(JsonOut(pair.into()), "no-store".into()))
     }
 
@@ -75,25 +82,30 @@ impl SessionApi {
         &self,
         _public: Public,
         app: Data<&App>,
+        client: Client,
         request_id: Data<&RequestId>,
         body: FormIn<TokenRequest>,
     ) -> Result<TokenResponse, Fail<(Unauthorized, Forbidden, RateLimited)>> {
-        let pair = with_grant(&app, &request_id, body.0).await.map_err(oauth)?;
+        let from = Origin { client: &client, request_id: &request_id.0.0 };
+        let pair = with_grant(&app, from, body.0).await.map_err(oauth)?;
         Ok(TokenResponse::Issued(JsonOut(pair.into()), "no-store".into()))
     }
 
     /// Refresh the tokens
     ///
-    /// Takes a refresh token and gives the next pair. Each refresh token works once; one that is used again ends
-    /// its session, because somebody has copied it.
+    /// Takes a refresh token and gives the next pair. Each refresh token works once. One that is used again ends its
+    /// session, because somebody has copied it: 401 `refresh_token_reused`, and the audit says so. But within 5 seconds
+    /// of its use that is taken for a request sent twice: 401 `refresh_token_used`, and the session goes on with the
+    /// pair that the first request got.
     #[oai(path = "/token/refresh", method = "post", operation_id = "refresh_token")]
     async fn refresh(
         &self,
         _public: Public,
         app: Data<&App>,
+        request_id: Data<&RequestId>,
         body: JsonIn<Refresh>,
     ) -> Result<SessionResponse, Fail<(Unauthorized, Forbidden, RateLimited)>> {
-        let pair = with_refresh_token(&app, &body.0.refresh_token).await?;
+        let pair = with_refresh_token(&app, &request_id.0.0, &body.0.refresh_token).await?;
         Ok(SessionResponse::Opened(JsonOut(pair.into()), "no-store".into()))
     }
 
@@ -108,9 +120,66 @@ impl SessionApi {
         tx.commit().await?;
         Ok(NoContent::Done)
     }
+
+    /// List your sessions
+    ///
+    /// Where you are logged in, page by page, the newest login first. One that you do not know is ended with
+    /// `DELETE /api/v1/sessions/{id}`; then change the password.
+    #[oai(path = "/sessions", method = "get", operation_id = "list_sessions")]
+    async fn list(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        /// How many sessions a page has at most
+        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<i64>,
+        /// `next` of the page before
+        #[oai(validator(min_length = 1, max_length = 200))]
+        cursor: Query<Option<String>>,
+        /// Also count all, which costs more than the page
+        #[oai(default)]
+        with_total: Query<bool>,
+    ) -> Result<Listed<OpenSessionPage>, Fail<()>> {
+        let page = Newest::of("sessions", limit.0, cursor.0.as_deref())?;
+        let now = app.now();
+        let mut conn = caller.read(&app.db).await?;
+        let mut rows = store::page(&mut conn, caller.id, now, page.before, page.rows()).await?;
+        let next = page.cut(&mut rows, |row| row.id);
+        let total = if with_total.0 { Some(store::count(&mut conn, caller.id, now).await?) } else { None };
+        let items = rows.into_iter().map(|row| row.seen_from(caller.session_id)).collect();
+        Ok(Listed::Page(JsonOut(OpenSessionPage { items, next, total })))
+    }
+
+    /// End a session
+    ///
+    /// One of yours: its access tokens and its refresh token stop working at once. Those of others, and those that have
+    /// ended, are not found.
+    #[oai(path = "/sessions/:id", method = "delete", operation_id = "delete_session")]
+    async fn delete(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        /// The session's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+    ) -> Result<NoContent, Fail<(NotFound,)>> {
+        let mut tx = caller.begin(&app.db).await?;
+        if !store::revoke_of(&mut tx, caller.id, id.0, app.now()).await? {
+            return Err(Error::not_found("Session", id.0).into());
+        }
+        tx.commit().await?;
+        Ok(NoContent::Done)
+    }
 }
 
-async fn with_password(app: &App, request_id: &RequestId, email: &Email, password: String) -> Result<Pair, Error> {
+/// Where a login comes from.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    client: &'a Client,
+    request_id: &'a str,
+}
+
+async fn with_password(app: &App, from: Origin<'_>, email: &Email, password: String) -> Result<Pair, Error> {
     let mut conn = app.db.read().await?;
     let login = store::find_login(&mut conn, email).await?;
     // hashing takes tens of milliseconds: no connection is held meanwhile
@@ -119,31 +188,31 @@ async fn with_password(app: &App, request_id: &RequestId, email: &Email, passwor
     let wrong = || Error::new(Code::InvalidCredentials, "Check the address and the password.");
     let user_id = login.as_ref().map(|login| login.account.id);
     let (Some(login), Verdict::Right | Verdict::RightUpgrade(_)) = (login, &verdict) else {
-        failed(app, request_id, user_id, "credentials").await?;
+        failed(app, from.request_id, user_id, "credentials").await?;
         return Err(wrong());
     };
     // only to whoever knows the password
     if login.account.status == Status::Disabled {
-        failed(app, request_id, user_id, "account_disabled").await?;
+        failed(app, from.request_id, user_id, "account_disabled").await?;
         return Err(disabled());
     }
     let mut tx = app.db.begin().await?;
     if !store::stands(&mut tx, login.account).await? {
         // the event is written in another one
         drop(tx);
-        failed(app, request_id, user_id, "credentials").await?;
+        failed(app, from.request_id, user_id, "credentials").await?;
         return Err(wrong());
     }
     if let Verdict::RightUpgrade(new) = verdict {
         store::upgrade_hash(&mut tx, login.account.id, &login.password_hash, new).await?;
     }
-    let pair = open(app, &mut tx, login.account).await?;
+    let pair = open(app, &mut tx, from.client, login.account).await?;
     tx.commit().await?;
     Ok(pair)
 }
 
 /// Writes a failed login down, in a transaction of its own: there is none that it could be part of.
-async fn failed(app: &App, RequestId(request_id): &RequestId, user_id: Option<i64>, reason: &str) -> Result<(), Error> {
+async fn failed(app: &App, request_id: &str, user_id: Option<i64>, reason: &str) -> Result<(), Error> {
     let by = Actor { user_id: None, request_id: Some(request_id) };
     let after = State { reason: Some(reason.into()), ..State::default() };
     let mut tx = app.db.begin().await?;
@@ -151,18 +220,29 @@ async fn failed(app: &App, RequestId(request_id): &RequestId, user_id: Option<i6
     Ok(tx.commit().await?)
 }
 
-async fn with_refresh_token(app: &App, refresh_token: &str) -> Result<Pair, Error> {
+async fn with_refresh_token(app: &App, request_id: &str, refresh_token: &str) -> Result<Pair, Error> {
     let (token_hash, now) = (hash(refresh_token), app.now());
     let mut tx = app.db.begin().await?;
     store::hold(&mut tx, &token_hash).await?;
     let Some(session_id) = store::use_refresh_token(&mut tx, &token_hash, now).await? else {
-        let Some(session_id) = store::session_of_used(&mut tx, &token_hash).await? else {
+        let Some(used) = store::find_used(&mut tx, &token_hash).await? else {
             return Err(Error::new(
                 Code::RefreshTokenInvalid,
                 "Log in again: the refresh token is unknown or has expired.",
             ));
         };
-        store::revoke(&mut tx, session_id, now).await?;
+        if now < used.used_at + TimeDelta::seconds(app.config.refresh_grace.into()) {
+            return Err(Error::new(
+                Code::RefreshTokenUsed,
+                "Go on with the tokens that the request before this one got, or log in again.",
+            ));
+        }
+        if store::revoke(&mut tx, used.session_id, now).await? {
+            let by = Actor { user_id: None, request_id: Some(request_id) };
+            let after = State { session_id: Some(used.session_id), ..State::default() };
+            let event = Event::of(Action::RefreshTokenReused, used.user_id).after(after);
+            audit::record(&mut tx, by, event).await?;
+        }
         tx.commit().await?;
         return Err(Error::new(
             Code::RefreshTokenReused,
@@ -176,18 +256,20 @@ async fn with_refresh_token(app: &App, refresh_token: &str) -> Result<Pair, Erro
     if account.status == Status::Disabled {
         return Err(disabled());
     }
-    let pair = issue(app, &mut tx, account, session_id).await?;
+    let pair = refresh(app, &mut tx, account, session_id).await?;
     tx.commit().await?;
     Ok(pair)
 }
 
-async fn with_grant(app: &App, request_id: &RequestId, request: TokenRequest) -> Result<Pair, Error> {
+async fn with_grant(app: &App, from: Origin<'_>, request: TokenRequest) -> Result<Pair, Error> {
     let missing = |field: &str| FieldError::body(format!("/{field}"), "is required for this grant_type");
     match (request.grant_type, request.username, request.password, request.refresh_token) {
         (GrantType::Password, Some(username), Some(password), _) => {
-            with_password(app, request_id, &Email::new(&username), password.0).await
+            with_password(app, from, &Email::new(&username), password.0).await
         }
-        (GrantType::RefreshToken, _, _, Some(refresh_token)) => with_refresh_token(app, &refresh_token).await,
+        (GrantType::RefreshToken, _, _, Some(refresh_token)) => {
+            with_refresh_token(app, from.request_id, &refresh_token).await
+        }
         (GrantType::Password, username, password, _) => {
             let absent = [("username", username.is_none()), ("password", password.is_none())];
             let fields = absent.into_iter().filter(|(_, absent)| *absent).map(|(field, _)| missing(field));
@@ -200,9 +282,11 @@ async fn with_grant(app: &App, request_id: &RequestId, request: TokenRequest) ->
 /// Adds the word of RFC 6749 section 5.2.
 fn oauth(error: Error) -> Error {
     let word = match error.code {
-        Code::InvalidCredentials | Code::RefreshTokenInvalid | Code::RefreshTokenReused | Code::AccountDisabled => {
-            Some("invalid_grant")
-        }
+        Code::InvalidCredentials
+        | Code::RefreshTokenInvalid
+        | Code::RefreshTokenUsed
+        | Code::RefreshTokenReused
+        | Code::AccountDisabled => Some("invalid_grant"),
         Code::Invalid => Some("invalid_request"),
         _ => None,
     };
@@ -234,7 +318,8 @@ mod tests {
         let app = App::new(Arc::new(config), db, "a secret of this test, 32 bytes long", mailer);
 
         let (email, password) = (Email::new("ann@example.com"), "correct horse");
-        let request_id = RequestId("r1".into());
+        let client = Client { address: None, user_agent: None };
+        let from = Origin { client: &client, request_id: "r1" };
         let status = Status::Active;
         let imported = bcrypt::hash(password, 4).expect("bcrypt");
         let (email_of_user, password_hash) = (email.clone(), Some(imported));
@@ -243,11 +328,11 @@ mod tests {
         let id = users::create(&mut tx, Actor::default(), user, app.now()).await.expect("inserts").user.id;
         tx.commit().await.expect("commits");
 
-        assert!(with_password(&app, &request_id, &email, "wrong horse".into()).await.is_err());
-        with_password(&app, &request_id, &email, password.into()).await.expect("logs in");
+        assert!(with_password(&app, from, &email, "wrong horse".into()).await.is_err());
+        with_password(&app, from, &email, password.into()).await.expect("logs in");
         let mut conn = app.db.read().await.expect("a connection");
         let (hash, _) = users::store::password(&mut conn, id).await.expect("reads").expect("is there");
         assert!(hash.starts_with("$argon2id$"), "{hash}");
-        with_password(&app, &request_id, &email, password.into()).await.expect("logs in with the new hash");
+        with_password(&app, from, &email, password.into()).await.expect("logs in with the new hash");
     }
 }

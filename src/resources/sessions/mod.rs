@@ -9,17 +9,20 @@ pub mod tasks;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
 use self::store::Account;
 use crate::app::App;
 use crate::db::{Conn, DbResult};
+use crate::http::client::Client;
 
 /// An access token and the refresh token that gives the next pair.
 pub struct Pair {
     /// The user they belong to.
     pub user_id: i64,
+    /// The session they belong to.
+    pub session_id: i64,
     /// JWT.
     pub access_token: String,
     /// Opaque, 256 random bits.
@@ -29,19 +32,37 @@ pub struct Pair {
 }
 
 /// Opens a session for an account whose credentials hold.
-pub async fn open(app: &App, conn: &mut Conn, account: Account) -> DbResult<Pair> {
-    let session_id = store::insert(conn, account.id, app.now()).await?;
-    issue(app, conn, account, session_id).await
+pub async fn open(app: &App, conn: &mut Conn, client: &Client, account: Account) -> DbResult<Pair> {
+    let (now, expires_at) = term(app);
+    let session_id = store::insert(conn, account.id, client, now, expires_at).await?;
+    issue(app, conn, account, session_id, (now, expires_at)).await
 }
 
-/// Issues the next pair of a session.
-pub async fn issue(app: &App, conn: &mut Conn, account: Account, session_id: i64) -> DbResult<Pair> {
+/// Gives the next pair of a session.
+async fn refresh(app: &App, conn: &mut Conn, account: Account, session_id: i64) -> DbResult<Pair> {
+    let (now, expires_at) = term(app);
+    store::extend(conn, session_id, now, expires_at).await?;
+    issue(app, conn, account, session_id, (now, expires_at)).await
+}
+
+/// From now on, and for so long.
+fn term(app: &App) -> (DateTime<Utc>, DateTime<Utc>) {
     let now = app.now();
+    (now, now + TimeDelta::seconds(app.config.refresh_ttl.into()))
+}
+
+async fn issue(
+    app: &App,
+    conn: &mut Conn,
+    account: Account,
+    session_id: i64,
+    (now, expires_at): (DateTime<Utc>, DateTime<Utc>),
+) -> DbResult<Pair> {
     let refresh_token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
-    let expires_at = now + TimeDelta::seconds(app.config.refresh_ttl.into());
     store::insert_refresh_token(conn, &hash(&refresh_token), session_id, now, expires_at).await?;
     let access_token = app.tokens.issue(account.id, account.role, account.token_version, session_id, now);
-    Ok(Pair { user_id: account.id, access_token, refresh_token, expires_in: app.tokens.lifetime().into() })
+    let expires_in = app.tokens.lifetime().into();
+    Ok(Pair { user_id: account.id, session_id, access_token, refresh_token, expires_in })
 }
 
 /// What is stored of a refresh token: SHA-256, because 256 random bits cannot be guessed.

@@ -1,11 +1,14 @@
 //! What goes over the wire for sessions.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::types::{Example, Password};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
+use sqlx::FromRow;
 
 use super::Pair;
 use crate::auth::Email;
+use crate::http::page::page;
 
 /// A session: what a client needs to act for its user
 #[derive(Object, Serialize)]
@@ -14,6 +17,9 @@ pub struct Session {
     /// The user's identifier
     #[oai(validator(minimum(value = "1")))]
     pub id: i64,
+    /// The session's identifier, for `DELETE /api/v1/sessions/{id}`
+    #[oai(validator(minimum(value = "1")))]
+    pub session_id: i64,
     /// Access token; send it as `Authorization: Bearer <token>`
     pub token: String,
     /// Always `bearer`
@@ -29,6 +35,7 @@ impl From<Pair> for Session {
     fn from(pair: Pair) -> Self {
         Self {
             id: pair.user_id,
+            session_id: pair.session_id,
             token: pair.access_token,
             token_type: TokenType::Bearer,
             expires_in: pair.expires_in,
@@ -54,6 +61,7 @@ impl Example for Session {
     fn example() -> Self {
         Self {
             id: 1,
+            session_id: 1,
             token: EXAMPLE_TOKEN.into(),
             token_type: TokenType::Bearer,
             expires_in: 900,
@@ -179,4 +187,68 @@ impl Example for TokenRequest {
             client_secret: None,
         }
     }
+}
+
+/// A session that goes on
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+pub struct OpenSession {
+    /// Identifier
+    #[oai(validator(minimum(value = "1")))]
+    pub id: i64,
+    /// Whether it is the one of this request's access token
+    pub current: bool,
+    /// The address that it was opened from
+    #[oai(nullable)]
+    pub address: Option<String>,
+    /// What the client that opened it calls itself, at most 200 characters of it
+    #[oai(nullable)]
+    pub user_agent: Option<String>,
+    /// When it was opened
+    pub created_at: DateTime<Utc>,
+    /// When it was last refreshed
+    #[oai(nullable)]
+    pub refreshed_at: Option<DateTime<Utc>>,
+    /// When it ends if it is not refreshed before
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Example for OpenSession {
+    fn example() -> Self {
+        let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
+        Self {
+            id: 1,
+            current: true,
+            address: Some("203.0.113.7".into()),
+            user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".into()),
+            created_at: at,
+            refreshed_at: None,
+            expires_at: at + TimeDelta::days(30),
+        }
+    }
+}
+
+/// A session as its row has it.
+#[derive(FromRow)]
+#[expect(missing_docs, reason = "as in `OpenSession`")]
+pub struct StoredSession {
+    pub id: i64,
+    pub address: Option<String>,
+    pub user_agent: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub refreshed_at: Option<DateTime<Utc>>,
+    pub expires_at: DateTime<Utc>,
+}
+
+impl StoredSession {
+    /// What whoever calls in that session sees of it.
+    pub fn seen_from(self, current: i64) -> OpenSession {
+        let Self { id, address, user_agent, created_at, refreshed_at, expires_at } = self;
+        OpenSession { id, current: id == current, address, user_agent, created_at, refreshed_at, expires_at }
+    }
+}
+
+page! {
+    /// A page of sessions
+    OpenSessionPage, OpenSession, "MS9zZXNzaW9ucy8wLzE"
 }

@@ -1,12 +1,15 @@
 //! All SQL for sessions and refresh tokens.
 
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, JoinType, LockType, Order, Query};
+use sea_query::{Expr, ExprTrait, JoinType, LockType, Order, Query, SelectStatement};
 use sqlx::FromRow;
 
+use super::model::StoredSession;
 use crate::auth::{Email, Role, Status};
+use crate::db::keyset::newest;
 use crate::db::tables::{RefreshTokens, Sessions, Users};
 use crate::db::{Conn, DbResult, Unsignalled};
+use crate::http::client::Client;
 
 /// What a token is made of.
 #[derive(Clone, Copy, FromRow)]
@@ -69,15 +72,75 @@ pub async fn upgrade_hash(conn: &mut Conn, user_id: i64, old: &str, new: String)
     Ok(())
 }
 
-/// Opens a session; answers its id.
-pub async fn insert(conn: &mut Conn, user_id: i64, now: DateTime<Utc>) -> DbResult<i64> {
+/// Opens a session that can be refreshed until then; answers its id.
+pub async fn insert(
+    conn: &mut Conn,
+    user_id: i64,
+    client: &Client,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> DbResult<i64> {
     let statement = Query::insert()
         .into_table(Sessions::Table)
-        .columns([Sessions::UserId, Sessions::CreatedAt])
-        .values_panic([user_id.into(), now.into()])
+        .columns([Sessions::UserId, Sessions::Address, Sessions::UserAgent, Sessions::CreatedAt, Sessions::ExpiresAt])
+        .values_panic([
+            user_id.into(),
+            client.address.clone().into(),
+            client.user_agent.clone().into(),
+            now.into(),
+            expires_at.into(),
+        ])
         .returning(Query::returning().column(Sessions::Id))
         .take();
     Ok(conn.write_one::<(i64,)>(Sessions::FREE, &statement).await?.0)
+}
+
+/// Notes that a session was refreshed, and can be again until then.
+pub async fn extend(conn: &mut Conn, session_id: i64, now: DateTime<Utc>, expires_at: DateTime<Utc>) -> DbResult<()> {
+    let statement = Query::update()
+        .table(Sessions::Table)
+        .value(Sessions::RefreshedAt, now)
+        .value(Sessions::ExpiresAt, expires_at)
+        .and_where(Expr::col(Sessions::Id).eq(session_id))
+        .take();
+    conn.write(Sessions::FREE, &statement).await?;
+    Ok(())
+}
+
+/// The sessions of a user that go on, the newest first, behind this id.
+pub async fn page(
+    conn: &mut Conn,
+    user_id: i64,
+    now: DateTime<Utc>,
+    before: Option<i64>,
+    limit: u64,
+) -> DbResult<Vec<StoredSession>> {
+    let mut statement = open(user_id, now);
+    statement.columns([
+        Sessions::Id,
+        Sessions::Address,
+        Sessions::UserAgent,
+        Sessions::CreatedAt,
+        Sessions::RefreshedAt,
+        Sessions::ExpiresAt,
+    ]);
+    newest(&mut statement, Sessions::Id, before, limit);
+    conn.all(&statement).await
+}
+
+/// How many sessions of a user go on.
+pub async fn count(conn: &mut Conn, user_id: i64, now: DateTime<Utc>) -> DbResult<i64> {
+    let statement = open(user_id, now).expr(Expr::col(Sessions::Id).count()).take();
+    Ok(conn.one::<(i64,)>(&statement).await?.0)
+}
+
+fn open(user_id: i64, now: DateTime<Utc>) -> SelectStatement {
+    Query::select()
+        .from(Sessions::Table)
+        .and_where(Expr::col(Sessions::UserId).eq(user_id))
+        .and_where(Expr::col(Sessions::RevokedAt).is_null())
+        .and_where(Expr::col(Sessions::ExpiresAt).gt(now))
+        .take()
 }
 
 /// Stores the hash of a new refresh token.
@@ -132,15 +195,29 @@ pub async fn use_refresh_token(conn: &mut Conn, token_hash: &str, now: DateTime<
     Ok(conn.write_maybe::<(i64,)>(RefreshTokens::FREE, &statement).await?.map(|(id,)| id))
 }
 
-/// The session of a refresh token that was used before.
-pub async fn session_of_used(conn: &mut Conn, token_hash: &str) -> DbResult<Option<i64>> {
+/// What is known of a refresh token that was used before.
+#[derive(Clone, Copy, FromRow)]
+pub struct Used {
+    /// The session that it belongs to.
+    pub session_id: i64,
+    /// Whose that is.
+    pub user_id: i64,
+    /// When.
+    pub used_at: DateTime<Utc>,
+}
+
+/// A refresh token that was used before.
+pub async fn find_used(conn: &mut Conn, token_hash: &str) -> DbResult<Option<Used>> {
+    let session = Expr::col((RefreshTokens::Table, RefreshTokens::SessionId)).equals((Sessions::Table, Sessions::Id));
     let statement = Query::select()
-        .column(RefreshTokens::SessionId)
+        .columns([RefreshTokens::SessionId, RefreshTokens::UsedAt].map(|column| (RefreshTokens::Table, column)))
+        .column((Sessions::Table, Sessions::UserId))
         .from(RefreshTokens::Table)
-        .and_where(Expr::col(RefreshTokens::TokenHash).eq(token_hash))
-        .and_where(Expr::col(RefreshTokens::UsedAt).is_not_null())
+        .join(JoinType::InnerJoin, Sessions::Table, session)
+        .and_where(Expr::col((RefreshTokens::Table, RefreshTokens::TokenHash)).eq(token_hash))
+        .and_where(Expr::col((RefreshTokens::Table, RefreshTokens::UsedAt)).is_not_null())
         .take();
-    Ok(conn.maybe::<(i64,)>(&statement).await?.map(|(id,)| id))
+    conn.maybe(&statement).await
 }
 
 /// The account of a session that has not been revoked.
@@ -156,56 +233,52 @@ pub async fn find_account(conn: &mut Conn, session_id: i64) -> DbResult<Option<A
     conn.maybe(&statement).await
 }
 
-/// Ends a session: its access tokens and its refresh tokens stop working.
-pub async fn revoke(conn: &mut Conn, session_id: i64, now: DateTime<Utc>) -> DbResult<()> {
-    let statement = Query::update()
-        .table(Sessions::Table)
-        .value(Sessions::RevokedAt, now)
-        .and_where(Expr::col(Sessions::Id).eq(session_id))
-        .and_where(Expr::col(Sessions::RevokedAt).is_null())
-        .take();
-    conn.write(Sessions::FREE, &statement).await?;
+/// Ends a session: its access tokens and its refresh tokens stop working. Answers whether it went on until now.
+pub async fn revoke(conn: &mut Conn, session_id: i64, now: DateTime<Utc>) -> DbResult<bool> {
+    end(conn, Expr::col(Sessions::Id).eq(session_id), now).await
+}
+
+/// The same with a session of this user.
+pub async fn revoke_of(conn: &mut Conn, user_id: i64, session_id: i64, now: DateTime<Utc>) -> DbResult<bool> {
+    let own = Expr::col(Sessions::Id).eq(session_id).and(Expr::col(Sessions::UserId).eq(user_id));
+    end(conn, own.and(Expr::col(Sessions::ExpiresAt).gt(now)), now).await
+}
+
+/// Ends every session of a user, but this one if there is one.
+pub async fn revoke_all(conn: &mut Conn, user_id: i64, but: Option<i64>, now: DateTime<Utc>) -> DbResult<()> {
+    let mut which = Expr::col(Sessions::UserId).eq(user_id);
+    if let Some(kept) = but {
+        which = which.and(Expr::col(Sessions::Id).ne(kept));
+    }
+    end(conn, which, now).await?;
     Ok(())
 }
 
-/// Ends every session of a user.
-pub async fn revoke_all(conn: &mut Conn, user_id: i64, now: DateTime<Utc>) -> DbResult<()> {
+async fn end(conn: &mut Conn, which: Expr, now: DateTime<Utc>) -> DbResult<bool> {
     let statement = Query::update()
         .table(Sessions::Table)
         .value(Sessions::RevokedAt, now)
-        .and_where(Expr::col(Sessions::UserId).eq(user_id))
+        .and_where(which)
         .and_where(Expr::col(Sessions::RevokedAt).is_null())
         .take();
-    conn.write(Sessions::FREE, &statement).await?;
-    Ok(())
+    Ok(conn.write(Sessions::FREE, &statement).await? > 0)
 }
 
-/// Sessions behind this id that had no refresh token left at that time.
-pub async fn expired(conn: &mut Conn, behind: i64, before: DateTime<Utc>, limit: u64) -> DbResult<Vec<i64>> {
-    let session = Expr::col((RefreshTokens::Table, RefreshTokens::SessionId)).equals((Sessions::Table, Sessions::Id));
-    let alive = Query::select()
-        .column((RefreshTokens::Table, RefreshTokens::SessionId))
-        .from(RefreshTokens::Table)
-        .and_where(session)
-        .and_where(Expr::col((RefreshTokens::Table, RefreshTokens::ExpiresAt)).gt(before))
-        .take();
+/// Sessions that could not be refreshed any more at that time.
+pub async fn expired(conn: &mut Conn, before: DateTime<Utc>, limit: u64) -> DbResult<Vec<i64>> {
     let statement = Query::select()
-        .column((Sessions::Table, Sessions::Id))
+        .column(Sessions::Id)
         .from(Sessions::Table)
-        .and_where(Expr::col((Sessions::Table, Sessions::Id)).gt(behind))
-        // one that is being opened has no token yet
-        .and_where(Expr::col((Sessions::Table, Sessions::CreatedAt)).lt(before))
-        .and_where(Expr::exists(alive).not())
-        .order_by((Sessions::Table, Sessions::Id), Order::Asc)
+        .and_where(Expr::col(Sessions::ExpiresAt).lt(before))
+        .order_by(Sessions::ExpiresAt, Order::Asc)
         .limit(limit)
         .take();
     Ok(conn.all::<(i64,)>(&statement).await?.into_iter().map(|(id,)| id).collect())
 }
 
-/// Deletes sessions, with their tokens.
-pub async fn delete(tx: &mut Conn, ids: &[i64]) -> DbResult<()> {
+/// Deletes sessions, with their tokens; answers how many.
+pub async fn delete(tx: &mut Conn, ids: &[i64]) -> DbResult<u64> {
     let ids = ids.iter().copied();
     let statement = Query::delete().from_table(Sessions::Table).and_where(Expr::col(Sessions::Id).is_in(ids)).take();
-    tx.write(Sessions::FREE, &statement).await?;
-    Ok(())
+    tx.write(Sessions::FREE, &statement).await
 }

@@ -22,19 +22,17 @@ impl Task for PurgeSessions {
 
     async fn run(self, app: &App) -> Result<(), Fault> {
         let before = app.now() - TimeDelta::seconds(app.config.token_ttl.into());
-        let (mut purged, mut behind) = (0, 0);
+        let mut purged = 0;
         loop {
             // on SQLite others write while this looks; what has expired stays so
-            let ids = store::expired(&mut app.db.read().await?, behind, before, AT_ONCE).await?;
-            let Some(last) = ids.last() else {
+            let ids = store::expired(&mut app.db.read().await?, before, AT_ONCE).await?;
+            if ids.is_empty() {
                 tracing::info!(sessions = purged, "purged");
                 return Ok(());
-            };
-            behind = *last;
+            }
             let mut tx = app.db.begin().await?;
-            store::delete(&mut tx, &ids).await?;
+            purged += store::delete(&mut tx, &ids).await?;
             tx.commit().await?;
-            purged += ids.len();
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::db::signals::Actor;
 use crate::error::{Code, Error, FieldError};
 use crate::http::RequestId;
 use crate::http::answer::Read;
+use crate::http::client::Client;
 use crate::http::fail::{Conflict, Fail, RateLimited};
 use crate::http::payload::{JsonIn, JsonOut};
 use crate::resources::sessions::model::Session;
@@ -49,6 +50,7 @@ impl AccountApi {
         &self,
         _public: Public,
         app: Data<&App>,
+        client: Client,
         request_id: Data<&RequestId>,
         body: JsonIn<UserCreate>,
     ) -> Result<Registered, Fail<(Conflict, RateLimited)>> {
@@ -59,7 +61,7 @@ impl AccountApi {
         let by = Actor { user_id: None, request_id: Some(&request_id.0.0) };
         let StoredUser { user, token_version, .. } = super::create(&mut tx, by, user, app.now()).await?;
         let account = Account { id: user.id, role: user.role, status: user.status, token_version };
-        let session = sessions::open(&app, &mut tx, account).await?;
+        let session = sessions::open(&app, &mut tx, &client, account).await?;
         tx.commit().await?;
         Ok(Registered::Created(JsonOut(session.into()), "/api/v1/user".into(), "no-store".into()))
     }
@@ -111,8 +113,9 @@ impl AccountApi {
 
     /// Change your password
     ///
-    /// Needs the present password; a wrong one is refused with 400 `wrong_password`. Every token issued before,
-    /// also the one of this request, stops working at once: log in again.
+    /// Needs the present password; a wrong one is refused with 400 `wrong_password`. All other sessions end. This one
+    /// goes on, but every access token that was issued before, also the one of this request, stops working at once: get
+    /// the next with the refresh token.
     #[oai(path = "/user/password", method = "post", operation_id = "change_password")]
     async fn change_password(
         &self,
@@ -137,7 +140,7 @@ impl AccountApi {
         }
         let values = UserValues { password_hash: Some(new_hash), ..found.values() };
         super::update(&mut tx, &caller, &found, values, app.now()).await?;
-        sessions::store::revoke_all(&mut tx, caller.id, app.now()).await?;
+        sessions::store::revoke_all(&mut tx, caller.id, Some(caller.session_id), app.now()).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }
