@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -108,6 +110,7 @@ pub struct Config {
     pub webhook_private: bool,
     pub password_workers: usize,
     pub password_memory: u32,
+    trusted_proxies: String,
     pub rate_limit: u32,
     cors_origins: String,
     frozen: String,
@@ -207,6 +210,11 @@ impl Config {
                     "ACCORD_CORS_ORIGINS: `{origin}` is no origin; write it as https://app.example.com"
                 ));
             }
+        }
+        if let Some(none) = self.proxies().find(|text| network(text).is_none()) {
+            return refuse(format!(
+                "`trusted_proxies`: `{none}` is no address and no range; write them as 10.0.0.7, 10.0.0.0/8 or 2001:db8::/32"
+            ));
         }
         for (name, value, allowed) in [
             ("migrate", &self.migrate, ["up", "off", "auto"]),
@@ -327,6 +335,15 @@ impl Config {
     /// Origins that may call from a browser.
     pub fn cors_origins(&self) -> Vec<String> {
         listed(&self.cors_origins).map(Into::into).collect()
+    }
+
+    fn proxies(&self) -> impl Iterator<Item = &str> {
+        listed(&self.trusted_proxies)
+    }
+
+    /// Proxies that may name the client they were called from.
+    pub fn trusted_proxies(&self) -> Vec<IpNet> {
+        self.proxies().filter_map(network).collect()
     }
 
     /// Tables whose rows are not changed for now.
@@ -450,6 +467,12 @@ fn listed(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty())
 }
 
+/// An address alone or a range.
+fn network(text: &str) -> Option<IpNet> {
+    let alone = || text.parse().ok().map(|address: IpAddr| address.to_canonical().into());
+    text.parse().ok().or_else(alone)
+}
+
 /// A file that only its owner reads.
 fn private(options: &mut std::fs::OpenOptions) -> &mut std::fs::OpenOptions {
     #[cfg(unix)]
@@ -571,6 +594,12 @@ mod tests {
         assert!(refusal("", &[("ACCORD_BODY_TIMEOUT", "0")]).contains("1 to 3600"));
         assert!(refusal("", &[("ACCORD_CORS_ORIGINS", "*")]).contains("is no origin"));
         assert!(refusal("", &[("ACCORD_CORS_ORIGINS", "https://a.b/")]).contains("is no origin"));
+        for proxy in ["localhost", "10.0.0.0/33", "10.0.0", "10.0.0.1;10.0.0.2"] {
+            let sentence = refusal("", &[("ACCORD_TRUSTED_PROXIES", &format!("127.0.0.1, {proxy}"))]);
+            assert!(sentence.contains(&format!("`{proxy}` is no address")), "{sentence}");
+        }
+        let config = load("", &[("ACCORD_TRUSTED_PROXIES", "::1, ,10.0.0.0/8,")]).expect("two proxies");
+        assert_eq!(config.trusted_proxies().len(), 2);
         assert!(refusal("", &[("ACCORD_CONFIG_FILE", "x")]).contains("ACCORD_CONFIG_FILE"));
     }
 

@@ -1,4 +1,4 @@
-//! What resources share of HTTP: payloads, failures as types, entity tags, cursors.
+//! What resources share of HTTP: who calls from where, payloads, failures as types, entity tags, cursors.
 
 pub mod answer;
 pub mod client;

@@ -1,8 +1,10 @@
-//! Around everything: request id, log line, a task of its own for each request, CORS, deadline, and one form for every error.
+//! Around everything: request id, address of the client, log line, a task of its own for each request, CORS, deadline, and one form for every error.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use poem::http::uri::{PathAndQuery, Uri};
 use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
@@ -12,6 +14,7 @@ use crate::app::metrics::Metrics;
 use crate::config::Config;
 use crate::error::{Code, Error};
 use crate::http::RequestId;
+use crate::http::client::ClientAddress;
 use crate::http::sent::Sent;
 use crate::server::document;
 use crate::server::guard::percent_decode;
@@ -27,6 +30,7 @@ pub struct Edge<E> {
     inner: Arc<E>,
     deadline: Duration,
     origins: Vec<String>,
+    proxies: Vec<IpNet>,
     metrics: Arc<Metrics>,
 }
 
@@ -37,6 +41,7 @@ impl<E: Endpoint + 'static> Edge<E> {
             inner: Arc::new(inner),
             deadline: Duration::from_secs(config.request_timeout),
             origins: config.cors_origins(),
+            proxies: config.trusted_proxies(),
             metrics,
         }
     }
@@ -57,6 +62,14 @@ impl<E: Endpoint + 'static> Edge<E> {
         }
     }
 
+    /// Who is at the other end of the connection, or behind it.
+    fn client(&self, request: &Request) -> ClientAddress {
+        // a connection that is no socket names nobody
+        let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let peer = request.remote_addr().as_socket_addr().map_or(nobody, |socket| socket.ip());
+        ClientAddress::of(peer, request.headers(), &self.proxies)
+    }
+
     /// The origin of the request, if it may call from a browser.
     fn origin(&self, request: &Request) -> Option<HeaderValue> {
         let origin = request.headers().get(header::ORIGIN)?;
@@ -75,6 +88,8 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
         request.extensions_mut().insert(Sent(method.clone()));
         tidy_path(&mut request);
         request.extensions_mut().insert(RequestId(request_id.clone()));
+        let client = self.client(&request);
+        request.extensions_mut().insert(client);
         let path = request.uri().path().to_owned();
         let known = document::route(&path);
         let allow = known.map(|route| route.allow.as_str());
@@ -107,7 +122,8 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
         let (status, took) = (response.status().as_u16(), start.elapsed());
         self.metrics.answered(operation, &method, status, took);
         let millis = took.as_secs_f64() * 1000.0;
-        tracing::info!(%method, route, status, millis = (millis * 10.0).round() / 10.0, "request");
+        let millis = (millis * 10.0).round() / 10.0;
+        tracing::info!(%method, route, status, millis, client = %client.0, "request");
         Ok(response)
     }
 }
@@ -188,7 +204,7 @@ mod tests {
             async { tokio::time::sleep(Duration::from_millis(50)).await }
         });
         let metrics = Arc::new(Metrics::new(crate::app::now()));
-        Edge { inner: Arc::new(inner), deadline, origins: vec![], metrics }
+        Edge { inner: Arc::new(inner), deadline, origins: vec![], proxies: vec![], metrics }
     }
 
     async fn problem(endpoint: impl Endpoint<Output = Response>) -> (StatusCode, serde_json::Value, bool) {

@@ -25,6 +25,7 @@ use crate::auth::access::Proven;
 use crate::auth::{Access, Caller};
 use crate::config::Config;
 use crate::error::{Code, Error, FieldError};
+use crate::http::client::ClientAddress;
 use crate::http::payload::ValidBody;
 use crate::http::{RequestId, json};
 use crate::server::{document, schema};
@@ -189,11 +190,11 @@ impl Guard {
             let rate = NonZeroU32::new(config.rate_limit).filter(|_| self.limited)?;
             Some(DefaultKeyedRateLimiter::keyed(Quota::per_minute(rate)))
         });
-        let (Some(limiter), Some(address)) = (limiter, request.remote_addr().as_socket_addr()) else { return Ok(()) };
+        let (Some(limiter), Some(client)) = (limiter, request.data::<ClientAddress>()) else { return Ok(()) };
         if limiter.len() > REMEMBERED {
             limiter.retain_recent();
         }
-        limiter.check_key(&address.ip()).map_err(|not_until| {
+        limiter.check_key(&client.network()).map_err(|not_until| {
             let wait = not_until.wait_time_from(DefaultClock::default().now());
             let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
             let error = Error::new(Code::RateLimited, format!("Try again in {seconds} s."));

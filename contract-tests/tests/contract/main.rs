@@ -12,6 +12,7 @@ mod faults;
 mod grants;
 mod http;
 mod info;
+mod limits;
 mod lists;
 mod logs;
 mod mail;
