@@ -38,7 +38,7 @@ impl App {
     /// Puts the parts together.
     pub fn new(config: Arc<Config>, db: Db, secret: &str, mailer: Mailer) -> Self {
         let tokens = Arc::new(Tokens::new(secret, &config.more_secret_keys(), config.token_ttl));
-        let passwords = Passwords::new(config.password_workers, config.password_memory);
+        let passwords = Passwords::of(&config);
         let metrics = Arc::new(Metrics::new(now()));
         Self { config, db, tokens, passwords, mailer, views: Arc::default(), metrics }
     }

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use argon2::Params;
 use ipnet::IpNet;
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -28,8 +29,9 @@ const WELL_KNOWN: &[(&str, &str)] = &[
 const NOT_SETTINGS: &[&str] = &["ACCORD_CONFIG", "ACCORD_COMMIT", "ACCORD_BIN"];
 const NOT_SETTINGS_PREFIXES: &[&str] = &["ACCORD_TEST_", "ACCORD_CONTRACT_"];
 
-/// KiB of a password hash in production: what OWASP's password storage cheat sheet has for argon2id with t=2, p=1.
-const PASSWORD_MEMORY: u32 = 19_456;
+/// KiB and passes of a password hash in production: what OWASP's password storage cheat sheet has for argon2id, each as
+/// good as the others.
+const PASSWORD_COSTS: &[(u32, u32)] = &[(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
 
 /// KiB of a password hash that argon2 takes at least.
 const LEAST_PASSWORD_MEMORY: u32 = 8;
@@ -109,7 +111,9 @@ pub struct Config {
     pub webhook_limit: u32,
     pub webhook_private: bool,
     pub password_workers: usize,
+    pub password_queue: usize,
     pub password_memory: u32,
+    pub password_time: u32,
     trusted_proxies: String,
     pub rate_limit: u32,
     cors_origins: String,
@@ -228,7 +232,9 @@ impl Config {
             ("database_connections", self.database_connections.into(), 10_000),
             ("max_connections", self.max_connections as u64, 1_000_000),
             ("password_workers", self.password_workers as u64, 1_000),
+            ("password_queue", self.password_queue as u64, 1_000_000),
             ("password_memory", self.password_memory.into(), 1 << 21),
+            ("password_time", self.password_time.into(), 1_000),
             ("max_body", self.max_body as u64, 1 << 30),
             ("token_ttl", self.token_ttl.into(), A_YEAR),
             ("refresh_ttl", self.refresh_ttl.into(), 10 * A_YEAR),
@@ -276,10 +282,17 @@ impl Config {
         if more.contains(&self.secret_key) {
             return refuse("ACCORD_MORE_SECRET_KEYS has SECRET_KEY in it: name only the others, the old and the next");
         }
-        let least = if self.env == Env::Prod { PASSWORD_MEMORY } else { LEAST_PASSWORD_MEMORY };
-        if self.password_memory < least {
-            let value = self.password_memory;
-            return refuse(format!("`password_memory` must be at least {least}, not {value}: less is no protection"));
+        let (memory, time) = (self.password_memory, self.password_time);
+        if memory < LEAST_PASSWORD_MEMORY {
+            return refuse(format!("`password_memory` must be at least {LEAST_PASSWORD_MEMORY}, not {memory}"));
+        }
+        let enough = |(least_memory, least_time): &(u32, u32)| memory >= *least_memory && time >= *least_time;
+        if self.env == Env::Prod && !PASSWORD_COSTS.iter().any(enough) {
+            let costs: Vec<_> = PASSWORD_COSTS.iter().map(|(memory, time)| format!("{memory} and {time}")).collect();
+            return refuse(format!(
+                "`password_memory` and `password_time` must be at least {}, not {memory} and {time}: less is no protection",
+                costs.join(", or ")
+            ));
         }
         if self.env == Env::Prod {
             if self.secret_key.is_empty() {
@@ -344,6 +357,11 @@ impl Config {
     /// Proxies that may name the client they were called from.
     pub fn trusted_proxies(&self) -> Vec<IpNet> {
         self.proxies().filter_map(network).collect()
+    }
+
+    /// What a password hash costs: one lane, because the pool has the cores in use.
+    pub fn password_params(&self) -> Params {
+        Params::new(self.password_memory, self.password_time, 1, None).expect("they were checked")
     }
 
     /// Tables whose rows are not changed for now.

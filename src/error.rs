@@ -47,6 +47,7 @@ codes! {
     UnknownParameter = 400, "The query has a parameter that the operation does not take";
     InvalidCursor = 400, "The cursor does not belong to this list";
     WrongPassword = 400, "The old password is wrong";
+    PasswordCommon = 400, "The password is one of the most common";
     Unauthenticated = 401, "The operation needs an access token";
     SchemeMissing = 401, "The Authorization header has no Bearer scheme";
     TokenMalformed = 401, "The access token cannot be read";

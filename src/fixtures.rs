@@ -5,10 +5,11 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::auth::password::Passwords;
+use crate::auth::password::{NewPassword, Passwords};
 use crate::auth::{Email, Role, Status};
 use crate::db::signals::{self, Actor};
 use crate::db::{Conn, Db};
+use crate::error::FieldError;
 use crate::resources::posts::model::{PostCreate, Sort, StoredPost};
 use crate::resources::posts::rules::Reader;
 use crate::resources::posts::store as posts;
@@ -134,6 +135,9 @@ async fn user(tx: &mut Conn, passwords: &Passwords, properties: Value) -> Result
     if password.starts_with('$') {
         return Err("`password` is a hash; give the password itself, it is hashed on loading".into());
     }
+    let told = |fault: FieldError| format!("`password` {}", fault.detail);
+    let password = NewPassword::new(password, "/password")
+        .map_err(|error| error.fields.into_iter().map(told).collect::<String>())?;
     let password_hash = Some(passwords.hash(password).await.map_err(text)?);
     let user = users::UserValues { email, name, password_hash, role: Role::try_from(role)?, status };
     accounts::create(tx, Actor::default(), user, crate::app::now()).await.map_err(text)?;
@@ -179,9 +183,16 @@ async fn vote(tx: &mut Conn, properties: Value) -> Result<bool, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use crate::db::connect::Settings;
     use crate::db::migrate::{self, Direction, Target};
     use crate::db::signals::Hooks;
+
+    fn passwords() -> Passwords {
+        let mut config = Config::load(None).expect("the defaults");
+        config.password_memory = 64;
+        Passwords::of(&config)
+    }
 
     async fn empty_database(folder: &std::path::Path) -> Db {
         let url = format!("sqlite:{}", folder.join("t.db").display());
@@ -193,7 +204,7 @@ mod tests {
     #[tokio::test]
     async fn the_demo_data_loads_once() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (db, passwords) = (empty_database(folder.path()).await, Passwords::new(1, 64));
+        let (db, passwords) = (empty_database(folder.path()).await, passwords());
         let first = load_demo(&db, &passwords).await.expect("loads").expect("the database was empty");
         assert!(first.new > 5 && first.unchanged == 0, "{first:?}");
         assert_eq!(load_demo(&db, &passwords).await.expect("looks"), None);
@@ -204,13 +215,14 @@ mod tests {
     #[tokio::test]
     async fn a_fault_names_its_place_and_loads_nothing() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (db, passwords) = (empty_database(folder.path()).await, Passwords::new(1, 64));
+        let (db, passwords) = (empty_database(folder.path()).await, passwords());
         let user = "- model: users.User\n  properties: {email: a@b.co, password: long enough, role: active}\n";
         for (object, sentence) in [
             ("- {model: users.Usr, properties: {}}", "there is no model `users.Usr`"),
             ("- {model: posts.Post, properties: {owner: x@y.zz, title: a, content: b}}", "there is no user x@y.zz"),
             ("- {model: posts.Post, properties: {ownr: a@b.co, title: a, content: b}}", "unknown field `ownr`"),
             ("- {model: users.User, properties: {email: c@d.ee, password: $argon2id$, role: active}}", "is a hash"),
+            ("- {model: users.User, properties: {email: c@d.ee, password: Password1, role: active}}", "chosen most"),
         ] {
             let error = load(&db, &passwords, "my.yaml", &format!("{user}---\n{object}\n"))
                 .await

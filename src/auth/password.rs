@@ -1,23 +1,51 @@
-//! Passwords: argon2id (m=19456 unless set otherwise, t=2, p=1) in a bounded pool; bcrypt hashes of imported users are verified and upgraded.
+//! Passwords: the most common ones are refused, all others kept as argon2id hashes, computed in a bounded pool. Weaker
+//! hashes, and the bcrypt ones of imported users, are verified, and replaced at the next login.
+//!
+//! Must never be: a hash of a password that nobody has looked up in the list; one computed outside of the pool.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use tokio::sync::Semaphore;
 
-use crate::error::{Code, Error};
+use crate::config::Config;
+use crate::error::{Code, Error, FieldError};
 
 /// How long a request waits for a worker before it is told to come back.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// Hashes and verifies, a bounded number at once: each takes 19 MiB, and unbounded ones exhaust memory.
+/// Where it is from, and under which license, stands in the `.md` file beside it.
+static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
+
+/// A password that somebody may have from now on. Presented ones are never judged: whoever has a common one gets in with
+/// it, and changes it.
+pub struct NewPassword(String);
+
+impl NewPassword {
+    /// The one at this place of the body.
+    ///
+    /// # Errors
+    /// 400 `password_common` for one that is tried before all others.
+    pub fn new(password: String, pointer: &str) -> Result<Self, Error> {
+        if COMMON.contains(password.to_lowercase().as_str()) {
+            let detail = "is one of those that are chosen most, and so tried first; choose another";
+            return Err(Error::fields(Code::PasswordCommon, vec![FieldError::body(pointer, detail)]));
+        }
+        Ok(Self(password))
+    }
+}
+
+/// Hashes and verifies, a bounded number at once: each takes its memory, and unbounded ones exhaust it.
 #[derive(Clone)]
 pub struct Passwords {
     workers: Arc<Semaphore>,
+    /// Places for those who wait for a worker.
+    queue: Arc<Semaphore>,
+    params: Params,
     /// Verified for an unknown address, so that it costs what a known one costs.
-    memory: u32,
     nobody: Arc<str>,
 }
 
@@ -26,35 +54,40 @@ pub struct Passwords {
 pub enum Verdict {
     /// It is not the one.
     Wrong,
-    /// It is, and the hash is of our kind.
+    /// It is, and the hash is at least as strong as ours.
     Right,
     /// It is, and the hash should be replaced by this one.
     RightUpgrade(String),
 }
 
 impl Passwords {
-    /// So many at once, each with so many KiB.
-    pub fn new(workers: usize, memory: u32) -> Self {
-        let nobody = argon2id("nobody's password", memory).into();
-        Self { workers: Arc::new(Semaphore::new(workers)), memory, nobody }
+    /// As the settings say.
+    pub fn of(config: &Config) -> Self {
+        Self::new(config.password_workers, config.password_queue, config.password_params())
+    }
+
+    fn new(workers: usize, queue: usize, params: Params) -> Self {
+        let nobody = argon2id("nobody's password", &params).into();
+        let [workers, queue] = [workers, queue].map(|permits| Arc::new(Semaphore::new(permits)));
+        Self { workers, queue, params, nobody }
     }
 
     /// The argon2id hash, as a PHC string.
     ///
     /// # Errors
-    /// 503 when no worker becomes free in time.
-    pub async fn hash(&self, password: String) -> Result<String, Error> {
-        let memory = self.memory;
-        self.run(move || argon2id(&password, memory)).await
+    /// 503 when there is no worker, or does not become one free in time.
+    pub async fn hash(&self, NewPassword(password): NewPassword) -> Result<String, Error> {
+        let params = self.params.clone();
+        self.run(move || argon2id(&password, &params)).await
     }
 
     /// Verifies a password; without a hash it does the same work and answers [`Verdict::Wrong`].
     ///
     /// # Errors
-    /// 503 when no worker becomes free in time.
+    /// 503 when there is no worker, or does not become one free in time.
     pub async fn verify(&self, password: String, hash: Option<String>) -> Result<Verdict, Error> {
-        let (nobody, memory) = (self.nobody.clone(), self.memory);
-        self.run(move || verify(&password, hash.as_deref(), &nobody, memory)).await
+        let (nobody, params) = (self.nobody.clone(), self.params.clone());
+        self.run(move || verify(&password, hash.as_deref(), &nobody, &params)).await
     }
 
     /// Workers that are free.
@@ -63,10 +96,11 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+        let overloaded = || Error::new(Code::Overloaded, "Too many logins at once; try again soon.");
+        let Ok(place) = self.queue.try_acquire() else { return Err(overloaded()) };
         let permit = tokio::time::timeout(WAIT, self.workers.clone().acquire_owned()).await;
-        let Ok(Ok(permit)) = permit else {
-            return Err(Error::new(Code::Overloaded, "Too many logins at once; try again soon."));
-        };
+        drop(place);
+        let Ok(Ok(permit)) = permit else { return Err(overloaded()) };
         let done = tokio::task::spawn_blocking(move || {
             let result = work();
             drop(permit);
@@ -76,40 +110,53 @@ impl Passwords {
     }
 }
 
-fn argon2id(password: &str, memory: u32) -> String {
-    let parameters = Params::new(memory, 2, 1, None).expect("the settings are checked");
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
+fn argon2id(password: &str, params: &Params) -> String {
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
     argon2.hash_password(password.as_bytes()).expect("the parameters are valid").to_string()
 }
 
 /// A hash says itself by which parameters it is verified.
-fn verify(password: &str, hash: Option<&str>, nobody: &str, memory: u32) -> Verdict {
+fn verify(password: &str, hash: Option<&str>, nobody: &str, params: &Params) -> Verdict {
+    let matches = |hash: &PasswordHash| Argon2::default().verify_password(password.as_bytes(), hash).is_ok();
     let Some(hash) = hash else {
-        let nobody = PasswordHash::new(nobody).expect("our own hash");
-        let _ = Argon2::default().verify_password(password.as_bytes(), &nobody);
+        matches(&PasswordHash::new(nobody).expect("our own hash"));
         return Verdict::Wrong;
     };
-    if hash.starts_with("$2") {
-        return match bcrypt::verify(password, hash) {
-            Ok(true) => Verdict::RightUpgrade(argon2id(password, memory)),
-            _ => Verdict::Wrong,
-        };
+    let (right, strong) = if hash.starts_with("$2") {
+        (bcrypt::verify(password, hash).unwrap_or(false), false)
+    } else {
+        PasswordHash::new(hash).map_or((false, false), |hash| (matches(&hash), is_strong(&hash, params)))
+    };
+    match (right, strong) {
+        (false, _) => Verdict::Wrong,
+        (true, true) => Verdict::Right,
+        (true, false) => Verdict::RightUpgrade(argon2id(password, params)),
     }
-    let right =
-        PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
-    if right { Verdict::Right } else { Verdict::Wrong }
+}
+
+/// Whether guessing costs at least what it would with a hash of today.
+fn is_strong(hash: &PasswordHash, params: &Params) -> bool {
+    let ours = hash.algorithm == Algorithm::Argon2id.ident() && hash.version == Some(u32::from(Version::V0x13));
+    let enough = |theirs: Params| theirs.m_cost() >= params.m_cost() && theirs.t_cost() >= params.t_cost();
+    ours && Params::try_from(hash).is_ok_and(enough)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const MEMORY: u32 = Params::DEFAULT_M_COST;
+    fn params(memory: u32, time: u32) -> Params {
+        Params::new(memory, time, 1, None).expect("valid parameters")
+    }
+
+    fn new(password: &str) -> NewPassword {
+        NewPassword::new(password.into(), "/password").expect("a rare one")
+    }
 
     #[tokio::test]
     async fn only_the_right_password_passes() {
-        let passwords = Passwords::new(1, MEMORY);
-        let hash = passwords.hash("correct horse".into()).await.expect("hash");
+        let passwords = Passwords::new(1, 1, params(19_456, 2));
+        let hash = passwords.hash(new("correct horse")).await.expect("hash");
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         let verdict = async |password: &str, hash: Option<&str>| {
             passwords.verify(password.into(), hash.map(Into::into)).await.expect("verify")
@@ -120,13 +167,87 @@ mod tests {
         assert_eq!(verdict("x", Some("no hash at all")).await, Verdict::Wrong);
     }
 
-    #[tokio::test]
-    async fn a_bcrypt_hash_is_verified_and_upgraded() {
+    #[test]
+    fn a_weaker_hash_is_replaced_and_a_stronger_one_stays() {
+        let today = params(128, 3);
+        for (memory, time, stays) in [(128, 3, true), (256, 4, true), (64, 3, false), (256, 2, false), (127, 9, false)]
+        {
+            let hash = argon2id("correct horse", &params(memory, time));
+            match verify("correct horse", Some(&hash), "", &today) {
+                Verdict::Right => assert!(stays, "{hash}"),
+                Verdict::RightUpgrade(new) => {
+                    assert!(!stays, "{hash}");
+                    assert!(new.starts_with("$argon2id$v=19$m=128,t=3,p=1$"), "{new}");
+                }
+                Verdict::Wrong => panic!("{hash}"),
+            }
+            assert_eq!(verify("wrong horse", Some(&hash), "", &today), Verdict::Wrong);
+        }
+        let other = Argon2::new(Algorithm::Argon2i, Version::V0x13, params(256, 9));
+        let other = other.hash_password(b"correct horse").expect("a hash").to_string();
+        assert!(matches!(verify("correct horse", Some(&other), "", &today), Verdict::RightUpgrade(_)));
+    }
+
+    #[test]
+    fn a_bcrypt_hash_is_verified_and_upgraded() {
         let old = bcrypt::hash("correct horse", 4).expect("bcrypt");
-        let passwords = Passwords::new(1, MEMORY);
-        let verdict = passwords.verify("correct horse".into(), Some(old.clone())).await.expect("verify");
+        let today = params(64, 2);
+        let verdict = verify("correct horse", Some(&old), "", &today);
         let Verdict::RightUpgrade(new) = verdict else { panic!("{verdict:?}") };
-        assert_eq!(verify("correct horse", Some(&new), "", MEMORY), Verdict::Right);
-        assert_eq!(verify("wrong", Some(&old), "", MEMORY), Verdict::Wrong);
+        assert_eq!(verify("correct horse", Some(&new), "", &today), Verdict::Right);
+        assert_eq!(verify("wrong", Some(&old), "", &today), Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn nobody_costs_what_somebody_costs() {
+        let passwords = Passwords::new(1, 1, params(19_456, 2));
+        let hash = PasswordHash::new(&passwords.nobody).expect("our own hash");
+        assert!(is_strong(&hash, &passwords.params));
+        let theirs = Params::try_from(&hash).expect("parameters");
+        assert_eq!((theirs.m_cost(), theirs.t_cost()), (19_456, 2));
+    }
+
+    #[test]
+    fn the_most_common_ones_are_refused_in_any_case() {
+        assert!(COMMON.len() > 20_000, "{}", COMMON.len());
+        for password in ["password", "Password123", "QWERTYUIOP", "00000000", "P@ssw0rd"] {
+            let refused = NewPassword::new(password.into(), "/new_password").err().expect(password);
+            assert_eq!(refused.code, Code::PasswordCommon);
+            assert_eq!(refused.fields[0].pointer.as_deref(), Some("/new_password"));
+        }
+        for password in ["correct horse battery", "the password of ann", "password of mine"] {
+            new(password);
+        }
+    }
+
+    #[test]
+    fn the_list_is_in_order_and_holds_only_what_could_be_set() {
+        let lines: Vec<_> = include_str!("common_passwords.txt").lines().collect();
+        assert!(lines.is_sorted_by(|a, b| a < b));
+        let fits = |line: &&str| (8..=128).contains(&line.chars().count()) && line.to_lowercase() == **line;
+        assert_eq!(lines.iter().find(|line| !fits(line)), None);
+    }
+
+    #[tokio::test]
+    async fn who_finds_the_queue_full_is_refused_at_once() {
+        let passwords = Passwords::new(1, 2, params(64, 2));
+        let busy = passwords.workers.clone().acquire_owned().await.expect("never closed");
+        let wait = || {
+            tokio::spawn({
+                let passwords = passwords.clone();
+                async move { passwords.verify("x".into(), None).await }
+            })
+        };
+        let waiting = [wait(), wait()];
+        tokio::task::yield_now().await;
+        assert_eq!(passwords.queue.available_permits(), 0);
+        let start = std::time::Instant::now();
+        let refused = passwords.verify("x".into(), None).await.expect_err("no place");
+        assert_eq!(refused.code, Code::Overloaded);
+        assert!(start.elapsed() < WAIT / 10);
+        drop(busy);
+        for one in waiting {
+            assert_eq!(one.await.expect("ends").expect("gets its turn"), Verdict::Wrong);
+        }
     }
 }

@@ -236,7 +236,7 @@ async fn load(config: &Config, files: &[PathBuf]) -> Result<(), Failure> {
     };
     config.make_database_file()?;
     let db = Db::connect(&config.database(), hooks(config)?).await.map_err(|error| away(config, &error))?;
-    let passwords = Passwords::new(config.password_workers, config.password_memory);
+    let passwords = Passwords::of(config);
     for (name, text) in files {
         let loaded =
             fixtures::load(&db, &passwords, &name, &text).await.map_err(|error| Failure::Other(error.to_string()))?;

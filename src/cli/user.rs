@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::table::{json as as_json, table};
 use super::{Failure, checked, open, password, print, whole};
-use crate::auth::password::Passwords;
+use crate::auth::password::{NewPassword, Passwords};
 use crate::auth::{Email, Role, Status};
 use crate::config::Config;
 use crate::db::signals::Actor;
@@ -186,7 +186,7 @@ pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
 
 async fn create(db: &Db, config: &Config, account: AccountCreate) -> Result<User, Failure> {
     let AccountCreate { email, password, name, role } = account;
-    let password_hash = Some(Passwords::new(1, config.password_memory).hash(password.0).await?);
+    let password_hash = Some(Passwords::of(config).hash(NewPassword::new(password.0, "/password")?).await?);
     let mut tx = db.begin().await?;
     let user = UserValues { email, name, password_hash, role, status: Status::Active };
     let user = users::create(&mut tx, Actor::default(), user, crate::app::now()).await?.user;

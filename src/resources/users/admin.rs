@@ -8,6 +8,7 @@ use super::model::{Account, AccountCreate, AccountPage, AccountUpdate, Profile};
 use super::rules;
 use super::store::{self, Filter, UserValues};
 use crate::app::App;
+use crate::auth::password::NewPassword;
 use crate::auth::{Admin, Caller, Email, Role, Status};
 use crate::error::Error;
 use crate::http::answer::{Changed, Created, Found, Listed, Read};
@@ -68,7 +69,7 @@ impl UsersApi {
     /// Create a user
     ///
     /// Makes an account for somebody else; nobody is logged in by it. An address that is in use, in any mix of upper
-    /// and lower case, is refused with 409 `email_in_use`.
+    /// and lower case, is refused with 409 `email_in_use`, one of the most common passwords with 400 `password_common`.
     #[oai(path = "/users", method = "post", operation_id = "create_user")]
     async fn create(
         &self,
@@ -77,7 +78,7 @@ impl UsersApi {
         body: JsonIn<AccountCreate>,
     ) -> Result<Created<Account>, Fail<(Forbidden, Conflict)>> {
         let AccountCreate { email, password, name, role } = body.0;
-        let password_hash = Some(app.passwords.hash(password.0).await?);
+        let password_hash = Some(app.passwords.hash(NewPassword::new(password.0, "/password")?).await?);
         let mut tx = admin.begin(&app.db).await?;
         let user = UserValues { email, name, password_hash, role, status: Status::Active };
         let (account, tag) = super::create(&mut tx, &admin, user, app.now()).await?.tagged();

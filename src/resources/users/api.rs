@@ -7,7 +7,7 @@ use super::model::{PasswordChange, StoredUser, User, UserCreate, UserUpdate};
 use super::rules;
 use super::store::{self, UserValues};
 use crate::app::App;
-use crate::auth::password::Verdict;
+use crate::auth::password::{NewPassword, Verdict};
 use crate::auth::{Caller, LoggedIn, Public, Role, Status};
 use crate::db::signals::Actor;
 use crate::error::{Code, Error, FieldError};
@@ -44,7 +44,7 @@ impl AccountApi {
     /// Register
     ///
     /// Makes an account and logs it in: the token of the answer works at once. An address that is in use, in any
-    /// mix of upper and lower case, is refused with 409.
+    /// mix of upper and lower case, is refused with 409, one of the most common passwords with 400 `password_common`.
     #[oai(path = "/user", method = "post", operation_id = "register_user")]
     async fn register(
         &self,
@@ -55,7 +55,7 @@ impl AccountApi {
         body: JsonIn<UserCreate>,
     ) -> Result<Registered, Fail<(Conflict, RateLimited)>> {
         let UserCreate { email, password, name } = body.0;
-        let password_hash = Some(app.passwords.hash(password.0).await?);
+        let password_hash = Some(app.passwords.hash(NewPassword::new(password.0, "/password")?).await?);
         let mut tx = app.db.begin().await?;
         let user = UserValues { email, name, password_hash, role: Role::Active, status: Status::Active };
         let by = Actor { user_id: None, request_id: Some(&request_id.0.0) };
@@ -113,9 +113,9 @@ impl AccountApi {
 
     /// Change your password
     ///
-    /// Needs the present password; a wrong one is refused with 400 `wrong_password`. All other sessions end. This one
-    /// goes on, but every access token that was issued before, also the one of this request, stops working at once: get
-    /// the next with the refresh token.
+    /// Needs the present password; a wrong one is refused with 400 `wrong_password`, a new one that is among the most
+    /// common with 400 `password_common`. All other sessions end. This one goes on, but every access token that was
+    /// issued before, also the one of this request, stops working at once: get the next with the refresh token.
     #[oai(path = "/user/password", method = "post", operation_id = "change_password")]
     async fn change_password(
         &self,
@@ -123,15 +123,17 @@ impl AccountApi {
         app: Data<&App>,
         body: JsonIn<PasswordChange>,
     ) -> Result<NoContent, Fail<(Conflict, RateLimited)>> {
+        let PasswordChange { old_password, new_password } = body.0;
+        let new_password = NewPassword::new(new_password.0, "/new_password")?;
         let mut conn = caller.read(&app.db).await?;
         let (hash, token_version) = store::password(&mut conn, caller.id).await?.ok_or_else(gone)?;
         // hashing takes tens of milliseconds: no connection is held meanwhile
         drop(conn);
-        let verdict = app.passwords.verify(body.0.old_password.0, Some(hash)).await?;
+        let verdict = app.passwords.verify(old_password.0, Some(hash)).await?;
         if verdict == Verdict::Wrong {
             return Err(wrong_password().into());
         }
-        let new_hash = app.passwords.hash(body.0.new_password.0).await?;
+        let new_hash = app.passwords.hash(new_password).await?;
         let mut tx = app.db.begin().await?;
         let found = store::find_to_change(&mut tx, caller.id).await?.ok_or_else(gone)?;
         // another request has changed it meanwhile

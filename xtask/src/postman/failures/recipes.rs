@@ -113,6 +113,13 @@ pub const RECIPES: &[Recipe] = &[
         attempt.known_field("old_password", json!("not the password"))?;
         attempt.blame("body", Some("/old_password"))
     }),
+    each(400, "password_common", |attempt| {
+        // where one is set, not presented
+        let properties = attempt.operation.body_properties();
+        let (name, _) = properties.into_iter().find(|(_, schema)| schema["minLength"] == 8)?;
+        attempt.known_field(name, json!("Password1"))?;
+        attempt.blame("body", Some(&format!("/{name}")))
+    }),
     each(401, "unauthenticated", |attempt| attempt.as_caller(json!({"type": "noauth"}))),
     once(401, "scheme_missing", |attempt| {
         attempt.header("Authorization", "Basic YW5uOnBhc3N3b3Jk");
