@@ -85,6 +85,12 @@ pub struct Config {
     migrate: String,
     pub secret_key: String,
     more_secret_keys: String,
+    pub oidc_issuer: String,
+    pub oidc_audience: String,
+    oidc_clients: String,
+    pub oidc_link_by_email: bool,
+    pub oidc_provision: bool,
+    pub oidc_wait: u64,
     pub token_ttl: u32,
     pub refresh_ttl: u32,
     pub refresh_grace: u32,
@@ -260,6 +266,7 @@ impl Config {
                 return refuse(format!("`{name}` must be at most {AN_HOUR} seconds, not {value}"));
             }
         }
+        self.check_oidc()?;
         if self.refresh_grace > A_MINUTE {
             let grace = self.refresh_grace;
             return refuse(format!("`refresh_grace` must be at most {A_MINUTE} seconds, not {grace}"));
@@ -316,6 +323,29 @@ impl Config {
         Ok(())
     }
 
+    fn check_oidc(&self) -> Result<(), ConfigError> {
+        if self.oidc_issuer.is_empty() {
+            return match self.oidc_audience.is_empty() && !self.oidc_link_by_email && !self.oidc_provision {
+                true => Ok(()),
+                false => refuse("ACCORD_OIDC_ISSUER is not set, but other settings of the identity provider are"),
+            };
+        }
+        let issuer = url::Url::parse(&self.oidc_issuer).ok().filter(|url| url.host().is_some());
+        let plain = issuer.filter(|url| url.query().is_none() && url.fragment().is_none());
+        match plain.as_ref().map(url::Url::scheme) {
+            Some("https") => {}
+            Some("http") if self.env != Env::Prod => {}
+            _ => return refuse("ACCORD_OIDC_ISSUER must be a URL like https://id.example.com/realm; http only outside prod"),
+        }
+        if self.oidc_audience.is_empty() {
+            return refuse("ACCORD_OIDC_AUDIENCE is not set: any token of the issuer would do, whomever it was given for");
+        }
+        if !(1..=AN_HOUR).contains(&self.oidc_wait) {
+            return refuse(format!("`oidc_wait` must be 1 to {AN_HOUR}, not {}", self.oidc_wait));
+        }
+        Ok(())
+    }
+
     /// Whether an empty database gets the demo data.
     pub fn demo(&self) -> bool {
         match &self.demo {
@@ -343,6 +373,11 @@ impl Config {
     /// Keys whose tokens are good beside those of the one that signs: the last one, and the next.
     pub fn more_secret_keys(&self) -> Vec<String> {
         listed(&self.more_secret_keys).map(Into::into).collect()
+    }
+
+    /// Clients of the identity provider whose tokens count; all if there is none.
+    pub fn oidc_clients(&self) -> Vec<String> {
+        listed(&self.oidc_clients).map(Into::into).collect()
     }
 
     /// Origins that may call from a browser.

@@ -24,3 +24,4 @@ pub mod error;
 pub mod config;
 
 pub mod db;
+pub mod outgoing;

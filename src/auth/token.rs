@@ -66,7 +66,7 @@ impl Claims {
     }
 }
 
-fn malformed() -> Error {
+pub(crate) fn malformed() -> Error {
     Error::new(Code::TokenMalformed, "Log in again: the token is not one of ours.")
 }
 
@@ -181,11 +181,11 @@ impl Tokens {
     }
 }
 
-fn signature() -> Error {
+pub(crate) fn signature() -> Error {
     Error::new(Code::TokenSignature, "Log in again: this server did not sign the token.")
 }
 
-fn expired() -> Error {
+pub(crate) fn expired() -> Error {
     Error::new(Code::TokenExpired, "Get a new token with POST /api/v1/token/refresh, or log in again.")
 }
 

@@ -1,0 +1,340 @@
+//! Tokens of an identity provider (OpenID Connect Core 1.0, RFC 9068): RS256 and ES256, by the keys it publishes.
+//!
+//! Must never be: an algorithm that the token chooses and its key is not made for; a token that was given for somebody
+//! else; a request that waits for the provider because of a key that was asked for a moment ago.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::Request;
+use hyper::header::{ACCEPT, HOST, USER_AGENT};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use url::Url;
+
+use crate::auth::token::{expired, malformed, signature};
+use crate::config::Config;
+use crate::error::{Code, Error};
+use crate::outgoing::{self, OURSELVES};
+
+/// Seconds that the provider's clock may differ from ours, for `exp`, `nbf` and `iat`.
+const LEEWAY: u64 = 30;
+
+/// Keys are fetched again after so long, so that one that was withdrawn stops working …
+const FRESH: Duration = Duration::from_secs(60 * 60);
+
+/// … and work for so long while the provider cannot be reached.
+const USABLE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The provider has so long to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Bytes of an answer of the provider at most.
+const ANSWER: usize = 256 * 1024;
+
+/// Bytes of a modulus of RSA at least (RFC 7518 section 3.3).
+const RSA_BYTES: usize = 2048 / 8;
+
+/// Characters of a subject at most (OpenID Connect Core section 2).
+const SUBJECT: usize = 255;
+
+/// Who a token of the provider is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The provider.
+    pub issuer: String,
+    /// Whom it means: never another one, and the same for ever.
+    pub subject: String,
+    /// Their address, if the provider has verified it.
+    pub email: Option<String>,
+    /// What they are called.
+    pub name: Option<String>,
+}
+
+/// Verifies the tokens of one provider.
+pub struct Oidc {
+    issuer: String,
+    audience: String,
+    /// Clients whose tokens count; all if there is none.
+    clients: Vec<String>,
+    /// Between two fetches at least.
+    wait: Duration,
+    keys: RwLock<Option<Keys>>,
+    /// When the keys were last asked for. Held meanwhile, so that many requests ask once.
+    asked: Mutex<Option<Instant>>,
+}
+
+struct Keys {
+    by_id: HashMap<String, Key>,
+    fetched: Instant,
+}
+
+#[derive(Clone)]
+struct Key {
+    algorithm: Algorithm,
+    decoding: Arc<DecodingKey>,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    aud: Audience,
+    #[serde(default)]
+    azp: Option<String>,
+    exp: i64,
+    #[serde(default)]
+    iat: Option<i64>,
+    #[serde(default)]
+    email: Option<String>,
+    /// True, or as some providers have it, "true".
+    #[serde(default)]
+    email_verified: Value,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// What the provider says of itself (OpenID Connect Discovery 1.0 section 3).
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+    jwks_uri: String,
+}
+
+#[derive(Deserialize)]
+struct KeySet {
+    // one by one: a key of a kind that we do not know spoils none of the others
+    keys: Vec<Value>,
+}
+
+impl Oidc {
+    /// That of the settings; none if they name no issuer.
+    pub fn of(config: &Config) -> Option<Self> {
+        (!config.oidc_issuer.is_empty()).then(|| Self {
+            issuer: config.oidc_issuer.clone(),
+            audience: config.oidc_audience.clone(),
+            clients: config.oidc_clients(),
+            wait: Duration::from_secs(config.oidc_wait),
+            keys: RwLock::default(),
+            asked: Mutex::default(),
+        })
+    }
+
+    /// Whether a token may be one of the provider's: it is signed by a key of a pair, and ours are not.
+    pub fn may_have_signed(token: &str) -> bool {
+        jsonwebtoken::decode_header(token).is_ok_and(|header| ours(header.alg))
+    }
+
+    /// Who a token is about, if its signature, its times, its issuer and its audience hold.
+    ///
+    /// # Errors
+    /// 401 with the code that says which part does not; 503 `issuer_unavailable`.
+    pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Identity, Error> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| malformed())?;
+        // a logout token, or anything else that the provider signs, is no token to act with (RFC 8725 section 3.11)
+        let kind = header.typ.as_deref().map(|typ| typ.trim_start_matches("application/").to_ascii_lowercase());
+        if header.crit.is_some() || !matches!(kind.as_deref(), None | Some("jwt" | "at+jwt")) {
+            return Err(malformed());
+        }
+        let id = header.kid.ok_or_else(signature)?;
+        let key = self.key(&id).await?.filter(|key| key.algorithm == header.alg).ok_or_else(signature)?;
+        let mut validation = Validation::new(key.algorithm);
+        validation.set_issuer(&[&self.issuer]);
+        validation.set_audience(&[&self.audience]);
+        validation.set_required_spec_claims(&["aud", "exp", "iss", "sub"]);
+        validation.validate_nbf = true;
+        validation.leeway = LEEWAY;
+        let decoded = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation);
+        let claims = decoded.map_err(|error| match error.kind() {
+            ErrorKind::ExpiredSignature => expired(),
+            ErrorKind::InvalidSignature
+            | ErrorKind::InvalidAlgorithm
+            | ErrorKind::InvalidIssuer
+            | ErrorKind::InvalidAudience => signature(),
+            _ => malformed(),
+        })?;
+        self.judge(claims.claims, now)
+    }
+
+    /// What the library does not look at.
+    fn judge(&self, claims: Claims, now: DateTime<Utc>) -> Result<Identity, Error> {
+        let leeway = LEEWAY.cast_signed();
+        if claims.exp + leeway <= now.timestamp() {
+            return Err(expired());
+        }
+        if claims.sub.is_empty() || claims.sub.chars().count() > SUBJECT {
+            return Err(malformed());
+        }
+        if claims.iat.is_some_and(|iat| iat > now.timestamp() + leeway) {
+            return Err(malformed());
+        }
+        // OpenID Connect Core section 3.1.3.7: of several audiences it is said which one asked for the token
+        let several = matches!(&claims.aud, Audience::Many(all) if all.len() > 1);
+        let strange = match &claims.azp {
+            Some(client) => !self.clients.is_empty() && !self.clients.contains(client),
+            None => several || !self.clients.is_empty(),
+        };
+        if strange {
+            return Err(signature());
+        }
+        let verified = claims.email_verified == Value::Bool(true) || claims.email_verified == "true";
+        Ok(Identity {
+            issuer: claims.iss,
+            subject: claims.sub,
+            email: claims.email.filter(|_| verified),
+            name: claims.name,
+        })
+    }
+
+    /// The key of this name; none if the provider has no such key.
+    async fn key(&self, id: &str) -> Result<Option<Key>, Error> {
+        if let Some(key) = self.known(id, FRESH).flatten() {
+            return Ok(Some(key));
+        }
+        let mut asked = self.asked.lock().await;
+        // whoever waited finds what another one has fetched
+        if let Some(key) = self.known(id, FRESH).flatten() {
+            return Ok(Some(key));
+        }
+        if asked.is_none_or(|at| at.elapsed() >= self.wait) {
+            *asked = Some(Instant::now());
+            match timeout(PATIENCE, self.fetch()).await.unwrap_or_else(|_| Err("no answer in time".into())) {
+                Ok(by_id) => {
+                    tracing::info!(keys = by_id.len(), "fetched the keys of the identity provider");
+                    let keys = Keys { by_id, fetched: Instant::now() };
+                    *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(keys);
+                }
+                Err(reason) => tracing::warn!(reason, "the identity provider gives no keys"),
+            }
+        }
+        drop(asked);
+        self.known(id, USABLE).ok_or_else(|| {
+            let error = Error::new(Code::IssuerUnavailable, "Try again soon; who logs in here is not affected.");
+            Error { retry_after: Some(self.wait.as_secs().max(1)), ..error }
+        })
+    }
+
+    /// The key of this name, if there are keys that are younger than that.
+    fn known(&self, id: &str, age: Duration) -> Option<Option<Key>> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = keys.as_ref().filter(|keys| keys.fetched.elapsed() < age)?;
+        Some(keys.by_id.get(id).cloned())
+    }
+
+    async fn fetch(&self) -> Result<HashMap<String, Key>, String> {
+        let place = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
+        let discovery: Discovery = get(&place).await?;
+        if discovery.issuer != self.issuer {
+            return Err(format!("it calls itself `{}`, ACCORD_OIDC_ISSUER is `{}`", discovery.issuer, self.issuer));
+        }
+        // what is not secret must still not be changed on the way
+        if self.issuer.starts_with("https:") && !discovery.jwks_uri.starts_with("https:") {
+            return Err("its jwks_uri is not https".into());
+        }
+        let set: KeySet = get(&discovery.jwks_uri).await?;
+        let keys: HashMap<String, Key> = set.keys.into_iter().filter_map(read).collect();
+        if keys.is_empty() { Err("none of its keys is for RS256 or ES256".into()) } else { Ok(keys) }
+    }
+}
+
+/// Algorithms that a provider may sign with: of pairs of keys, so that what verifies cannot sign.
+fn ours(algorithm: Algorithm) -> bool {
+    matches!(algorithm, Algorithm::RS256 | Algorithm::ES256)
+}
+
+/// A key that may verify, and its name.
+fn read(key: Value) -> Option<(String, Key)> {
+    let jwk: Jwk = serde_json::from_value(key).ok()?;
+    let is_for_signing = matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature));
+    let (algorithm, named) = match &jwk.algorithm {
+        AlgorithmParameters::RSA(key) if modulus(&key.n)? >= RSA_BYTES => (Algorithm::RS256, KeyAlgorithm::RS256),
+        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
+            (Algorithm::ES256, KeyAlgorithm::ES256)
+        }
+        _ => return None,
+    };
+    if !is_for_signing || jwk.common.key_algorithm.is_some_and(|algorithm| algorithm != named) {
+        return None;
+    }
+    let decoding = Arc::new(DecodingKey::from_jwk(&jwk).ok()?);
+    Some((jwk.common.key_id?, Key { algorithm, decoding }))
+}
+
+/// Bytes of a number as a key has it: base64url of the big-endian bytes (RFC 7518 section 6.3.1.1).
+fn modulus(text: &str) -> Option<usize> {
+    use base64::Engine;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).ok().map(|bytes| bytes.len())
+}
+
+async fn get<T: for<'de> Deserialize<'de>>(url: &str) -> Result<T, String> {
+    let parsed = Url::parse(url).map_err(|error| format!("{url}: {error}"))?;
+    let addresses = outgoing::addresses(&parsed).await;
+    let (host, target) = outgoing::host_and_target(&parsed);
+    let request = Request::get(target)
+        .header(HOST, host)
+        .header(USER_AGENT, OURSELVES)
+        .header(ACCEPT, "application/json")
+        .body(Full::<Bytes>::default())
+        .map_err(|error| format!("{url}: {error}"))?;
+    let mut connection = JoinSet::new();
+    let response = outgoing::send(&parsed, &addresses, request, &mut connection).await;
+    let response = response.map_err(|error| format!("{url}: {error}"))?;
+    if response.status() != 200 {
+        return Err(format!("{url} answers {}", response.status().as_u16()));
+    }
+    let body = Limited::new(response.into_body(), ANSWER).collect().await;
+    let body = body.map_err(|error| format!("{url}: {error}"))?.to_bytes();
+    serde_json::from_slice(&body).map_err(|error| format!("{url}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_keys_that_may_verify_are_read() {
+        let rsa = |bytes: usize| "A".repeat(bytes.div_ceil(3) * 4);
+        let ec = json!({ "kty": "EC", "crv": "P-256", "kid": "e", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+            "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" });
+        let with = |mut key: Value, name: &str, value: &str| {
+            key[name] = value.into();
+            key
+        };
+        let large = json!({ "kty": "RSA", "kid": "r", "n": rsa(256), "e": "AQAB" });
+        let algorithm = |key: Value| read(key).map(|(id, key)| (id, key.algorithm));
+        assert_eq!(algorithm(ec.clone()), Some(("e".into(), Algorithm::ES256)));
+        assert_eq!(algorithm(large.clone()), Some(("r".into(), Algorithm::RS256)));
+        assert_eq!(algorithm(with(ec.clone(), "use", "sig")), Some(("e".into(), Algorithm::ES256)));
+        for key in [
+            with(large.clone(), "n", &rsa(128)),
+            with(large.clone(), "use", "enc"),
+            with(large.clone(), "alg", "RS512"),
+            with(large, "alg", "PS256"),
+            with(ec, "alg", "RS256"),
+            json!({ "kty": "oct", "kid": "o", "k": "AAAA" }),
+            json!({ "kty": "new", "kid": "n" }),
+            json!("x"),
+        ] {
+            assert_eq!(algorithm(key.clone()), None, "{key}");
+        }
+    }
+}
