@@ -9,6 +9,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 
 use self::metrics::Metrics;
 use self::views::Views;
+use crate::auth::code::Codes;
 use crate::auth::password::Passwords;
 use crate::auth::token::Tokens;
 use crate::config::Config;
@@ -24,6 +25,8 @@ pub struct App {
     pub db: Db,
     /// Issues and verifies access tokens.
     pub tokens: Arc<Tokens>,
+    /// Makes the codes of letters.
+    pub codes: Codes,
     /// Hashes and verifies passwords, a bounded number at once.
     pub passwords: Passwords,
     /// Sends mail.
@@ -39,8 +42,9 @@ impl App {
     pub fn new(config: Arc<Config>, db: Db, secret: &str, mailer: Mailer) -> Self {
         let tokens = Arc::new(Tokens::new(secret, &config.more_secret_keys(), config.token_ttl));
         let passwords = Passwords::of(&config);
+        let codes = Codes::new(secret.as_bytes());
         let metrics = Arc::new(Metrics::new(now()));
-        Self { config, db, tokens, passwords, mailer, views: Arc::default(), metrics }
+        Self { config, db, tokens, codes, passwords, mailer, views: Arc::default(), metrics }
     }
 
     /// The time, in microseconds: what both databases give back unchanged.

@@ -110,6 +110,11 @@ pub struct Config {
     mail_url: String,
     pub mail_from: String,
     pub mail_ca: String,
+    app_url: String,
+    pub reset_ttl: u32,
+    pub verify_ttl: u32,
+    pub invitation_ttl: u32,
+    pub require_verified: bool,
     pub webhook_timeout: u64,
     pub webhook_retry_for: u64,
     pub webhook_secret_overlap: u64,
@@ -244,6 +249,9 @@ impl Config {
             ("max_body", self.max_body as u64, 1 << 30),
             ("token_ttl", self.token_ttl.into(), A_YEAR),
             ("refresh_ttl", self.refresh_ttl.into(), 10 * A_YEAR),
+            ("reset_ttl", self.reset_ttl.into(), A_YEAR),
+            ("verify_ttl", self.verify_ttl.into(), A_YEAR),
+            ("invitation_ttl", self.invitation_ttl.into(), A_YEAR),
             ("task_lease", self.task_lease, AN_HOUR),
             ("task_retry", self.task_retry, AN_HOUR),
             ("webhook_limit", self.webhook_limit.into(), 10_000),
@@ -270,6 +278,18 @@ impl Config {
         if self.refresh_grace > A_MINUTE {
             let grace = self.refresh_grace;
             return refuse(format!("`refresh_grace` must be at most {A_MINUTE} seconds, not {grace}"));
+        }
+        let fits = |url: url::Url| {
+            ["http", "https"].contains(&url.scheme()) && url.query().is_none() && url.fragment().is_none()
+        };
+        if !self.app_url.is_empty() && !url::Url::parse(&self.app_url).is_ok_and(fits) {
+            let app_url = &self.app_url;
+            return refuse(format!(
+                "`app_url` must be the address of pages, as https://app.example.com, not `{app_url}`"
+            ));
+        }
+        if self.require_verified && self.mail_url().is_empty() {
+            return refuse("ACCORD_REQUIRE_VERIFIED=true needs letters: set ACCORD_MAIL_URL, or nobody could verify");
         }
         if self.task_workers > 1_000 {
             return refuse(format!("`task_workers` must be at most 1000, not {}", self.task_workers));
@@ -417,6 +437,11 @@ impl Config {
             "auto" => "folder:data/mail",
             url => url,
         }
+    }
+
+    /// The page of the app with this name, if letters lead there.
+    pub fn page(&self, name: &str) -> Option<String> {
+        (!self.app_url.is_empty()).then(|| format!("{}/{name}", self.app_url.trim_end_matches('/')))
     }
 
     /// How to reach the database.

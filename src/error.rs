@@ -48,6 +48,8 @@ codes! {
     InvalidCursor = 400, "The cursor does not belong to this list";
     WrongPassword = 400, "The old password is wrong";
     PasswordCommon = 400, "The password is one of the most common";
+    ResetInvalid = 400, "The code for a new password is not valid";
+    VerificationInvalid = 400, "The code for an address is not valid";
     Unauthenticated = 401, "The operation needs an access token";
     SchemeMissing = 401, "The Authorization header has no Bearer scheme";
     TokenMalformed = 401, "The access token cannot be read";
@@ -61,6 +63,7 @@ codes! {
     RefreshTokenReused = 401, "The refresh token was used before";
     Forbidden = 403, "The caller may not do this";
     AccountDisabled = 403, "The account is disabled";
+    EmailUnverified = 403, "The e-mail address is not verified";
     NotFound = 404, "There is no such thing";
     NotVoted = 404, "There is no vote to remove";
     RouteNotFound = 404, "There is no such path";

@@ -139,8 +139,9 @@ async fn user(tx: &mut Conn, passwords: &Passwords, properties: Value) -> Result
     let password = NewPassword::new(password, "/password")
         .map_err(|error| error.fields.into_iter().map(told).collect::<String>())?;
     let password_hash = Some(passwords.hash(password).await.map_err(text)?);
-    let user = users::UserValues { email, name, password_hash, role: Role::try_from(role)?, status };
-    accounts::create(tx, Actor::default(), user, crate::app::now()).await.map_err(text)?;
+    let (role, now) = (Role::try_from(role)?, crate::app::now());
+    let user = users::UserValues { email, name, password_hash, role, status, email_verified_at: Some(now) };
+    accounts::create(tx, Actor::default(), user, now).await.map_err(text)?;
     Ok(true)
 }
 

@@ -32,6 +32,7 @@ const FORMS: &[(&[&str], &str, &str, &str)] = &[
         "Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl",
     ),
     (&["refresh_token"], r"^[\w-]{43}$", "[refresh token]", "QmV0dGVyIG5vdCB0byB1c2UgdGhpcyBvbmUuIEV4YW0"),
+    (&["code"], r"^[\w-]{43}$", "[code]", "QmV0dGVyIG5vdCB0byB1c2UgdGhpcyBvbmUuIEV4YW0"),
     (&["request_id", "X-Request-Id"], r"^[0-9a-f]{32}$", "[request id]", "4f2a9c1b7d3e4a5f8c6b0d9e2f1a3b5c"),
     (
         &["contract_sha256"],

@@ -1,4 +1,5 @@
-//! Who may call, as the first parameter of a handler: [`Public`], [`LoggedIn`], [`Caller`], [`Admin`] or [`Needs`].
+//! Who may call, as the first parameter of a handler: [`Public`], [`LoggedIn`], [`Enabled`], [`Caller`], [`Admin`] or
+//! [`Needs`].
 //!
 //! Each states its rule in the document. The guard of the server proves the caller and holds them to the rule before
 //! anything else of the request is looked at; the extractors here only hand over what it found.
@@ -14,6 +15,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, Security
 
 use crate::auth::permission::{self, Entry, Permission, REGISTRY};
 use crate::auth::{Caller, Role, Status};
+use crate::config::Config;
 use crate::db::Db;
 use crate::db::signals::Actor;
 use crate::error::{Code, Error};
@@ -25,7 +27,9 @@ pub enum Access {
     Public,
     /// Whoever has an access token, also if the account is disabled.
     LoggedIn,
-    /// Whoever has an access token and an active account.
+    /// Whoever has an access token and an active account, also if its address must be verified first.
+    Enabled,
+    /// Whoever has an access token and an active account, with a verified address where the settings require one.
     Active,
     /// Admins.
     Admin,
@@ -38,6 +42,7 @@ impl Access {
     pub fn of(word: &str) -> Option<Self> {
         match word {
             "logged_in" => Some(Self::LoggedIn),
+            "enabled" => Some(Self::Enabled),
             "active" => Some(Self::Active),
             "admin" => Some(Self::Admin),
             name => permission::find(name).map(Self::Needs),
@@ -49,6 +54,7 @@ impl Access {
         match self {
             Self::Public => "public",
             Self::LoggedIn => "logged_in",
+            Self::Enabled => "enabled",
             Self::Active => "active",
             Self::Admin => "admin",
             Self::Needs(entry) => entry.name,
@@ -63,10 +69,14 @@ impl Access {
     /// What can be told of a caller alone, before the request is judged.
     ///
     /// # Errors
-    /// 403 `account_disabled` or `forbidden`.
-    pub fn admits(self, caller: &Caller) -> Result<(), Error> {
+    /// 403 `account_disabled`, `email_unverified` or `forbidden`.
+    pub fn admits(self, caller: &Caller, config: &Config) -> Result<(), Error> {
         if caller.status == Status::Disabled && self != Self::LoggedIn {
             return Err(disabled());
+        }
+        let is_for_all = matches!(self, Self::LoggedIn | Self::Enabled);
+        if config.require_verified && !caller.is_verified && !is_for_all {
+            return Err(unverified());
         }
         if self == Self::Admin && caller.role != Role::Admin {
             return Err(Error::new(Code::Forbidden, "Only admins may do this."));
@@ -80,6 +90,12 @@ pub fn disabled() -> Error {
     Error::new(Code::AccountDisabled, "An admin has disabled the account.")
 }
 
+/// The address must be verified first.
+pub fn unverified() -> Error {
+    let detail = "Verify the address with the code of the letter; POST /api/v1/verify-email/resend sends another.";
+    Error::new(Code::EmailUnverified, detail)
+}
+
 /// Every scope of the document, and what it stands for.
 pub fn scopes() -> Vec<(&'static str, &'static str)> {
     let role = ("admin", "Everything: the role `admin`, which is not granted but set by another admin");
@@ -91,6 +107,9 @@ pub struct Public;
 
 /// Whoever has an access token, also if their account is disabled: for what must stay possible then.
 pub struct LoggedIn(Caller);
+
+/// Somebody with an active account, also if its address must be verified first: for what puts that right.
+pub struct Enabled(Caller);
 
 /// An admin. In the document: the scope `admin`.
 pub struct Admin(Caller);
@@ -139,7 +158,13 @@ macro_rules! is_a_caller {
         }
     )* };
 }
-is_a_caller!(LoggedIn, Admin);
+is_a_caller!(LoggedIn, Enabled, Admin);
+
+impl<'a> From<&'a Enabled> for Actor<'a> {
+    fn from(caller: &'a Enabled) -> Self {
+        Self::from(&**caller)
+    }
+}
 
 impl<'a> From<&'a Admin> for Actor<'a> {
     fn from(admin: &'a Admin) -> Self {
@@ -208,6 +233,7 @@ macro_rules! states {
     };
 }
 states!([] LoggedIn, Access::LoggedIn, |caller| LoggedIn(caller));
+states!([] Enabled, Access::Enabled, |caller| Enabled(caller));
 states!([] Caller, Access::Active, |caller| caller);
 states!([] Admin, Access::Admin, |caller| Admin(caller));
 states!([P] Needs<P>, Access::Needs(P::ENTRY), |caller| Needs(caller, PhantomData));

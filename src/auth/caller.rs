@@ -1,5 +1,6 @@
 //! The caller: somebody whose access token holds, on the connection that proved it.
 
+use chrono::{DateTime, Utc};
 use poem_openapi::Enum;
 use sea_query::{Expr, ExprTrait, JoinType, Query};
 use serde::{Deserialize, Serialize};
@@ -83,6 +84,8 @@ pub struct Caller {
     pub role: Role,
     /// The present status, from the database.
     pub status: Status,
+    /// Whether the address is verified.
+    pub is_verified: bool,
     /// The login that the token belongs to.
     pub session_id: i64,
     /// Names the request, in the log and in the audit.
@@ -96,6 +99,7 @@ struct Standing {
     role: Role,
     #[sqlx(try_from = "String")]
     status: Status,
+    email_verified_at: Option<DateTime<Utc>>,
     token_version: i64,
     /// The session if it is this user's and not revoked.
     session_id: Option<i64>,
@@ -114,8 +118,9 @@ impl Caller {
             Some(found) if found.session_id.is_none() || found.token_version != claims.ver => {
                 Err(Error::new(Code::TokenRevoked, "Log in again: the session has ended."))
             }
-            Some(Standing { role, status, .. }) => {
-                Ok(Self { id, role, status, session_id, request_id, conn: Some(conn) })
+            Some(Standing { role, status, email_verified_at, .. }) => {
+                let is_verified = email_verified_at.is_some();
+                Ok(Self { id, role, status, is_verified, session_id, request_id, conn: Some(conn) })
             }
         }
     }
@@ -157,7 +162,10 @@ async fn standing(conn: &mut Conn, id: i64, session_id: i64) -> DbResult<Option<
         .and(Expr::col((Sessions::Table, Sessions::Id)).eq(session_id))
         .and(Expr::col((Sessions::Table, Sessions::RevokedAt)).is_null());
     let statement = Query::select()
-        .columns([Users::Role, Users::Status, Users::TokenVersion].map(|column| (Users::Table, column)))
+        .columns(
+            [Users::Role, Users::Status, Users::EmailVerifiedAt, Users::TokenVersion]
+                .map(|column| (Users::Table, column)),
+        )
         .expr_as(Expr::col((Sessions::Table, Sessions::Id)), "session_id")
         .from(Users::Table)
         .join(JoinType::LeftJoin, Sessions::Table, session)

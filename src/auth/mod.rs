@@ -5,11 +5,12 @@
 
 pub mod access;
 pub mod caller;
+pub mod code;
 pub mod email;
 pub mod password;
 pub mod permission;
 pub mod token;
 
-pub use access::{Access, Admin, LoggedIn, Needs, Public};
+pub use access::{Access, Admin, Enabled, LoggedIn, Needs, Public};
 pub use caller::{Caller, Role, Status};
 pub use email::Email;

@@ -40,7 +40,8 @@ pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
                 return Err(Failure::Usage(format!("there is no letter `{name}`, only {}", names.join(", "))));
             };
             let sender = Mailer::of(config)?.sender;
-            let written = letter::write(&name, data, &sender).map_err(|error| Failure::Other(error.to_string()))?;
+            let written = letter::write(&name, data, &sender, letter::EXAMPLE_CODE)
+                .map_err(|error| Failure::Other(error.to_string()))?;
             if html {
                 return print(&written.html);
             }

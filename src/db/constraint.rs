@@ -19,6 +19,8 @@ pub enum Constraint {
     GrantsKey,
     /// A grant is of a permission, to a user or group, that exist.
     GrantsReference,
+    /// One open invitation an address.
+    InvitedGuestsEmail,
     /// What a user writes belongs to an account that exists.
     User,
 }
@@ -31,11 +33,13 @@ const NAMES: &[(Constraint, &str, &str)] = &[
     (Constraint::User, "posts_owner_id_fkey", "FOREIGN KEY constraint failed"),
     (Constraint::User, "votes_user_id_fkey", "FOREIGN KEY constraint failed"),
     (Constraint::User, "webhooks_created_by_fkey", "FOREIGN KEY constraint failed"),
+    (Constraint::User, "invited_guests_inviter_id_fkey", "FOREIGN KEY constraint failed"),
     (Constraint::VotesPost, "votes_post_id_fkey", "-"),
     (Constraint::GroupsName, "groups_name_key", "UNIQUE constraint failed: groups.name"),
     (Constraint::MembershipsGroup, "memberships_group_id_fkey", "-"),
     (Constraint::MembershipsUser, "memberships_user_id_fkey", "-"),
     (Constraint::PermissionsName, "permissions_name_key", "UNIQUE constraint failed: permissions.name"),
+    (Constraint::InvitedGuestsEmail, "invited_guests_email_key", "UNIQUE constraint failed: invited_guests.email"),
     (Constraint::GrantsKey, "grants_user_key", "UNIQUE constraint failed: index 'grants_user_key'"),
     (Constraint::GrantsKey, "grants_group_key", "UNIQUE constraint failed: index 'grants_group_key'"),
     (Constraint::GrantsReference, "grants_user_id_fkey", "-"),

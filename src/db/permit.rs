@@ -9,7 +9,8 @@ use std::marker::PhantomData;
 use sea_query::Iden;
 
 use super::tables::{
-    AuditEvents, Deliveries, PostStatistics, Posts, RefreshTokens, Sessions, Tasks, Users, Votes, Webhooks,
+    AuditEvents, Deliveries, OneTimeCodes, PostStatistics, Posts, RefreshTokens, Sessions, Tasks, Users, Votes,
+    Webhooks,
 };
 use super::{DbError, DbResult};
 
@@ -154,6 +155,8 @@ macro_rules! keeps {
 unsignalled! {
     /// They are what is kept of signals, and only ever added.
     AuditEvents;
+    /// They prove something for a while; what is changed with them has signals.
+    OneTimeCodes;
     /// A view is no change that anyone waits for, and there are many.
     PostStatistics;
     /// They belong to a login.

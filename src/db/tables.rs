@@ -15,6 +15,7 @@ pub enum Users {
     PasswordHash,
     Role,
     Status,
+    EmailVerifiedAt,
     TokenVersion,
     Version,
     CreatedAt,
@@ -46,6 +47,34 @@ pub enum RefreshTokens {
     CreatedAt,
     ExpiresAt,
     UsedAt,
+}
+
+/// What letters prove.
+#[derive(Iden, Clone, Copy)]
+#[expect(missing_docs, reason = "the migrations document the columns")]
+pub enum OneTimeCodes {
+    Table,
+    UserId,
+    Purpose,
+    CodeHash,
+    CreatedAt,
+    ExpiresAt,
+}
+
+/// Who may come in.
+#[derive(Iden, Clone, Copy)]
+#[expect(missing_docs, reason = "the migrations document the columns")]
+pub enum InvitedGuests {
+    Table,
+    Id,
+    Email,
+    Role,
+    InviterId,
+    UserId,
+    CodeHash,
+    CreatedAt,
+    ExpiresAt,
+    AcceptedAt,
 }
 
 /// Posts.
@@ -235,7 +264,9 @@ tables!(
     Deliveries,
     Grants,
     Groups,
+    InvitedGuests,
     Memberships,
+    OneTimeCodes,
     Permissions,
     PostStatistics,
     Posts,

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use chrono::{DateTime, Utc};
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,45 @@ pub struct EmailChanged {}
 
 impl Letter for EmailChanged {
     const NAME: &'static str = "email-changed";
+}
+
+/// Who has an address may set a new password of the account with it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PasswordReset {
+    /// Where the code can be typed in, if there is such a page.
+    pub page: Option<String>,
+    /// When the code expires.
+    pub until: String,
+}
+
+impl Letter for PasswordReset {
+    const NAME: &'static str = "password-reset";
+}
+
+/// Who has an address may say so.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct VerifyEmail {
+    /// Where the code can be typed in, if there is such a page.
+    pub page: Option<String>,
+    /// When the code expires.
+    pub until: String,
+}
+
+impl Letter for VerifyEmail {
+    const NAME: &'static str = "verify-email";
+}
+
+/// Who has an address may make an account with it. Says nothing that the inviter has chosen: they may be anyone.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Invitation {
+    /// Where the code can be typed in, if there is such a page.
+    pub page: Option<String>,
+    /// When the code expires.
+    pub until: String,
+}
+
+impl Letter for Invitation {
+    const NAME: &'static str = "invitation";
 }
 
 /// A webhook gets nothing any more.
@@ -74,10 +114,27 @@ macro_rules! letters {
     };
 }
 
+/// What stands for a code in a letter that is only looked at.
+pub const EXAMPLE_CODE: &str = "QmV0dGVyIG5vdCB0byB1c2UgdGhpcyBvbmUuIEV4YW0";
+
+const UNTIL: &str = "2026-01-02 03:04 UTC";
+
+fn page() -> Option<String> {
+    Some("https://app.example.com/page".into())
+}
+
+/// A time as letters say it.
+pub fn until(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
 letters! {
     EmailChanged = EmailChanged {};
+    Invitation = Invitation { page: page(), until: UNTIL.into() };
     PasswordChanged = PasswordChanged {};
+    PasswordReset = PasswordReset { page: page(), until: UNTIL.into() };
     Test = Test {};
+    VerifyEmail = VerifyEmail { page: page(), until: UNTIL.into() };
     WebhookDisabled = WebhookDisabled {
         id: 1,
         host: "example.com".into(),
@@ -95,12 +152,18 @@ macro_rules! templates {
 templates!(
     "email-changed.html",
     "email-changed.txt",
+    "invitation.html",
+    "invitation.txt",
     "layout.html",
     "layout.txt",
     "password-changed.html",
     "password-changed.txt",
+    "password-reset.html",
+    "password-reset.txt",
     "test.html",
     "test.txt",
+    "verify-email.html",
+    "verify-email.txt",
     "webhook-disabled.html",
     "webhook-disabled.txt",
 );
@@ -117,14 +180,14 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment
 });
 
-/// Fills the templates of a letter.
+/// Fills the templates of a letter; `code` is for those that have one.
 ///
 /// # Errors
 /// There is no such letter, or it does not tell what the templates ask for.
-pub fn write(name: &str, data: &Value, sender: &str) -> Result<Written, minijinja::Error> {
+pub fn write(name: &str, data: &Value, sender: &str, code: &str) -> Result<Written, minijinja::Error> {
     let text = ENVIRONMENT.get_template(&format!("{name}.txt"))?;
     let html = ENVIRONMENT.get_template(&format!("{name}.html"))?;
-    let known = context! { sender => sender, ..minijinja::Value::from(Serde(data)) };
+    let known = context! { sender => sender, code => code, ..minijinja::Value::from(Serde(data)) };
     let mut rendered = text.render_captured(known.clone())?;
     let subject = rendered.with_state_mut(|state| state.render_block("subject"))?;
     // what a user has chosen must not begin a header of its own
@@ -141,7 +204,7 @@ mod tests {
     #[test]
     fn every_letter_can_be_written() {
         for (name, data) in examples() {
-            let written = write(name, &data, "Accord").expect(name);
+            let written = write(name, &data, "Accord", EXAMPLE_CODE).expect(name);
             assert!(!written.subject.is_empty() && !written.subject.contains('\n'), "{written:?}");
             assert!(written.text.contains("Accord") && !written.text.contains("{%"), "{written:?}");
             assert!(written.html.contains(&format!("<title>{}</title>", written.subject)), "{written:?}");
@@ -152,7 +215,7 @@ mod tests {
 
     #[test]
     fn what_a_user_has_chosen_is_text() {
-        let written = write("test", &serde_json::json!({}), "<b>\r\nBcc: x").expect("writes");
+        let written = write("test", &serde_json::json!({}), "<b>\r\nBcc: x", EXAMPLE_CODE).expect("writes");
         assert!(written.html.contains("&lt;b&gt;") && !written.html.contains("<b>"), "{written:?}");
         assert_eq!(written.subject, "Mail from <b> Bcc: x arrives");
     }

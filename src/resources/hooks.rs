@@ -17,6 +17,7 @@ use crate::resources::groups::model::StoredGroup as Group;
 use crate::resources::groups::store::Membership;
 use crate::resources::permissions::model::StoredPermission as Permission;
 use crate::resources::posts::model::StoredPost as Post;
+use crate::resources::recovery::{EndCodes, Verify};
 use crate::resources::users::model::StoredUser as User;
 use crate::resources::users::notices::Notices;
 use crate::resources::votes::store::StoredVote as Vote;
@@ -33,6 +34,7 @@ pub fn hooks(config: &Config) -> Result<Hooks, ConfigError> {
         .on::<User, _>(freeze.clone())
         .on::<User, _>(EndMemberships)
         .on::<User, _>(EndGrants)
+        .on::<User, _>(EndCodes)
         .on::<User, _>(Audit)
         .on::<User, _>(Announce)
         .on::<Group, _>(freeze.clone())
@@ -57,7 +59,7 @@ pub fn hooks(config: &Config) -> Result<Hooks, ConfigError> {
         .on::<Webhook, _>(freeze.clone())
         .on::<Webhook, _>(Audit);
     if !config.mail_url().is_empty() {
-        hooks = hooks.on::<User, _>(Notices);
+        hooks = hooks.on::<User, _>(Notices).on::<User, _>(Verify);
     }
     let tables = hooks.tables();
     match freeze.tables.iter().find(|table| !tables.contains(&table.as_str())) {

@@ -7,6 +7,7 @@ pub mod hooks;
 pub mod info;
 pub mod permissions;
 pub mod posts;
+pub mod recovery;
 pub mod sessions;
 pub mod statistics;
 pub mod users;
@@ -28,6 +29,8 @@ pub enum Tag {
     Account,
     /// Logging in and out. Access tokens live 15 minutes; refresh tokens live 30 days, work once, and give the next pair.
     Session,
+    /// A new password, and a verified address, by codes from letters.
+    Recovery,
     /// Accounts, for admins: roles and statuses; and what everyone may know of a user.
     Users,
     /// Users in groups hold what is granted to the group.
@@ -63,6 +66,7 @@ macro_rules! apis {
 apis!(
     users::api::AccountApi,
     sessions::api::SessionApi,
+    recovery::api::RecoveryApi,
     users::admin::UsersApi,
     groups::api::GroupsApi,
     permissions::api::PermissionsApi,
@@ -78,9 +82,11 @@ apis!(
 /// The one list of tasks: what is in it can be asked for, and runs.
 pub const TASKS: &[Kind] = &[
     Kind::of::<SendMail>(),
+    Kind::of::<recovery::tasks::SendCode>(),
     Kind::of::<webhooks::tasks::PublishEvent>(),
     Kind::of::<webhooks::tasks::DeliverWebhook>(),
     Kind::every::<sessions::tasks::PurgeSessions>(|config| Duration::from_secs(config.purge_interval)),
+    Kind::every::<recovery::tasks::PurgeCodes>(|config| Duration::from_secs(config.purge_interval)),
     Kind::every::<webhooks::tasks::PurgeDeliveries>(|config| Duration::from_secs(config.purge_interval)),
 ];
 

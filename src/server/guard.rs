@@ -61,7 +61,7 @@ pub fn faults(apis: &[MetaApi]) -> Vec<String> {
                     |what: &str| faults.push(format!("{name} ({} {}): {what}", operation.method, path.path));
                 if access(operation).is_none() {
                     fault(
-                        "states no access rule; its first parameter must be `Public`, `LoggedIn`, `Caller`, `Admin` or `Needs<_>`",
+                        "states no access rule; its first parameter must be `Public`, `LoggedIn`, `Enabled`, `Caller`, `Admin` or `Needs<_>`",
                     );
                 }
                 if operation.operation_id.is_none() || operation.summary.is_none() || operation.tags.len() != 1 {
@@ -308,7 +308,7 @@ impl Endpoint for Guard {
             let RequestId(request_id) = request.data().cloned().unwrap_or_else(|| RequestId(String::new()));
             let caller = Caller::prove(&app.db, &claims, request_id).await?;
             tracing::Span::current().record("user_id", caller.id);
-            self.access.admits(&caller)?;
+            self.access.admits(&caller, &app.config)?;
             request.extensions_mut().insert(Proven::new(caller));
         }
         let mut faults = self.parameter_faults(&request);

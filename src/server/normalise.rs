@@ -174,7 +174,7 @@ fn responses(operation: &mut Value, access: Access, links: Option<&Value>) {
     if access != Access::Public {
         by_shape.push("401");
     }
-    // an account may be disabled
+    // an account may be disabled, or unverified
     if !matches!(access, Access::Public | Access::LoggedIn) {
         by_shape.push("403");
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::store::enqueue;
 use super::{Fault, Task};
 use crate::app::App;
+use crate::auth::code::Codes;
 use crate::db::{Conn, DbResult};
 use crate::mail::letter::{self, Letter};
 use crate::mail::transport::Refusal;
@@ -42,6 +43,11 @@ impl SendMail {
         let data = serde_json::to_value(letter).expect("a letter is plain data");
         Self { to, letter: L::NAME.into(), data, number: format!("{:032x}", rand::random::<u128>()) }
     }
+
+    /// What is stored of the code that the letter will have.
+    pub fn code_hash(&self, codes: &Codes) -> String {
+        codes.hash_of(&self.number)
+    }
 }
 
 impl Task for SendMail {
@@ -50,7 +56,7 @@ impl Task for SendMail {
     const ATTEMPTS: i64 = 20;
 
     async fn run(self, app: &App) -> Result<(), Fault> {
-        let written = letter::write(&self.letter, &self.data, &app.mailer.sender)
+        let written = letter::write(&self.letter, &self.data, &app.mailer.sender, &app.codes.of(&self.number))
             .map_err(|error| Fault::Never(format!("the letter {} cannot be written: {error}", self.letter)))?;
         Ok(app.mailer.send(self.to, &self.number, written).await?)
     }

@@ -29,6 +29,12 @@ struct Cases<'a> {
 
 impl Cases<'_> {
     fn add(&mut self, constraint: Constraint, id: &str, at: &str, changes: Vec<Change>, expect: Expect) {
+        let expect = match (&self.plan.setup.needs(&self.operation.id).letter, expect) {
+            (Some(Unmatched { status, code, .. }), Expect::Accepted) => {
+                Expect::Answered { status: *status, code: code.clone() }
+            }
+            (_, expect) => expect,
+        };
         self.found.push(Case {
             id: format!("{}/accepts/{id}", self.operation.id),
             operation: self.operation.id.clone(),

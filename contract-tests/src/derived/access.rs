@@ -11,7 +11,7 @@ use super::plan::Plan;
 use super::report::LegReport;
 use super::run::{Options, told};
 use super::server::{Failure, Server};
-use super::setup::{Fixture, Identity, Kind};
+use super::setup::{Fixture, Identity, Kind, Unmatched};
 use crate::document::Operation;
 
 /// Calls of one operation on their way at once: each is by somebody else, about something else.
@@ -117,6 +117,9 @@ impl Row<'_> {
         let refused =
             |status: u16, word: &str| Some(Expect::Answered { status, code: plan.setup.codes.get(word).cloned() });
         let accepted = Some(Expect::Accepted);
+        if let Some(Unmatched { status, code, .. }) = &needs.letter {
+            return Some(Expect::Answered { status: *status, code: code.clone() });
+        }
         if !operation.protected {
             // the request itself may say who sends it
             let names_caller = needs.body.values().flat_map(expression::names).any(|name| name == "caller");

@@ -181,6 +181,8 @@ pub struct Needs {
     /// Parts of the request that name something, `body/post_id` or one value of it, `body/vote_dir=0`: a valid value
     /// that names nothing is answered like this.
     pub unmatched: BTreeMap<String, Unmatched>,
+    /// It needs what comes in a letter, and nobody here reads letters: its valid request is answered like this.
+    pub letter: Option<Unmatched>,
     /// Properties of the body that are required whatever its schema says.
     pub required: Vec<String>,
     /// Properties that the answer does not repeat as they were sent.

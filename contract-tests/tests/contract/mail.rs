@@ -353,12 +353,18 @@ async fn without_a_mail_server_letters_are_files() {
 async fn letters_can_be_looked_at_before_anyone_gets_one() {
     let world = World::start().await;
     let shows = async |arguments: &[&str]| command_line(arguments, &world.database.url(), "").await;
-    assert_eq!(shows(&["mail", "preview"]).await.stdout, "email-changed\npassword-changed\ntest\nwebhook-disabled\n");
+    assert_eq!(
+        shows(&["mail", "preview"]).await.stdout,
+        "email-changed\ninvitation\npassword-changed\npassword-reset\ntest\nverify-email\nwebhook-disabled\n"
+    );
     assert_snapshot!("a_letter_as_text", shows(&["mail", "preview", "test"]).await.stdout);
     assert_snapshot!("a_letter_as_html", shows(&["mail", "preview", "test", "--html"]).await.stdout);
     let unknown = shows(&["mail", "preview", "nonsense"]).await;
     assert_eq!(
         (unknown.code, unknown.stderr.as_str()),
-        (2, "accord: there is no letter `nonsense`, only email-changed, password-changed, test, webhook-disabled\n")
+        (
+            2,
+            "accord: there is no letter `nonsense`, only email-changed, invitation, password-changed, password-reset, test, verify-email, webhook-disabled\n"
+        )
     );
 }

@@ -22,6 +22,7 @@ mod plans;
 mod posts;
 mod races;
 mod readme;
+mod recovery;
 mod session;
 mod signals;
 mod start;

@@ -111,7 +111,10 @@ async fn an_operator_looks_after_tasks() {
         assert_eq!(ended.code, 0, "{line}: {}", ended.stderr);
         ended.stdout
     };
-    assert_eq!(says("task run").await, "send-mail\npublish-event\ndeliver-webhook\npurge-sessions\npurge-deliveries\n");
+    assert_eq!(
+        says("task run").await,
+        "send-mail\nsend-code\npublish-event\ndeliver-webhook\npurge-sessions\npurge-codes\npurge-deliveries\n"
+    );
     assert_eq!(says("task list --json").await, "[]\n");
     assert!(says("task run purge-sessions --in 1d").await.starts_with("task 1: purge-sessions, at "));
     says("task run purge-sessions").await;
@@ -125,7 +128,7 @@ async fn an_operator_looks_after_tasks() {
         (
             "task run nonsense",
             2,
-            "there is no task `nonsense`, only send-mail, publish-event, deliver-webhook, purge-sessions, purge-deliveries",
+            "there is no task `nonsense`, only send-mail, send-code, publish-event, deliver-webhook, purge-sessions, purge-codes, purge-deliveries",
         ),
         ("task run purge-sessions --payload {\"x\":1}", 2, "--payload is not what purge-sessions takes"),
         ("task run purge-sessions --in 3", 2, "`3` is no time"),

@@ -47,7 +47,7 @@ macro_rules! actions {
 
 actions! {
     UserCreated = "user_created", User, "An account was registered, or made by an admin";
-    UserUpdated = "user_updated", User, "Role, status, address or name of an account were changed";
+    UserUpdated = "user_updated", User, "Role, status, address or name of an account were changed, or the address was verified";
     UserDeleted = "user_deleted", User, "An account was deleted";
     PasswordChanged = "password_changed", User, "An account got another password";
     LoginFailed = "login_failed", User, "Somebody failed to log in; the object is the account, if there is one";
@@ -118,14 +118,14 @@ pub struct State {
     /// Status of an account
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// Which private fields of an account were changed, or which of a webhook: `email`, `url`
+    /// Which private fields of an account were changed, or which of a webhook: `email`, `email_verified_at`, `url`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<Vec<String>>,
     /// The session of a refresh token that was used again
     #[oai(validator(minimum(value = "1")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<i64>,
-    /// Why a login failed: `credentials` or `account_disabled`; or why a webhook was disabled: `gone` or `failing`
+    /// Why a login failed: `credentials`, `account_disabled` or `email_unverified`; or why a webhook was disabled: `gone` or `failing`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Name of a group or permission

@@ -9,7 +9,7 @@ use super::model::{Credentials, GrantType, OpenSessionPage, Refresh, Session, To
 use super::{Pair, hash, open, refresh, store};
 use crate::app::App;
 use crate::auth::Email;
-use crate::auth::access::disabled;
+use crate::auth::access::{disabled, unverified};
 use crate::auth::password::Verdict;
 use crate::auth::{Caller, LoggedIn, Public, Status};
 use crate::db::signals::Actor;
@@ -58,7 +58,8 @@ impl SessionApi {
     /// Authenticate
     ///
     /// Takes an e-mail address and a password as JSON. An unknown address and a wrong password get the same
-    /// answer, after the same work. With the right one a disabled account is told so: 403 `account_disabled`.
+    /// answer, after the same work. With the right one a disabled account is told so: 403 `account_disabled`; as is one
+    /// whose address must be verified first: 403 `email_unverified`.
     #[oai(path = "/authenticate", method = "post", operation_id = "authenticate")]
     async fn authenticate(
         &self,
@@ -196,6 +197,10 @@ async fn with_password(app: &App, from: Origin<'_>, email: &Email, password: Str
         failed(app, from.request_id, user_id, "account_disabled").await?;
         return Err(disabled());
     }
+    if app.config.require_verified && login.email_verified_at.is_none() {
+        failed(app, request_id, user_id, "email_unverified").await?;
+        return Err(unverified());
+    }
     let mut tx = app.db.begin().await?;
     if !store::stands(&mut tx, login.account).await? {
         // the event is written in another one
@@ -286,7 +291,8 @@ fn oauth(error: Error) -> Error {
         | Code::RefreshTokenInvalid
         | Code::RefreshTokenUsed
         | Code::RefreshTokenReused
-        | Code::AccountDisabled => Some("invalid_grant"),
+        | Code::AccountDisabled
+        | Code::EmailUnverified => Some("invalid_grant"),
         Code::Invalid => Some("invalid_request"),
         _ => None,
     };
@@ -323,7 +329,8 @@ mod tests {
         let status = Status::Active;
         let imported = bcrypt::hash(password, 4).expect("bcrypt");
         let (email_of_user, password_hash) = (email.clone(), Some(imported));
-        let user = UserValues { email: email_of_user, name: None, password_hash, role: Role::Active, status };
+        let (name, role) = (None, Role::Active);
+        let user = UserValues { email: email_of_user, name, password_hash, role, status, email_verified_at: None };
         let mut tx = app.db.begin().await.expect("a transaction");
         let id = users::create(&mut tx, Actor::default(), user, app.now()).await.expect("inserts").user.id;
         tx.commit().await.expect("commits");

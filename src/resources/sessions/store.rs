@@ -32,6 +32,8 @@ pub struct Login {
     /// The account.
     #[sqlx(flatten)]
     pub account: Account,
+    /// When its address was verified, if it was.
+    pub email_verified_at: Option<DateTime<Utc>>,
     /// argon2id or, imported, bcrypt.
     pub password_hash: String,
 }
@@ -39,7 +41,14 @@ pub struct Login {
 /// The account behind an address.
 pub async fn find_login(conn: &mut Conn, email: &Email) -> DbResult<Option<Login>> {
     let statement = Query::select()
-        .columns([Users::Id, Users::Role, Users::Status, Users::TokenVersion, Users::PasswordHash])
+        .columns([
+            Users::Id,
+            Users::Role,
+            Users::Status,
+            Users::EmailVerifiedAt,
+            Users::TokenVersion,
+            Users::PasswordHash,
+        ])
         .from(Users::Table)
         .and_where(Expr::col(Users::Email).eq(email.as_str()))
         .take();

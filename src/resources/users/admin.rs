@@ -68,8 +68,9 @@ impl UsersApi {
 
     /// Create a user
     ///
-    /// Makes an account for somebody else; nobody is logged in by it. An address that is in use, in any mix of upper
-    /// and lower case, is refused with 409 `email_in_use`, one of the most common passwords with 400 `password_common`.
+    /// Makes an account for somebody else; nobody is logged in by it. Its address is not verified: where mail is set up,
+    /// it gets a letter with a code. An address that is in use, in any mix of upper and lower case, is refused with 409
+    /// `email_in_use`, one of the most common passwords with 400 `password_common`.
     #[oai(path = "/users", method = "post", operation_id = "create_user")]
     async fn create(
         &self,
@@ -80,7 +81,8 @@ impl UsersApi {
         let AccountCreate { email, password, name, role } = body.0;
         let password_hash = Some(app.passwords.hash(NewPassword::new(password.0, "/password")?).await?);
         let mut tx = admin.begin(&app.db).await?;
-        let user = UserValues { email, name, password_hash, role, status: Status::Active };
+        let status = Status::Active;
+        let user = UserValues { email, name, password_hash, role, status, email_verified_at: None };
         let (account, tag) = super::create(&mut tx, &admin, user, app.now()).await?.tagged();
         tx.commit().await?;
         let location = format!("/api/v1/users/{}", account.user.id);

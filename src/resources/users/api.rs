@@ -8,7 +8,7 @@ use super::rules;
 use super::store::{self, UserValues};
 use crate::app::App;
 use crate::auth::password::{NewPassword, Verdict};
-use crate::auth::{Caller, LoggedIn, Public, Role, Status};
+use crate::auth::{Caller, Enabled, LoggedIn, Public, Role, Status};
 use crate::db::signals::Actor;
 use crate::error::{Code, Error, FieldError};
 use crate::http::RequestId;
@@ -43,8 +43,10 @@ pub enum Registered {
 impl AccountApi {
     /// Register
     ///
-    /// Makes an account and logs it in: the token of the answer works at once. An address that is in use, in any
-    /// mix of upper and lower case, is refused with 409, one of the most common passwords with 400 `password_common`.
+    /// Makes an account and logs it in: the token of the answer works at once. Where mail is set up, the address gets a
+    /// letter with a code that verifies it; a server may require that first, then all but reading, changing and deleting
+    /// the account and logging out is refused with 403 `email_unverified`. An address that is in use, in any mix of upper
+    /// and lower case, is refused with 409, one of the most common passwords with 400 `password_common`.
     #[oai(path = "/user", method = "post", operation_id = "register_user")]
     async fn register(
         &self,
@@ -57,7 +59,8 @@ impl AccountApi {
         let UserCreate { email, password, name } = body.0;
         let password_hash = Some(app.passwords.hash(NewPassword::new(password.0, "/password")?).await?);
         let mut tx = app.db.begin().await?;
-        let user = UserValues { email, name, password_hash, role: Role::Active, status: Status::Active };
+        let (role, status) = (Role::Active, Status::Active);
+        let user = UserValues { email, name, password_hash, role, status, email_verified_at: None };
         let by = Actor { user_id: None, request_id: Some(&request_id.0.0) };
         let StoredUser { user, token_version, .. } = super::create(&mut tx, by, user, app.now()).await?;
         let account = Account { id: user.id, role: user.role, status: user.status, token_version };
@@ -78,12 +81,13 @@ impl AccountApi {
 
     /// Change your account
     ///
-    /// Changes only the fields that are sent. `"name": null` removes the name. Where mail is set up, the old address is
-    /// told that there is a new one.
+    /// Changes only the fields that are sent. `"name": null` removes the name. A new address is not verified. Where mail
+    /// is set up it gets a letter with a code, and the old one is told that there is a new one. Also for who must verify
+    /// the address first: it may be mistyped.
     #[oai(path = "/user", method = "patch", operation_id = "update_user")]
     async fn update(
         &self,
-        mut caller: Caller,
+        mut caller: Enabled,
         app: Data<&App>,
         body: JsonIn<UserUpdate>,
     ) -> Result<Read<User>, Fail<(Conflict, RateLimited)>> {
@@ -98,9 +102,9 @@ impl AccountApi {
     /// Delete your account
     ///
     /// Deletes the account for good. Its tokens stop working at once, its posts stay with `"owner": null`, its
-    /// votes are taken back. The last active admin must stay: 409 `last_admin`.
+    /// votes are taken back. The last active admin must stay: 409 `last_admin`. Also for who must verify the address first.
     #[oai(path = "/user", method = "delete", operation_id = "delete_user")]
-    async fn delete(&self, mut caller: Caller, app: Data<&App>) -> Result<NoContent, Fail<(Conflict,)>> {
+    async fn delete(&self, mut caller: Enabled, app: Data<&App>) -> Result<NoContent, Fail<(Conflict,)>> {
         let mut tx = caller.begin(&app.db).await?;
         if store::is_last_admin(&mut tx, caller.id).await? {
             return Err(rules::last_admin().into());

@@ -42,9 +42,13 @@ pub async fn update(
     tx: &mut Conn,
     by: impl Into<Actor<'_>>,
     found: &StoredUser,
-    values: UserValues,
+    mut values: UserValues,
     now: DateTime<Utc>,
 ) -> Result<StoredUser, Error> {
+    // nobody has proved to have another one
+    if values.email != found.user.email {
+        values.email_verified_at = None;
+    }
     signals::update(tx, by, found, values, now).await.map_err(taken)?.ok_or_else(changed)
 }
 
@@ -111,7 +115,12 @@ impl Audited for StoredUser {
         if self.token_version != new.token_version {
             return Some(Event::of(Action::PasswordChanged, self.user.id));
         }
-        let private = [("email", self.user.email != new.user.email), ("name", self.user.name != new.user.name)];
+        let (old, is) = (&self.user, &new.user);
+        let private = [
+            ("email", old.email != is.email),
+            ("name", old.name != is.name),
+            ("email_verified_at", old.email_verified_at != is.email_verified_at),
+        ];
         let changed: Vec<String> =
             private.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field.to_owned()).collect();
         let changed = (!changed.is_empty()).then_some(changed);

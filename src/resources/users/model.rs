@@ -30,6 +30,9 @@ pub struct User {
     /// Whether the account may be used
     #[sqlx(try_from = "String")]
     pub status: Status,
+    /// When its owner has proved to have the address, or null: a new address is not proved
+    #[oai(nullable)]
+    pub email_verified_at: Option<DateTime<Utc>>,
     /// When it was registered
     pub created_at: DateTime<Utc>,
     /// When it was last changed
@@ -41,7 +44,8 @@ impl Example for User {
         let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
         let email = Email::new("ann@example.com");
         let (role, status) = (Role::Active, Status::Active);
-        Self { id: 1, email, name: Some("Ann".into()), role, status, created_at: at, updated_at: at }
+        let (name, verified) = (Some("Ann".into()), Some(at));
+        Self { id: 1, email, name, role, status, email_verified_at: verified, created_at: at, updated_at: at }
     }
 }
 
@@ -60,8 +64,8 @@ pub struct StoredUser {
 impl StoredUser {
     /// What is written to leave it as it is.
     pub fn values(&self) -> UserValues {
-        let User { email, name, role, status, .. } = self.user.clone();
-        UserValues { email, name, password_hash: None, role, status }
+        let User { email, name, role, status, email_verified_at, .. } = self.user.clone();
+        UserValues { email, name, password_hash: None, role, status, email_verified_at }
     }
 
     /// What an admin sees, and the tag that names this version.

@@ -11,12 +11,13 @@ use crate::db::tables::{Memberships, Posts, Users, Votes};
 use crate::db::{Conn, DbResult, Permit};
 
 /// What a [`StoredUser`] is read from.
-const COLUMNS: [Users; 9] = [
+const COLUMNS: [Users; 10] = [
     Users::Id,
     Users::Email,
     Users::Name,
     Users::Role,
     Users::Status,
+    Users::EmailVerifiedAt,
     Users::TokenVersion,
     Users::Version,
     Users::CreatedAt,
@@ -35,6 +36,8 @@ pub struct UserValues {
     pub role: Role,
     /// Whether it may be used.
     pub status: Status,
+    /// When its owner has proved to have the address; none before.
+    pub email_verified_at: Option<DateTime<Utc>>,
 }
 
 /// Which accounts a list shows.
@@ -68,6 +71,7 @@ impl Signalled for StoredUser {
                 Users::PasswordHash,
                 Users::Role,
                 Users::Status,
+                Users::EmailVerifiedAt,
                 Users::CreatedAt,
                 Users::UpdatedAt,
             ])
@@ -77,6 +81,7 @@ impl Signalled for StoredUser {
                 user.password_hash.into(),
                 user.role.word().into(),
                 user.status.word().into(),
+                user.email_verified_at.into(),
                 now.into(),
                 now.into(),
             ])
@@ -119,6 +124,7 @@ impl Changing for StoredUser {
             .value(Users::Name, user.name)
             .value(Users::Role, user.role.word())
             .value(Users::Status, user.status.word())
+            .value(Users::EmailVerifiedAt, user.email_verified_at)
             .value(Users::Version, Expr::col(Users::Version).add(1))
             .value(Users::UpdatedAt, now)
             .and_where(Expr::col(Users::Id).eq(self.user.id))
@@ -141,6 +147,13 @@ pub async fn find(conn: &mut Conn, id: i64) -> DbResult<Option<StoredUser>> {
 /// The same, kept from other writers until the transaction ends.
 pub async fn find_to_change(conn: &mut Conn, id: i64) -> DbResult<Option<StoredUser>> {
     conn.maybe(&by_id(id).lock_exclusive().take()).await
+}
+
+/// The account with this address, kept from other writers until the transaction ends.
+pub async fn find_by_email_to_change(tx: &mut Conn, email: &Email) -> DbResult<Option<StoredUser>> {
+    let Some(id) = find_id(tx, email).await? else { return Ok(None) };
+    // until it was locked it may have got another address
+    Ok(find_to_change(tx, id).await?.filter(|found| found.user.email == *email))
 }
 
 fn by_id(id: i64) -> SelectStatement {

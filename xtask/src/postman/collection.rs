@@ -106,10 +106,11 @@ fn item(operation: &Operation<'_>, answers: &Answers) -> Value {
 const BASE_URL: &str = "http://127.0.0.1:3000";
 
 /// Tokens and passwords: the app masks them.
-pub const SECRET: [&str; 9] = [
+pub const SECRET: [&str; 10] = [
     "password",
     "JWT",
     "refreshToken",
+    "letterCode",
     "strangerJWT",
     "adminPassword",
     "adminJWT",
@@ -123,10 +124,11 @@ pub fn environment(collections: &[&Value], demo: &DemoUsers) -> Value {
     let first = ["baseUrl", "email", "password", "adminEmail", "adminPassword", "JWT", "refreshToken", "adminJWT"];
     let mut names: Vec<String> = first.map(str::to_owned).into();
     for collection in collections {
+        // a person may set one that scripts set where it is empty
         let set = |name: &str, scope: &str| collection.to_string().contains(&format!("pm.{scope}.set(\\\"{name}\\\""));
         for name in variables(collection) {
             // what a script sets for one request needs no place in the environment
-            if !names.contains(&name) && !set(&name, "variables") {
+            if !names.contains(&name) && (name == "letterCode" || !set(&name, "variables")) {
                 names.push(name);
             }
         }

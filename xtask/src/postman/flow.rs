@@ -27,6 +27,8 @@ pub fn field(operation: &str, field: &str) -> Option<Value> {
         ("authenticate", "email") | ("log_in", "username") => "{{email}}",
         ("authenticate" | "log_in", "password") | ("change_password", "old_password") => "{{password}}",
         ("refresh_token", "refresh_token") => "{{refreshToken}}",
+        ("request_password_reset" | "resend_verification", "email") => "{{email}}",
+        (_, "code") => "{{letterCode}}",
         ("log_in", "grant_type") => "password",
         ("vote", "post_id") => "{{postId}}",
         ("vote", "vote_dir") => return Some(json!(1)),
@@ -65,6 +67,15 @@ pm.sendRequest({
     },
     body: { mode: "raw", raw: pm.variables.replaceIn('{"post_id": {{postId}}, "vote_dir": 0}') },
 }, () => {});"#;
+
+/// The code of a request whose `letterCode` is of no letter: what it needs comes by mail, and no script reads that.
+pub fn without_letter(operation: &str) -> Option<&'static str> {
+    match operation {
+        "confirm_password_reset" => Some("reset_invalid"),
+        "verify_email" => Some("verification_invalid"),
+        _ => None,
+    }
+}
 
 /// What the environment keeps of a success besides what follows from the document: a variable, and its value.
 pub fn kept(operation: &str) -> &'static [(&'static str, &'static str)] {

@@ -72,8 +72,12 @@ pub fn success(operation: &Operation<'_>) -> Vec<String> {
         }
     }
     let all: Vec<u16> = groups.iter().flat_map(|(statuses, _)| statuses.clone()).collect();
-    let mut lines = vec![status(&all)];
-    let alone = groups.len() == 1;
+    let letter = flow::without_letter(operation.id);
+    let mut lines = vec![match letter {
+        Some(word) => status_by_letter(&all, word),
+        None => status(&all),
+    }];
+    let alone = groups.len() == 1 && letter.is_none();
     for (statuses, answer) in &groups {
         let checks = checks(answer);
         if alone {
@@ -82,7 +86,16 @@ pub fn success(operation: &Operation<'_>) -> Vec<String> {
             lines.extend(when(statuses, checks));
         }
     }
-    let kept = kept(operation, &groups);
+    if let (Some(word), Some((_, answer))) =
+        (letter, operation.answers().into_iter().find(|(status, _)| *status == REFUSED.to_string()))
+    {
+        lines.extend(when(&[REFUSED], failure_checks(&Answer::of(operation.document, answer), REFUSED, word)));
+    }
+    let mut kept = kept(operation, &groups);
+    if letter.is_some() {
+        // it works once
+        kept.push("pm.environment.set(\"letterCode\", \"\");".into());
+    }
     if !kept.is_empty() {
         let statuses: Vec<u16> = all.into_iter().filter(|status| *status < 300).collect();
         lines.extend(when(&statuses, kept));
@@ -93,7 +106,17 @@ pub fn success(operation: &Operation<'_>) -> Vec<String> {
 /// The lines of the `test` script of a request that is refused: with this status and code, blaming this part of it.
 pub fn failure(answer: &Answer, code: u16, word: &str, blamed: Option<&Blamed>) -> Vec<String> {
     let mut lines = vec![status(&[code])];
-    lines.extend(checks(answer));
+    lines.extend(failure_checks(answer, code, word));
+    lines.extend(blamed.map(blames));
+    lines
+}
+
+/// A status that refuses a code.
+const REFUSED: u16 = 400;
+
+/// What every refusal has.
+fn failure_checks(answer: &Answer, code: u16, word: &str) -> Vec<String> {
+    let mut lines = checks(answer);
     let member = |name: &str| format!("pm.expect(pm.response.json().{name})");
     lines.push(test(REPEATS, &format!("{}.to.equal({code})", member("status"))));
     lines.push(test(&format!("{CODE} {word}"), &format!("{}.to.equal(\"{word}\")", member("code"))));
@@ -102,18 +125,19 @@ pub fn failure(answer: &Answer, code: u16, word: &str, blamed: Option<&Blamed>) 
         &format!("{REQUEST_ID} that of the header"),
         &format!("{}.to.be.a(\"string\").and.equal({header})", member("request_id")),
     ));
-    if let Some(Blamed { location, pointer }) = blamed {
-        let (name, found, wanted) = match pointer {
-            Some(pointer) => {
-                let part = if pointer.is_empty() { "as a whole" } else { pointer };
-                (format!("{location} {part}"), "fault.location, fault.pointer", format!("{location:?}, {pointer:?}"))
-            }
-            None => (location.clone(), "fault.location", format!("{location:?}")),
-        };
-        let found = format!("(pm.response.json().errors || []).map((fault) => [{found}])");
-        lines.push(test(&format!("{ERRORS} {name}"), &format!("pm.expect({found}).to.deep.include([{wanted}])")));
-    }
     lines
+}
+
+fn blames(Blamed { location, pointer }: &Blamed) -> String {
+    let (name, found, wanted) = match pointer {
+        Some(pointer) => {
+            let part = if pointer.is_empty() { "as a whole" } else { pointer };
+            (format!("{location} {part}"), "fault.location, fault.pointer", format!("{location:?}, {pointer:?}"))
+        }
+        None => (location.clone(), "fault.location", format!("{location:?}")),
+    };
+    let found = format!("(pm.response.json().errors || []).map((fault) => [{found}])");
+    test(&format!("{ERRORS} {name}"), &format!("pm.expect({found}).to.deep.include([{wanted}])"))
 }
 
 /// The part of a request that `errors` must name.
@@ -183,6 +207,14 @@ fn status(all: &[u16]) -> String {
     let words: Vec<String> = all.iter().map(u16::to_string).collect();
     let found = "pm.expect(pm.response.code, pm.response.text())";
     test(&format!("{STATUS} {}", words.join(" or ")), &format!("{found}.to.be.oneOf([{}])", words.join(", ")))
+}
+
+/// A code of a letter succeeds; without one the request shows how it is refused.
+fn status_by_letter(all: &[u16], word: &str) -> String {
+    let words: Vec<String> = all.iter().map(u16::to_string).collect();
+    let expected = format!("pm.environment.get(\"letterCode\") ? [{}] : [{REFUSED}]", words.join(", "));
+    let name = format!("{STATUS} {}, or {REFUSED} {word} while letterCode is empty", words.join(" or "));
+    test(&name, &format!("pm.expect(pm.response.code, pm.response.text()).to.be.oneOf({expected})"))
 }
 
 /// 2xx, and the 304 a client gets that asks with a tag.

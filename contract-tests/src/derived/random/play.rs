@@ -67,7 +67,8 @@ async fn combination(server: &Server<'_>, operation: &Operation, choices: &[Choi
 
 fn outlook(server: &Server<'_>, operation: &Operation, draft: &Draft, choices: &[Choice]) -> Outlook {
     let mut broken: Vec<Constraint> = vec![];
-    let mut outlook = Outlook { refusals: vec![], unmatched: vec![], any: false };
+    let unread = server.plan.setup.needs(&operation.id).letter.iter().map(|said| said.status).collect();
+    let mut outlook = Outlook { refusals: vec![], unmatched: unread, any: false };
     for choice in choices {
         match &choice.verdict {
             Verdict::Breaks(constraint) => broken.push(*constraint),

@@ -37,6 +37,12 @@ pub const UNREACHABLE: &[Unreachable] = &[
         why: "a token of this server must first grow older than its lifetime",
         of: &[],
     },
+    Unreachable {
+        status: 403,
+        code: "email_unverified",
+        why: "the server must be set to ask for a verified address",
+        of: &[],
+    },
     Unreachable { status: 408, code: "request_timeout", why: "Postman sends a body whole, never half of it", of: &[] },
     Unreachable {
         status: 409,
@@ -50,6 +56,8 @@ pub const UNREACHABLE: &[Unreachable] = &[
         why: "the server must be set to refuse the change",
         of: &[
             "change_password",
+            "confirm_password_reset",
+            "verify_email",
             "delete_user",
             "update_user_by_id",
             "delete_user_by_id",
@@ -120,6 +128,8 @@ pub const RECIPES: &[Recipe] = &[
         attempt.known_field(name, json!("Password1"))?;
         attempt.blame("body", Some(&format!("/{name}")))
     }),
+    each(400, "reset_invalid", |attempt| attempt.unknown_code("confirm_password_reset")),
+    each(400, "verification_invalid", |attempt| attempt.unknown_code("verify_email")),
     each(401, "unauthenticated", |attempt| attempt.as_caller(json!({"type": "noauth"}))),
     once(401, "scheme_missing", |attempt| {
         attempt.header("Authorization", "Basic YW5uOnBhc3N3b3Jk");
@@ -399,6 +409,13 @@ impl<'a> Attempt<'a> {
             let unknown = if variable["key"] == "name" && value == UNKNOWN_ID { UNKNOWN_NAME } else { value };
             variable["value"] = json!(unknown);
         }
+    }
+
+    /// A code of no letter, where one is asked for.
+    fn unknown_code(&mut self, operation: &str) -> Option<()> {
+        (self.operation.id == operation).then_some(())?;
+        self.known_field("code", json!("QmV0dGVyIG5vdCB0byB1c2UgdGhpcyBvbmUuIEV4YW0"))?;
+        self.blame("body", Some("/code"))
     }
 
     fn unknown_in_path(&mut self) -> Option<()> {

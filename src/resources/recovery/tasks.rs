@@ -1,0 +1,77 @@
+//! What is done about codes outside of requests: send, forget.
+
+use lettre::message::Mailbox;
+use serde::{Deserialize, Serialize};
+
+use super::{Purpose, store};
+use crate::app::App;
+use crate::auth::Email;
+use crate::mail::letter::{PasswordReset, VerifyEmail, until};
+use crate::resources::users::store as users;
+use crate::tasks::mail::SendMail;
+use crate::tasks::store::enqueue;
+use crate::tasks::{Fault, Task};
+
+/// Codes deleted in one transaction: others want to write, too.
+const AT_ONCE: u64 = 500;
+
+/// Makes a code and its letter, if an account with this address may have one. Not `Debug`: an address is personal.
+///
+/// Run twice it makes one letter: a second within a minute is none.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendCode {
+    /// What the code is for.
+    pub purpose: Purpose,
+    /// Any address: nobody has looked yet whether it is known.
+    pub email: Email,
+}
+
+impl Task for SendCode {
+    const NAME: &'static str = "send-code";
+
+    async fn run(self, app: &App) -> Result<(), Fault> {
+        let Self { purpose, email } = self;
+        // an address that no mail can be sent to gets none
+        let Ok(address) = email.as_str().parse() else { return Ok(()) };
+        let now = app.now();
+        let mut tx = app.db.begin().await?;
+        let found = users::find_by_email_to_change(&mut tx, &email).await?;
+        let Some(found) = found.filter(|found| purpose.is_for(&found.user)) else { return Ok(()) };
+        let expires_at = now + purpose.lifetime(&app.config);
+        let (to, until) = (Mailbox::new(None, address), until(expires_at));
+        let letter = match purpose {
+            Purpose::Reset => SendMail::new(to, &PasswordReset { page: app.config.page("reset-password"), until }),
+            Purpose::Verify => SendMail::new(to, &VerifyEmail { page: app.config.page("verify-email"), until }),
+        };
+        let code_hash = letter.code_hash(&app.codes);
+        if store::replace(&mut tx, found.user.id, purpose, &code_hash, expires_at, now).await? {
+            enqueue(&mut tx, &letter, now, now).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+/// Deletes the codes that have expired.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PurgeCodes {}
+
+impl Task for PurgeCodes {
+    const NAME: &'static str = "purge-codes";
+
+    async fn run(self, app: &App) -> Result<(), Fault> {
+        let (mut purged, now) = (0, app.now());
+        loop {
+            // on SQLite others write while this looks
+            let hashes = store::expired(&mut app.db.read().await?, now, AT_ONCE).await?;
+            if hashes.is_empty() {
+                tracing::info!(codes = purged, "purged");
+                return Ok(());
+            }
+            let mut tx = app.db.begin().await?;
+            purged += store::delete(&mut tx, hashes).await?;
+            tx.commit().await?;
+        }
+    }
+}
