@@ -10,6 +10,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use self::metrics::Metrics;
 use self::views::Views;
 use crate::auth::code::Codes;
+use crate::auth::oidc::Oidc;
 use crate::auth::password::Passwords;
 use crate::auth::token::Tokens;
 use crate::config::Config;
@@ -25,6 +26,8 @@ pub struct App {
     pub db: Db,
     /// Issues and verifies access tokens.
     pub tokens: Arc<Tokens>,
+    /// Verifies the tokens of the identity provider, if there is one.
+    pub oidc: Option<Arc<Oidc>>,
     /// Makes the codes of letters.
     pub codes: Codes,
     /// Hashes and verifies passwords, a bounded number at once.
@@ -44,7 +47,8 @@ impl App {
         let passwords = Passwords::of(&config);
         let codes = Codes::new(secret.as_bytes());
         let metrics = Arc::new(Metrics::new(now()));
-        Self { config, db, tokens, codes, passwords, mailer, views: Arc::default(), metrics }
+        let oidc = Oidc::of(&config).map(Arc::new);
+        Self { config, db, tokens, oidc, codes, passwords, mailer, views: Arc::default(), metrics }
     }
 
     /// The time, in microseconds: what both databases give back unchanged.

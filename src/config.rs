@@ -355,10 +355,16 @@ impl Config {
         match plain.as_ref().map(url::Url::scheme) {
             Some("https") => {}
             Some("http") if self.env != Env::Prod => {}
-            _ => return refuse("ACCORD_OIDC_ISSUER must be a URL like https://id.example.com/realm; http only outside prod"),
+            _ => {
+                return refuse(
+                    "ACCORD_OIDC_ISSUER must be a URL like https://id.example.com/realm; http only outside prod",
+                );
+            }
         }
         if self.oidc_audience.is_empty() {
-            return refuse("ACCORD_OIDC_AUDIENCE is not set: any token of the issuer would do, whomever it was given for");
+            return refuse(
+                "ACCORD_OIDC_AUDIENCE is not set: any token of the issuer would do, whomever it was given for",
+            );
         }
         if !(1..=AN_HOUR).contains(&self.oidc_wait) {
             return refuse(format!("`oidc_wait` must be 1 to {AN_HOUR}, not {}", self.oidc_wait));

@@ -57,6 +57,7 @@ codes! {
     TokenSignature = 401, "The access token was not signed by this server";
     TokenRevoked = 401, "The access token was revoked";
     UserGone = 401, "The account of the access token no longer exists";
+    IdentityUnknown = 401, "No account belongs to the identity";
     InvalidCredentials = 401, "The e-mail or the password is wrong";
     RefreshTokenInvalid = 401, "The refresh token is not valid";
     RefreshTokenUsed = 401, "The refresh token was used a moment ago";
@@ -84,6 +85,7 @@ codes! {
     RateLimited = 429, "Too many requests";
     Internal = 500, "A fault of the server";
     DatabaseUnavailable = 503, "The database does not answer";
+    IssuerUnavailable = 503, "The identity provider does not answer";
     Overloaded = 503, "The server has more work than it can do";
     Timeout = 503, "The server did not finish in time";
 }
@@ -237,9 +239,12 @@ impl Error {
 /// The challenge of a 401 (RFC 6750 section 3): `error` only when a token was sent.
 fn challenge(code: Code) -> &'static str {
     match code {
-        Code::TokenMalformed | Code::TokenExpired | Code::TokenSignature | Code::TokenRevoked | Code::UserGone => {
-            r#"Bearer realm="accord", error="invalid_token""#
-        }
+        Code::TokenMalformed
+        | Code::TokenExpired
+        | Code::TokenSignature
+        | Code::TokenRevoked
+        | Code::UserGone
+        | Code::IdentityUnknown => r#"Bearer realm="accord", error="invalid_token""#,
         _ => r#"Bearer realm="accord""#,
     }
 }

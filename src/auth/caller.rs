@@ -6,9 +6,10 @@ use sea_query::{Expr, ExprTrait, JoinType, Query};
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
+use crate::auth::oidc::Identity;
 use crate::auth::token::Claims;
 use crate::db::signals::Actor;
-use crate::db::tables::{Sessions, Users};
+use crate::db::tables::{Identities, Sessions, Users};
 use crate::db::{Conn, Db, DbResult};
 use crate::error::{Code, Error};
 
@@ -86,23 +87,39 @@ pub struct Caller {
     pub status: Status,
     /// Whether the address is verified.
     pub is_verified: bool,
-    /// The login that the token belongs to.
-    pub session_id: i64,
+    /// The login that the token belongs to; none if it is one of an identity provider.
+    pub session_id: Option<i64>,
     /// Names the request, in the log and in the audit.
     pub request_id: String,
     conn: Option<Conn>,
 }
 
+/// What is asked of an account in each request.
+const STANDING: [Users; 4] = [Users::Id, Users::Role, Users::Status, Users::EmailVerifiedAt];
+
 #[derive(FromRow)]
 struct Standing {
+    id: i64,
     #[sqlx(try_from = "String")]
     role: Role,
     #[sqlx(try_from = "String")]
     status: Status,
     email_verified_at: Option<DateTime<Utc>>,
+}
+
+#[derive(FromRow)]
+struct Session {
     token_version: i64,
     /// The session if it is this user's and not revoked.
     session_id: Option<i64>,
+}
+
+#[derive(FromRow)]
+struct Found {
+    #[sqlx(flatten)]
+    standing: Standing,
+    #[sqlx(flatten)]
+    session: Session,
 }
 
 impl Caller {
@@ -115,14 +132,35 @@ impl Caller {
         let mut conn = db.read().await?;
         match standing(&mut conn, id, session_id).await? {
             None => Err(Error::new(Code::UserGone, "The account was deleted; its tokens are worth nothing.")),
-            Some(found) if found.session_id.is_none() || found.token_version != claims.ver => {
+            Some((_, session)) if session.session_id.is_none() || session.token_version != claims.ver => {
                 Err(Error::new(Code::TokenRevoked, "Log in again: the session has ended."))
             }
-            Some(Standing { role, status, email_verified_at, .. }) => {
-                let is_verified = email_verified_at.is_some();
-                Ok(Self { id, role, status, is_verified, session_id, request_id, conn: Some(conn) })
-            }
+            Some((standing, session)) => Ok(Self::of(standing, session.session_id, request_id, conn)),
         }
+    }
+
+    /// Proves an identity of a provider against the database: one statement. None if no account is linked to it.
+    ///
+    /// # Errors
+    /// 503 when the database is away.
+    pub async fn identified(db: &Db, identity: &Identity, request_id: String) -> DbResult<Option<Self>> {
+        let mut conn = db.read().await?;
+        let user = Expr::col((Identities::Table, Identities::UserId)).equals((Users::Table, Users::Id));
+        let statement = Query::select()
+            .columns(STANDING.map(|column| (Users::Table, column)))
+            .from(Identities::Table)
+            .join(JoinType::InnerJoin, Users::Table, user)
+            .and_where(Expr::col((Identities::Table, Identities::Issuer)).eq(identity.issuer.as_str()))
+            .and_where(Expr::col((Identities::Table, Identities::Subject)).eq(identity.subject.as_str()))
+            .take();
+        let found: Option<Standing> = conn.maybe(&statement).await?;
+        Ok(found.map(|standing| Self::of(standing, None, request_id, conn)))
+    }
+
+    fn of(standing: Standing, session_id: Option<i64>, request_id: String, conn: Conn) -> Self {
+        let Standing { id, role, status, email_verified_at } = standing;
+        let is_verified = email_verified_at.is_some();
+        Self { id, role, status, is_verified, session_id, request_id, conn: Some(conn) }
     }
 
     /// The connection for reading; the one that proved the caller, so that a request takes one.
@@ -156,20 +194,19 @@ impl<'a> From<&'a Caller> for Actor<'a> {
     }
 }
 
-async fn standing(conn: &mut Conn, id: i64, session_id: i64) -> DbResult<Option<Standing>> {
+async fn standing(conn: &mut Conn, id: i64, session_id: i64) -> DbResult<Option<(Standing, Session)>> {
     let session = Expr::col((Sessions::Table, Sessions::UserId))
         .equals((Users::Table, Users::Id))
         .and(Expr::col((Sessions::Table, Sessions::Id)).eq(session_id))
         .and(Expr::col((Sessions::Table, Sessions::RevokedAt)).is_null());
     let statement = Query::select()
-        .columns(
-            [Users::Role, Users::Status, Users::EmailVerifiedAt, Users::TokenVersion]
-                .map(|column| (Users::Table, column)),
-        )
+        .columns(STANDING.map(|column| (Users::Table, column)))
+        .column((Users::Table, Users::TokenVersion))
         .expr_as(Expr::col((Sessions::Table, Sessions::Id)), "session_id")
         .from(Users::Table)
         .join(JoinType::LeftJoin, Sessions::Table, session)
         .and_where(Expr::col((Users::Table, Users::Id)).eq(id))
         .take();
-    conn.maybe(&statement).await
+    let found: Option<Found> = conn.maybe(&statement).await?;
+    Ok(found.map(|Found { standing, session }| (standing, session)))
 }

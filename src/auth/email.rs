@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What HTML calls a valid e-mail address, with at least one dot behind the `@`.
 const PATTERN: &str = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$";
@@ -22,6 +22,12 @@ impl Email {
     /// Lower-cases an address; its form is checked by the document before.
     pub fn new(text: &str) -> Self {
         Self(text.to_lowercase())
+    }
+
+    /// An address that comes from elsewhere, if it has the form that the document asks for.
+    pub fn checked(text: &str) -> Option<Self> {
+        let rule = json!({ "maxLength": MAX_LENGTH, "pattern": PATTERN });
+        jsonschema::is_valid(&rule, &text.into()).then(|| Self::new(text))
     }
 
     /// The address.

@@ -7,6 +7,7 @@ pub mod access;
 pub mod caller;
 pub mod code;
 pub mod email;
+pub mod oidc;
 pub mod password;
 pub mod permission;
 pub mod token;

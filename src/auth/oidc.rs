@@ -89,7 +89,8 @@ struct Key {
 struct Claims {
     iss: String,
     sub: String,
-    aud: Audience,
+    /// One, or a list of them: the library looks for ours.
+    aud: Value,
     #[serde(default)]
     azp: Option<String>,
     exp: i64,
@@ -102,13 +103,6 @@ struct Claims {
     email_verified: Value,
     #[serde(default)]
     name: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Audience {
-    One(String),
-    Many(Vec<String>),
 }
 
 /// What the provider says of itself (OpenID Connect Discovery 1.0 section 3).
@@ -186,7 +180,7 @@ impl Oidc {
             return Err(malformed());
         }
         // OpenID Connect Core section 3.1.3.7: of several audiences it is said which one asked for the token
-        let several = matches!(&claims.aud, Audience::Many(all) if all.len() > 1);
+        let several = claims.aud.as_array().is_some_and(|all| all.len() > 1);
         let strange = match &claims.azp {
             Some(client) => !self.clients.is_empty() && !self.clients.contains(client),
             None => several || !self.clients.is_empty(),

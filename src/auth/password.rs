@@ -20,6 +20,9 @@ const WAIT: Duration = Duration::from_secs(10);
 /// Where it is from, and under which license, stands in the `.md` file beside it.
 static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
 
+/// Stands for the hash of an account that has no password: none is right, after the same work.
+pub const NONE: &str = "";
+
 /// A password that somebody may have from now on. Presented ones are never judged: whoever has a common one gets in with
 /// it, and changes it.
 pub struct NewPassword(String);
@@ -118,7 +121,7 @@ fn argon2id(password: &str, params: &Params) -> String {
 /// A hash says itself by which parameters it is verified.
 fn verify(password: &str, hash: Option<&str>, nobody: &str, params: &Params) -> Verdict {
     let matches = |hash: &PasswordHash| Argon2::default().verify_password(password.as_bytes(), hash).is_ok();
-    let Some(hash) = hash else {
+    let Some(hash) = hash.filter(|hash| *hash != NONE) else {
         matches(&PasswordHash::new(nobody).expect("our own hash"));
         return Verdict::Wrong;
     };
@@ -164,6 +167,7 @@ mod tests {
         assert_eq!(verdict("correct horse", Some(&hash)).await, Verdict::Right);
         assert_eq!(verdict("correct horse ", Some(&hash)).await, Verdict::Wrong);
         assert_eq!(verdict("nobody's password", None).await, Verdict::Wrong);
+        assert_eq!(verdict("", Some(NONE)).await, Verdict::Wrong);
         assert_eq!(verdict("x", Some("no hash at all")).await, Verdict::Wrong);
     }
 

@@ -140,17 +140,7 @@ impl Tokens {
     /// # Errors
     /// 401 with the code that says which part does not.
     pub fn verify(&self, authorization: Option<&str>, now: DateTime<Utc>) -> Result<Claims, Error> {
-        let Some(header) = authorization else {
-            return Err(Error::new(
-                Code::Unauthenticated,
-                "Send `Authorization: Bearer <token>`; POST /api/v1/authenticate gives one.",
-            ));
-        };
-        let (scheme, token) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Error::new(Code::SchemeMissing, "Put the word Bearer and a space before the token."));
-        }
-        let token = token.trim();
+        let token = bearer(authorization)?;
         let header = jsonwebtoken::decode_header(token).map_err(|_| malformed())?;
         let key = self.key(header.kid.as_deref()).ok_or_else(signature)?;
         let decoded = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation);
@@ -179,6 +169,24 @@ impl Tokens {
     fn key(&self, id: Option<&str>) -> Option<&Key> {
         std::iter::once(&self.signs).chain(&self.others).find(|key| Some(key.id.as_str()) == id)
     }
+}
+
+/// The token of the header `Authorization`.
+///
+/// # Errors
+/// 401 `unauthenticated` without the header, `scheme_missing` if it has another scheme.
+pub fn bearer(authorization: Option<&str>) -> Result<&str, Error> {
+    let Some(header) = authorization else {
+        return Err(Error::new(
+            Code::Unauthenticated,
+            "Send `Authorization: Bearer <token>`; POST /api/v1/authenticate gives one.",
+        ));
+    };
+    let (scheme, token) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Error::new(Code::SchemeMissing, "Put the word Bearer and a space before the token."));
+    }
+    Ok(token.trim())
 }
 
 pub(crate) fn signature() -> Error {

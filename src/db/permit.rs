@@ -9,8 +9,8 @@ use std::marker::PhantomData;
 use sea_query::Iden;
 
 use super::tables::{
-    AuditEvents, Deliveries, OneTimeCodes, PostStatistics, Posts, RefreshTokens, Sessions, Tasks, Users, Votes,
-    Webhooks,
+    AuditEvents, Deliveries, Identities, OneTimeCodes, PostStatistics, Posts, RefreshTokens, Sessions, Tasks, Users,
+    Votes, Webhooks,
 };
 use super::{DbError, DbResult};
 
@@ -163,6 +163,8 @@ unsignalled! {
     RefreshTokens;
     /// Logging in and out changes nobody's data.
     Sessions;
+    /// An account is what it was, however its owner shows who they are; the audit is told.
+    Identities;
     /// What is sent of an event is no change of anybody's data.
     Deliveries;
     /// They are what signals ask for.

@@ -37,6 +37,17 @@ pub enum Sessions {
     RevokedAt,
 }
 
+/// Whom an identity provider means by what it says.
+#[derive(Iden, Clone, Copy)]
+#[expect(missing_docs, reason = "the migrations document the columns")]
+pub enum Identities {
+    Table,
+    Issuer,
+    Subject,
+    UserId,
+    CreatedAt,
+}
+
 /// The refresh tokens of each login.
 #[derive(Iden, Clone, Copy)]
 #[expect(missing_docs, reason = "the migrations document the columns")]
@@ -264,6 +275,7 @@ tables!(
     Deliveries,
     Grants,
     Groups,
+    Identities,
     InvitedGuests,
     Memberships,
     OneTimeCodes,

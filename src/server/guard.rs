@@ -22,12 +22,15 @@ use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::auth::access::Proven;
+use crate::auth::oidc::{Identity, Oidc};
+use crate::auth::token::{self, Claims};
 use crate::auth::{Access, Caller};
 use crate::config::Config;
 use crate::error::{Code, Error, FieldError};
 use crate::http::client::ClientAddress;
 use crate::http::payload::ValidBody;
 use crate::http::{RequestId, json};
+use crate::resources::users::identities;
 use crate::server::{document, schema};
 
 /// Addresses remembered by a limiter before those that have recovered are forgotten.
@@ -298,15 +301,18 @@ impl Endpoint for Guard {
         let Some(app) = request.data::<App>().cloned() else {
             return Err(Error::internal("the router has no App").into());
         };
-        let claims = match self.access {
+        let proof = match self.access {
             Access::Public => None,
-            _ => Some(app.tokens.verify(authorization(&request)?, app.now())?),
+            _ => Some(verify(&app, authorization(&request)?.map(str::to_owned)).await?),
         };
         self.limit(&request, &app.config)?;
         let bytes = self.read(&mut request, &app.config).await?;
-        if let Some(claims) = claims {
+        if let Some(proof) = proof {
             let RequestId(request_id) = request.data().cloned().unwrap_or_else(|| RequestId(String::new()));
-            let caller = Caller::prove(&app.db, &claims, request_id).await?;
+            let caller = match proof {
+                Proof::Session(claims) => Caller::prove(&app.db, &claims, request_id).await?,
+                Proof::Identity(identity) => identities::caller(&app, &identity, &request_id).await?,
+            };
             tracing::Span::current().record("user_id", caller.id);
             self.access.admits(&caller, &app.config)?;
             request.extensions_mut().insert(Proven::new(caller));
@@ -324,6 +330,23 @@ impl Endpoint for Guard {
         }
         self.endpoint.call(request).await
     }
+}
+
+/// What a token that holds says of who calls.
+enum Proof {
+    Session(Claims),
+    Identity(Identity),
+}
+
+async fn verify(app: &App, authorization: Option<String>) -> Result<Proof, Error> {
+    let authorization = authorization.as_deref();
+    if let Some(oidc) = &app.oidc
+        && let token = token::bearer(authorization)?
+        && Oidc::may_have_signed(token)
+    {
+        return Ok(Proof::Identity(oidc.verify(token, app.now()).await?));
+    }
+    Ok(Proof::Session(app.tokens.verify(authorization, app.now())?))
 }
 
 impl Parameter {

@@ -17,6 +17,7 @@ mod lists;
 mod logs;
 mod mail;
 mod metrics;
+mod oidc;
 mod passwords;
 mod plans;
 mod posts;

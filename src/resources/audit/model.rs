@@ -52,6 +52,7 @@ actions! {
     PasswordChanged = "password_changed", User, "An account got another password";
     LoginFailed = "login_failed", User, "Somebody failed to log in; the object is the account, if there is one";
     RefreshTokenReused = "refresh_token_reused", User, "Somebody used a refresh token of the account again; its session was ended";
+    IdentityLinked = "identity_linked", User, "An identity of the provider was linked to an account";
     GroupCreated = "group_created", Group, "A group was made";
     GroupUpdated = "group_updated", Group, "A group was renamed";
     GroupDeleted = "group_deleted", Group, "A group was deleted, with its memberships and grants";

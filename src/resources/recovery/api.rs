@@ -7,6 +7,7 @@ use super::model::{EmailVerification, LetterRequest, PasswordResetConfirm};
 use super::tasks::SendCode;
 use super::{Purpose, store};
 use crate::app::App;
+use crate::auth::password::NewPassword;
 use crate::auth::{Email, Public, Status, code};
 use crate::db::Conn;
 use crate::db::signals::Actor;
@@ -50,7 +51,7 @@ impl RecoveryApi {
     /// Set a new password with a code
     ///
     /// Takes the code of the letter. Every session of the account ends, log in with the new password; the address counts
-    /// as verified. A code that is unknown, used, replaced by a newer one, or has expired is refused with 400
+    /// as verified. One of the most common passwords is refused with 400 `password_common`. A code that is unknown, used, replaced by a newer one, or has expired is refused with 400
     /// `reset_invalid`.
     #[oai(path = "/password-reset/confirm", method = "post", operation_id = "confirm_password_reset")]
     async fn confirm_reset(
@@ -61,16 +62,17 @@ impl RecoveryApi {
         body: JsonIn<PasswordResetConfirm>,
     ) -> Result<NoContent, Fail<(Conflict, RateLimited)>> {
         let PasswordResetConfirm { code, password } = body.0;
+        let password = NewPassword::new(password.0, "/password")?;
         let code_hash = code::hash(&code);
         // only whoever has a code makes the server hash a password
         let user_id = for_whom(&app, &code_hash, Purpose::Reset).await?;
-        let password_hash = Some(app.passwords.hash(password.0).await?);
+        let password_hash = Some(app.passwords.hash(password).await?);
         let mut tx = app.db.begin().await?;
         let found = take(&mut tx, &app, user_id, &code_hash, Purpose::Reset).await?;
         let values = verified(&app, &found);
         let by = Actor { user_id: Some(user_id), request_id: Some(&request_id.0.0) };
         users::update(&mut tx, by, &found, UserValues { password_hash, ..values }, app.now()).await?;
-        sessions::store::revoke_all(&mut tx, user_id, app.now()).await?;
+        sessions::store::revoke_all(&mut tx, user_id, None, app.now()).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }

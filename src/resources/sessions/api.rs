@@ -113,11 +113,14 @@ impl SessionApi {
     /// Log out
     ///
     /// Ends the session of the access token: the token and the session's refresh tokens stop working at once.
-    /// Other sessions of the user go on. A disabled account may log out, too.
+    /// Other sessions of the user go on. A disabled account may log out, too. A token of an identity provider has no
+    /// session here: it is ended there.
     #[oai(path = "/logout", method = "post", operation_id = "log_out")]
     async fn log_out(&self, mut caller: LoggedIn, app: Data<&App>) -> Result<NoContent, Fail<()>> {
         let mut tx = caller.begin(&app.db).await?;
-        store::revoke(&mut tx, caller.session_id, app.now()).await?;
+        if let Some(session_id) = caller.session_id {
+            store::revoke(&mut tx, session_id, app.now()).await?;
+        }
         tx.commit().await?;
         Ok(NoContent::Done)
     }
@@ -198,7 +201,7 @@ async fn with_password(app: &App, from: Origin<'_>, email: &Email, password: Str
         return Err(disabled());
     }
     if app.config.require_verified && login.email_verified_at.is_none() {
-        failed(app, request_id, user_id, "email_unverified").await?;
+        failed(app, from.request_id, user_id, "email_unverified").await?;
         return Err(unverified());
     }
     let mut tx = app.db.begin().await?;

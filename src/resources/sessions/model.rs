@@ -242,9 +242,9 @@ pub struct StoredSession {
 
 impl StoredSession {
     /// What whoever calls in that session sees of it.
-    pub fn seen_from(self, current: i64) -> OpenSession {
+    pub fn seen_from(self, current: Option<i64>) -> OpenSession {
         let Self { id, address, user_agent, created_at, refreshed_at, expires_at } = self;
-        OpenSession { id, current: id == current, address, user_agent, created_at, refreshed_at, expires_at }
+        OpenSession { id, current: Some(id) == current, address, user_agent, created_at, refreshed_at, expires_at }
     }
 }
 

@@ -146,7 +146,7 @@ impl AccountApi {
         }
         let values = UserValues { password_hash: Some(new_hash), ..found.values() };
         super::update(&mut tx, &caller, &found, values, app.now()).await?;
-        sessions::store::revoke_all(&mut tx, caller.id, Some(caller.session_id), app.now()).await?;
+        sessions::store::revoke_all(&mut tx, caller.id, caller.session_id, app.now()).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }

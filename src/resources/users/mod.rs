@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod api;
+pub mod identities;
 pub mod model;
 pub mod notices;
 pub mod rules;

@@ -1,14 +1,15 @@
 //! All SQL for accounts.
 
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, LockType, Order, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, LockType, OnConflict, Order, Query, SelectStatement};
 
 use super::model::{Profile, StoredUser};
+use crate::auth::oidc::Identity;
 use crate::auth::{Email, Role, Status};
 use crate::db::keyset::newest;
 use crate::db::signals::{Changing, Signalled};
-use crate::db::tables::{Memberships, Posts, Users, Votes};
-use crate::db::{Conn, DbResult, Permit};
+use crate::db::tables::{Identities, Memberships, Posts, Users, Votes};
+use crate::db::{Conn, DbResult, Permit, Unsignalled};
 
 /// What a [`StoredUser`] is read from.
 const COLUMNS: [Users; 10] = [
@@ -154,6 +155,18 @@ pub async fn find_by_email_to_change(tx: &mut Conn, email: &Email) -> DbResult<O
     let Some(id) = find_id(tx, email).await? else { return Ok(None) };
     // until it was locked it may have got another address
     Ok(find_to_change(tx, id).await?.filter(|found| found.user.email == *email))
+}
+
+/// Notes whose an identity is; false if that is known already.
+pub async fn link(tx: &mut Conn, identity: &Identity, user_id: i64, now: DateTime<Utc>) -> DbResult<bool> {
+    let key = [Identities::Issuer, Identities::Subject];
+    let statement = Query::insert()
+        .into_table(Identities::Table)
+        .columns([Identities::Issuer, Identities::Subject, Identities::UserId, Identities::CreatedAt])
+        .values_panic([identity.issuer.as_str().into(), identity.subject.as_str().into(), user_id.into(), now.into()])
+        .on_conflict(OnConflict::columns(key).do_nothing().to_owned())
+        .take();
+    Ok(tx.write(Identities::FREE, &statement).await? == 1)
 }
 
 fn by_id(id: i64) -> SelectStatement {

@@ -1,0 +1,90 @@
+//! Identities of a provider, and the accounts they belong to.
+//!
+//! Must never be: an account for an identity whose address nobody has verified, here or there; whoever registered with
+//! the address of somebody else would wait for them in their account.
+
+use chrono::{DateTime, Utc};
+
+use super::model::StoredUser;
+use super::store::{self, UserValues};
+use crate::app::App;
+use crate::auth::oidc::Identity;
+use crate::auth::{Caller, Email, Role, Status, password};
+use crate::db::Conn;
+use crate::db::signals::Actor;
+use crate::error::{Code, Error};
+use crate::resources::audit::model::{Action, State};
+use crate::resources::audit::{self, Event};
+
+/// Characters of a name at most.
+const NAME: usize = 80;
+
+/// The account of an identity; if the settings say so, one that it gets now.
+///
+/// # Errors
+/// 401 `identity_unknown`, 503 when the database is away.
+pub async fn caller(app: &App, identity: &Identity, request_id: &str) -> Result<Caller, Error> {
+    let proven = async || Caller::identified(&app.db, identity, request_id.into()).await;
+    if let Some(caller) = proven().await? {
+        return Ok(caller);
+    }
+    if app.config.oidc_link_by_email || app.config.oidc_provision {
+        adopt(app, identity, request_id).await?;
+    }
+    proven().await?.ok_or_else(|| {
+        let detail = "The token is good, but nobody here is who it means; ask the operator for an account.";
+        Error::new(Code::IdentityUnknown, detail)
+    })
+}
+
+/// Links an account to an identity, if there is one that may be; of two requests at once one does.
+async fn adopt(app: &App, identity: &Identity, request_id: &str) -> Result<(), Error> {
+    let Some(email) = identity.email.as_deref().and_then(Email::checked) else { return Ok(()) };
+    let now = app.now();
+    let mut tx = app.db.begin().await?;
+    let by = Actor { user_id: None, request_id: Some(request_id) };
+    let found = match store::find_by_email_to_change(&mut tx, &email).await? {
+        Some(found) if app.config.oidc_link_by_email && found.user.email_verified_at.is_some() => found,
+        None if app.config.oidc_provision => match provision(&mut tx, by, email, identity, now).await? {
+            Some(made) => made,
+            None => return Ok(()),
+        },
+        _ => return Ok(()),
+    };
+    if store::link(&mut tx, identity, found.user.id, now).await? {
+        let after = State { host: host(&identity.issuer), ..State::default() };
+        let event = Event::of(Action::IdentityLinked, found.user.id).after(after).by_itself();
+        audit::record(&mut tx, by, event).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// A new account without a password; none if it may not be made now.
+async fn provision(
+    tx: &mut Conn,
+    by: Actor<'_>,
+    email: Email,
+    identity: &Identity,
+    now: DateTime<Utc>,
+) -> Result<Option<StoredUser>, Error> {
+    let name = identity.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    let user = UserValues {
+        email,
+        name: name.map(|name| name.chars().filter(|character| !character.is_control()).take(NAME).collect()),
+        password_hash: Some(password::NONE.into()),
+        role: Role::Active,
+        status: Status::Active,
+        email_verified_at: Some(now),
+    };
+    match super::create(tx, by, user, now).await {
+        Ok(made) => Ok(Some(made)),
+        // somebody else was first, or accounts are frozen
+        Err(error) if error.code.status() == 409 => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn host(issuer: &str) -> Option<String> {
+    url::Url::parse(issuer).ok()?.host_str().map(Into::into)
+}
