@@ -127,6 +127,8 @@ pub struct Config {
     pub password_time: u32,
     trusted_proxies: String,
     pub rate_limit: u32,
+    pub rate_limit_account: u32,
+    pub login_failures: u32,
     cors_origins: String,
     frozen: String,
     pub metrics_token: String,

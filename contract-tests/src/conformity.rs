@@ -7,7 +7,7 @@ use crate::document::{Document, Operation, Unnamed};
 use crate::exchange::Answer;
 
 /// Headers of HTTP that mean a promise: they may be sent only where the document declares them.
-const DECLARED: &[&str] = &["ETag", "Location", "Retry-After", "WWW-Authenticate"];
+const DECLARED: &[&str] = &["ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate"];
 
 /// What a server does everywhere, so that no document says it.
 #[derive(Deserialize, Default, Debug)]

@@ -46,6 +46,7 @@ const FORMS: &[(&[&str], &str, &str, &str)] = &[
     (&["version"], r"^\d+\.\d+\.\d+$", "[version]", "0.1.0"),
     // the version of a post stays to be seen
     (&["ETag", "If-Match", "If-None-Match"], r#""(\d+)-[0-9a-f]{16}""#, r#""$1-[hash]""#, r#""$1-0123456789abcdef""#),
+    (&["RateLimit"], r";t=\d+", ";t=[seconds]", ";t=1"),
     (&["Retry-After"], r"^[1-9]\d*$", "[seconds]", "1"),
     (&["detail"], r"^Try again in [1-9]\d* s\.$", "Try again in [seconds] s.", "Try again in 1 s."),
 ];

@@ -58,6 +58,8 @@ fn command(folder: &Path, database_url: &str, settings: &[(&str, &str)]) -> Comm
         .env("ACCORD_DEMO", "false")
         .env("ACCORD_LOG", "info")
         .env("ACCORD_RATE_LIMIT", "0")
+        .env("ACCORD_RATE_LIMIT_ACCOUNT", "0")
+        .env("ACCORD_LOGIN_FAILURES", "0")
         .env("ACCORD_PASSWORD_MEMORY", "64")
         .env("ACCORD_DATABASE_CONNECTIONS", "5")
         .env("ACCORD_WEBHOOK_LIMIT", "10000")

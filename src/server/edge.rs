@@ -18,6 +18,7 @@ use crate::http::client::ClientAddress;
 use crate::http::sent::Sent;
 use crate::server::document;
 use crate::server::guard::percent_decode;
+use crate::server::limit::Ledger;
 
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -90,6 +91,8 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
         request.extensions_mut().insert(RequestId(request_id.clone()));
         let client = self.client(&request);
         request.extensions_mut().insert(client);
+        let ledger = Ledger::default();
+        request.extensions_mut().insert(ledger.clone());
         let path = request.uri().path().to_owned();
         let known = document::route(&path);
         let allow = known.map(|route| route.allow.as_str());
@@ -109,13 +112,16 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
 
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, HeaderValue::from_str(&request_id).expect("checked to be visible ASCII"));
+        ledger.write(headers);
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if !self.origins.is_empty() {
             headers.append(header::VARY, HeaderValue::from_static("Origin"));
         }
         if let Some(origin) = origin {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            let exposed = HeaderValue::from_static("ETag, Location, Retry-After, WWW-Authenticate, X-Request-Id");
+            let exposed = HeaderValue::from_static(
+                "ETag, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id",
+            );
             headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         }
         let _entered = span.enter();

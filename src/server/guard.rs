@@ -1,17 +1,13 @@
 //! In front of each operation: who calls, and whether the request is what the document says.
 //!
-//! The order is the promise: token (401) → rate limit (429) → media type and size (415, 413, 408) → caller (401, 403)
-//! → parameters and body (400). A stranger learns nothing of the rules, and nobody holds a database connection
-//! while a slow body arrives.
+//! The order is the promise: token (401) → limit by address (429) → media type and size (415, 413, 408) → caller
+//! (401, 403) → parameters and body (400) → limit by account (429). A stranger learns nothing of the rules, nobody holds
+//! a database connection while a slow body arrives, and what is refused costs no password's work.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota};
 use jsonschema::Validator;
 use poem::endpoint::BoxEndpoint;
 use poem::http::{Method, header};
@@ -24,17 +20,22 @@ use crate::app::App;
 use crate::auth::access::Proven;
 use crate::auth::oidc::{Identity, Oidc};
 use crate::auth::token::{self, Claims};
-use crate::auth::{Access, Caller};
+use crate::auth::{Access, Caller, Email};
 use crate::config::Config;
 use crate::error::{Code, Error, FieldError};
 use crate::http::client::ClientAddress;
 use crate::http::payload::ValidBody;
 use crate::http::{RequestId, json};
+use crate::resources::sessions;
 use crate::resources::users::identities;
+use crate::server::limit::{Ledger, Limit, Who};
 use crate::server::{document, schema};
 
-/// Addresses remembered by a limiter before those that have recovered are forgotten.
-const REMEMBERED: usize = 10_000;
+/// Seconds in which an address and an account have their calls.
+const A_MINUTE: u64 = 60;
+
+/// Seconds in which an account has its wrong passwords.
+const A_QUARTER: u64 = 15 * 60;
 
 /// The access rule that an operation states; none if it states none.
 pub fn access(operation: &MetaOperation) -> Option<Access> {
@@ -114,6 +115,7 @@ impl<T: OpenApi> OpenApi for Guarded<T> {
     fn add_routes(self, table: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
         let mut routes = HashMap::new();
         self.0.add_routes(&mut routes);
+        let logins = Arc::new(OnceLock::new());
         for path in T::meta().iter().flat_map(|api| &api.paths) {
             for operation in &path.operations {
                 // without a rule it is not served at all; the start has refused it before
@@ -122,7 +124,7 @@ impl<T: OpenApi> OpenApi for Guarded<T> {
                 let Some(endpoint) = routes.get_mut(&key).and_then(|methods| methods.remove(&operation.method)) else {
                     continue;
                 };
-                let guard = Guard::new(endpoint, access, &path.path, &operation.method);
+                let guard = Guard::new(endpoint, access, &path.path, &operation.method, logins.clone());
                 table.entry(key).or_default().insert(operation.method.clone(), guard.boxed());
             }
         }
@@ -136,8 +138,14 @@ struct Guard {
     template: Vec<String>,
     parameters: Vec<Parameter>,
     body: Option<Body>,
+    /// An operation that declares 429 is limited, one that does not is not.
     limited: bool,
-    limiter: OnceLock<Option<DefaultKeyedRateLimiter<IpAddr>>>,
+    /// Whether it takes the word of whoever calls for who they are.
+    credentials: bool,
+    by_address: OnceLock<Option<Limit>>,
+    by_account: OnceLock<Option<Limit>>,
+    /// Wrong passwords are counted over all operations that take some.
+    logins: Arc<OnceLock<Option<Limit>>>,
 }
 
 struct Parameter {
@@ -168,7 +176,13 @@ struct Body {
 }
 
 impl Guard {
-    fn new(endpoint: BoxEndpoint<'static>, access: Access, path: &str, method: &Method) -> Self {
+    fn new(
+        endpoint: BoxEndpoint<'static>,
+        access: Access,
+        path: &str,
+        method: &Method,
+        logins: Arc<OnceLock<Option<Limit>>>,
+    ) -> Self {
         let document = document::document();
         let operation = &document["paths"][path][method.as_str().to_lowercase()];
         let parameters = operation["parameters"].as_array().into_iter().flatten();
@@ -183,26 +197,48 @@ impl Guard {
                 validator: schema::compile(document, &content["schema"]),
             }),
             limited: operation["responses"].get("429").is_some(),
-            limiter: OnceLock::new(),
+            credentials: access == Access::Public && operation["responses"].get("401").is_some(),
+            by_address: OnceLock::new(),
+            by_account: OnceLock::new(),
+            logins,
         }
     }
 
-    /// An operation that declares 429 is limited, one that does not is not.
-    fn limit(&self, request: &Request, config: &Config) -> Result<(), Error> {
-        let limiter = self.limiter.get_or_init(|| {
-            let rate = NonZeroU32::new(config.rate_limit).filter(|_| self.limited)?;
-            Some(DefaultKeyedRateLimiter::keyed(Quota::per_minute(rate)))
-        });
-        let (Some(limiter), Some(client)) = (limiter, request.data::<ClientAddress>()) else { return Ok(()) };
-        if limiter.len() > REMEMBERED {
-            limiter.retain_recent();
+    fn limit_address(&self, request: &Request, config: &Config, ledger: &Ledger) -> Result<(), Error> {
+        let limit = self.by_address.get_or_init(|| Limit::new("address", config.rate_limit, A_MINUTE));
+        match (limit, request.data::<ClientAddress>()) {
+            (Some(limit), Some(client)) => limit.take(&Who::Address(client.network()), ledger),
+            _ => Ok(()),
         }
-        limiter.check_key(&client.network()).map_err(|not_until| {
-            let wait = not_until.wait_time_from(DefaultClock::default().now());
-            let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
-            let error = Error::new(Code::RateLimited, format!("Try again in {seconds} s."));
-            Error { retry_after: Some(seconds), ..error }
-        })
+    }
+
+    /// Counts a call of the account that the token or the body names, and goes on to the handler. A login counts only
+    /// if the password was wrong, and until that is known: who tries many at once gets no further.
+    async fn limit_account(
+        &self,
+        request: Request,
+        app: &App,
+        user_id: Option<i64>,
+        ledger: &Ledger,
+    ) -> Result<Response> {
+        let config = &app.config;
+        let body = request.data::<ValidBody>().map(|ValidBody(body)| body.clone()).unwrap_or_default();
+        let account = user_id.map_or_else(|| Account::of(&body), Account::User);
+        let is_login = self.credentials && matches!(account, Account::Email(_));
+        let limit = if is_login {
+            self.logins.get_or_init(|| Limit::new("logins", config.login_failures, A_QUARTER))
+        } else {
+            self.by_account.get_or_init(|| Limit::new("account", config.rate_limit_account, A_MINUTE))
+        };
+        let Some(limit) = limit else { return self.endpoint.call(request).await };
+        let client = request.data::<ClientAddress>().copied();
+        let Some(who) = account.who(app, client).await? else { return self.endpoint.call(request).await };
+        limit.take(&who, ledger)?;
+        let answer = self.endpoint.call(request).await;
+        if is_login && !is_wrong_password(&answer) {
+            limit.give_back(&who, ledger);
+        }
+        answer
     }
 
     /// The bytes of the body, once media type and size are accepted.
@@ -305,8 +341,12 @@ impl Endpoint for Guard {
             Access::Public => None,
             _ => Some(verify(&app, authorization(&request)?.map(str::to_owned)).await?),
         };
-        self.limit(&request, &app.config)?;
+        let ledger = request.data::<Ledger>().cloned().unwrap_or_default();
+        if self.limited {
+            self.limit_address(&request, &app.config, &ledger)?;
+        }
         let bytes = self.read(&mut request, &app.config).await?;
+        let mut user_id = None;
         if let Some(proof) = proof {
             let RequestId(request_id) = request.data().cloned().unwrap_or_else(|| RequestId(String::new()));
             let caller = match proof {
@@ -315,6 +355,7 @@ impl Endpoint for Guard {
             };
             tracing::Span::current().record("user_id", caller.id);
             self.access.admits(&caller, &app.config)?;
+            user_id = Some(caller.id);
             request.extensions_mut().insert(Proven::new(caller));
         }
         let mut faults = self.parameter_faults(&request);
@@ -327,6 +368,9 @@ impl Endpoint for Guard {
             let error = schema::refuse(faults);
             let fields = error.fields.clone();
             return Err(self.oauth(error, &fields).into());
+        }
+        if self.limited {
+            return self.limit_account(request, &app, user_id, &ledger).await;
         }
         self.endpoint.call(request).await
     }
@@ -347,6 +391,55 @@ async fn verify(app: &App, authorization: Option<String>) -> Result<Proof, Error
         return Ok(Proof::Identity(oidc.verify(token, app.now()).await?));
     }
     Ok(Proof::Session(app.tokens.verify(authorization, app.now())?))
+}
+
+/// The account that a request is about.
+enum Account<'a> {
+    User(i64),
+    Email(&'a str),
+    RefreshToken(&'a str),
+    Unknown,
+}
+
+impl<'a> Account<'a> {
+    /// As the body names it, of whatever operation.
+    fn of(body: &'a Value) -> Self {
+        let text = |name: &str| body[name].as_str();
+        match (text("grant_type"), text("email").or(text("username")), text("refresh_token")) {
+            // a grant takes no notice of what belongs to the other one
+            (Some("refresh_token"), _, Some(token)) | (None, None, Some(token)) => Self::RefreshToken(token),
+            (_, Some(email), _) => Self::Email(email),
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whom a limit counts for it.
+    async fn who(self, app: &App, client: Option<ClientAddress>) -> Result<Option<Who>, Error> {
+        Ok(match self {
+            Self::User(id) => Some(Who::User(id)),
+            Self::Email(given) => {
+                let email = Email::new(given);
+                let name = email.as_str().to_owned();
+                match client {
+                    // strangers who use up what all strangers have do not lock the owner out
+                    Some(client) if sessions::is_known_from(&app.db, &email, client).await? => {
+                        Some(Who::EmailAt(name, client.network()))
+                    }
+                    _ => Some(Who::Email(name)),
+                }
+            }
+            Self::RefreshToken(token) => match sessions::of_refresh_token(&app.db, token).await? {
+                Some(session_id) => Some(Who::Session(session_id)),
+                None => Some(Who::Token(token.into())),
+            },
+            Self::Unknown => None,
+        })
+    }
+}
+
+fn is_wrong_password(answer: &Result<Response>) -> bool {
+    let error = answer.as_ref().err().and_then(|error| error.downcast_ref::<Error>());
+    error.is_some_and(|error| error.code == Code::InvalidCredentials)
 }
 
 impl Parameter {

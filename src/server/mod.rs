@@ -1,13 +1,14 @@
 //! Serving: the document, the guard in front of each operation, the edge around everything, and the accept loop.
 //!
 //! Order, from the outside: accept loop → edge (request id, log, task of its own, CORS, deadline, problems) →
-//! router → guard (token, rate limit, body limit, caller, parameters, body) → handler.
+//! router → guard (token, limit by address, body limit, caller, parameters, body, limit by account) → handler.
 
 pub mod accept;
 pub mod docs;
 pub mod document;
 pub mod edge;
 pub mod guard;
+pub mod limit;
 pub mod metrics;
 pub mod normalise;
 pub mod schema;

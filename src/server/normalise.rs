@@ -21,6 +21,17 @@ const HEADERS: &[(&str, &str, &str)] = &[
         "\"3-9f86d081884c7d65\"",
     ),
     ("Location", "Path of what was created", "/api/v1/posts/1"),
+    (
+        "RateLimit",
+        "What is left of each limit: `r` calls now, and one more within `t` seconds \
+         (draft-ietf-httpapi-ratelimit-headers); absent where the server is set to have no limits",
+        "\"address\";r=29;t=2, \"account\";r=28;t=2",
+    ),
+    (
+        "RateLimit-Policy",
+        "The limits: `q` calls in `w` seconds, of this `address` or of this `account`; `logins` are wrong passwords",
+        "\"address\";q=30;w=60, \"account\";q=30;w=60",
+    ),
     ("Retry-After", "Seconds to wait before the next try", "1"),
     ("WWW-Authenticate", "How to authenticate (RFC 6750)", "Bearer realm=\"accord\""),
     (
@@ -47,7 +58,12 @@ const FAILURES: &[(&str, &str, &str, Code)] = &[
         Code::UnsupportedMediaType,
     ),
     ("428", "PreconditionRequired", "`If-Match` is missing", Code::PreconditionRequired),
-    ("429", "TooManyRequests", "The address has called this operation too often", Code::RateLimited),
+    (
+        "429",
+        "TooManyRequests",
+        "The address or the account has called this operation too often, or tried too many passwords",
+        Code::RateLimited,
+    ),
     (
         "5XX",
         "ServerFault",
@@ -55,6 +71,12 @@ const FAILURES: &[(&str, &str, &str, Code)] = &[
         Code::DatabaseUnavailable,
     ),
 ];
+
+/// What the guard limits declares it.
+const LIMITED: &str = "429";
+
+/// Headers of every answer of an operation that is limited.
+const LIMITS: &[&str] = &["RateLimit", "RateLimit-Policy"];
 
 /// Operations whose answer shows one thing lead on to those that need its identifier and ETag: by the path of the thing,
 /// its name, and its variable, whose value the answer says.
@@ -185,13 +207,14 @@ fn responses(operation: &mut Value, access: Access, links: Option<&Value>) {
     for status in by_shape {
         declared.insert(status.into(), Value::Null);
     }
+    let limited = declared.contains_key(LIMITED);
     let mut sorted: Vec<_> = std::mem::take(declared).into_iter().collect();
     sorted.sort_by(|a, b| a.0.cmp(&b.0));
     for (status, mut response) in sorted {
         if let Some((_, name, ..)) = FAILURES.iter().find(|(failure, ..)| *failure == status) {
             response = json!({ "$ref": format!("#/components/responses/{name}") });
         } else {
-            success(&mut response);
+            success(&mut response, limited);
         }
         declared.insert(status, response);
     }
@@ -206,11 +229,11 @@ fn responses(operation: &mut Value, access: Access, links: Option<&Value>) {
 }
 
 /// poem-openapi writes header names in capitals.
-fn success(response: &mut Value) {
+fn success(response: &mut Value, limited: bool) {
     let mut headers = Map::new();
     let declared: Vec<String> = entries(&mut response["headers"]).map(|(name, _)| name.to_lowercase()).collect();
     for (name, ..) in HEADERS {
-        if *name == "X-Request-Id" || declared.contains(&name.to_lowercase()) {
+        if *name == "X-Request-Id" || (limited && LIMITS.contains(name)) || declared.contains(&name.to_lowercase()) {
             headers.insert((*name).into(), header_reference(name));
         }
     }
@@ -389,19 +412,33 @@ fn components(document: &mut Value) {
         if *name == "ETag" {
             schema["pattern"] = json!("^\"[0-9]+-[0-9a-f]{16}\"$");
         }
+        match *name {
+            "RateLimit" => schema["pattern"] = json!("^(\"[a-z]+\";r=[0-9]+;t=[0-9]+(, )?)+$"),
+            "RateLimit-Policy" => schema["pattern"] = json!("^(\"[a-z]+\";q=[0-9]+;w=[0-9]+(, )?)+$"),
+            _ => {}
+        }
         if *name == "Retry-After" {
             schema = json!({ "type": "integer", "minimum": 1 });
         }
         let example = if *name == "Retry-After" { json!(1) } else { json!(example) };
-        (
-            (*name).to_owned(),
-            json!({ "description": description, "required": true, "schema": schema, "example": example }),
-        )
+        let mut header = json!({ "description": description, "schema": schema, "example": example });
+        // a server may be set to have none
+        if !LIMITS.contains(name) {
+            header["required"] = json!(true);
+        }
+        ((*name).to_owned(), header)
     };
+    let operations = document["paths"].as_object().into_iter().flatten().filter_map(|(_, item)| item.as_object());
+    let answers = operations.flatten().filter_map(|(_, operation)| operation["responses"].as_object());
+    let limited = answers.filter(|answers| answers.contains_key(LIMITED)).flat_map(|answers| answers.keys().cloned());
+    let limited: BTreeSet<String> = limited.collect();
     let failure = |(status, name, description, code): &(&str, &str, &str, Code)| {
         let mut headers = Map::new();
         headers.insert("Cache-Control".into(), header_reference("Cache-Control"));
         headers.insert("X-Request-Id".into(), header_reference("X-Request-Id"));
+        for name in LIMITS.iter().filter(|_| limited.contains(*status)) {
+            headers.insert((*name).into(), header_reference(name));
+        }
         match *status {
             "401" => headers.insert("WWW-Authenticate".into(), header_reference("WWW-Authenticate")),
             "429" => headers.insert("Retry-After".into(), header_reference("Retry-After")),

@@ -59,7 +59,9 @@ impl SessionApi {
     ///
     /// Takes an e-mail address and a password as JSON. An unknown address and a wrong password get the same
     /// answer, after the same work. With the right one a disabled account is told so: 403 `account_disabled`; as is one
-    /// whose address must be verified first: 403 `email_unverified`.
+    /// whose address must be verified first: 403 `email_unverified`. Ten wrong passwords within 15 minutes slow an account
+    /// down: further tries are answered 429, from addresses that have never logged in to it; each other address is
+    /// counted alone. Right ones do not count.
     #[oai(path = "/authenticate", method = "post", operation_id = "authenticate")]
     async fn authenticate(
         &self,
@@ -77,7 +79,8 @@ impl SessionApi {
     /// Log in
     ///
     /// The OAuth2 token endpoint (RFC 6749): the password grant, with the e-mail address as `username`, and the
-    /// refresh grant. Errors are problems like everywhere and carry the RFC's word in `error`.
+    /// refresh grant. Errors are problems like everywhere and carry the RFC's word in `error`. Wrong passwords are counted
+    /// together with those of `POST /authenticate`.
     #[oai(path = "/login", method = "post", operation_id = "log_in")]
     async fn log_in(
         &self,

@@ -7,6 +7,8 @@ pub mod model;
 pub mod store;
 pub mod tasks;
 
+use std::net::IpAddr;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,8 +16,9 @@ use sha2::{Digest, Sha256};
 
 use self::store::Account;
 use crate::app::App;
-use crate::db::{Conn, DbResult};
-use crate::http::client::Client;
+use crate::auth::Email;
+use crate::db::{Conn, Db, DbResult};
+use crate::http::client::{Client, ClientAddress};
 
 /// An access token and the refresh token that gives the next pair.
 pub struct Pair {
@@ -63,6 +66,28 @@ async fn issue(
     let access_token = app.tokens.issue(account.id, account.role, account.token_version, session_id, now);
     let expires_in = app.tokens.lifetime().into();
     Ok(Pair { user_id: account.id, session_id, access_token, refresh_token, expires_in })
+}
+
+/// Sessions that are looked at to know an address again.
+const REMEMBERED: u64 = 100;
+
+/// Whether somebody has logged in to an account from this client's network before. What there is to find of an account
+/// that is not there takes the same statement.
+pub async fn is_known_from(db: &Db, email: &Email, client: ClientAddress) -> DbResult<bool> {
+    // the text of an IPv6 network has no one beginning, but its first two groups have
+    let like = match client.0 {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) if address.segments()[1] == 0 => format!("{:x}:%", address.segments()[0]),
+        IpAddr::V6(address) => format!("{:x}:{:x}:%", address.segments()[0], address.segments()[1]),
+    };
+    let addresses = store::addresses(&mut db.read().await?, email, &like, REMEMBERED).await?;
+    let same = |address: &String| address.parse().is_ok_and(|ip| ClientAddress(ip).network() == client.network());
+    Ok(addresses.iter().any(same))
+}
+
+/// The session that a refresh token is one of, also when it has been used or has expired.
+pub async fn of_refresh_token(db: &Db, refresh_token: &str) -> DbResult<Option<i64>> {
+    store::session_of(&mut db.read().await?, &hash(refresh_token)).await
 }
 
 /// What is stored of a refresh token: SHA-256, because 256 random bits cannot be guessed.

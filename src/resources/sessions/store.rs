@@ -204,6 +204,31 @@ pub async fn use_refresh_token(conn: &mut Conn, token_hash: &str, now: DateTime<
     Ok(conn.write_maybe::<(i64,)>(RefreshTokens::FREE, &statement).await?.map(|(id,)| id))
 }
 
+/// The session of a refresh token, whatever has become of it.
+pub async fn session_of(conn: &mut Conn, token_hash: &str) -> DbResult<Option<i64>> {
+    let statement = Query::select()
+        .column(RefreshTokens::SessionId)
+        .from(RefreshTokens::Table)
+        .and_where(Expr::col(RefreshTokens::TokenHash).eq(token_hash))
+        .take();
+    Ok(conn.maybe::<(i64,)>(&statement).await?.map(|(id,)| id))
+}
+
+/// The addresses like this pattern from which sessions of an account were opened, of the newest so many.
+pub async fn addresses(conn: &mut Conn, email: &Email, like: &str, limit: u64) -> DbResult<Vec<String>> {
+    let user = Expr::col((Users::Table, Users::Id)).equals((Sessions::Table, Sessions::UserId));
+    let statement = Query::select()
+        .column((Sessions::Table, Sessions::Address))
+        .from(Sessions::Table)
+        .join(JoinType::InnerJoin, Users::Table, user)
+        .and_where(Expr::col((Users::Table, Users::Email)).eq(email.as_str()))
+        .and_where(Expr::col((Sessions::Table, Sessions::Address)).like(like))
+        .order_by((Sessions::Table, Sessions::Id), Order::Desc)
+        .limit(limit)
+        .take();
+    Ok(conn.all::<(String,)>(&statement).await?.into_iter().map(|(address,)| address).collect())
+}
+
 /// What is known of a refresh token that was used before.
 #[derive(Clone, Copy, FromRow)]
 pub struct Used {

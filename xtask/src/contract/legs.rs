@@ -16,8 +16,10 @@ pub const ACCESS: &str = "access";
 
 /// What a server is given for these legs: no person waits for the next login, no log is read, the stories run
 /// beside it, passwords protect nobody, and the many webhooks call nobody.
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 8] = [
     ("ACCORD_RATE_LIMIT", "0"),
+    ("ACCORD_RATE_LIMIT_ACCOUNT", "0"),
+    ("ACCORD_LOGIN_FAILURES", "0"),
     ("ACCORD_LOG", "warn"),
     ("ACCORD_DB_TIMEOUT", "30"),
     ("ACCORD_PASSWORD_MEMORY", "64"),
@@ -56,7 +58,7 @@ impl Told {
         if failed > 0 {
             let text = format!(
                 "{log}\n{failed} of {cases} cases of {leg} fail on {}; each says which request shows it (the server of \
-                 this run has ended: `cargo run` starts one with ACCORD_RATE_LIMIT=0), `{again}` runs them again",
+                 this run has ended: `cargo run` starts one with the same settings), `{again}` runs them again",
                 database.name(),
             );
             return Err(Failed::new(cases.saturating_sub(failed), failed, text).into());

@@ -226,9 +226,13 @@ impl Stage {
     /// little memory, or a slow machine would never call often enough to be refused.
     fn server(&self, folder: &Path, way: &Way) -> anyhow::Result<Server> {
         let limited = way.runs.iter().any(|step| step.collection == path(FAILURES));
-        let settings = if limited { ("ACCORD_PASSWORD_MEMORY", "64") } else { ("ACCORD_RATE_LIMIT", "300") };
         // webhooks call nobody
-        let settings = [settings, ("ACCORD_TASK_WORKERS", "0")];
+        let mut settings = vec![("ACCORD_TASK_WORKERS", "0")];
+        if limited {
+            settings.push(("ACCORD_PASSWORD_MEMORY", "64"));
+        } else {
+            settings.extend([("ACCORD_RATE_LIMIT", "300"), ("ACCORD_RATE_LIMIT_ACCOUNT", "300")]);
+        }
         let database = format!("sqlite:{}", folder.join("postman.db").display());
         let server = Server::start_with(&self.binary, folder, &database, &settings)?;
         let admin = demo_users()?.admin.context("the demo data has no admin")?;

@@ -8,6 +8,9 @@ use super::{Check, Fault, words};
 
 const PROBLEM: &str = "application/problem+json";
 
+/// A server without limits has nothing to say in them.
+const LIMITS: &[&str] = &["RateLimit", "RateLimit-Policy"];
+
 pub const CHECKS: &[Check] = &[
     Check {
         id: "response-one-success-schema",
@@ -134,11 +137,13 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: "response-header-required",
-        about: "A header of an answer is `required: true`, 5XX aside: one that may be missing cannot be relied upon.",
+        about: "A header of an answer is `required: true`, 5XX and the limits aside, which a server may not have: one \
+                that may be missing cannot be relied upon.",
         repair: "write `required: true`, or leave the header out",
         run: |document| {
             let optional = |answer: &Node| {
-                let headers = answer.entries("headers").filter_map(|(name, _)| header(document, answer, name));
+                let headers = answer.entries("headers").filter(|(name, _)| !LIMITS.contains(name));
+                let headers = headers.filter_map(|(name, _)| header(document, answer, name));
                 let optional = headers.filter(|header| header.value["required"] != true);
                 optional.map(|header| header.fault("is not `required: true`")).collect::<Vec<_>>()
             };

@@ -17,7 +17,7 @@ pub fn is_pascal_case(name: &str) -> bool {
 }
 
 /// Header names whose casing the words alone do not give.
-const HEADERS: &[&str] = &["ETag", "WWW-Authenticate", "TE", "DNT"];
+const HEADERS: &[&str] = &["ETag", "RateLimit", "RateLimit-Policy", "WWW-Authenticate", "TE", "DNT"];
 
 /// A header name as its specification writes it.
 pub fn header_case(name: &str) -> String {
