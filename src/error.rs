@@ -49,6 +49,7 @@ codes! {
     WrongPassword = 400, "The old password is wrong";
     PasswordCommon = 400, "The password is one of the most common";
     ResetInvalid = 400, "The code for a new password is not valid";
+    InvitationInvalid = 400, "The code of the invitation is not valid";
     VerificationInvalid = 400, "The code for an address is not valid";
     Unauthenticated = 401, "The operation needs an access token";
     SchemeMissing = 401, "The Authorization header has no Bearer scheme";
@@ -74,6 +75,7 @@ codes! {
     AlreadyVoted = 409, "The caller has voted already";
     LastAdmin = 409, "There must be an active admin";
     NameInUse = 409, "The name is in use";
+    AlreadyInvited = 409, "The address is invited already";
     AlreadyGranted = 409, "The permission is granted already";
     Vetoed = 409, "A rule of this server does not allow the change";
     TooManyWebhooks = 409, "There are as many webhooks as there may be";

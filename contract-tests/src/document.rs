@@ -124,9 +124,15 @@ impl Document {
     /// The operation that a request reaches; HEAD reaches that of GET.
     pub fn operation(&self, method: &str, path: &str) -> Option<&Operation> {
         let method = if method == "HEAD" { "GET" } else { method };
-        // a path without variables is meant before one with
-        let here = self.operations.iter().filter(|operation| operation.method == method && operation.matches(path));
-        here.min_by_key(|operation| operation.path.matches('{').count())
+        self.meant(path).find(|operation| operation.method == method)
+    }
+
+    /// The operations of a path: one without variables is meant before one with, whatever the method.
+    fn meant<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a Operation> {
+        let template =
+            self.operations.iter().filter(|operation| operation.matches(path)).map(|operation| &operation.path);
+        let template = template.min_by_key(|template| template.matches('{').count());
+        self.operations.iter().filter(move |operation| Some(&operation.path) == template)
     }
 
     /// The operation of this id.
@@ -136,7 +142,7 @@ impl Document {
 
     /// The methods that a path has operations for; none if there is no such path.
     pub fn methods(&self, path: &str) -> Vec<&str> {
-        self.operations.iter().filter(|operation| operation.matches(path)).map(|operation| &*operation.method).collect()
+        self.meant(path).map(|operation| &*operation.method).collect()
     }
 
     /// How a scheme of the document carries credentials.

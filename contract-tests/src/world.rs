@@ -89,6 +89,7 @@ impl World {
         root.writes("A post").await;
         root.post("/api/v1/groups").json(&json!({ "name": "Editors" })).await.expect(201);
         root.post("/api/v1/grants").json(&json!({ "group_id": 1, "permission": "can_edit_post" })).await.expect(201);
+        root.post("/api/v1/invited-guests").json(&json!({ "email": "gil@example.com" })).await.expect(201);
         root.post("/api/v1/webhooks").json(&json!({ "url": "https://example.com/hooks" })).await.expect(201);
         root.post("/api/v1/webhooks/1/test").await.expect(202);
         root

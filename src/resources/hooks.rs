@@ -15,6 +15,8 @@ use crate::resources::grants::model::Grant;
 use crate::resources::groups::EndMemberships;
 use crate::resources::groups::model::StoredGroup as Group;
 use crate::resources::groups::store::Membership;
+use crate::resources::guests::EndInvitations;
+use crate::resources::guests::model::StoredInvitation as Invitation;
 use crate::resources::permissions::model::StoredPermission as Permission;
 use crate::resources::posts::model::StoredPost as Post;
 use crate::resources::recovery::{EndCodes, Verify};
@@ -34,6 +36,7 @@ pub fn hooks(config: &Config) -> Result<Hooks, ConfigError> {
         .on::<User, _>(freeze.clone())
         .on::<User, _>(EndMemberships)
         .on::<User, _>(EndGrants)
+        .on::<User, _>(EndInvitations)
         .on::<User, _>(EndCodes)
         .on::<User, _>(Audit)
         .on::<User, _>(Announce)
@@ -56,6 +59,8 @@ pub fn hooks(config: &Config) -> Result<Hooks, ConfigError> {
         .on::<Post, _>(Announce)
         .on::<Vote, _>(freeze.clone())
         .on::<Vote, _>(Announce)
+        .on::<Invitation, _>(freeze.clone())
+        .on::<Invitation, _>(Audit)
         .on::<Webhook, _>(freeze.clone())
         .on::<Webhook, _>(Audit);
     if !config.mail_url().is_empty() {
@@ -100,7 +105,7 @@ impl Change {
     /// The tables that change with a row of this one, and have no signals for it: by a count, or by the schema.
     fn also_of(self, table: &str) -> &'static [&'static str] {
         match (table, self) {
-            ("users", Self::Deleted) => &["posts", "votes", "webhooks"],
+            ("users", Self::Deleted) => &["invited_guests", "posts", "votes", "webhooks"],
             ("groups", Self::Deleted) => &["memberships"],
             ("posts", Self::Deleted) => &["votes"],
             ("votes", _) => &["posts"],
@@ -445,6 +450,6 @@ mod tests {
         assert!(hooks(&config).is_ok());
         config.freeze("posts, sessions");
         let error = hooks(&config).err().expect("refused");
-        insta::assert_snapshot!(error, @"ACCORD_FROZEN: `sessions` cannot be frozen; use some of grants, groups, memberships, permissions, posts, users, votes, webhooks");
+        insta::assert_snapshot!(error, @"ACCORD_FROZEN: `sessions` cannot be frozen; use some of grants, groups, invited_guests, memberships, permissions, posts, users, votes, webhooks");
     }
 }

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod grants;
 pub mod groups;
+pub mod guests;
 pub mod hooks;
 pub mod info;
 pub mod permissions;
@@ -33,6 +34,9 @@ pub enum Tag {
     Recovery,
     /// Accounts, for admins: roles and statuses; and what everyone may know of a user.
     Users,
+    /// Addresses that were asked in, each with a role, by who may `can_invite`.
+    #[oai(rename = "Invited guests")]
+    InvitedGuests,
     /// Users in groups hold what is granted to the group.
     Groups,
     /// The catalogue of what may be granted, and what you hold of it.
@@ -68,6 +72,7 @@ apis!(
     sessions::api::SessionApi,
     recovery::api::RecoveryApi,
     users::admin::UsersApi,
+    guests::api::GuestsApi,
     groups::api::GroupsApi,
     permissions::api::PermissionsApi,
     grants::api::GrantsApi,
@@ -87,6 +92,7 @@ pub const TASKS: &[Kind] = &[
     Kind::of::<webhooks::tasks::DeliverWebhook>(),
     Kind::every::<sessions::tasks::PurgeSessions>(|config| Duration::from_secs(config.purge_interval)),
     Kind::every::<recovery::tasks::PurgeCodes>(|config| Duration::from_secs(config.purge_interval)),
+    Kind::every::<guests::tasks::PurgeInvitations>(|config| Duration::from_secs(config.purge_interval)),
     Kind::every::<webhooks::tasks::PurgeDeliveries>(|config| Duration::from_secs(config.purge_interval)),
 ];
 

@@ -86,6 +86,7 @@ const THINGS: &[(&str, &str, &str)] = &[
     ("/api/v1/groups/{id}", "Group", "id"),
     ("/api/v1/permissions/{name}", "Permission", "name"),
     ("/api/v1/grants/{id}", "Grant", "id"),
+    ("/api/v1/invited-guests/{id}", "InvitedGuest", "id"),
     ("/api/v1/webhooks/{id}", "Webhook", "id"),
 ];
 

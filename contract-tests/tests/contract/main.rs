@@ -10,6 +10,7 @@ mod bodies;
 mod command_line;
 mod faults;
 mod grants;
+mod guests;
 mod http;
 mod info;
 mod limits;

@@ -181,6 +181,21 @@ async fn a_code_ends_with_what_it_proves() {
     verify(&nobody, &proof).await.refused(400, "verification_invalid");
 }
 
+#[tokio::test]
+async fn a_code_is_not_used_up_by_what_the_server_does_not_allow() {
+    let mailbox = Mailbox::new();
+    let mut world = with_mail(&mailbox, &[]).await;
+    register(&world, EVE).await;
+    ask(&world.nobody(), EVE).await.expect(202);
+    let (proof, code) = (mailbox.code(EVE, VERIFY, 1).await, mailbox.code(EVE, RESET, 1).await);
+    world.server = world.another_server(&[&on(&mailbox)[..], &[("ACCORD_FROZEN", "users")]].concat()).await;
+    verify(&world.nobody(), &proof).await.refused(409, "vetoed");
+    set(&world.nobody(), &code, "a new password").await.refused(409, "vetoed");
+    world.server = world.another_server(&on(&mailbox)).await;
+    verify(&world.nobody(), &proof).await.expect(204);
+    set(&world.nobody(), &code, "a new password").await.expect(204);
+}
+
 /// What an answer says, without what is another one each time.
 fn said(mut answer: Answer) -> String {
     for name in ["date", "x-request-id"] {

@@ -42,7 +42,9 @@ async fn a_veto_leaves_no_trace() {
 
     root.post("/api/v1/webhooks").json(&json!({ "url": "https://hooks.example.com" })).await.expect(201);
 
-    let all = "grants,groups, memberships,permissions,posts,users,votes,webhooks";
+    root.post("/api/v1/invited-guests").json(&json!({ "email": "gil@example.com" })).await.expect(201);
+
+    let all = "grants,groups, invited_guests,memberships,permissions,posts,users,votes,webhooks";
     world.server = world.another_server(&[("ACCORD_FROZEN", all)]).await;
     let (ann, root) = (world.ann().await, world.root().await);
     let kept = async || {
@@ -87,6 +89,8 @@ async fn a_veto_leaves_no_trace() {
         ann.delete(&post).header("If-Match", "*"),
         ann.post("/api/v1/vote").json(&json!({ "post_id": id, "vote_dir": 1 })),
         root.post("/api/v1/vote").json(&json!({ "post_id": id, "vote_dir": 0 })),
+        root.post("/api/v1/invited-guests").json(&json!({ "email": "guy@example.com" })),
+        root.delete("/api/v1/invited-guests/1"),
         root.post("/api/v1/webhooks").json(&json!({ "url": "https://others.example.com" })),
         root.patch("/api/v1/webhooks/1").header("If-Match", "*").json(&json!({ "enabled": false })),
         root.delete("/api/v1/webhooks/1").header("If-Match", "*"),

@@ -63,6 +63,9 @@ actions! {
     PermissionDeleted = "permission_deleted", Permission, "A permission was deleted, with its grants";
     GrantCreated = "grant_created", Grant, "A permission was granted";
     GrantDeleted = "grant_deleted", Grant, "A grant was taken back, or went with its holder, its permission or its object";
+    GuestInvited = "guest_invited", InvitedGuest, "Somebody was invited";
+    InvitationAccepted = "invitation_accepted", InvitedGuest, "Whoever was invited has made an account";
+    InvitationDeleted = "invitation_deleted", InvitedGuest, "An invitation was taken back, has expired, or went with its inviter";
     WebhookCreated = "webhook_created", Webhook, "A webhook was made";
     WebhookUpdated = "webhook_updated", Webhook, "A webhook was changed";
     WebhookDeleted = "webhook_deleted", Webhook, "A webhook was deleted";
@@ -82,6 +85,8 @@ pub enum ObjectType {
     Permission,
     /// A grant
     Grant,
+    /// An invitation
+    InvitedGuest,
     /// A webhook
     Webhook,
 }
@@ -94,6 +99,7 @@ impl ObjectType {
             Self::Group => "group",
             Self::Permission => "permission",
             Self::Grant => "grant",
+            Self::InvitedGuest => "invited_guest",
             Self::Webhook => "webhook",
         }
     }
@@ -103,7 +109,7 @@ impl TryFrom<String> for ObjectType {
     type Error = String;
 
     fn try_from(word: String) -> Result<Self, String> {
-        let types = [Self::User, Self::Group, Self::Permission, Self::Grant, Self::Webhook];
+        let types = [Self::User, Self::Group, Self::Permission, Self::Grant, Self::InvitedGuest, Self::Webhook];
         types.into_iter().find(|kind| kind.word() == word).ok_or_else(|| format!("`{word}` is no object type"))
     }
 }
@@ -113,7 +119,7 @@ impl TryFrom<String> for ObjectType {
 #[oai(rename = "AuditState", skip_serializing_if_is_none)]
 #[serde(default)]
 pub struct State {
-    /// Role of an account
+    /// Role of an account, or that an invitation gives
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
     /// Status of an account
@@ -138,7 +144,7 @@ pub struct State {
     /// Whose rows a permission may be granted on
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
-    /// The member, or the user that holds the grant
+    /// The member, the user that holds the grant, or the account of an invitation
     #[oai(validator(minimum(value = "1")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<i64>,

@@ -38,6 +38,11 @@
         await newGroup(await haveAdmin(), name);
         pm.variables.set("takenName", name);
     }
+    if (uses("invitedEmail")) {
+        const email = `postman-${random()}@example.org`;
+        await success("POST", "<create_invited_guest>", { token: await haveAdmin(), body: { email } });
+        pm.variables.set("invitedEmail", email);
+    }
     if (uses("grantedGroupId")) {
         const token = await haveAdmin();
         const id = await newGroup(token);

@@ -8,7 +8,8 @@ use super::operation::Operation;
 
 /// Whether an admin sends the request: what only admins may do, and what nobody else has anything for.
 pub fn by_admin(operation: &Operation<'_>) -> bool {
-    operation.scopes().contains(&"admin") || operation.id == "get_grant"
+    let of_admins = ["admin", "can_invite"].iter().any(|scope| operation.scopes().contains(scope));
+    of_admins || ["get_grant", "get_invited_guest", "delete_invited_guest"].contains(&operation.id)
 }
 
 /// Whether somebody else may not do it, though they may do it with what is their own.
@@ -19,11 +20,13 @@ pub fn is_its_owners(operation: &Operation<'_>) -> bool {
 /// The value of a body field that must not be the document's example.
 pub fn field(operation: &str, field: &str) -> Option<Value> {
     let variable = match (operation, field) {
-        ("register_user" | "create_user", "email") => "{{newEmail}}",
+        ("register_user" | "create_user" | "create_invited_guest", "email") => "{{newEmail}}",
         ("create_group" | "update_group", "name") => "{{newName}}",
         ("create_permission", "name") => "{{newPermission}}",
         ("create_grant", "group_id") => "{{newGroupId}}",
-        ("register_user", "password") | ("change_password", "new_password") => "{{newPassword}}",
+        ("register_user" | "confirm_password_reset", "password") | ("change_password", "new_password") => {
+            "{{newPassword}}"
+        }
         ("authenticate", "email") | ("log_in", "username") => "{{email}}",
         ("authenticate" | "log_in", "password") | ("change_password", "old_password") => "{{password}}",
         ("refresh_token", "refresh_token") => "{{refreshToken}}",
@@ -73,6 +76,7 @@ pub fn without_letter(operation: &str) -> Option<&'static str> {
     match operation {
         "confirm_password_reset" => Some("reset_invalid"),
         "verify_email" => Some("verification_invalid"),
+        "accept_invitation" => Some("invitation_invalid"),
         _ => None,
     }
 }
@@ -83,7 +87,7 @@ pub fn kept(operation: &str) -> &'static [(&'static str, &'static str)] {
         "register_user" => {
             &[("email", "pm.variables.get(\"newEmail\")"), ("password", "pm.variables.get(\"newPassword\")")]
         }
-        "change_password" => &[("password", "pm.variables.get(\"newPassword\")")],
+        "change_password" | "confirm_password_reset" => &[("password", "pm.variables.get(\"newPassword\")")],
         _ => &[],
     }
 }

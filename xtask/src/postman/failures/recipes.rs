@@ -71,6 +71,8 @@ pub const UNREACHABLE: &[Unreachable] = &[
             "replace_post",
             "update_post",
             "delete_post",
+            "delete_invited_guest",
+            "accept_invitation",
             "update_webhook",
             "delete_webhook",
         ],
@@ -129,6 +131,7 @@ pub const RECIPES: &[Recipe] = &[
         attempt.blame("body", Some(&format!("/{name}")))
     }),
     each(400, "reset_invalid", |attempt| attempt.unknown_code("confirm_password_reset")),
+    each(400, "invitation_invalid", |attempt| attempt.unknown_code("accept_invitation")),
     each(400, "verification_invalid", |attempt| attempt.unknown_code("verify_email")),
     each(401, "unauthenticated", |attempt| attempt.as_caller(json!({"type": "noauth"}))),
     once(401, "scheme_missing", |attempt| {
@@ -185,6 +188,10 @@ pub const RECIPES: &[Recipe] = &[
             "{{takenName}}"
         };
         attempt.known_field("name", json!(taken))
+    }),
+    each(409, "already_invited", |attempt| {
+        (attempt.operation.id == "create_invited_guest").then_some(())?;
+        attempt.known_field("email", json!("{{invitedEmail}}"))
     }),
     each(409, "already_granted", |attempt| {
         attempt.known_field("permission", json!("can_edit_post"))?;

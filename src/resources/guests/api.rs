@@ -1,0 +1,238 @@
+//! `/api/v1/invited-guests`
+
+use chrono::TimeDelta;
+use lettre::message::Mailbox;
+use poem::web::Data;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::{ApiResponse, OpenApi};
+
+use super::model::{InvitationAcceptance, InvitedGuest, InvitedGuestCreate, InvitedGuestPage, StoredInvitation};
+use super::store::{self, InvitationValues};
+use super::{rules, stands};
+use crate::app::App;
+use crate::auth::permission::CanInvite;
+use crate::auth::{Caller, Needs, Public, Role, Status, code};
+use crate::db::Constraint;
+use crate::db::signals::{self, Actor};
+use crate::error::{Code, Error, FieldError};
+use crate::http::RequestId;
+use crate::http::answer::{Listed, Read};
+use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, RateLimited};
+use crate::http::page::{self, Newest};
+use crate::http::payload::{JsonIn, JsonOut};
+use crate::mail::letter::{Invitation, until};
+use crate::resources::sessions::model::Session;
+use crate::resources::sessions::{self, store::Account};
+use crate::resources::users::model::StoredUser;
+use crate::resources::users::store::{self as accounts, UserValues};
+use crate::resources::{NoContent, Tag, users};
+use crate::tasks::mail::SendMail;
+use crate::tasks::store::enqueue;
+
+/// The operations.
+pub struct GuestsApi;
+
+/// The answer of `create_invited_guest`.
+#[derive(ApiResponse)]
+pub enum Invited {
+    /// Invited
+    #[oai(status = 201)]
+    Created(
+        JsonOut<InvitedGuest>,
+        /// Where it is
+        #[oai(header = "Location")]
+        String,
+    ),
+}
+
+/// The answer of `accept_invitation`.
+#[derive(ApiResponse)]
+pub enum Joined {
+    /// There is an account, and it is logged in
+    #[oai(status = 201)]
+    Created(
+        JsonOut<Session>,
+        /// Where the account is
+        #[oai(header = "Location")]
+        String,
+        /// Tokens are not for caches: `no-store`
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::InvitedGuests")]
+impl GuestsApi {
+    /// Invite a guest
+    ///
+    /// Sends a letter with a code to the address; whoever has it makes an account with `POST
+    /// /api/v1/invited-guests/accept` within a week. Needs the permission `can_invite`; only admins invite `staff` and
+    /// `admin`. An address that has an account is refused with 409 `email_in_use`, one that is invited with 409
+    /// `already_invited`. An invitation is good while its inviter may invite.
+    #[oai(path = "/invited-guests", method = "post", operation_id = "create_invited_guest")]
+    async fn create(
+        &self,
+        inviter: Needs<CanInvite>,
+        app: Data<&App>,
+        body: JsonIn<InvitedGuestCreate>,
+    ) -> Result<Invited, Fail<(Forbidden, Conflict, RateLimited)>> {
+        let InvitedGuestCreate { email, role } = body.0;
+        let (mut caller, held) = inviter.ask(&app.db, None).await?;
+        rules::may_invite(caller.role, held.0, role)?;
+        let Ok(address) = email.as_str().parse() else { return Err(no_mail().into()) };
+        let (now, inviter_id) = (app.now(), Some(caller.id));
+        let expires_at = now + TimeDelta::seconds(app.config.invitation_ttl.into());
+        let (page, until) = (app.config.page("accept-invitation"), until(expires_at));
+        let letter = SendMail::new(Mailbox::new(None, address), &Invitation { page, until });
+        let code_hash = Some(letter.code_hash(&app.codes));
+        let mut tx = caller.begin(&app.db).await?;
+        if accounts::find_id(&mut tx, &email).await?.is_some() {
+            return Err(Error::new(Code::EmailInUse, "Somebody with this address has an account already.").into());
+        }
+        for expired in store::find_expired_to_change(&mut tx, Some(&email), now, 1).await? {
+            signals::delete(&mut tx, &caller, &expired, now).await?;
+        }
+        let values =
+            InvitationValues { email, role, inviter_id, user_id: None, code_hash, expires_at, accepted_at: None };
+        let invited = signals::insert_new::<StoredInvitation>(&mut tx, &caller, values, now).await;
+        let invited = invited.map_err(|refused| match refused.violates(Constraint::InvitedGuestsEmail) {
+            true => {
+                Error::new(Code::AlreadyInvited, "An open invitation of this address must expire or be deleted first.")
+            }
+            false => refused.into(),
+        })?;
+        enqueue(&mut tx, &letter, now, now).await?;
+        tx.commit().await?;
+        let location = format!("/api/v1/invited-guests/{}", invited.id);
+        Ok(Invited::Created(JsonOut(invited.at(now)), location))
+    }
+
+    /// List invitations
+    ///
+    /// Admins see all, page by page, the newest first. Anyone else sees their own; for them the others are not there.
+    /// Those that have expired are deleted after a while.
+    #[oai(path = "/invited-guests", method = "get", operation_id = "list_invited_guests")]
+    async fn list(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        /// How many invitations a page has at most
+        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<i64>,
+        /// `next` of the page before
+        #[oai(validator(min_length = 1, max_length = 200))]
+        cursor: Query<Option<String>>,
+        /// Also count all, which costs more than the page
+        #[oai(default)]
+        with_total: Query<bool>,
+    ) -> Result<Listed<InvitedGuestPage>, Fail<()>> {
+        let (only_of, now) = (only_of(&caller), app.now());
+        let page = Newest::of("invited-guests", limit.0, cursor.0.as_deref())?;
+        let mut conn = caller.read(&app.db).await?;
+        let mut rows = store::list(&mut conn, only_of, page.before, page.rows()).await?;
+        let next = page.cut(&mut rows, |row| row.id);
+        let total = if with_total.0 { Some(store::count(&mut conn, only_of).await?) } else { None };
+        let items = rows.into_iter().map(|row| row.at(now)).collect();
+        Ok(Listed::Page(JsonOut(InvitedGuestPage { items, next, total })))
+    }
+
+    /// Read an invitation
+    ///
+    /// Admins read each, anyone else their own: others are not found.
+    #[oai(path = "/invited-guests/:id", method = "get", operation_id = "get_invited_guest")]
+    async fn get(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        /// The invitation's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+    ) -> Result<Read<InvitedGuest>, Fail<(NotFound,)>> {
+        let only_of = only_of(&caller);
+        let mut conn = caller.read(&app.db).await?;
+        let found = store::find(&mut conn, id.0, only_of).await?.ok_or_else(|| absent(id.0))?;
+        Ok(Read::Found(JsonOut(found.at(app.now()))))
+    }
+
+    /// Take an invitation back
+    ///
+    /// Its code works no more, and the address may be invited again. The account of one that was accepted stays. Admins
+    /// take each back, anyone else their own: others are not found.
+    #[oai(path = "/invited-guests/:id", method = "delete", operation_id = "delete_invited_guest")]
+    async fn delete(
+        &self,
+        mut caller: Caller,
+        app: Data<&App>,
+        /// The invitation's identifier
+        #[oai(validator(minimum(value = "1")))]
+        id: Path<i64>,
+    ) -> Result<NoContent, Fail<(NotFound, Conflict)>> {
+        let only_of = only_of(&caller);
+        let mut tx = caller.begin(&app.db).await?;
+        let found = store::find_to_change(&mut tx, id.0, only_of).await?.ok_or_else(|| absent(id.0))?;
+        signals::delete(&mut tx, &caller, &found, app.now()).await?;
+        tx.commit().await?;
+        Ok(NoContent::Done)
+    }
+
+    /// Accept an invitation
+    ///
+    /// Takes the code of the letter, makes the account with the role of the invitation, and logs it in; the address is
+    /// verified. A code that is unknown or used, whose invitation has expired or was taken back, or whose inviter may no
+    /// longer invite, is refused with 400 `invitation_invalid`. If somebody has registered with the address meanwhile: 409
+    /// `email_in_use`.
+    #[oai(path = "/invited-guests/accept", method = "post", operation_id = "accept_invitation")]
+    async fn accept(
+        &self,
+        _public: Public,
+        app: Data<&App>,
+        request_id: Data<&RequestId>,
+        body: JsonIn<InvitationAcceptance>,
+    ) -> Result<Joined, Fail<(Conflict, RateLimited)>> {
+        let InvitationAcceptance { code, password } = body.0;
+        let code_hash = code::hash(&code);
+        let mut conn = app.db.read().await?;
+        let found = store::find_by_code(&mut conn, &code_hash, app.now()).await?.ok_or_else(invalid)?;
+        if !stands(&mut conn, &found).await? {
+            return Err(invalid().into());
+        }
+        // hashing takes tens of milliseconds: no connection is held meanwhile
+        drop(conn);
+        let password_hash = Some(app.passwords.hash(password.0).await?);
+        let (mut tx, now) = (app.db.begin().await?, app.now());
+        let found = store::find_by_code_to_change(&mut tx, &code_hash, now).await?.ok_or_else(invalid)?;
+        if !stands(&mut tx, &found).await? {
+            return Err(invalid().into());
+        }
+        let by = Actor { user_id: None, request_id: Some(&request_id.0.0) };
+        let (email, role, status) = (found.email.clone(), found.role, Status::Active);
+        let user = UserValues { email, name: None, password_hash, role, status, email_verified_at: Some(now) };
+        let StoredUser { user, token_version, .. } = users::create(&mut tx, by, user, now).await?;
+        let accepted = InvitationValues { user_id: Some(user.id), accepted_at: Some(now), ..found.values() };
+        let by = Actor { user_id: Some(user.id), ..by };
+        signals::update(&mut tx, by, &found, accepted, now).await?.ok_or_else(invalid)?;
+        let account = Account { id: user.id, role: user.role, status: user.status, token_version };
+        let session = sessions::open(&app, &mut tx, account).await?;
+        tx.commit().await?;
+        Ok(Joined::Created(JsonOut(session.into()), "/api/v1/user".into(), "no-store".into()))
+    }
+}
+
+/// The inviter whose invitations are all that the caller may know of; none for admins.
+fn only_of(caller: &Caller) -> Option<i64> {
+    (caller.role != Role::Admin).then_some(caller.id)
+}
+
+fn absent(id: i64) -> Error {
+    Error::not_found("Invitation", id)
+}
+
+fn no_mail() -> Error {
+    Error::fields(Code::Invalid, vec![FieldError::body("/email", "is an address that no mail can be sent to")])
+}
+
+/// One answer for all that is wrong with a code, so that nobody learns which it was.
+fn invalid() -> Error {
+    let detail = "is unknown or was used, or the invitation has expired or was taken back; ask for another one";
+    Error::fields(Code::InvitationInvalid, vec![FieldError::body("/code", detail)])
+}
