@@ -60,9 +60,6 @@ const END: &str = "2026-02-01T03:04:05.678901Z";
 /// How far a time may be from that of the test.
 const NOW: TimeDelta = TimeDelta::minutes(10);
 
-/// How far ahead an end may be.
-const AHEAD: TimeDelta = TimeDelta::days(31);
-
 /// Replaces what is in the value of a field or header of this name, and in all below it.
 pub(crate) fn within(name: &str, value: &mut Value, instead: Instead) {
     match value {

@@ -125,7 +125,9 @@ impl Row<'_> {
             let names_caller = needs.body.values().flat_map(expression::names).any(|name| name == "caller");
             return match kind {
                 Kind::Disabled if names_caller && operation.declares(403) => refused(403, "disabled"),
-                Kind::Deleted if names_caller => Some(Expect::Answered { status: 401, code: None }),
+                Kind::Deleted if names_caller && operation.declares(401) => {
+                    Some(Expect::Answered { status: 401, code: None })
+                }
                 _ => accepted,
             };
         }

@@ -10,6 +10,7 @@ use super::model::{InvitationAcceptance, InvitedGuest, InvitedGuestCreate, Invit
 use super::store::{self, InvitationValues};
 use super::{rules, stands};
 use crate::app::App;
+use crate::auth::password::NewPassword;
 use crate::auth::permission::CanInvite;
 use crate::auth::{Caller, Needs, Public, Role, Status, code};
 use crate::db::Constraint;
@@ -17,6 +18,7 @@ use crate::db::signals::{self, Actor};
 use crate::error::{Code, Error, FieldError};
 use crate::http::RequestId;
 use crate::http::answer::{Listed, Read};
+use crate::http::client::Client;
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, RateLimited};
 use crate::http::page::{self, Newest};
 use crate::http::payload::{JsonIn, JsonOut};
@@ -179,17 +181,20 @@ impl GuestsApi {
     ///
     /// Takes the code of the letter, makes the account with the role of the invitation, and logs it in; the address is
     /// verified. A code that is unknown or used, whose invitation has expired or was taken back, or whose inviter may no
-    /// longer invite, is refused with 400 `invitation_invalid`. If somebody has registered with the address meanwhile: 409
+    /// longer invite, is refused with 400 `invitation_invalid`, one of the most common passwords with 400
+    /// `password_common`. If somebody has registered with the address meanwhile: 409
     /// `email_in_use`.
     #[oai(path = "/invited-guests/accept", method = "post", operation_id = "accept_invitation")]
     async fn accept(
         &self,
         _public: Public,
         app: Data<&App>,
+        client: Client,
         request_id: Data<&RequestId>,
         body: JsonIn<InvitationAcceptance>,
     ) -> Result<Joined, Fail<(Conflict, RateLimited)>> {
         let InvitationAcceptance { code, password } = body.0;
+        let password = NewPassword::new(password.0, "/password")?;
         let code_hash = code::hash(&code);
         let mut conn = app.db.read().await?;
         let found = store::find_by_code(&mut conn, &code_hash, app.now()).await?.ok_or_else(invalid)?;
@@ -198,7 +203,7 @@ impl GuestsApi {
         }
         // hashing takes tens of milliseconds: no connection is held meanwhile
         drop(conn);
-        let password_hash = Some(app.passwords.hash(password.0).await?);
+        let password_hash = Some(app.passwords.hash(password).await?);
         let (mut tx, now) = (app.db.begin().await?, app.now());
         let found = store::find_by_code_to_change(&mut tx, &code_hash, now).await?.ok_or_else(invalid)?;
         if !stands(&mut tx, &found).await? {
@@ -212,7 +217,7 @@ impl GuestsApi {
         let by = Actor { user_id: Some(user.id), ..by };
         signals::update(&mut tx, by, &found, accepted, now).await?.ok_or_else(invalid)?;
         let account = Account { id: user.id, role: user.role, status: user.status, token_version };
-        let session = sessions::open(&app, &mut tx, account).await?;
+        let session = sessions::open(&app, &mut tx, &client, account).await?;
         tx.commit().await?;
         Ok(Joined::Created(JsonOut(session.into()), "/api/v1/user".into(), "no-store".into()))
     }

@@ -38,6 +38,18 @@ pub const UNREACHABLE: &[Unreachable] = &[
         of: &[],
     },
     Unreachable {
+        status: 401,
+        code: "refresh_token_reused",
+        why: "a refresh token must have been used for some seconds before it is used again",
+        of: &[],
+    },
+    Unreachable {
+        status: 401,
+        code: "identity_unknown",
+        why: "the server must be set to an identity provider",
+        of: &[],
+    },
+    Unreachable {
         status: 403,
         code: "email_unverified",
         why: "the server must be set to ask for a verified address",
@@ -85,6 +97,7 @@ pub const UNREACHABLE: &[Unreachable] = &[
     },
     Unreachable { status: 500, code: "internal", why: "a fault of the server cannot be asked for", of: &[] },
     Unreachable { status: 503, code: "database_unavailable", why: "needs the server's database to go away", of: &[] },
+    Unreachable { status: 503, code: "issuer_unavailable", why: "needs an identity provider that is away", of: &[] },
     Unreachable { status: 503, code: "overloaded", why: "needs more load than one client makes", of: &[] },
     Unreachable { status: 503, code: "timeout", why: "needs a statement that hangs", of: &[] },
 ];
@@ -150,7 +163,7 @@ pub const RECIPES: &[Recipe] = &[
         attempt.requires("refresh_token")?;
         attempt.known_field("refresh_token", json!("not-a-token"))
     }),
-    each(401, "refresh_token_reused", |attempt| {
+    each(401, "refresh_token_used", |attempt| {
         attempt.requires("refresh_token")?;
         attempt.known_field("refresh_token", json!("{{usedRefreshToken}}"))
     }),
