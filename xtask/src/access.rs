@@ -17,6 +17,7 @@ const HEAD: &str = "\
 Made by `cargo xtask access write`. `cargo xtask access check` sends the request of every cell to a live server, on SQLite
 and on PostgreSQL; what each must be follows from `openapi/accord.yaml` (security and declared refusals) and from
 `contract-tests/setup.yaml` (what is private, what is shared). Bold is done; – is for what nobody can be there.
+What takes a code from a letter is called without one: 400 for all.
 
 ";
 

@@ -13,7 +13,7 @@ const failing = () => {
             failed.push(name);
         }
     };
-    checks(Object.create(pm, { test: { value: note }, environment: { value: { set: () => {} } } }));
+    checks(Object.create(pm, { test: { value: note }, environment: { value: { get: (name) => pm.environment.get(name), set: () => {} } } }));
     return failed;
 };
 

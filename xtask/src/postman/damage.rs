@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::collection::id;
 use super::compare::requests;
+use super::flow;
 use super::operation::{Operation, operations};
 use super::scripts::{self, Answer, BODY, CODE, EMPTY, ERRORS, HEADER, MEDIA_TYPE, REPEATS, REQUEST_ID, STATUS};
 
@@ -16,13 +17,16 @@ const SCRIPT: &str = include_str!("damage.js");
 pub fn collection(document: &Value, collection: &Value, failures: &Value) -> Value {
     let operations = operations(document);
     let (mut items, mut tried): (Vec<Value>, BTreeSet<String>) = (vec![], BTreeSet::new());
+    let refusal = problem(&operations);
     for (_, item) in requests(collection) {
         let operation = operations.iter().find(|operation| id(operation.id) == item["id"]);
-        let answer = operation.and_then(|operation| scripts::successes(operation).into_iter().next());
-        items.extend(answer.map(|(_, answer)| damaged(item, damages(&answer, &mut tried))));
+        // who has read no letter is refused
+        let is_refused = operation.is_some_and(|operation| flow::without_letter(operation.id).is_some());
+        let success = operation.and_then(|operation| scripts::successes(operation).into_iter().next());
+        let answer = if is_refused { refusal.as_ref() } else { success.as_ref().map(|(_, answer)| answer) };
+        items.extend(answer.map(|answer| damaged(item, damages(answer, &mut tried))));
     }
     let mut codes = BTreeSet::new();
-    let refusal = problem(&operations);
     for (_, item) in requests(failures) {
         let code = item["name"].as_str().unwrap_or_default().split(' ').nth(1).unwrap_or_default().to_owned();
         if codes.insert(code) {
