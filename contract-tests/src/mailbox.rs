@@ -31,8 +31,7 @@ pub struct Letter {
 
 impl Mailbox {
     /// An empty one.
-    #[expect(clippy::new_without_default, reason = "it makes a folder")]
-    pub fn new() -> Self {
+    pub fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("folder:{}", folder.path().display());
         Self { folder, url }

@@ -38,7 +38,7 @@ async fn lets_invite(root: &Person, email: &str) -> Answer {
 
 #[tokio::test]
 async fn a_guest_is_invited_and_comes_in() {
-    let (mailbox, mut story) = (Mailbox::new(), Story::default());
+    let (mailbox, mut story) = (Mailbox::empty(), Story::default());
     let world = with_mail(&mailbox, &[("ACCORD_APP_URL", "https://app.example.com")]).await;
     let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
     story.tell("Ann may not invite", invite(&ann, GIL, "active")).await;
@@ -84,7 +84,7 @@ async fn a_guest_is_invited_and_comes_in() {
 
 #[tokio::test]
 async fn an_invitation_is_taken_back_expires_and_is_sent_anew() {
-    let mailbox = Mailbox::new();
+    let mailbox = Mailbox::empty();
     let mut world = with_mail(&mailbox, &[]).await;
     let root = world.root().await;
     let taken = invite(&root, GIL, "staff").await.expect(201).id();
@@ -132,7 +132,7 @@ async fn an_invitation_is_taken_back_expires_and_is_sent_anew() {
 
 #[tokio::test]
 async fn an_invitation_is_worth_what_its_inviter_is() {
-    let mailbox = Mailbox::new();
+    let mailbox = Mailbox::empty();
     let world = with_mail(&mailbox, &[]).await;
     let (root, ann) = (world.root().await, world.ann().await);
     let grant = lets_invite(&root, "ann@example.com").await.id();
@@ -173,7 +173,7 @@ async fn an_invitation_is_worth_what_its_inviter_is() {
 
 #[tokio::test]
 async fn a_code_of_one_kind_opens_no_other_door() {
-    let mailbox = Mailbox::new();
+    let mailbox = Mailbox::empty();
     let world = with_mail(&mailbox, &[]).await;
     let (nobody, root) = (world.nobody(), world.root().await);
     invite(&root, GIL, "active").await.expect(201);

@@ -49,7 +49,7 @@ async fn a_minute_later(world: &World) {
 
 #[tokio::test]
 async fn a_forgotten_password_is_set_anew_by_a_letter() {
-    let (mailbox, mut story) = (Mailbox::new(), Story::default());
+    let (mailbox, mut story) = (Mailbox::empty(), Story::default());
     let world = with_mail(&mailbox, &[("ACCORD_APP_URL", "https://app.example.com/")]).await;
     let nobody = world.nobody();
     let credentials = json!({ "email": ANN, "password": "the password of ann" });
@@ -80,7 +80,7 @@ async fn a_forgotten_password_is_set_anew_by_a_letter() {
 
 #[tokio::test]
 async fn a_code_works_for_its_purpose_for_a_while_and_until_the_next() {
-    let mailbox = Mailbox::new();
+    let mailbox = Mailbox::empty();
     let mut world = with_mail(&mailbox, &[]).await;
     let nobody = world.nobody();
     register(&world, EVE).await;
@@ -149,7 +149,7 @@ async fn emptied(world: &World) {
 
 #[tokio::test]
 async fn a_code_ends_with_what_it_proves() {
-    let mailbox = Mailbox::new();
+    let mailbox = Mailbox::empty();
     let world = with_mail(&mailbox, &[]).await;
     let (nobody, root) = (world.nobody(), world.root().await);
     let ann = world.ann().await;
@@ -183,7 +183,7 @@ async fn a_code_ends_with_what_it_proves() {
 
 #[tokio::test]
 async fn a_code_is_not_used_up_by_what_the_server_does_not_allow() {
-    let mailbox = Mailbox::new();
+    let mailbox = Mailbox::empty();
     let mut world = with_mail(&mailbox, &[]).await;
     register(&world, EVE).await;
     ask(&world.nobody(), EVE).await.expect(202);
@@ -206,7 +206,7 @@ fn said(mut answer: Answer) -> String {
 
 #[tokio::test]
 async fn nobody_learns_which_addresses_are_known() {
-    let mailbox = Mailbox::new();
+    let mailbox = Mailbox::empty();
     let mut world = World::with(&[("ACCORD_MAIL_URL", mailbox.url())]).await;
     let nobody = world.nobody();
     for path in ["/api/v1/password-reset", "/api/v1/verify-email/resend"] {
@@ -233,7 +233,7 @@ async fn nobody_learns_which_addresses_are_known() {
 
 #[tokio::test]
 async fn an_address_is_verified_by_the_letter_that_it_gets() {
-    let (mailbox, mut story) = (Mailbox::new(), Story::default());
+    let (mailbox, mut story) = (Mailbox::empty(), Story::default());
     let world = with_mail(&mailbox, &[]).await;
     let nobody = world.nobody();
     let session = register(&world, EVE).await;
@@ -266,7 +266,7 @@ async fn an_address_is_verified_by_the_letter_that_it_gets() {
 
 #[tokio::test]
 async fn whoever_must_verify_first_may_put_it_right_and_nothing_else() {
-    let mailbox = Mailbox::new();
+    let mailbox = Mailbox::empty();
     let world = with_mail(&mailbox, &[("ACCORD_REQUIRE_VERIFIED", "true")]).await;
     let (nobody, root) = (world.nobody(), world.root().await);
     let session = register(&world, "evee@example.com").await;
@@ -328,7 +328,7 @@ async fn nobody_is_asked_to_verify_without_a_way_to_do_it() {
 #[tokio::test]
 async fn a_letter_that_was_promised_is_sent_though_the_server_dies() {
     const TIMES: u64 = 12;
-    let mailbox = Mailbox::new();
+    let mailbox = Mailbox::empty();
     let mut world = with_mail(&mailbox, &[]).await;
     let mut unsent = 0;
     for time in 0..TIMES {
