@@ -30,6 +30,15 @@ pub struct Taken {
     pub attempts: i64,
     /// Who has taken it.
     worker: String,
+    /// Its name, if it is the one that runs by itself.
+    key: Option<String>,
+}
+
+impl Taken {
+    /// Whether it is the one that runs by itself; somebody may have asked for another, which runs once.
+    pub fn runs_by_itself(&self) -> bool {
+        self.key.is_some()
+    }
 }
 
 /// A task as people see it.
@@ -232,7 +241,14 @@ pub async fn take(
             (Tasks::UpdatedAt, now.into()),
         ])
         .and_where(Expr::col(Tasks::Id).is_in(ids.into_iter().map(|(id,)| id)))
-        .returning(Query::returning().columns([Tasks::Id, Tasks::Name, Tasks::Payload, Tasks::Attempts, Tasks::Worker]))
+        .returning(Query::returning().columns([
+            Tasks::Id,
+            Tasks::Name,
+            Tasks::Payload,
+            Tasks::Attempts,
+            Tasks::Worker,
+            Tasks::Key,
+        ]))
         .take();
     tx.write_all(Tasks::FREE, &statement).await
 }

@@ -109,7 +109,7 @@ async fn run(app: App, kind: &'static Kind, task: Taken, mut cut: watch::Receive
     let took = began.elapsed();
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let (id, task_name, attempt) = (task.id, kind.name, task.attempts);
-    let interval = kind.interval(&app.config);
+    let interval = kind.interval(&app.config).filter(|_| task.runs_by_itself());
     let now = app.now();
     let next = match &end {
         End::Done => interval.map(|every| Next::Anew(after(now, every))),

@@ -90,6 +90,28 @@ async fn expired_sessions_are_purged() {
 }
 
 #[tokio::test]
+async fn what_an_operator_asks_for_runs_once_though_another_runs_by_itself() {
+    let world = World::with(&[BY_ITSELF]).await;
+    let url = world.database.url();
+    assert_eq!(command_line(&["task", "run", "purge-sessions"], &url, "").await.code, 0);
+    let wait = async {
+        while world.database.count("tasks WHERE name = 'purge-sessions'").await > 1 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("it ends");
+    let mut counts = BTreeMap::new();
+    while done(&world.server, &mut counts) < 2 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(
+        world.database.count("tasks WHERE key = 'purge-sessions'").await,
+        1,
+        "the one that runs by itself stays"
+    );
+}
+
+#[tokio::test]
 async fn sessions_that_can_be_refreshed_are_kept() {
     let world = World::with(&[BY_ITSELF, ("ACCORD_PURGE_INTERVAL", "1")]).await;
     let ann = world.ann().await;
