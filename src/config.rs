@@ -690,6 +690,37 @@ mod tests {
     }
 
     #[test]
+    fn an_identity_provider_is_named_with_whom_its_tokens_are_for() {
+        let issuer = ("ACCORD_OIDC_ISSUER", "https://id.example.com/realm");
+        let audience = ("ACCORD_OIDC_AUDIENCE", "accord");
+        assert!(load("", &[issuer, audience]).is_ok());
+        assert!(refusal("", &[issuer]).contains("ACCORD_OIDC_AUDIENCE is not set"));
+        for alone in [audience, ("ACCORD_OIDC_PROVISION", "true"), ("ACCORD_OIDC_LINK_BY_EMAIL", "true")] {
+            assert!(refusal("", &[alone]).contains("ACCORD_OIDC_ISSUER is not set"));
+        }
+        for url in ["id.example.com", "ftp://id.example.com", "https://id.example.com?x", "https://id.example.com#x"] {
+            assert!(refusal("", &[("ACCORD_OIDC_ISSUER", url), audience]).contains("must be a URL"), "{url}");
+        }
+        let plain = ("ACCORD_OIDC_ISSUER", "http://127.0.0.1:8080");
+        assert!(load("", &[plain, audience]).is_ok());
+        let prod = [("ACCORD_ENV", "prod"), ("SECRET_KEY", "0123456789abcdef0123456789abcdef"), plain, audience];
+        assert!(refusal("", &prod).contains("http only outside prod"));
+        assert!(refusal("", &[issuer, audience, ("ACCORD_OIDC_WAIT", "0")]).contains("`oidc_wait`"));
+    }
+
+    #[test]
+    fn further_keys_are_as_long_as_the_first_and_others() {
+        let (key, next) = ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210");
+        let refusal = |more: &str| refusal("", &[("SECRET_KEY", key), ("ACCORD_MORE_SECRET_KEYS", more)]);
+        let config = load("", &[("SECRET_KEY", key), ("ACCORD_MORE_SECRET_KEYS", &format!(" {next}, "))]);
+        let config = config.expect("valid");
+        assert_eq!(config.more_secret_keys(), [next]);
+        assert!(!config.describe().contains(next));
+        assert!(refusal("short").contains("a key of ACCORD_MORE_SECRET_KEYS has 5 bytes"));
+        assert!(refusal(key).contains("has SECRET_KEY in it"));
+    }
+
+    #[test]
     fn a_masked_address_keeps_the_password_to_itself() {
         for (url, masked) in [
             ("postgres://u:p@h:5432/d", "postgres://u:***@h:5432/d"),
