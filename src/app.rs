@@ -45,7 +45,7 @@ impl App {
     pub fn new(config: Arc<Config>, db: Db, secret: &str, mailer: Mailer) -> Self {
         let tokens = Arc::new(Tokens::new(secret, &config.more_secret_keys(), config.token_ttl));
         let passwords = Passwords::of(&config);
-        let codes = Codes::new(secret.as_bytes());
+        let codes = Codes::new(secret, &config.more_secret_keys());
         let metrics = Arc::new(Metrics::new(now()));
         let oidc = Oidc::of(&config).map(Arc::new);
         Self { config, db, tokens, oidc, codes, passwords, mailer, views: Arc::default(), metrics }

@@ -13,6 +13,9 @@ const LONGEST: usize = 2000;
 /// Headers about the way the answer came, not about the answer.
 const TRANSPORT: &[&str] = &["Connection", "Content-Length", "Date", "Transfer-Encoding"];
 
+/// What a proxy says of its client: no part of what the client has sent.
+const PROXY: &str = "X-Forwarded-For";
+
 /// Where an answer comes from: the first is the best example.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Origin {
@@ -39,7 +42,8 @@ pub(crate) fn kept(operation: &Operation, answer: &Answer, origin: Origin) -> Op
         read.is_none_or(|read| read.as_object().is_none_or(Map::is_empty))
     });
     let origin = if unreadable && origin != Origin::Story { Origin::Unreadable } else { origin };
-    let own = headers.iter().map(|(name, value)| stand_in(name, value));
+    let own = headers.iter().filter(|(name, _)| !PROXY.eq_ignore_ascii_case(name));
+    let own = own.map(|(name, value)| stand_in(name, value));
     let answered = answer.headers.iter().filter_map(|(name, value)| {
         let name = cased(operation, answer.status, name.as_str());
         (!TRANSPORT.contains(&name.as_str())).then_some((name, value.to_str().ok()?))

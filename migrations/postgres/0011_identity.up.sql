@@ -1,9 +1,8 @@
--- Whose address is proved. What was there before counts as proved, so that whoever asks for proof later locks nobody out.
+-- Whose address is proved. Nobody has proved what was there before: an account could be taken for who has its address.
 ALTER TABLE users ADD COLUMN email_verified_at TIMESTAMPTZ;
-UPDATE users SET email_verified_at = created_at;
 
--- What a letter proves: that its reader has the address of the account. Of a purpose an account has one at most, and one
--- that is used is deleted. The code itself is in the letter only.
+-- What a letter proves: that its reader has the address of the account. Of a purpose an account has one at most; the hash
+-- of one that is used is none any more. The code itself is in the letter only.
 CREATE TABLE one_time_codes (
     user_id    BIGINT NOT NULL,
     purpose    TEXT NOT NULL,

@@ -8,6 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
+use crate::auth::token::key_id;
+
 /// Stands before the number of a letter, so that nothing else that is signed with the key is a code: a token has no space.
 const CONTEXT: &[u8] = b"one-time code ";
 
@@ -17,24 +19,40 @@ pub const LENGTH: usize = 43;
 /// Makes codes. Cheap to clone.
 #[derive(Clone)]
 pub struct Codes {
+    makes: Key,
+    /// Of letters that were written before another key, or by a server that has it already.
+    others: Vec<Key>,
+}
+
+#[derive(Clone)]
+struct Key {
+    id: String,
     keyed: Hmac<Sha256>,
 }
 
+impl Key {
+    fn new(secret: &str) -> Self {
+        let keyed = Hmac::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
+        Self { id: key_id(secret), keyed }
+    }
+}
+
 impl Codes {
-    /// With the key of the access tokens.
-    pub fn new(secret: &[u8]) -> Self {
-        Self { keyed: Hmac::new_from_slice(secret).expect("HMAC takes keys of any length") }
+    /// With the keys of the access tokens: the first makes new ones.
+    pub fn new(makes: &str, others: &[String]) -> Self {
+        Self { makes: Key::new(makes), others: others.iter().map(|secret| Key::new(secret)).collect() }
     }
 
-    /// The code of the letter with this number.
-    pub fn of(&self, number: &str) -> String {
-        let mac = self.keyed.clone().chain_update(CONTEXT).chain_update(number);
-        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+    /// The key of codes that are new.
+    pub fn key(&self) -> &str {
+        &self.makes.id
     }
 
-    /// What is stored of it.
-    pub fn hash_of(&self, number: &str) -> String {
-        hash(&self.of(number))
+    /// The code of the letter with this number; none if its key is not known here.
+    pub fn of(&self, key: &str, number: &str) -> Option<String> {
+        let key = std::iter::once(&self.makes).chain(&self.others).find(|known| known.id == key)?;
+        let mac = key.keyed.clone().chain_update(CONTEXT).chain_update(number);
+        Some(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
     }
 }
 
@@ -49,12 +67,14 @@ mod tests {
 
     #[test]
     fn a_code_follows_from_letter_and_key() {
-        let (ours, theirs) = (Codes::new(&[1; 32]), Codes::new(&[2; 32]));
-        let code = ours.of("7");
-        assert_eq!(code, ours.of("7"));
-        assert_eq!((code.len(), hash(&code)), (LENGTH, ours.hash_of("7")));
-        for other in [ours.of("8"), theirs.of("7")] {
+        let (ours, theirs) = (Codes::new("ours", &[]), Codes::new("theirs", &["ours".to_owned()]));
+        let code = ours.of(ours.key(), "7");
+        assert_eq!(code, ours.of(ours.key(), "7"));
+        assert_eq!(code.as_ref().map(String::len), Some(LENGTH));
+        for other in [ours.of(ours.key(), "8"), theirs.of(theirs.key(), "7")] {
             assert_ne!(code, other);
         }
+        assert_eq!(theirs.of(ours.key(), "7"), code, "a letter of before another key");
+        assert_eq!(ours.of(theirs.key(), "7"), None);
     }
 }

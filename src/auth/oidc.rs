@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use url::Url;
 
-use crate::auth::token::{expired, malformed, signature};
+use crate::auth::token::{malformed, signature};
 use crate::config::Config;
 use crate::error::{Code, Error};
 use crate::outgoing::{self, OURSELVES};
@@ -157,7 +157,7 @@ impl Oidc {
         validation.leeway = LEEWAY;
         let decoded = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation);
         let claims = decoded.map_err(|error| match error.kind() {
-            ErrorKind::ExpiredSignature => expired(),
+            ErrorKind::ExpiredSignature => stale(),
             ErrorKind::InvalidSignature
             | ErrorKind::InvalidAlgorithm
             | ErrorKind::InvalidIssuer
@@ -171,7 +171,7 @@ impl Oidc {
     fn judge(&self, claims: Claims, now: DateTime<Utc>) -> Result<Identity, Error> {
         let leeway = LEEWAY.cast_signed();
         if claims.exp + leeway <= now.timestamp() {
-            return Err(expired());
+            return Err(stale());
         }
         if claims.sub.is_empty() || claims.sub.chars().count() > SUBJECT {
             return Err(malformed());
@@ -202,7 +202,12 @@ impl Oidc {
         if let Some(key) = self.known(id, FRESH).flatten() {
             return Ok(Some(key));
         }
-        let mut asked = self.asked.lock().await;
+        // one that is old but good does not wait: one request asks, the others go on
+        let mut asked = match (self.known(id, USABLE).flatten(), self.asked.try_lock()) {
+            (_, Ok(asked)) => asked,
+            (Some(key), Err(_)) => return Ok(Some(key)),
+            (None, Err(_)) => self.asked.lock().await,
+        };
         // whoever waited finds what another one has fetched
         if let Some(key) = self.known(id, FRESH).flatten() {
             return Ok(Some(key));
@@ -246,6 +251,10 @@ impl Oidc {
         let keys: HashMap<String, Key> = set.keys.into_iter().filter_map(read).collect();
         if keys.is_empty() { Err("none of its keys is for RS256 or ES256".into()) } else { Ok(keys) }
     }
+}
+
+fn stale() -> Error {
+    Error::new(Code::TokenExpired, "Get a new token where you got this one.")
 }
 
 /// Algorithms that a provider may sign with: of pairs of keys, so that what verifies cannot sign.

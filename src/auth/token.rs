@@ -88,14 +88,18 @@ struct Key {
 
 impl Key {
     fn new(secret: &str) -> Self {
-        // one way, and of nothing else: whoever reads a token learns no more than its signature tells them
-        let digest = Sha256::new().chain_update("accord access token key\0").chain_update(secret).finalize();
         Self {
-            id: URL_SAFE_NO_PAD.encode(&digest[..KEY_ID]),
+            id: key_id(secret),
             encoding: EncodingKey::from_secret(secret.as_bytes()),
             decoding: DecodingKey::from_secret(secret.as_bytes()),
         }
     }
+}
+
+/// The name of a key. One way, and of nothing else: whoever reads a token learns no more than its signature tells them.
+pub(crate) fn key_id(secret: &str) -> String {
+    let digest = Sha256::new().chain_update("accord access token key\0").chain_update(secret).finalize();
+    URL_SAFE_NO_PAD.encode(&digest[..KEY_ID])
 }
 
 impl Tokens {
@@ -193,7 +197,7 @@ pub(crate) fn signature() -> Error {
     Error::new(Code::TokenSignature, "Log in again: this server did not sign the token.")
 }
 
-pub(crate) fn expired() -> Error {
+fn expired() -> Error {
     Error::new(Code::TokenExpired, "Get a new token with POST /api/v1/token/refresh, or log in again.")
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::store::enqueue;
 use super::{Fault, Task};
 use crate::app::App;
-use crate::auth::code::Codes;
+use crate::auth::code::{self, Codes};
 use crate::db::{Conn, DbResult};
 use crate::mail::letter::{self, Letter};
 use crate::mail::transport::Refusal;
@@ -35,18 +35,22 @@ pub struct SendMail {
     /// The left part of its `Message-ID`: the same in each try, so that who gets it twice can tell (RFC 5322 section
     /// 3.6.4).
     number: String,
+    /// The key of its code, if it has one.
+    #[serde(default)]
+    code_key: Option<String>,
 }
 
 impl SendMail {
     /// This letter to this address.
     pub fn new<L: Letter>(to: Mailbox, letter: &L) -> Self {
         let data = serde_json::to_value(letter).expect("a letter is plain data");
-        Self { to, letter: L::NAME.into(), data, number: format!("{:032x}", rand::random::<u128>()) }
+        Self { to, letter: L::NAME.into(), data, number: format!("{:032x}", rand::random::<u128>()), code_key: None }
     }
 
-    /// What is stored of the code that the letter will have.
-    pub fn code_hash(&self, codes: &Codes) -> String {
-        codes.hash_of(&self.number)
+    /// The same with a code in it, and what is stored of that.
+    pub fn with_code(self, codes: &Codes) -> (Self, String) {
+        let code = codes.of(codes.key(), &self.number).expect("its own key");
+        (Self { code_key: Some(codes.key().into()), ..self }, code::hash(&code))
     }
 }
 
@@ -56,7 +60,13 @@ impl Task for SendMail {
     const ATTEMPTS: i64 = 20;
 
     async fn run(self, app: &App) -> Result<(), Fault> {
-        let written = letter::write(&self.letter, &self.data, &app.mailer.sender, &app.codes.of(&self.number))
+        let code = match &self.code_key {
+            Some(key) => app.codes.of(key, &self.number).ok_or_else(|| {
+                Fault::Again("the key of its code is neither SECRET_KEY nor in ACCORD_MORE_SECRET_KEYS".into())
+            })?,
+            None => String::new(),
+        };
+        let written = letter::write(&self.letter, &self.data, &app.mailer.sender, &code)
             .map_err(|error| Fault::Never(format!("the letter {} cannot be written: {error}", self.letter)))?;
         Ok(app.mailer.send(self.to, &self.number, written).await?)
     }

@@ -17,11 +17,27 @@ async fn an_account_lives_from_registration_to_deletion() {
     story.tell("he takes another name", carl.patch("/api/v1/user").json(&json!({ "name": "Carlo" }))).await;
     story.tell("he takes it back", carl.patch("/api/v1/user").json(&json!({ "name": null }))).await;
     story
-        .tell("he moves to a new address", carl.patch("/api/v1/user").json(&json!({ "email": "carl@NEW.example" })))
+        .tell(
+            "he moves to a new address",
+            carl.patch("/api/v1/user").json(&json!({ "email": "carl@NEW.example", "password": "a long password" })),
+        )
         .await;
     story
-        .tell("the address of Ann is in use", carl.patch("/api/v1/user").json(&json!({ "email": "ANN@example.com" })))
+        .tell(
+            "the address of Ann is in use",
+            carl.patch("/api/v1/user").json(&json!({ "email": "ANN@example.com", "password": "a long password" })),
+        )
         .await;
+    for password in [json!(null), json!("not his password")] {
+        let mut change = json!({ "email": "carl@elsewhere.example" });
+        if password.is_string() {
+            change["password"] = password;
+        }
+        let refused = carl.patch("/api/v1/user").json(&change);
+        story.tell("another address needs the password", refused).await.blames("body/password");
+    }
+    let same = json!({ "email": "carl@new.example", "name": "Carl" });
+    carl.patch("/api/v1/user").json(&same).await.expect(200);
     story.tell("a change must name a field", carl.patch("/api/v1/user").json(&json!({}))).await;
     let role = json!({ "name": "Carl", "role": "admin" });
     story.tell("nobody makes himself an admin", carl.patch("/api/v1/user").json(&role)).await;

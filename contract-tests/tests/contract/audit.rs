@@ -14,7 +14,10 @@ async fn every_change_of_access_is_an_event() {
     let eve = root.get("/api/v1/users?email=eve@example.com").await.body["items"][0]["id"].as_i64().unwrap();
     let path = format!("/api/v1/users/{eve}");
     root.patch(&path).header("If-Match", "*").json(&json!({ "role": "staff" })).await.expect(200);
-    ann.patch("/api/v1/user").json(&json!({ "email": "ann.b@example.com", "name": null })).await.expect(200);
+    ann.patch("/api/v1/user")
+        .json(&json!({ "email": "ann.b@example.com", "password": "the password of ann", "name": null }))
+        .await
+        .expect(200);
     root.post("/api/v1/groups").json(&json!({ "name": "Editors" })).await.expect(201);
     let passwords = json!({ "old_password": "the password of ann", "new_password": "another password of ann" });
     ann.post("/api/v1/user/password").json(&passwords).await.expect(204);

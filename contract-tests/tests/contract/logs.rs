@@ -16,8 +16,8 @@ async fn every_request_is_in_the_log_and_nothing_private_is() {
     let form = [("grant_type", "password"), ("username", "secretive@example.com"), ("password", "a very private word")];
     for call in [
         person.get("/api/v1/user"),
-        person.patch("/api/v1/user").json(&json!({ "email": "moved@example.com" })),
-        person.patch("/api/v1/user").json(&json!({ "email": "ann@example.com" })),
+        person.patch("/api/v1/user").json(&json!({ "email": "moved@example.com", "password": "a very private word" })),
+        person.patch("/api/v1/user").json(&json!({ "email": "ann@example.com", "password": "a very private word" })),
         person.patch("/api/v1/user").json(&json!({ "email": "no private word" })),
         person.get("/api/v1/posts?search=a+very+private+search"),
         person.get("/api/v1/posts?nonsense=private-parameter"),

@@ -164,6 +164,8 @@ async fn a_token_of_the_provider_counts_beside_our_own() {
     jane.writes("A post").await;
     let change = json!({ "old_password": "the password of jane", "new_password": "another password" });
     jane.post("/api/v1/user/password").json(&change).await.refused(400, "wrong_password");
+    let moves = json!({ "email": "elsewhere@example.org", "password": "x" });
+    jane.patch("/api/v1/user").json(&moves).await.refused(400, "wrong_password").blames("body/password");
     let login = json!({ "email": "jane@example.org", "password": "" });
     world.nobody().post("/api/v1/authenticate").json(&login).await.refused(400, "invalid");
     let login = json!({ "email": "jane@example.org", "password": "the password of jane" });
@@ -335,4 +337,6 @@ async fn an_account_is_linked_by_its_address_only_where_both_sides_have_verified
     assert_eq!(with(&world, &ann("true".into())).get("/api/v1/user").await.expect(200).id(), 1);
     let moved = says(json!({ "sub": "ann", "email": "elsewhere@example.org" }));
     assert_eq!(with(&world, &moved).get("/api/v1/user").await.expect(200).id(), 1, "the subject stays");
+    let newcomer = says(json!({ "sub": "another", "email": "ann@example.com" }));
+    with(&world, &newcomer).get("/api/v1/user").await.refused(401, "identity_unknown");
 }

@@ -155,9 +155,12 @@ async fn a_code_ends_with_what_it_proves() {
     let ann = world.ann().await;
     ask(&nobody, ANN).await.expect(202);
     let code = mailbox.code(ANN, RESET, 1).await;
-    ann.patch("/api/v1/user").json(&json!({ "email": "anna@example.com" })).await.expect(200);
+    ann.patch("/api/v1/user")
+        .json(&json!({ "email": "anna@example.com", "password": "the password of ann" }))
+        .await
+        .expect(200);
     let proof = mailbox.code("anna@example.com", VERIFY, 1).await;
-    ann.patch("/api/v1/user").json(&json!({ "email": ANN })).await.expect(200);
+    ann.patch("/api/v1/user").json(&json!({ "email": ANN, "password": "the password of ann" })).await.expect(200);
     set(&nobody, &code, "a new password").await.refused(400, "reset_invalid");
     verify(&nobody, &proof).await.refused(400, "verification_invalid");
 
@@ -243,7 +246,8 @@ async fn an_address_is_verified_by_the_letter_that_it_gets() {
     story.tell("the code of the letter", verify(&nobody, &code)).await;
     story.tell("verifies", eve.get("/api/v1/user")).await;
     story.tell("once", verify(&nobody, &code)).await.blames("body/code");
-    let change = eve.patch("/api/v1/user").json(&json!({ "email": "eva@example.com" }));
+    let change =
+        eve.patch("/api/v1/user").json(&json!({ "email": "eva@example.com", "password": "the password of eve" }));
     story.tell("another address is not verified", change).await;
     let first = mailbox.code("eva@example.com", VERIFY, 1).await;
     let resend = || nobody.post("/api/v1/verify-email/resend").json(&json!({ "email": "eva@example.com" }));
@@ -297,7 +301,8 @@ async fn whoever_must_verify_first_may_put_it_right_and_nothing_else() {
     let refresh = json!({ "refresh_token": session.text("/refresh_token") });
     let session = nobody.post("/api/v1/token/refresh").json(&refresh).await.expect(200);
     let eve = nobody.with_token(session.text("/token"));
-    eve.patch("/api/v1/user").json(&json!({ "email": EVE })).await.expect(200);
+    let change = json!({ "email": EVE, "password": "the password of eve" });
+    eve.patch("/api/v1/user").json(&change).await.expect(200);
     eve.get("/api/v1/posts").await.refused(403, "email_unverified");
     verify(&nobody, &mailbox.code(EVE, VERIFY, 1).await).await.expect(204);
     eve.get("/api/v1/posts").await.expect(200);

@@ -154,7 +154,10 @@ async fn owners_are_told_what_was_changed_of_their_account() {
     let credentials = json!({ "email": "ann@example.com", "password": "another password of ann" });
     let token = world.nobody().post("/api/v1/authenticate").json(&credentials).await.expect(200);
     let ann = world.nobody().with_token(token.text("/token"));
-    ann.patch("/api/v1/user").json(&json!({ "email": "ann.b@example.com" })).await.expect(200);
+    ann.patch("/api/v1/user")
+        .json(&json!({ "email": "ann.b@example.com", "password": "another password of ann" }))
+        .await
+        .expect(200);
     let letters = || {
         let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
         let mut letters: Vec<_> = files
@@ -242,7 +245,7 @@ async fn nothing_that_was_acknowledged_is_lost_when_servers_die() {
             .patch(format!("{}/api/v1/user", world.server.address))
             .bearer_auth(&token)
             .header("X-Request-Id", &request_id)
-            .json(&json!({ "email": next }))
+            .json(&json!({ "email": next, "password": "the password of ann" }))
             .send();
         let answer = if change % 10 == 9 {
             kills += 1;

@@ -86,7 +86,7 @@ impl GuestsApi {
         let expires_at = now + TimeDelta::seconds(app.config.invitation_ttl.into());
         let (page, until) = (app.config.page("accept-invitation"), until(expires_at));
         let letter = SendMail::new(Mailbox::new(None, address), &Invitation { page, until });
-        let code_hash = Some(letter.code_hash(&app.codes));
+        let (letter, code_hash) = letter.with_code(&app.codes);
         let mut tx = caller.begin(&app.db).await?;
         if accounts::find_id(&mut tx, &email).await?.is_some() {
             return Err(Error::new(Code::EmailInUse, "Somebody with this address has an account already.").into());
@@ -94,8 +94,15 @@ impl GuestsApi {
         for expired in store::find_expired_to_change(&mut tx, Some(&email), now, 1).await? {
             signals::delete(&mut tx, &caller, &expired, now).await?;
         }
-        let values =
-            InvitationValues { email, role, inviter_id, user_id: None, code_hash, expires_at, accepted_at: None };
+        let values = InvitationValues {
+            email,
+            role,
+            inviter_id,
+            user_id: None,
+            code_hash: Some(code_hash),
+            expires_at,
+            accepted_at: None,
+        };
         let invited = signals::insert_new::<StoredInvitation>(&mut tx, &caller, values, now).await;
         let invited = invited.map_err(|refused| match refused.violates(Constraint::InvitedGuestsEmail) {
             true => {

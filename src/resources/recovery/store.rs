@@ -7,8 +7,9 @@ use super::Purpose;
 use crate::db::tables::OneTimeCodes;
 use crate::db::{Conn, DbResult, Unsignalled};
 
-/// Within this time after a letter an account gets no other of its kind: who asks for it again and again may be a stranger.
-const PAUSE: TimeDelta = TimeDelta::minutes(1);
+/// Within this time after a letter an account gets no other of its kind: who asks for it again and again may be a stranger,
+/// and each letter ends the code of the one before.
+const PAUSE: TimeDelta = TimeDelta::minutes(5);
 
 fn valid(code_hash: &str, purpose: Purpose, now: DateTime<Utc>) -> Cond {
     Cond::all()
@@ -29,8 +30,18 @@ pub async fn find(conn: &mut Conn, code_hash: &str, purpose: Purpose, now: DateT
 
 /// Uses a code up; false if it was not good any more. Of two at once one gets it.
 pub async fn take(tx: &mut Conn, code_hash: &str, purpose: Purpose, now: DateTime<Utc>) -> DbResult<bool> {
-    let statement = Query::delete().from_table(OneTimeCodes::Table).cond_where(valid(code_hash, purpose, now)).take();
+    let statement = Query::update()
+        .table(OneTimeCodes::Table)
+        .value(OneTimeCodes::CodeHash, spent())
+        .cond_where(valid(code_hash, purpose, now))
+        .take();
     Ok(tx.write(OneTimeCodes::FREE, &statement).await? == 1)
+}
+
+/// In place of the hash: no code has it. The row stays until it expires, so that a task that is run twice, or somebody who
+/// asks again, makes no second letter right after the first was used.
+fn spent() -> Expr {
+    Expr::cust("'spent ' || code_hash")
 }
 
 /// Gives an account a code in place of the one it has; false if that one is too young.
@@ -62,13 +73,22 @@ pub async fn replace(
     Ok(tx.write(OneTimeCodes::FREE, &statement).await? == 1)
 }
 
-/// Ends the codes of an account for these purposes.
-pub async fn end(tx: &mut Conn, user_id: i64, purposes: &[Purpose]) -> DbResult<()> {
-    let statement = Query::delete()
-        .from_table(OneTimeCodes::Table)
+/// Ends the code that an account has for a purpose.
+pub async fn end(tx: &mut Conn, user_id: i64, purpose: Purpose) -> DbResult<()> {
+    let statement = Query::update()
+        .table(OneTimeCodes::Table)
+        .value(OneTimeCodes::CodeHash, spent())
         .and_where(Expr::col(OneTimeCodes::UserId).eq(user_id))
-        .and_where(Expr::col(OneTimeCodes::Purpose).is_in(purposes.iter().map(|purpose| purpose.word())))
+        .and_where(Expr::col(OneTimeCodes::Purpose).eq(purpose.word()))
         .take();
+    tx.write(OneTimeCodes::FREE, &statement).await?;
+    Ok(())
+}
+
+/// Ends all codes of an account, whose address is another one: that may have others at once.
+pub async fn end_all(tx: &mut Conn, user_id: i64) -> DbResult<()> {
+    let statement =
+        Query::delete().from_table(OneTimeCodes::Table).and_where(Expr::col(OneTimeCodes::UserId).eq(user_id)).take();
     tx.write(OneTimeCodes::FREE, &statement).await?;
     Ok(())
 }

@@ -17,7 +17,7 @@ const AT_ONCE: u64 = 500;
 
 /// Makes a code and its letter, if an account with this address may have one. Not `Debug`: an address is personal.
 ///
-/// Run twice it makes one letter: a second within a minute is none.
+/// Run twice it makes one letter: a second within five minutes is none.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SendCode {
@@ -44,7 +44,7 @@ impl Task for SendCode {
             Purpose::Reset => SendMail::new(to, &PasswordReset { page: app.config.page("reset-password"), until }),
             Purpose::Verify => SendMail::new(to, &VerifyEmail { page: app.config.page("verify-email"), until }),
         };
-        let code_hash = letter.code_hash(&app.codes);
+        let (letter, code_hash) = letter.with_code(&app.codes);
         if store::replace(&mut tx, found.user.id, purpose, &code_hash, expires_at, now).await? {
             enqueue(&mut tx, &letter, now, now).await?;
         }

@@ -81,9 +81,10 @@ impl AccountApi {
 
     /// Change your account
     ///
-    /// Changes only the fields that are sent. `"name": null` removes the name. A new address is not verified. Where mail
-    /// is set up it gets a letter with a code, and the old one is told that there is a new one. Also for who must verify
-    /// the address first: it may be mistyped.
+    /// Changes only the fields that are sent. `"name": null` removes the name. Another address needs the present password,
+    /// because whoever has the address can set a new one; a wrong one is refused with 400 `wrong_password`. It is not
+    /// verified. Where mail is set up it gets a letter with a code, and the old one is told that there is a new one. Also
+    /// for who must verify the address first: it may be mistyped.
     #[oai(path = "/user", method = "patch", operation_id = "update_user")]
     async fn update(
         &self,
@@ -91,8 +92,13 @@ impl AccountApi {
         app: Data<&App>,
         body: JsonIn<UserUpdate>,
     ) -> Result<Read<User>, Fail<(Conflict, RateLimited)>> {
+        let proved = prove_for(&app, &mut caller, &body.0).await?;
         let mut tx = caller.begin(&app.db).await?;
         let found = store::find_to_change(&mut tx, caller.id).await?.ok_or_else(gone)?;
+        // another request has changed the password meanwhile
+        if proved.is_some_and(|token_version| found.token_version != token_version) {
+            return Err(wrong_password("/password").into());
+        }
         let values = body.0.of(found.values());
         let after = super::update(&mut tx, &caller, &found, values, app.now()).await?;
         tx.commit().await?;
@@ -129,20 +135,13 @@ impl AccountApi {
     ) -> Result<NoContent, Fail<(Conflict, RateLimited)>> {
         let PasswordChange { old_password, new_password } = body.0;
         let new_password = NewPassword::new(new_password.0, "/new_password")?;
-        let mut conn = caller.read(&app.db).await?;
-        let (hash, token_version) = store::password(&mut conn, caller.id).await?.ok_or_else(gone)?;
-        // hashing takes tens of milliseconds: no connection is held meanwhile
-        drop(conn);
-        let verdict = app.passwords.verify(old_password.0, Some(hash)).await?;
-        if verdict == Verdict::Wrong {
-            return Err(wrong_password().into());
-        }
+        let token_version = prove(&app, &mut caller, old_password.0, "/old_password").await?;
         let new_hash = app.passwords.hash(new_password).await?;
         let mut tx = app.db.begin().await?;
         let found = store::find_to_change(&mut tx, caller.id).await?.ok_or_else(gone)?;
         // another request has changed it meanwhile
         if found.token_version != token_version {
-            return Err(wrong_password().into());
+            return Err(wrong_password("/old_password").into());
         }
         let values = UserValues { password_hash: Some(new_hash), ..found.values() };
         super::update(&mut tx, &caller, &found, values, app.now()).await?;
@@ -152,8 +151,36 @@ impl AccountApi {
     }
 }
 
-fn wrong_password() -> Error {
-    Error::fields(Code::WrongPassword, vec![FieldError::body("/old_password", "is not the present password")])
+/// Holds a password against that of the caller; answers the version of the tokens, which another password raises.
+async fn prove(app: &App, caller: &mut Caller, password: String, pointer: &str) -> Result<i64, Error> {
+    let mut conn = caller.read(&app.db).await?;
+    let (hash, token_version) = store::password(&mut conn, caller.id).await?.ok_or_else(gone)?;
+    // hashing takes tens of milliseconds: no connection is held meanwhile
+    drop(conn);
+    match app.passwords.verify(password, Some(hash)).await? {
+        Verdict::Wrong => Err(wrong_password(pointer)),
+        Verdict::Right | Verdict::RightUpgrade(_) => Ok(token_version),
+    }
+}
+
+/// The same if the change moves the account to another address: whoever has that could have a new password set.
+async fn prove_for(app: &App, caller: &mut Caller, change: &UserUpdate) -> Result<Option<i64>, Error> {
+    let Some(email) = &change.email else { return Ok(None) };
+    let mut conn = caller.read(&app.db).await?;
+    let present = store::find(&mut conn, caller.id).await?.ok_or_else(gone)?;
+    caller.give_back(conn);
+    if present.user.email == *email {
+        return Ok(None);
+    }
+    let Some(password) = &change.password else {
+        let fault = FieldError::body("/password", "is needed for another address");
+        return Err(Error::fields(Code::Invalid, vec![fault]));
+    };
+    prove(app, caller, password.0.clone(), "/password").await.map(Some)
+}
+
+fn wrong_password(pointer: &str) -> Error {
+    Error::fields(Code::WrongPassword, vec![FieldError::body(pointer, "is not the present password")])
 }
 
 /// The account was deleted between the check of the token and the statement.

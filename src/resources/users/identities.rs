@@ -44,6 +44,8 @@ async fn adopt(app: &App, identity: &Identity, request_id: &str) -> Result<(), E
     let mut tx = app.db.begin().await?;
     let by = Actor { user_id: None, request_id: Some(request_id) };
     let found = match store::find_by_email_to_change(&mut tx, &email).await? {
+        // an address that the provider gives to somebody else does not bring them the account
+        Some(found) if store::is_linked(&mut tx, found.user.id, &identity.issuer).await? => return Ok(()),
         Some(found) if app.config.oidc_link_by_email && found.user.email_verified_at.is_some() => found,
         None if app.config.oidc_provision => match provision(&mut tx, by, email, identity, now).await? {
             Some(made) => made,
@@ -68,10 +70,11 @@ async fn provision(
     identity: &Identity,
     now: DateTime<Utc>,
 ) -> Result<Option<StoredUser>, Error> {
-    let name = identity.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    let name: Option<String> = identity.name.as_ref().map(|name| name.chars().filter(|c| !c.is_control()).collect());
+    let name = name.map(|name| name.trim().chars().take(NAME).collect::<String>()).filter(|name| !name.is_empty());
     let user = UserValues {
         email,
-        name: name.map(|name| name.chars().filter(|character| !character.is_control()).take(NAME).collect()),
+        name,
         password_hash: Some(password::NONE.into()),
         role: Role::Active,
         status: Status::Active,

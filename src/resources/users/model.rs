@@ -196,6 +196,10 @@ pub struct UserUpdate {
     /// New address to log in with
     #[oai(skip_serializing_if_is_none)]
     pub email: Option<Email>,
+    /// The present password: needed for another address. An account without one gets one by `POST
+    /// /api/v1/password-reset` first
+    #[oai(skip_serializing_if_is_none, validator(min_length = 1, max_length = 128))]
+    pub password: Option<Password>,
     /// New name that others see; null removes it
     #[oai(nullable, skip_serializing_if = "MaybeUndefined::is_undefined", validator(min_length = 1, max_length = 80))]
     pub name: MaybeUndefined<String>,
@@ -216,7 +220,7 @@ impl UserUpdate {
 
 impl Example for UserUpdate {
     fn example() -> Self {
-        Self { email: None, name: MaybeUndefined::Value("Ann B.".into()) }
+        Self { email: None, password: None, name: MaybeUndefined::Value("Ann B.".into()) }
     }
 }
 

@@ -169,6 +169,18 @@ pub async fn link(tx: &mut Conn, identity: &Identity, user_id: i64, now: DateTim
     Ok(tx.write(Identities::FREE, &statement).await? == 1)
 }
 
+/// Whether an account belongs to an identity of this issuer.
+pub async fn is_linked(conn: &mut Conn, user_id: i64, issuer: &str) -> DbResult<bool> {
+    let statement = Query::select()
+        .column(Identities::UserId)
+        .from(Identities::Table)
+        .and_where(Expr::col(Identities::UserId).eq(user_id))
+        .and_where(Expr::col(Identities::Issuer).eq(issuer))
+        .limit(1)
+        .take();
+    Ok(conn.maybe::<(i64,)>(&statement).await?.is_some())
+}
+
 fn by_id(id: i64) -> SelectStatement {
     Query::select().columns(COLUMNS).from(Users::Table).and_where(Expr::col(Users::Id).eq(id)).take()
 }
