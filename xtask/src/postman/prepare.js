@@ -157,6 +157,11 @@ const prepare = async () => {
         const path = "<test_webhook>".replace("{id}", pm.environment.get("webhookId"));
         set({ deliveryId: (await success("POST", path, { token: await haveAdmin() })).json().id });
     }
+    if (uses("sessionId")) {
+        // another one: whoever ends their own is nobody to what follows
+        const body = { email: pm.environment.get("email"), password: pm.environment.get("password") };
+        set({ sessionId: (await success("POST", "<authenticate>", { body })).json().session_id });
+    }
     <more>
 };
 

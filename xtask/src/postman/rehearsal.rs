@@ -233,6 +233,8 @@ impl Stage {
         } else {
             settings.extend([("ACCORD_RATE_LIMIT", "300"), ("ACCORD_RATE_LIMIT_ACCOUNT", "300")]);
         }
+        // the same wrong password again and again: each run of a collection tries it once
+        settings.push(("ACCORD_LOGIN_FAILURES", "0"));
         let database = format!("sqlite:{}", folder.join("postman.db").display());
         let server = Server::start_with(&self.binary, folder, &database, &settings)?;
         let admin = demo_users()?.admin.context("the demo data has no admin")?;

@@ -189,7 +189,14 @@ pub const RECIPES: &[Recipe] = &[
         attempt.known_field("post_id", json!("{{unvotedPostId}}"))?;
         attempt.known_field("vote_dir", json!(0))
     }),
-    each(409, "email_in_use", |attempt| attempt.known_field("email", json!("{{strangerEmail}}"))),
+    each(409, "email_in_use", |attempt| {
+        attempt.known_field("email", json!("{{strangerEmail}}"))?;
+        // one's own account moves with its password only
+        if attempt.operation.id == "update_user" {
+            attempt.known_field("password", json!("{{password}}"))?;
+        }
+        Some(())
+    }),
     each(409, "name_in_use", |attempt| {
         let properties = attempt.operation.body_properties();
         let (_, schema) = properties.iter().find(|(name, _)| *name == "name")?;
