@@ -197,7 +197,7 @@ mod tests {
 
     async fn empty_database(folder: &std::path::Path) -> Db {
         let url = format!("sqlite:{}", folder.join("t.db").display());
-        migrate::run(&url, Direction::Up, Target::Head).await.expect("migrates");
+        migrate::run_built_in(&url, Direction::Up, Target::Head).await.expect("migrates");
         let timeout = std::time::Duration::from_secs(5);
         Db::connect(&Settings { url, timeout, connections: 1 }, Hooks::default()).await.expect("connects")
     }

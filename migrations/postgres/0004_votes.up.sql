@@ -1,3 +1,7 @@
+-- parent: 0003_posts
+-- message: Votes
+-- created: 2026-11-21
+
 -- At most one vote of a user for a post.
 CREATE TABLE votes (
     post_id    BIGINT NOT NULL,

@@ -1,3 +1,7 @@
+-- parent: 0010_sessions
+-- message: Proved addresses, codes of letters, invited guests
+-- created: 2026-11-21
+
 -- Whose address is proved. Nobody has proved what was there before: an account could be taken for who has its address.
 ALTER TABLE users ADD COLUMN email_verified_at TIMESTAMPTZ;
 

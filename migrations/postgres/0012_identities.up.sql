@@ -1,3 +1,7 @@
+-- parent: 0011_identity
+-- message: Whom an identity provider means
+-- created: 2026-11-21
+
 -- Whom an identity provider means by the subject of its tokens.
 CREATE TABLE identities (
     issuer     TEXT NOT NULL,

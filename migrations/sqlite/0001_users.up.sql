@@ -1,3 +1,7 @@
+-- parent: base
+-- message: Accounts
+-- created: 2026-11-21
+
 -- Accounts. E-mail addresses are stored in lower case, so that one address is one account.
 CREATE TABLE users (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,

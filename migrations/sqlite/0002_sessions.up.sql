@@ -1,3 +1,7 @@
+-- parent: 0001_users
+-- message: Sessions and their refresh tokens
+-- created: 2026-11-21
+
 -- A session is one login; its refresh tokens are the family that a reused token revokes.
 CREATE TABLE sessions (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,3 +1,7 @@
+-- parent: 0002_sessions
+-- message: Posts, and the search in them
+-- created: 2026-11-21
+
 -- Posts. `version` counts the changes of the owner's text and is what If-Match compares;
 -- `votes` is kept here by the statement that writes a vote; `search_text` is title and content in lower case
 -- (Unicode, made by the server, because SQLite's lower() knows ASCII only).

@@ -1,3 +1,7 @@
+-- parent: 0004_votes
+-- message: Who may call: groups, permissions, grants, and the audit
+-- created: 2026-11-21
+
 DROP TABLE audit_events;
 DROP TABLE grants;
 DROP TABLE permissions;

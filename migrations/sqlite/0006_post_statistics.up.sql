@@ -1,3 +1,7 @@
+-- parent: 0005_access
+-- message: Views and shares of posts
+-- created: 2026-11-21
+
 -- How often a post was viewed and shared; no row is none of either.
 CREATE TABLE post_statistics (
     post_id       BIGINT NOT NULL,

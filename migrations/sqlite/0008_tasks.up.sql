@@ -1,3 +1,7 @@
+-- parent: 0007_access_indexes
+-- message: Tasks that are done later
+-- created: 2026-11-21
+
 -- What is done later, outside of any request. A task that has ended is deleted; one that failed too often stays.
 CREATE TABLE tasks (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -169,7 +169,7 @@ mod tests {
     async fn the_migrations_insert_a_row_for_each() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite:{}", folder.path().join("t.db").display());
-        migrate::run(&url, Direction::Up, migrate::Target::Head).await.expect("migrates");
+        migrate::run_built_in(&url, Direction::Up, migrate::Target::Head).await.expect("migrates");
         let timeout = std::time::Duration::from_secs(5);
         let db = Db::connect(&Settings { url, timeout, connections: 1 }, Hooks::default()).await.expect("connects");
         let mut conn = db.begin().await.expect("a transaction");

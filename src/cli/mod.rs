@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::auth::password::Passwords;
 use crate::config::{Config, ConfigError};
+use crate::db::migrate::Fitness;
 use crate::db::{self, Db, DbError, DbResult};
 use crate::error::{Code, Error, FieldError};
 use crate::fixtures;
@@ -67,10 +68,7 @@ enum Command {
         step: task::Step,
     },
     /// Apply, undo and list migrations
-    Migrate {
-        #[command(subcommand)]
-        step: migrate::Step,
-    },
+    Migrate(migrate::Arguments),
     /// Load fixtures; loading them twice changes nothing
     Fixtures {
         /// YAML files; without any, the demo data
@@ -196,7 +194,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             config.port = port.unwrap_or(config.port);
             serve::run(config).await
         }
-        Command::Migrate { step } => migrate::run(&config, step).await,
+        Command::Migrate(arguments) => migrate::run(&config, arguments).await,
         Command::Mail { step } => mail::run(&config, step).await,
         Command::Worker => serve::work(config).await,
         Command::Task { step } => task::run(&config, step).await,
@@ -254,10 +252,10 @@ async fn open(config: &Config) -> Result<Db, Failure> {
         return Err(Failure::Other(format!("there is no database {}: accord migrate up makes it", file.display())));
     }
     let db = Db::connect(&config.database(), hooks(config)?).await.map_err(|error| away(config, &error))?;
-    if !db::migrate::is_head(&mut db.read().await?).await? {
-        return Err(Failure::Other("the database needs another schema: accord migrate up".into()));
+    match db::migrate::fitness(&mut db.read().await?).await? {
+        Fitness::Fits => Ok(db),
+        unfit => Err(Failure::Other(unfit.to_string())),
     }
-    Ok(db)
 }
 
 /// A fault of a body, as a sentence.

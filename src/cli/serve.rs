@@ -13,8 +13,8 @@ use crate::app::App;
 use crate::auth::password::Passwords;
 use crate::auth::{Email, permission};
 use crate::config::{Config, Env};
-use crate::db::Db;
-use crate::db::migrate::{self, Direction, Target};
+use crate::db::migrate::{self, Direction, Fitness, Set, Target};
+use crate::db::{Db, Dialect};
 use crate::mail::transport::Mailer;
 use crate::resources::hooks::hooks;
 use crate::resources::users::store as users;
@@ -40,11 +40,14 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let db =
         Db::connect_within(&config.database(), hooks(&config)?, wait).await.map_err(|error| away(&config, &error))?;
     if config.migrates() {
-        for step in migrate::run(&config.database_url, Direction::Up, Target::Head).await.map_err(failed)? {
-            tracing::info!(step, "migrated");
+        let url = &config.database_url;
+        let set = Set::built_in(Dialect::of(url)).map_err(failed)?;
+        let mut tell = |line: &str| tracing::info!("{line}");
+        for step in migrate::run(url, set, Direction::Up, &Target::Head, &mut tell).await.map_err(failed)? {
+            tracing::info!(%step, "migrated");
         }
-    } else if !is_head(&db).await {
-        tracing::warn!("the schema needs `accord migrate up`; until then /health/ready says so");
+    } else if let Some(unfit) = unfit(&db).await {
+        tracing::warn!("{unfit}; until then /health/ready says so");
     }
     for name in undefined(&db).await {
         tracing::warn!(
@@ -57,7 +60,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
             "ACCORD_WEBHOOK_PRIVATE is set: admins can make the server call addresses that only insiders reach"
         );
     }
-    let demo = config.demo() && is_head(&db).await && demo(&db, &config).await?;
+    let demo = config.demo() && unfit(&db).await.is_none() && demo(&db, &config).await?;
 
     let address = listener.local_addr().map_err(|error| Failure::Other(error.to_string()))?;
     let url = format!("http://{address}");
@@ -112,8 +115,8 @@ pub async fn work(config: Config) -> Result<(), Failure> {
     let wait = Duration::from_secs(config.db_wait);
     let db =
         Db::connect_within(&config.database(), hooks(&config)?, wait).await.map_err(|error| away(&config, &error))?;
-    if !is_head(&db).await {
-        return Err(Failure::Other("the database needs another schema: accord migrate up".into()));
+    if let Some(unfit) = unfit(&db).await {
+        return Err(Failure::Other(unfit));
     }
     let stopped = stopped();
     println!("working on {}", crate::config::mask(&config.database_url));
@@ -162,9 +165,14 @@ async fn listen(config: &Config) -> Result<TcpListener, Failure> {
     })
 }
 
-async fn is_head(db: &Db) -> bool {
-    let asked = async { migrate::is_head(&mut db.read().await?).await };
-    asked.await.unwrap_or(false)
+/// Why this binary cannot work with the schema, if it cannot.
+async fn unfit(db: &Db) -> Option<String> {
+    let asked = async { migrate::fitness(&mut db.read().await?).await };
+    match asked.await {
+        Ok(Fitness::Fits) => None,
+        Ok(unfit) => Some(unfit.to_string()),
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 /// The permissions that operations demand and no row defines. Before the schema is there, there is nothing to tell.

@@ -107,10 +107,11 @@ impl Db {
     }
 }
 
-/// Whether a table is missing: PostgreSQL's code 42P01, SQLite's message.
+/// Whether a table or a column is missing: PostgreSQL's codes 42P01 and 42703, SQLite's message.
 pub fn is_unmigrated(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| {
-        error.code().is_some_and(|code| code == "42P01") || error.message().starts_with("no such table")
+        error.code().is_some_and(|code| ["42P01", "42703"].contains(&&*code))
+            || ["no such table", "no such column"].iter().any(|start| error.message().starts_with(start))
     })
 }
 

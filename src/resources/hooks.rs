@@ -219,7 +219,7 @@ mod tests {
         async fn new() -> Self {
             let folder = tempfile::tempdir().expect("a temporary folder");
             let url = format!("sqlite:{}", folder.path().join("t.db").display());
-            migrate::run(&url, Direction::Up, Target::Head).await.expect("migrates");
+            migrate::run_built_in(&url, Direction::Up, Target::Head).await.expect("migrates");
             let calls = Calls::default();
             let hooks = Hooks::default()
                 .on::<Group, _>(Scribe::<'A'> { calls: calls.clone() })

@@ -5,7 +5,7 @@ use poem::{Endpoint, Request, Response, Result};
 use serde_json::json;
 
 use crate::app::App;
-use crate::db::migrate;
+use crate::db::migrate::{self, Fitness};
 use crate::error::Error;
 use crate::server::{docs, document, metrics};
 
@@ -114,10 +114,11 @@ async fn ready(request: &Request) -> Result<Response> {
         response
     };
     // through the pool: it is what requests use, and it gives up in time
-    let is_head = async { migrate::is_head(&mut app.db.read().await?).await };
-    Ok(match is_head.await {
-        Ok(true) => json_response(StatusCode::OK, &json!({ "status": "ready", "database": "healthy" })),
-        Ok(false) => unready("needs migration"),
+    let fitness = async { migrate::fitness(&mut app.db.read().await?).await };
+    Ok(match fitness.await {
+        Ok(Fitness::Fits) => json_response(StatusCode::OK, &json!({ "status": "ready", "database": "healthy" })),
+        Ok(Fitness::Behind) => unready("needs migration"),
+        Ok(Fitness::Ahead(_)) => unready("needs a newer release"),
         Err(error) => {
             tracing::warn!(%error, "not ready");
             unready("unavailable")

@@ -314,7 +314,7 @@ mod tests {
 
     async fn app(folder: &TempDir) -> App {
         let url = format!("sqlite:{}", folder.path().join("t.db").display());
-        migrate::run(&url, Direction::Up, Target::Head).await.expect("migrates");
+        migrate::run_built_in(&url, Direction::Up, Target::Head).await.expect("migrates");
         let mut config = Config::load(None).expect("the defaults");
         (config.database_url, config.grace) = (url, 0);
         let db = Db::connect(&config.database(), Hooks::default()).await.expect("connects");

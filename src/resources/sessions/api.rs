@@ -324,7 +324,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::load(None).expect("the defaults");
         config.database_url = format!("sqlite:{}", folder.path().join("t.db").display());
-        migrate::run(&config.database_url, Direction::Up, Target::Head).await.expect("migrates");
+        migrate::run_built_in(&config.database_url, Direction::Up, Target::Head).await.expect("migrates");
         let db = Db::connect(&config.database(), Hooks::default()).await.expect("connects");
         let mailer = Mailer::of(&config).expect("the defaults");
         let app = App::new(Arc::new(config), db, "a secret of this test, 32 bytes long", mailer);

@@ -186,7 +186,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut config = Config::load(None).expect("the defaults");
         config.database_url = format!("sqlite:{}", folder.path().join("t.db").display());
-        migrate::run(&config.database_url, Direction::Up, Target::Head).await.expect("migrates");
+        migrate::run_built_in(&config.database_url, Direction::Up, Target::Head).await.expect("migrates");
         let db = Db::connect(&config.database(), hooks(&config).expect("the defaults")).await.expect("connects");
         let (by, now) = (Actor::default(), crate::app::now());
         let change = async |tx: &mut Conn| {

@@ -1,0 +1,130 @@
+//! What a migration says of itself: `-- key: value` lines at the top of its files.
+
+use std::fmt;
+
+/// The parent of the first migration: the empty database.
+pub const BASE: &str = "base";
+
+/// The header of one file. It is no part of the checksum: a message may be corrected, and a mark added, later.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Header {
+    /// What it builds on: one migration, several for one that joins them, none for the first.
+    pub parents: Vec<String>,
+    /// What it is for, in a line.
+    pub message: String,
+    /// The day it was written, as `2026-11-21`.
+    pub created: String,
+    /// Why it may drop or rename what servers still use.
+    pub destructive: Option<String>,
+    /// The migration since which servers no longer use what this one drops: those that know it go on.
+    pub safe_since: Option<String>,
+    /// Why it may lock a table that is in use, or write all of it again.
+    pub locks: Option<String>,
+    /// Why there is no way back; of a down file that does nothing.
+    pub irreversible: Option<String>,
+}
+
+impl Header {
+    /// Reads the header off the top of a file; answers it and the rest, without the empty line between them.
+    ///
+    /// # Errors
+    /// A key stands twice, or without a value.
+    pub fn split(text: &str) -> Result<(Self, &str), String> {
+        let (mut header, mut rest, mut seen) = (Self::default(), text, vec![]);
+        while let Some((key, value, after)) = line(rest) {
+            if value.is_empty() {
+                return Err(format!("`-- {key}:` says nothing"));
+            }
+            if seen.contains(&key) {
+                return Err(format!("`-- {key}:` stands twice"));
+            }
+            let text = Some(value.to_owned());
+            match key {
+                "parent" | "parents" => {
+                    let parents = value.split(',').map(str::trim).filter(|parent| *parent != BASE);
+                    header.parents = parents.map(str::to_owned).collect();
+                }
+                "message" => header.message = value.to_owned(),
+                "created" => header.created = value.to_owned(),
+                "destructive" => header.destructive = text,
+                "safe since" => header.safe_since = text,
+                "locks" => header.locks = text,
+                _ => header.irreversible = text,
+            }
+            seen.push(key);
+            rest = after;
+        }
+        if seen.is_empty() {
+            return Ok((header, text));
+        }
+        if !seen.iter().any(|key| key.starts_with("parent")) {
+            return Err("the header has no `-- parent:`".into());
+        }
+        Ok((header, rest.strip_prefix("\r\n").or(rest.strip_prefix('\n')).unwrap_or(rest)))
+    }
+}
+
+/// The first line, if it belongs to a header: its key, its value, what follows.
+fn line(text: &str) -> Option<(&'static str, &str, &str)> {
+    const KEYS: [&str; 8] =
+        ["parent", "parents", "message", "created", "destructive", "safe since", "locks", "irreversible"];
+    let (line, after) = text.split_once('\n').unwrap_or((text, ""));
+    let (key, value) = line.strip_prefix("-- ")?.split_once(':')?;
+    let key = KEYS.into_iter().find(|known| *known == key)?;
+    Some((key, value.trim(), after))
+}
+
+/// As it stands at the top of a file, with the empty line that ends it.
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.parents[..] {
+            [] => writeln!(f, "-- parent: {BASE}")?,
+            [parent] => writeln!(f, "-- parent: {parent}")?,
+            parents => writeln!(f, "-- parents: {}", parents.join(", "))?,
+        }
+        writeln!(f, "-- message: {}", self.message)?;
+        writeln!(f, "-- created: {}", self.created)?;
+        let marks = [
+            ("destructive", &self.destructive),
+            ("safe since", &self.safe_since),
+            ("locks", &self.locks),
+            ("irreversible", &self.irreversible),
+        ];
+        for (key, value) in marks {
+            if let Some(value) = value {
+                writeln!(f, "-- {key}: {value}")?;
+            }
+        }
+        writeln!(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again_and_leaves_the_rest_alone() {
+        let header = Header {
+            parents: vec!["0008_a".into(), "0008_b".into()],
+            message: "Join: a and b".into(),
+            created: "2026-11-21".into(),
+            locks: Some("the table is small".into()),
+            ..Header::default()
+        };
+        let rest = "-- A comment: of the first statement.\nSELECT 1;\n";
+        let text = format!("{header}{rest}");
+        assert!(text.starts_with("-- parents: 0008_a, 0008_b\n-- message: Join: a and b\n"), "{text}");
+        assert_eq!(Header::split(&text).expect("reads"), (header, rest));
+        assert_eq!(Header::split(rest).expect("no header"), (Header::default(), rest));
+    }
+
+    #[test]
+    fn the_first_has_no_parent_and_nonsense_is_refused() {
+        let (header, rest) = Header::split("-- parent: base\n-- message: m\n-- created: d\n\nX").expect("reads");
+        assert!(header.parents.is_empty() && rest == "X");
+        assert!(Header::split("-- parent: a\n-- parent: b\n").expect_err("twice").contains("twice"));
+        assert!(Header::split("-- parent:\n").expect_err("empty").contains("says nothing"));
+        assert!(Header::split("-- message: m\n").expect_err("no parent").contains("no `-- parent:`"));
+    }
+}
