@@ -56,27 +56,32 @@ pub enum MigrationError {
         newest: Option<String>,
     },
     /// A statement failed, and its migration was undone.
-    #[error("{step}: {file}, line {line}: `{statement}`: {cause}. It was undone: the database is at {at}")]
-    Statement {
-        /// Such as `up 0003_posts`.
-        step: String,
-        /// The name of the file.
-        file: String,
-        /// Where in it.
-        line: usize,
-        /// Its beginning.
-        statement: String,
-        /// What the database says.
-        cause: String,
-        /// The revision that stays the newest.
-        at: String,
-    },
+    #[error(transparent)]
+    Statement(Box<Failed>),
     /// sqlx cannot lock the database, or make its table.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     /// The database does not answer.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+}
+
+/// A statement that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{step}: {file}, line {line}: `{statement}`: {cause}. It was undone: the database is at {at}")]
+pub struct Failed {
+    /// Such as `up 0003_posts`.
+    pub step: String,
+    /// The name of the file.
+    pub file: String,
+    /// Where in it.
+    pub line: usize,
+    /// Its beginning.
+    pub statement: String,
+    /// What the database says.
+    pub cause: String,
+    /// The revision that stays the newest.
+    pub at: String,
 }
 
 /// Where a database stands.
@@ -233,7 +238,7 @@ impl Fault {
             Step::Down { applied, .. } => format!("{}.down.sql", applied.id()),
         };
         let Self { line, statement, cause } = self;
-        MigrationError::Statement { step: step.to_string(), file, line, statement, cause, at }
+        MigrationError::Statement(Box::new(Failed { step: step.to_string(), file, line, statement, cause, at }))
     }
 }
 
