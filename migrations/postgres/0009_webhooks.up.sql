@@ -1,6 +1,7 @@
 -- parent: 0008_tasks
 -- message: Webhooks and their deliveries
 -- created: 2026-11-21
+-- locks: tasks are gone when they are done: the table is small
 
 -- Tasks of one lane run one after the other, in the order of their ids.
 ALTER TABLE tasks ADD COLUMN lane TEXT;

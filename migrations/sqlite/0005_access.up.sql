@@ -1,6 +1,7 @@
 -- parent: 0004_votes
 -- message: Who may call: groups, permissions, grants, and the audit
 -- created: 2026-11-21
+-- locks: the one index on a table of before, users, is built while an installation has few accounts
 
 -- Who may call. `status` ends an account without deleting it; `version` is what If-Match compares.
 ALTER TABLE users ADD COLUMN status TEXT NOT NULL DEFAULT 'active'

@@ -1,6 +1,7 @@
 -- parent: 0009_webhooks
 -- message: What a session shows its owner
 -- created: 2026-11-21
+-- locks: sessions are few: one a login, for 30 days
 
 -- What a session shows its owner: where it was opened, and until when it can be refreshed.
 -- A server of before, which is still running, knows of no end: what it opens is kept.

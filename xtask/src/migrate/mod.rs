@@ -1,33 +1,133 @@
 //! `accord migrate` from the sources, and the proof that every migration can be undone and done again.
 
+mod data;
+mod files;
+mod lint;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use ::accord::config::{Config, Env};
+use ::accord::db::Dialect;
+use ::accord::db::migrate::header::Header;
 use anyhow::Context;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
+use self::data::Walk;
+use self::files::{Folder, Scripts};
 use crate::postgres::Postgres;
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::{product, run};
 
-/// `cargo xtask migrate up|down|to|current|history|check …`
+const DIALECTS: [Dialect; 2] = [Dialect::Sqlite, Dialect::Postgres];
+
+const USAGE: &str = "say `cargo xtask migrate new \"MESSAGE\" [--print]`, `… merge`, `… seal`, `… check`, or what `accord \
+     migrate` takes: `up|down|to|current|history|heads|status [TARGET] [--dry-run]`";
+
+/// `cargo xtask migrate new|merge|seal|check|up|down|to|current|history|heads|status …`
 pub fn run(arguments: &[String]) -> Outcome {
-    match arguments.first().map(String::as_str) {
-        Some("check") => check(&Postgres::start()?),
-        Some("up" | "down" | "to" | "current" | "history") => {
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let folder = Folder::of(&run::root());
+    match words[..] {
+        ["check"] => check(&Postgres::start()?),
+        ["new", ref rest @ ..] => {
+            refuse_in_production()?;
+            new(&folder, rest)
+        }
+        ["merge"] => {
+            refuse_in_production()?;
+            merge(&folder)
+        }
+        ["seal"] => {
+            let sealed = folder.seal()?;
+            let note = if sealed.is_empty() { "nothing is new".into() } else { sealed.join("\n") };
+            Ok(Report::passed(sealed.len(), note))
+        }
+        ["up" | "down" | "to" | "current" | "history" | "heads" | "status", ..] => {
             let words = ["run", "--quiet", "--package", "accord", "--bin", "accord", "--", "migrate"];
             run::passing_on(run::cargo(words).args(arguments))?;
             Ok(Report::default())
         }
-        _ => Err(Usage("say `cargo xtask migrate up|down|to|current|history [TARGET]` or `… check`".into()).into()),
+        _ => Err(Usage(USAGE.into()).into()),
     }
 }
 
-/// Up, down, up on an empty database of each kind gives the same schema twice and nothing in between.
+/// Migrations are written by developers; where the API serves people they are only applied.
+fn refuse_in_production() -> anyhow::Result<()> {
+    if Config::load(None)?.env == Env::Prod {
+        let text = "ACCORD_ENV is prod: migrations are written on a developer's machine; here use `accord migrate up`";
+        return Err(Usage(text.into()).into());
+    }
+    Ok(())
+}
+
+/// Four files to fill in.
+fn new(folder: &Folder, words: &[&str]) -> Outcome {
+    let (options, message): (Vec<&str>, Vec<&str>) = words.iter().copied().partition(|word| word.starts_with("--"));
+    let [message] = message[..] else { return Err(Usage(USAGE.into()).into()) };
+    if let Some(other) = options.iter().find(|option| **option != "--print") {
+        return Err(Usage(format!("`{other}` is no option: {USAGE}")).into());
+    }
+    let set = folder.set(Dialect::Sqlite)?;
+    let heads = set.heads();
+    if heads.len() > 1 {
+        let names = heads.iter().map(|head| head.id.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(
+            Failed::new(0, 1, format!("two heads: {names}; `cargo xtask migrate merge` joins them first")).into()
+        );
+    }
+    let parents = heads.iter().map(|head| head.id.clone()).collect();
+    let scripts = DIALECTS.map(|dialect| (dialect, Scripts::default()));
+    write(folder, message, parents, scripts, options.contains(&"--print"))
+}
+
+fn write(
+    folder: &Folder,
+    message: &str,
+    parents: Vec<String>,
+    scripts: [(Dialect, Scripts); 2],
+    print: bool,
+) -> Outcome {
+    let created = chrono::Utc::now().format("%Y-%m-%d").to_string();
+    let header = Header { parents, message: message.to_owned(), created, ..Header::default() };
+    let files = folder.write(&folder.next(message)?, &header, scripts)?;
+    for file in &files {
+        println!("{}", file.strip_prefix(run::root()).unwrap_or(file).display());
+        if print {
+            println!("{}", std::fs::read_to_string(file)?);
+        }
+    }
+    Ok(Report::passed(files.len(), "read them, `cargo xtask migrate check`, and at last `cargo xtask migrate seal`"))
+}
+
+/// A migration that changes nothing and builds on all heads.
+fn merge(folder: &Folder) -> Outcome {
+    let set = folder.set(Dialect::Sqlite)?;
+    let heads: Vec<_> = set.heads().into_iter().map(|head| head.id.clone()).collect();
+    if heads.len() < 2 {
+        return Ok(Report::passed(0, "there is one head: nothing to join"));
+    }
+    let scripts = DIALECTS.map(|dialect| (dialect, Scripts::default()));
+    let message = format!("Merge {}", heads.join(" and "));
+    let created = chrono::Utc::now().format("%Y-%m-%d").to_string();
+    let header = Header { parents: heads, message, created, ..Header::default() };
+    let number = folder.next("merge")?;
+    let files = folder.write(&number, &header, scripts)?;
+    folder.seal()?;
+    Ok(Report::passed(files.len(), format!("wrote {number}: it joins {}", files::parents(&header))))
+}
+
+/// Files, headers, the lint; then both databases up, down and up again, with data.
 pub fn check(postgres: &Postgres) -> Outcome {
-    let faults = pairs(&run::root().join("migrations"))?;
+    let folder = Folder::of(&run::root());
+    let mut faults = folder.faults()?;
+    if faults.is_empty() {
+        for dialect in DIALECTS {
+            faults.extend(lint::faults(&folder.set(dialect)?, dialect));
+        }
+    }
     if !faults.is_empty() {
-        // a binary of these would not even start
+        // a binary of these might not even start
         return Err(Failed::new(0, faults.len(), faults.join("\n")).into());
     }
     there_and_back_with(&product::build()?, postgres)
@@ -54,44 +154,11 @@ pub fn there_and_back_with(binary: &Path, postgres: &Postgres) -> Outcome {
     faults.extend(server);
 
     if faults.is_empty() {
-        return Ok(Report::passed(2, "up, down, up on SQLite and PostgreSQL: one schema, nothing left between"));
+        let note = "up, down, up on SQLite and PostgreSQL: one schema, nothing left between, no row lost";
+        return Ok(Report::passed(2, note));
     }
     faults.push("repair the down or the up file that is named; `cargo xtask migrate check` looks again".into());
     Err(Failed::new(0, faults.len() - 1, faults.join("\n")).into())
-}
-
-/// Both folders have the same revisions, each with its way back.
-fn pairs(migrations: &Path) -> anyhow::Result<Vec<String>> {
-    let names = |database: &str| -> anyhow::Result<BTreeSet<String>> {
-        let folder = migrations.join(database);
-        let entries = std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
-        let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-        let names: BTreeSet<String> = names.collect::<std::io::Result<_>>()?;
-        Ok(names.into_iter().filter(|name| name.ends_with(".sql")).collect())
-    };
-    let (sqlite, postgres) = (names("sqlite")?, names("postgres")?);
-    let mut faults = vec![];
-    for (here, there, other) in [(&sqlite, &postgres, "postgres"), (&postgres, &sqlite, "sqlite")] {
-        for name in here {
-            if !there.contains(name) {
-                faults.push(format!("migrations/{other}/{name}: missing, the other database has it"));
-            }
-        }
-    }
-    for name in sqlite.union(&postgres) {
-        let partner = match (name.strip_suffix(".up.sql"), name.strip_suffix(".down.sql")) {
-            (Some(stem), _) => format!("{stem}.down.sql"),
-            (_, Some(stem)) => format!("{stem}.up.sql"),
-            _ => {
-                faults.push(format!("migrations/*/{name}: neither NAME.up.sql nor NAME.down.sql"));
-                continue;
-            }
-        };
-        if !sqlite.contains(&partner) && !postgres.contains(&partner) {
-            faults.push(format!("migrations/*/{partner}: missing beside {name}"));
-        }
-    }
-    Ok(faults)
 }
 
 /// What stands in a schema: kind and name, with the definition.
@@ -101,7 +168,10 @@ async fn there_and_back(kind: &str, binary: &Path, folder: &Path, url: &str) -> 
     let step = |words: [&str; 2]| {
         run::silently(product::command(binary, folder, url).arg("migrate").args(words)).with_context(|| kind.to_owned())
     };
-    let mut faults = vec![];
+    let load = || product::load(binary, folder, url, "fixtures/demo.yaml");
+    let revisions =
+        Folder::of(&run::root()).set(Dialect::of(url))?.revisions().iter().map(|r| r.id.clone()).collect::<Vec<_>>();
+    let mut faults = Walk { kind, url, step: &step, load: &load }.faults(&revisions).await?;
     step(["up", "head"])?;
     let first = schema(url).await?;
     if first.is_empty() {
@@ -182,27 +252,6 @@ async fn schema(url: &str) -> anyhow::Result<Schema> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_missing_way_back_and_a_missing_twin_are_named() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        for file in
-            ["sqlite/0001_a.up.sql", "sqlite/0001_a.down.sql", "postgres/0001_a.up.sql", "postgres/0002_b.up.sql"]
-        {
-            let file = folder.path().join(file);
-            std::fs::create_dir_all(file.parent().expect("it has one")).expect("a folder");
-            std::fs::write(file, "").expect("a file");
-        }
-        let faults = pairs(folder.path()).expect("readable");
-        assert_eq!(
-            faults,
-            [
-                "migrations/postgres/0001_a.down.sql: missing, the other database has it",
-                "migrations/sqlite/0002_b.up.sql: missing, the other database has it",
-                "migrations/*/0002_b.down.sql: missing beside 0002_b.up.sql",
-            ]
-        );
-    }
 
     #[test]
     fn a_changed_definition_is_shown_both_ways() {

@@ -1,0 +1,420 @@
+//! What a migration does to a database that is in use: locks, rewrites, losses. In the spirit of squawk and diesel-guard.
+//!
+//! What takes something away needs `-- destructive: why` in the header; what locks or rewrites a table that is in use
+//! needs `-- locks: why`. The rest is never right. Tables that the migration itself makes are not in use.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use ::accord::db::Dialect;
+use ::accord::db::migrate::header::Header;
+use ::accord::db::migrate::{Revision, Set, script};
+use regex::Regex;
+
+use super::files;
+
+/// What a rule asks for.
+#[derive(Clone, Copy, PartialEq)]
+enum Needs {
+    /// `-- destructive: why`
+    Destructive,
+    /// `-- locks: why`
+    Locks,
+    /// Another way.
+    Never,
+}
+
+struct Rule {
+    name: &'static str,
+    dialects: &'static [Dialect],
+    needs: Needs,
+    /// Finds it in a statement in upper case, one space between words; group `t` is the table.
+    pattern: &'static str,
+    /// Unless this is found, too.
+    except: &'static str,
+    /// What happens, and what to do.
+    says: &'static str,
+}
+
+const BOTH: &[Dialect] = &[Dialect::Sqlite, Dialect::Postgres];
+const POSTGRES: &[Dialect] = &[Dialect::Postgres];
+
+const RULES: &[Rule] = &[
+    Rule {
+        name: "drop-table",
+        dialects: BOTH,
+        needs: Needs::Destructive,
+        pattern: r"^DROP TABLE (IF EXISTS )?(?<t>\S+)",
+        except: "",
+        says: "the rows are gone, and servers that still use the table fail",
+    },
+    Rule {
+        name: "drop-column",
+        dialects: BOTH,
+        needs: Needs::Destructive,
+        pattern: r"^ALTER TABLE (?<t>\S+) .*\bDROP COLUMN ",
+        except: "",
+        says: "the values are gone, and servers that still read the column fail",
+    },
+    Rule {
+        name: "rename",
+        dialects: BOTH,
+        needs: Needs::Destructive,
+        pattern: r"^ALTER TABLE (?<t>\S+) RENAME (COLUMN \S+ )?TO ",
+        except: "",
+        says: "servers that know the old name fail; without downtime it takes three releases (DEVELOPING.md)",
+    },
+    Rule {
+        name: "delete-all",
+        dialects: BOTH,
+        needs: Needs::Destructive,
+        pattern: r"^(DELETE FROM|TRUNCATE( TABLE)?) (?<t>\S+)",
+        except: r" WHERE ",
+        says: "all rows are gone",
+    },
+    Rule {
+        name: "not-null-without-default",
+        dialects: BOTH,
+        needs: Needs::Never,
+        pattern: r"^ALTER TABLE (?<t>\S+) ADD (COLUMN )?.* NOT NULL",
+        except: r" DEFAULT | GENERATED |^ALTER TABLE \S+ ADD CONSTRAINT ",
+        says: "fails as soon as there is a row: add the column with a default, or let it be null, fill it, and set NOT NULL then",
+    },
+    Rule {
+        name: "volatile-default",
+        dialects: POSTGRES,
+        needs: Needs::Locks,
+        pattern: r"^ALTER TABLE (?<t>\S+) ADD (COLUMN )?.* (DEFAULT \(?(CLOCK_TIMESTAMP|RANDOM|GEN_RANDOM_UUID|NEXTVAL)|GENERATED )",
+        except: "",
+        says: "writes the whole table again under an exclusive lock: add the column without it, fill it in batches, then set the default",
+    },
+    Rule {
+        name: "change-type",
+        dialects: POSTGRES,
+        needs: Needs::Locks,
+        pattern: r"^ALTER TABLE (?<t>\S+) .*\bALTER (COLUMN )?\S+ (SET DATA )?TYPE ",
+        except: "",
+        says: "writes the whole table again under an exclusive lock: add a new column, fill it in batches, and change over",
+    },
+    Rule {
+        name: "set-not-null",
+        dialects: POSTGRES,
+        needs: Needs::Locks,
+        pattern: r"^ALTER TABLE (?<t>\S+) .*\bALTER (COLUMN )?\S+ SET NOT NULL",
+        except: "",
+        says: "reads the whole table under an exclusive lock: a CHECK (… IS NOT NULL) NOT VALID, validated in a migration of its own, spares it",
+    },
+    Rule {
+        name: "validate-at-once",
+        dialects: POSTGRES,
+        needs: Needs::Locks,
+        pattern: r"^ALTER TABLE (?<t>\S+) .*\bADD CONSTRAINT \S+ (CHECK|FOREIGN KEY)\b",
+        except: " NOT VALID",
+        says: "reads the whole table under an exclusive lock: add it NOT VALID, and VALIDATE CONSTRAINT in a migration of its own",
+    },
+    Rule {
+        name: "unique-at-once",
+        dialects: POSTGRES,
+        needs: Needs::Locks,
+        pattern: r"^ALTER TABLE (?<t>\S+) .*\bADD CONSTRAINT \S+ (UNIQUE|PRIMARY KEY|EXCLUDE)\b",
+        except: " USING INDEX ",
+        says: "builds an index under an exclusive lock: nobody reads or writes the table meanwhile",
+    },
+    Rule {
+        name: "index",
+        dialects: POSTGRES,
+        needs: Needs::Locks,
+        pattern: r"^CREATE (UNIQUE )?INDEX (IF NOT EXISTS )?\S+ ON (?<t>[^\s(]+)",
+        except: "",
+        says: "nobody writes the table while the index is built",
+    },
+    Rule {
+        name: "update-all",
+        dialects: POSTGRES,
+        needs: Needs::Locks,
+        pattern: r"^UPDATE (ONLY )?(?<t>\S+) SET ",
+        except: " WHERE ",
+        says: "writes every row in one go and holds them until the end: a WHERE, a LIMIT and `-- repeat until no row changes` show progress",
+    },
+    Rule {
+        name: "concurrently",
+        dialects: POSTGRES,
+        needs: Needs::Never,
+        pattern: r"^(CREATE|DROP|REINDEX)\b.* CONCURRENTLY |^VACUUM|^(CREATE|DROP) (DATABASE|TABLESPACE) |^ALTER SYSTEM ",
+        except: "",
+        says: "cannot run in a transaction, and each migration is one",
+    },
+    Rule {
+        name: "transaction",
+        dialects: BOTH,
+        needs: Needs::Never,
+        pattern: r"^(BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE)\b",
+        except: "",
+        says: "each migration is one transaction already",
+    },
+    Rule {
+        name: "if-exists",
+        dialects: BOTH,
+        needs: Needs::Never,
+        pattern: r"\bIF (NOT )?EXISTS\b",
+        except: "^(CREATE|DROP) EXTENSION ",
+        says: "hides a schema that is not what it should be: say what is there",
+    },
+    Rule {
+        name: "cascade",
+        dialects: BOTH,
+        needs: Needs::Never,
+        pattern: r"^(DROP|TRUNCATE|ALTER TABLE \S+ DROP)\b.* CASCADE$",
+        except: "",
+        says: "takes away what nobody named: name it, each in its own statement",
+    },
+    Rule {
+        name: "type",
+        dialects: POSTGRES,
+        needs: Needs::Never,
+        pattern: r"\b(SMALLSERIAL|SERIAL|BIGSERIAL|SMALLINT|INT|INTEGER|VARCHAR|CHAR|MONEY|JSON|TIMESTAMP|TIMETZ)( WITHOUT TIME ZONE)?( NOT NULL|\(| DEFAULT | PRIMARY |,|\)$|$)",
+        except: r"^(CREATE|DROP) (OR REPLACE )?FUNCTION ",
+        says: "another type is the house's: BIGINT, TEXT, BOOLEAN, TIMESTAMPTZ; identifiers are BIGINT GENERATED BY DEFAULT AS IDENTITY",
+    },
+];
+
+/// What speaks against the migrations of one database.
+pub fn faults(set: &Set, dialect: Dialect) -> Vec<String> {
+    set.revisions().iter().flat_map(|revision| of(revision, dialect)).collect()
+}
+
+/// A rule that was broken: where, and which marks would do.
+struct Found {
+    line: usize,
+    rule: &'static Rule,
+}
+
+fn of(revision: &Revision, dialect: Dialect) -> Vec<String> {
+    let file = |end: &str| format!("migrations/{}/{revision}.{end}.sql", files::folder(dialect));
+    let mut faults = vec![];
+    let mut made = BTreeSet::new();
+    let mut found = vec![];
+    let statements = script::statements(&revision.up);
+    let plain: Vec<_> = statements.iter().map(|statement| plain(&statement.sql)).collect();
+    let rebuilt: BTreeSet<String> = plain.iter().filter_map(|sql| captured(&REBUILT, sql)).collect();
+    for (statement, sql) in statements.iter().zip(&plain) {
+        if let Some(table) = captured(&MADE, sql) {
+            made.insert(table);
+        }
+        let line = revision.up_line + statement.line - 1;
+        for rule in RULES.iter().filter(|rule| rule.dialects.contains(&dialect)) {
+            let (pattern, except) = compiled(rule);
+            let Some(hit) = pattern.captures(sql) else { continue };
+            if except.as_ref().is_some_and(|except| except.is_match(sql)) {
+                continue;
+            }
+            // what this migration makes is not in use; SQLite rebuilds a table under its own name
+            let table = hit.name("t").map(|table| table.as_str().to_owned());
+            if table.is_some_and(|table| made.contains(&table) || rebuilt.contains(&table)) {
+                continue;
+            }
+            found.push(Found { line, rule });
+        }
+        if let Some(item) = unnamed(sql) {
+            faults.push(format!("{}, line {line}: `{item}` has no name: CONSTRAINT name …", file("up")));
+        }
+    }
+    faults.extend(
+        found
+            .iter()
+            .filter(|found| found.rule.needs == Needs::Never)
+            .map(|Found { line, rule }| format!("{}, line {line}: {}: {}", file("up"), rule.name, rule.says)),
+    );
+    let Header { destructive, locks, .. } = &revision.header;
+    for (needs, key, given) in [(Needs::Destructive, "destructive", destructive), (Needs::Locks, "locks", locks)] {
+        let of_kind: Vec<_> = found.iter().filter(|found| found.rule.needs == needs).collect();
+        if given.is_none() {
+            faults.extend(of_kind.iter().map(|Found { line, rule }| {
+                format!(
+                    "{}, line {line}: {}: {}. If that is meant, say why in the header: `-- {key}: …`",
+                    file("up"),
+                    rule.name,
+                    rule.says
+                )
+            }));
+        // the header is that of both databases, and only PostgreSQL locks tables
+        } else if of_kind.is_empty() && dialect == Dialect::Postgres {
+            faults.push(format!("{}: `-- {key}:` is said of nothing", file("up")));
+        }
+    }
+    if statements.is_empty() && revision.header.parents.len() < 2 {
+        faults.push(format!("{}: does nothing", file("up")));
+    }
+    let (down, sql) = Header::split(&revision.down).unwrap_or_default();
+    let nothing = script::statements(sql).is_empty() && !statements.is_empty();
+    match (nothing, &down.irreversible) {
+        (true, None) => {
+            faults.push(format!("{}: leads back to nothing: undo it, or say `-- irreversible: why`", file("down")));
+        }
+        (false, Some(_)) => faults.push(format!("{}: does something, and says `-- irreversible:`", file("down"))),
+        _ => {}
+    }
+    faults
+}
+
+static MADE: LazyLock<Regex> = LazyLock::new(|| regex(r"^CREATE (VIRTUAL )?TABLE (?<t>[^\s(]+)"));
+static REBUILT: LazyLock<Regex> = LazyLock::new(|| regex(r"^ALTER TABLE \S+ RENAME TO (?<t>\S+)$"));
+static COMPILED: LazyLock<Vec<(Regex, Option<Regex>)>> = LazyLock::new(|| {
+    let except = |rule: &Rule| (!rule.except.is_empty()).then(|| regex(rule.except));
+    RULES.iter().map(|rule| (regex(rule.pattern), except(rule))).collect()
+});
+
+fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("the pattern is one")
+}
+
+fn compiled(rule: &'static Rule) -> &'static (Regex, Option<Regex>) {
+    let index = RULES.iter().position(|other| other.name == rule.name).expect("it is one of them");
+    &COMPILED[index]
+}
+
+fn captured(pattern: &Regex, sql: &str) -> Option<String> {
+    Some(pattern.captures(sql)?.name("t")?.as_str().to_owned())
+}
+
+/// A statement in upper case without comments, strings and quotes of names, one space between words.
+fn plain(sql: &str) -> String {
+    static NOISE: LazyLock<Regex> = LazyLock::new(|| regex(r"--[^\n]*|(?s:/\*.*?\*/)|'[^']*'"));
+    let without =
+        NOISE.replace_all(sql, |found: &regex::Captures<'_>| if found[0].starts_with('\'') { "''" } else { " " });
+    without.replace('"', "").split_whitespace().collect::<Vec<_>>().join(" ").to_uppercase()
+}
+
+/// A constraint without a name: databases give it one of their own, and not the same.
+fn unnamed(sql: &str) -> Option<String> {
+    static KINDS: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"\b(CHECK ?\(|UNIQUE\b|REFERENCES\b|PRIMARY KEY\b|FOREIGN KEY\b)"));
+    let items = if sql.starts_with("CREATE TABLE ") {
+        let body = &sql[sql.find('(')? + 1..sql.rfind(')')?];
+        items(body)
+    } else if sql.starts_with("ALTER TABLE ") && sql.contains(" ADD ") {
+        vec![sql]
+    } else {
+        return None;
+    };
+    let nameless = |item: &&str| {
+        KINDS.is_match(item) && !item.contains("CONSTRAINT ") && !item.contains("INTEGER PRIMARY KEY AUTOINCREMENT")
+    };
+    items.into_iter().find(nameless).map(|item| item.trim().to_owned())
+}
+
+/// The parts of a list, split at the commas that no bracket holds.
+fn items(body: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut parts) = (0_i32, 0, vec![]);
+    for (at, letter) in body.char_indices() {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(&body[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&body[start..]);
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lint(dialect: Dialect, marks: &str, up: &str, down: &str) -> Vec<String> {
+        let header = "-- parent: base\n-- message: m\n-- created: d\n";
+        let files =
+            [("0001_a.up.sql", format!("{header}{marks}\n{up}")), ("0001_a.down.sql", format!("{header}\n{down}"))];
+        let set = Set::of(files.map(|(name, text)| (name.to_owned(), text))).expect("a sound set");
+        faults(&set, dialect)
+    }
+
+    fn rule(up: &str) -> String {
+        let found = lint(Dialect::Postgres, "", up, "SELECT 1");
+        assert!(found.len() < 2, "{found:?}");
+        found.first().map_or(String::new(), |fault| fault.split(": ").nth(1).unwrap_or_default().to_owned())
+    }
+
+    #[test]
+    fn each_rule_finds_its_statement_and_lets_its_cure_pass() {
+        for (name, bad, good) in [
+            ("drop-table", "DROP TABLE posts", "CREATE TABLE x (id BIGINT); DROP TABLE x"),
+            (
+                "drop-column",
+                "ALTER TABLE posts DROP COLUMN title",
+                "ALTER TABLE posts ALTER COLUMN title DROP NOT NULL",
+            ),
+            ("rename", "ALTER TABLE posts RENAME COLUMN title TO headline", "ALTER INDEX a RENAME TO b"),
+            ("rename", "ALTER TABLE posts RENAME TO articles", "ALTER TABLE posts RENAME CONSTRAINT a TO b"),
+            ("delete-all", "DELETE FROM posts", "DELETE FROM posts WHERE id < 0"),
+            (
+                "not-null-without-default",
+                "ALTER TABLE a ADD COLUMN b TEXT NOT NULL",
+                "ALTER TABLE a ADD COLUMN b TEXT NOT NULL DEFAULT ''",
+            ),
+            (
+                "volatile-default",
+                "ALTER TABLE a ADD COLUMN b BIGINT DEFAULT random()",
+                "ALTER TABLE a ADD COLUMN b TIMESTAMPTZ DEFAULT now()",
+            ),
+            ("change-type", "ALTER TABLE a ALTER COLUMN b TYPE BIGINT", "ALTER TABLE a ALTER COLUMN b DROP DEFAULT"),
+            ("set-not-null", "ALTER TABLE a ALTER COLUMN b SET NOT NULL", "ALTER TABLE a ALTER COLUMN b SET DEFAULT 1"),
+            (
+                "validate-at-once",
+                "ALTER TABLE a ADD CONSTRAINT c CHECK (b > 0)",
+                "ALTER TABLE a ADD CONSTRAINT c CHECK (b > 0) NOT VALID",
+            ),
+            (
+                "unique-at-once",
+                "ALTER TABLE a ADD CONSTRAINT c UNIQUE (b)",
+                "ALTER TABLE a ADD CONSTRAINT c UNIQUE USING INDEX d",
+            ),
+            ("index", "CREATE INDEX i ON a (b)", "CREATE TABLE a (b BIGINT);\nCREATE INDEX i ON a (b)"),
+            ("update-all", "UPDATE a SET b = 1", "UPDATE a SET b = 1 WHERE b IS NULL"),
+            ("concurrently", "DROP INDEX CONCURRENTLY i", "DROP INDEX i"),
+            ("transaction", "BEGIN", "DO $$ BEGIN END $$"),
+            ("if-exists", "CREATE TABLE IF NOT EXISTS a (b BIGINT)", "CREATE EXTENSION IF NOT EXISTS pg_trgm"),
+            ("cascade", "DROP FUNCTION f CASCADE", "DROP FUNCTION f"),
+            ("type", "CREATE TABLE a (b VARCHAR(9))", "CREATE TABLE a (b TEXT, c TIMESTAMPTZ NOT NULL)"),
+            ("type", "CREATE TABLE a (b INT, c TEXT)", "CREATE TABLE a (\"int\" BIGINT)"),
+        ] {
+            assert_eq!(rule(bad), name, "{bad}");
+            assert_eq!(rule(good), "", "{good}");
+        }
+    }
+
+    #[test]
+    fn a_mark_allows_what_it_is_about_and_nothing_else() {
+        let drop = "-- destructive: nobody reads it";
+        assert!(lint(Dialect::Postgres, &format!("{drop}\n"), "DROP TABLE a", "SELECT 1").is_empty());
+        let wrong = lint(Dialect::Postgres, "-- locks: it is small\n", "DROP TABLE a", "SELECT 1");
+        assert!(wrong[0].contains("If that is meant, say why in the header: `-- destructive: …`"), "{wrong:?}");
+        assert!(wrong[1].ends_with("`-- locks:` is said of nothing"), "{wrong:?}");
+        assert!(wrong[0].starts_with("migrations/postgres/0001_a.up.sql, line 6: drop-table: "), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_table_that_sqlite_rebuilds_is_not_lost() {
+        let rebuild = "CREATE TABLE a_new (id BIGINT);\nINSERT INTO a_new SELECT id FROM a;\nDROP TABLE a;\n\
+            ALTER TABLE a_new RENAME TO a;\nCREATE INDEX i ON a (id);";
+        assert_eq!(lint(Dialect::Sqlite, "", rebuild, "SELECT 1"), Vec::<String>::new());
+        assert_eq!(lint(Dialect::Sqlite, "", "DROP TABLE a", "SELECT 1").len(), 1);
+    }
+
+    #[test]
+    fn constraints_have_names_and_every_way_leads_back() {
+        let nameless = |up: &str| lint(Dialect::Sqlite, "", up, "SELECT 1");
+        for item in ["CHECK (b > 0)", "UNIQUE (b)", "FOREIGN KEY (b) REFERENCES c (id)", "PRIMARY KEY (b)"] {
+            assert!(nameless(&format!("CREATE TABLE a (b BIGINT, {item})"))[0].contains("has no name"), "{item}");
+            assert_eq!(nameless(&format!("CREATE TABLE a (b BIGINT, CONSTRAINT x {item})")), Vec::<String>::new());
+        }
+        assert!(nameless("ALTER TABLE a ADD COLUMN b BIGINT REFERENCES c (id)")[0].contains("has no name"));
+        assert_eq!(nameless("CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT)"), Vec::<String>::new());
+        assert!(lint(Dialect::Sqlite, "", "", "")[0].ends_with("does nothing"));
+        assert!(lint(Dialect::Sqlite, "", "SELECT 1", "")[0].contains("leads back to nothing"));
+    }
+}
