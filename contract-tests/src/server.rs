@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
 
 use crate::world::SECRET;
@@ -95,16 +95,53 @@ pub struct Ended {
 
 /// Runs a command of the binary to its end, with this text on standard input.
 pub async fn command_line(arguments: &[&str], database_url: &str, stdin: &str) -> Ended {
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = command(folder.path(), database_url, &[]);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the binary runs");
-    // one that does not read it is no fault
-    let _unread = child.stdin.take().expect("stdin is piped").write_all(stdin.as_bytes()).await;
-    let output = timeout(PATIENCE, child.wait_with_output()).await.expect("it ends by itself").unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let code = output.status.code().expect("it ends by itself");
-    Ended { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    Running::start(arguments, database_url, stdin).await.ended().await
+}
+
+/// A command of the binary that runs; killed when dropped.
+pub struct Running {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    _folder: TempDir,
+}
+
+impl Running {
+    /// Starts it, with this text on standard input.
+    pub async fn start(arguments: &[&str], database_url: &str, stdin: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = command(folder.path(), database_url, &[]);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary runs");
+        // one that does not read it is no fault
+        let _unread = child.stdin.take().expect("stdin is piped").write_all(stdin.as_bytes()).await;
+        let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        Self { child, stderr, _folder: folder }
+    }
+
+    /// The next line that it complains of, or tells.
+    pub async fn line(&mut self) -> String {
+        let mut line = String::new();
+        timeout(PATIENCE, self.stderr.read_line(&mut line)).await.expect("it says something").unwrap();
+        line
+    }
+
+    /// Ends it without warning.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(mut self) -> Ended {
+        let mut complaints = vec![];
+        let read = async {
+            let (output, _) = tokio::join!(self.child.wait_with_output(), self.stderr.read_to_end(&mut complaints));
+            output.unwrap()
+        };
+        let output = timeout(PATIENCE, read).await.expect("it ends by itself");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let code = output.status.code().expect("it ends by itself");
+        Ended { code, stdout: text(&output.stdout), stderr: text(&complaints) }
+    }
 }
 
 /// A start that must fail: the exit code and what stands on stderr. Files are put into its working folder first.

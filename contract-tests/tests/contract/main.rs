@@ -18,6 +18,7 @@ mod lists;
 mod logs;
 mod mail;
 mod metrics;
+mod migrations;
 mod oidc;
 mod passwords;
 mod plans;
