@@ -106,3 +106,34 @@ pub enum NoContent {
     #[oai(status = 204)]
     Done,
 }
+
+#[cfg(test)]
+mod tests {
+    use poem_openapi::registry::Registry;
+    use poem_openapi::types::Type;
+
+    use super::recovery::Purpose;
+    use super::webhooks::model::{DeliveryStatus, DisabledReason};
+    use crate::auth::caller::{Role, Status};
+    use crate::db::tables::{Deliveries, InvitedGuests, OneTimeCodes, Tasks, Users, Webhooks, words};
+    use crate::tasks::store::STATES;
+
+    /// Every word of an enum, as the document has them.
+    fn of<T: Type>() -> Vec<String> {
+        let mut registry = Registry::new();
+        T::register(&mut registry);
+        let schema = registry.schemas.remove(&*T::name()).expect("an enum has a schema");
+        schema.enum_items.iter().map(|word| word.as_str().expect("a word").to_owned()).collect()
+    }
+
+    #[test]
+    fn the_schema_knows_the_words_of_the_code_and_no_others() {
+        assert_eq!(words(Users::Role), of::<Role>());
+        assert_eq!(words(InvitedGuests::Role), of::<Role>());
+        assert_eq!(words(Users::Status), of::<Status>());
+        assert_eq!(words(Webhooks::DisabledReason), of::<DisabledReason>());
+        assert_eq!(words(Deliveries::Status), of::<DeliveryStatus>());
+        assert_eq!(words(Tasks::State), STATES);
+        assert_eq!(words(OneTimeCodes::Purpose), [Purpose::Reset, Purpose::Verify].map(Purpose::word));
+    }
+}
