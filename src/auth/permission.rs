@@ -39,16 +39,33 @@ macro_rules! permissions {
             }
         )*
 
-        /// Every permission that an operation may demand.
+        /// Every permission that an operation may demand, by name.
         pub const REGISTRY: &[&Entry] = &[$($permission::ENTRY),*];
     };
 }
 
-// each needs a row: a migration inserts it
+// each needs a row: `cargo xtask migrate new MESSAGE --auto` writes the migration that inserts it
 permissions! {
+    CanDeletePost = "can_delete_post", Some(Target::Posts), "Delete the published posts of others";
     CanEditPost = "can_edit_post", Some(Target::Posts), "Change the published posts of others";
     CanInvite = "can_invite", None, "Invite guests";
-    CanViewStats = "can_view_stats", Some(Target::Posts), "Read the statistics of the posts of others";
+    CanViewStats = "can_view_stats", Some(Target::PostStatistics), "Read the statistics of the posts of others";
+}
+
+/// What completes the four of a table (create, read, edit, delete) and no operation demands, because every account may.
+/// An operation that is closed one day moves its line into the registry.
+pub const OPEN: &[&Entry] = &[
+    &Entry { name: "can_create_post", target: Some(Target::Posts), description: "Write posts, as every account may" },
+    &Entry {
+        name: "can_read_post",
+        target: Some(Target::Posts),
+        description: "Read published posts, as every account may",
+    },
+];
+
+/// All rows that the migrations put into the catalogue.
+pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
+    REGISTRY.iter().chain(OPEN).copied()
 }
 
 /// A table whose rows a permission may be granted on
@@ -62,15 +79,20 @@ pub enum Target {
     Users,
     /// Groups
     Groups,
+    /// Statistics of posts, by the id of the post
+    PostStatistics,
 }
 
 impl Target {
+    const ALL: [Self; 4] = [Self::Posts, Self::Users, Self::Groups, Self::PostStatistics];
+
     /// The word in the database and on the wire.
     pub fn word(self) -> &'static str {
         match self {
             Self::Posts => "posts",
             Self::Users => "users",
             Self::Groups => "groups",
+            Self::PostStatistics => "post_statistics",
         }
     }
 
@@ -80,7 +102,8 @@ impl Target {
     /// 503 when the database is away.
     pub async fn has(self, conn: &mut Conn, id: i64) -> DbResult<bool> {
         let (table, column) = match self {
-            Self::Posts => (Posts::Table.into_iden(), Posts::Id.into_iden()),
+            // a post that nobody has viewed has statistics, too
+            Self::Posts | Self::PostStatistics => (Posts::Table.into_iden(), Posts::Id.into_iden()),
             Self::Users => (Users::Table.into_iden(), Users::Id.into_iden()),
             Self::Groups => (Groups::Table.into_iden(), Groups::Id.into_iden()),
         };
@@ -98,8 +121,7 @@ impl TryFrom<String> for Target {
     type Error = String;
 
     fn try_from(word: String) -> Result<Self, String> {
-        let targets = [Self::Posts, Self::Users, Self::Groups];
-        targets.into_iter().find(|target| target.word() == word).ok_or_else(|| format!("`{word}` is no target"))
+        Self::ALL.into_iter().find(|target| target.word() == word).ok_or_else(|| format!("`{word}` is no target"))
     }
 }
 
@@ -179,9 +201,10 @@ mod tests {
         let mut rows: Vec<(String, Option<String>, String)> = conn.all(&select).await.expect("reads");
         rows.sort();
         let word = |entry: &&Entry| (entry.name, entry.target.map(Target::word), entry.description);
-        let entries: Vec<_> = REGISTRY.iter().map(word).collect();
+        let mut entries: Vec<_> = catalogue().map(|entry| word(&entry)).collect();
+        entries.sort();
         let rows: Vec<_> = rows.iter().map(|(name, target, text)| (&**name, target.as_deref(), &**text)).collect();
-        assert_eq!(rows, entries, "the registry is sorted by name; a migration brings the rows in line");
+        assert_eq!(rows, entries, "a migration brings the rows in line");
         assert_eq!(missing(&mut conn).await.expect("reads"), Vec::<&str>::new());
 
         let delete = Query::delete()
@@ -193,8 +216,17 @@ mod tests {
     }
 
     #[test]
+    fn a_table_that_has_one_of_the_four_has_them_all() {
+        let names = |target| catalogue().filter(move |entry| entry.target == Some(target)).map(|entry| entry.name);
+        let mut posts: Vec<_> = names(Target::Posts).collect();
+        posts.sort_unstable();
+        assert_eq!(posts, ["can_create_post", "can_delete_post", "can_edit_post", "can_read_post"]);
+        assert!(REGISTRY.is_sorted_by_key(|entry| entry.name) && OPEN.is_sorted_by_key(|entry| entry.name));
+    }
+
+    #[test]
     fn every_name_can_stand_in_a_scope_and_a_path() {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        assert!(REGISTRY.iter().all(|entry| entry.name.starts_with("can_") && entry.name.bytes().all(plain)));
+        assert!(catalogue().all(|entry| entry.name.starts_with("can_") && entry.name.bytes().all(plain)));
     }
 }

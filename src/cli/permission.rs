@@ -311,7 +311,9 @@ async fn explain(
     let target = row.as_ref().map_or_else(|| entry.and_then(|entry| entry.target), StoredPermission::target);
     let mut reasons = vec![account(&user), role(&user), catalogue(row.is_some())];
     let by_object = match rules::object(target, object_id)? {
-        Some((Target::Posts, id)) => Some(post(&user, posts::find(conn, id).await?, entry.is_some())),
+        Some((Target::Posts | Target::PostStatistics, id)) => {
+            Some(post(&user, posts::find(conn, id).await?, entry.is_some()))
+        }
         Some((target, id)) => Some(object(target, id, target.has(conn, id).await?)),
         None => None,
     };

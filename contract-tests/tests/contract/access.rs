@@ -171,7 +171,7 @@ async fn what_one_may_not_know_answers_like_what_is_not_there() {
     let draft = ann.post("/api/v1/posts").json(&draft).await.expect(201).id();
     // neither on all nor on this one does a grant open a draft
     for (user_id, object_id) in [(2, None), (4, Some(draft))] {
-        for permission in ["can_edit_post", "can_view_stats"] {
+        for permission in ["can_delete_post", "can_edit_post", "can_view_stats"] {
             let mut grant = json!({ "user_id": user_id, "permission": permission });
             if let Some(id) = object_id {
                 grant["object_id"] = id.into();

@@ -1,6 +1,6 @@
 //! Groups, permissions and grants: what is granted counts for the next request, what is taken back no longer does.
 
-use contract_tests::{Answer, Call, Person, Story, World};
+use contract_tests::{Answer, Call, Person, Story, World, command_line};
 use insta::assert_yaml_snapshot;
 use serde_json::{Value, json};
 
@@ -279,6 +279,50 @@ async fn a_grant_ends_with_its_holder_its_permission_and_its_object() {
     let events = root.get("/api/v1/audit-events?action=grant_deleted&actor_id=1").await.expect(200);
     let of_ann: Vec<_> = events.body["items"].as_array().unwrap().iter().map(|event| &event["before"]).collect();
     assert!(of_ann.len() == 2 && of_ann.iter().all(|grant| grant["object_id"] == first), "{of_ann:?}");
+    assert_yaml_snapshot!(story);
+}
+
+#[tokio::test]
+async fn the_four_permissions_of_a_table_come_and_go_with_their_migration() {
+    let world = World::start().await;
+    let root = world.root().await;
+    let listed = root.get("/api/v1/permissions?target=posts").await.expect(200);
+    let names = |answer: &Answer| {
+        let items = answer.body["items"].as_array().unwrap().clone();
+        let mut names: Vec<_> = items.iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    let four = ["can_create_post", "can_delete_post", "can_edit_post", "can_read_post"];
+    assert_eq!(names(&listed), four);
+    assert_eq!(names(&root.get("/api/v1/permissions?target=post_statistics").await.expect(200)), ["can_view_stats"]);
+
+    grant(&root, json!({ "user_id": 2, "permission": "can_delete_post" })).await;
+    let migrate = async |target| {
+        let ended = command_line(&["migrate", "to", target], &world.database.url(), "").await;
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+    };
+    let count = async |table| world.database.count(table).await;
+    migrate("0012").await;
+    assert_eq!(count("permissions WHERE target = 'posts'").await, 2, "can_edit_post, and can_view_stats as before");
+    assert_eq!(count("grants").await, 0, "what was granted goes with the permission");
+    migrate("head").await;
+    assert_eq!(names(&root.get("/api/v1/permissions?target=posts").await.expect(200)), four);
+}
+
+#[tokio::test]
+async fn who_was_granted_it_deletes_posts_of_others() {
+    let (world, mut story) = (World::start().await, Story::default());
+    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let (first, second) = (ann.writes("The first").await, ann.writes("The second").await);
+    let path = |post: &Answer| format!("/api/v1/posts/{}", post.id());
+    let delete = |post: &Answer| ben.delete(&path(post)).header("If-Match", post.etag());
+    story.tell("Ben may not delete Ann's post", delete(&first)).await;
+    grant(&root, json!({ "user_id": 2, "permission": "can_delete_post", "object_id": first.id() })).await;
+    story.tell("with a grant on it he may", delete(&first)).await;
+    story.tell("but no other", delete(&second)).await;
+    let change = json!({ "title": "His" });
+    story.tell("nor may he change that", ben.patch(&path(&second)).header("If-Match", "*").json(&change)).await;
     assert_yaml_snapshot!(story);
 }
 

@@ -104,7 +104,7 @@ impl InGrants for StoredPermission {
 
 impl InGrants for StoredPost {
     fn grants(&self) -> Vec<Filter> {
-        vec![on(Target::Posts, self.id)]
+        vec![on(Target::Posts, self.id), on(Target::PostStatistics, self.id)]
     }
 }
 

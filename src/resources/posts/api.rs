@@ -8,7 +8,7 @@ use super::model::{Post, PostCreate, PostPage, PostReplace, PostUpdate, Sort, St
 use super::rules::{self, Reader};
 use super::store::{self, Filter};
 use crate::app::App;
-use crate::auth::permission::CanEditPost;
+use crate::auth::permission::{CanDeletePost, CanEditPost};
 use crate::auth::{Caller, Needs};
 use crate::db::{Conn, signals};
 use crate::error::Error;
@@ -227,12 +227,12 @@ impl PostsApi {
 
     /// Delete a post
     ///
-    /// Deletes the post for good, with its votes and what was granted on it; only its owner and admins do it.
-    /// `If-Match` works as in replacing a post.
+    /// Deletes the post for good, with its votes and what was granted on it. Its owner, admins and who was granted
+    /// `can_delete_post` may do it. `If-Match` works as in replacing a post.
     #[oai(path = "/posts/:id", method = "delete", operation_id = "delete_post")]
     async fn delete(
         &self,
-        mut caller: Caller,
+        deleter: Needs<CanDeletePost>,
         app: Data<&App>,
         /// The post's identifier
         #[oai(validator(minimum(value = "1")))]
@@ -242,8 +242,10 @@ impl PostsApi {
         if_match: Header<Option<String>>,
     ) -> Result<NoContent, ChangeFail> {
         let if_match = IfMatch::required(if_match.0.as_deref())?;
+        let (mut caller, held) = deleter.ask(&app.db, Some(id.0)).await?;
         let mut tx = caller.begin(&app.db).await?;
-        let post = open(&mut tx, &caller, id.0, &if_match, rules::deletable).await?;
+        let deletable = |post: &StoredPost, by| rules::deletable(post, by, held);
+        let post = open(&mut tx, &caller, id.0, &if_match, deletable).await?;
         if !signals::delete(&mut tx, &caller, &post, app.now()).await? {
             return Err(changed().into());
         }

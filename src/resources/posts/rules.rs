@@ -44,15 +44,15 @@ pub fn editable(post: &StoredPost, by: Reader, editor: Held) -> Result<(), Error
     Err(Error::new(Code::Forbidden, "Only its owner, admins and who was granted can_edit_post change a post."))
 }
 
-/// Only the owner and admins delete a post.
+/// The owner, admins and who holds `can_delete_post` delete a post that they see.
 ///
 /// # Errors
 /// 403.
-pub fn deletable(post: &StoredPost, by: Reader) -> Result<(), Error> {
-    if by.owns(post) || by.is_admin() {
+pub fn deletable(post: &StoredPost, by: Reader, deleter: Held) -> Result<(), Error> {
+    if by.owns(post) || deleter.0 {
         return Ok(());
     }
-    Err(Error::new(Code::Forbidden, "Only the owner of a post and admins delete it."))
+    Err(Error::new(Code::Forbidden, "Only its owner, admins and who was granted can_delete_post delete a post."))
 }
 
 /// The owner, admins and who holds `can_view_stats` read the statistics of a post that they see.
@@ -108,17 +108,17 @@ mod tests {
     }
 
     #[test]
-    fn only_the_owner_admins_and_editors_change_a_post() {
+    fn only_the_owner_admins_and_who_was_granted_it_change_and_delete_a_post() {
         let orphan = StoredPost::for_tests(None);
-        for (post, reader, held, edits, deletes) in [
-            (post(true), OWNER, false, true, true),
-            (post(true), ADMIN, true, true, true),
-            (post(true), STRANGER, false, false, false),
-            (post(true), STRANGER, true, true, false),
-            (orphan, OWNER, false, false, false),
+        for (post, reader, held, may) in [
+            (post(true), OWNER, false, true),
+            (post(true), ADMIN, true, true),
+            (post(true), STRANGER, false, false),
+            (post(true), STRANGER, true, true),
+            (orphan, OWNER, false, false),
         ] {
-            assert_eq!(editable(&post, reader, Held(held)).is_ok(), edits, "{reader:?}");
-            assert_eq!(deletable(&post, reader).is_ok(), deletes, "{reader:?}");
+            assert_eq!(editable(&post, reader, Held(held)).is_ok(), may, "{reader:?}");
+            assert_eq!(deletable(&post, reader, Held(held)).is_ok(), may, "{reader:?}");
         }
     }
 

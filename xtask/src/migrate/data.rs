@@ -29,21 +29,21 @@ impl Walk<'_> {
         for _ in revisions {
             (self.step)(["up", "+1"])?;
             let after = read(self.url).await?;
-            own.push(inserted(&before, &after));
+            own.push((new_rows(&before, &after), new_rows(&after, &before)));
             before = after;
         }
         (self.load)()?;
         let mut faults = vec![];
-        for (revision, own) in revisions.iter().zip(&own).rev() {
+        for (revision, (inserted, removed)) in revisions.iter().zip(&own).rev() {
             let place = |way: &str| format!("{} › {revision}, {way}", self.kind);
             let above = read(self.url).await?;
             (self.step)(["down", "-1"])?;
             let below = read(self.url).await?;
-            faults.extend(lost(&place("down"), &above, &below, own));
+            faults.extend(lost(&place("down"), &above, &below, inserted));
             (self.step)(["up", "+1"])?;
-            faults.extend(lost(&place("up again"), &below, &read(self.url).await?, &Data::new()));
+            faults.extend(lost(&place("up again"), &below, &read(self.url).await?, removed));
             (self.step)(["down", "-1"])?;
-            faults.extend(lost(&place("down again"), &below, &read(self.url).await?, &Data::new()));
+            faults.extend(lost(&place("down again"), &below, &read(self.url).await?, removed));
         }
         Ok(faults)
     }
@@ -91,8 +91,8 @@ fn stable(row: &Map<String, Value>) -> Map<String, Value> {
     row.iter().filter(|(name, _)| !VOLATILE.contains(&name.as_str())).map(pair).collect()
 }
 
-/// The rows that a migration itself has inserted.
-fn inserted(before: &Data, after: &Data) -> Data {
+/// The rows of `after` that were not there before: in a database without data they are what a migration itself does.
+fn new_rows(before: &Data, after: &Data) -> Data {
     let new = |(table, rows): (&String, &Vec<Map<String, Value>>)| {
         let old = before.get(table).map(Vec::as_slice).unwrap_or_default();
         let rows = rows.iter().filter(|row| !old.contains(row)).cloned().collect::<Vec<_>>();
