@@ -134,14 +134,14 @@ impl Folder {
     }
 
     /// The name of the next migration with this message.
-    pub fn next(&self, message: &str) -> anyhow::Result<String> {
+    fn next(&self, message: &str) -> anyhow::Result<String> {
         let newest = self.set(Dialect::Sqlite)?.revisions().iter().map(|revision| revision.number()).max();
         Ok(format!("{:04}_{}", newest.unwrap_or(0) + 1, slug(message)))
     }
 
-    /// Writes the four files of a new migration, and answers their names.
-    pub fn write(&self, id: &str, header: &Header, scripts: [(Dialect, Scripts); 2]) -> anyhow::Result<Vec<PathBuf>> {
-        let mut files = vec![];
+    /// Writes the four files of a new migration, named by its message, and answers their names.
+    pub fn write(&self, header: &Header, scripts: [(Dialect, Scripts); 2]) -> anyhow::Result<Vec<PathBuf>> {
+        let (id, mut files) = (self.next(&header.message)?, vec![]);
         for (dialect, Scripts { up, down }) in scripts {
             let way_back = Header { destructive: None, safe_since: None, locks: None, ..header.clone() };
             for (end, header, sql) in [("up", header, up), ("down", &way_back, down)] {

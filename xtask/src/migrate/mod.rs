@@ -1,27 +1,36 @@
 //! `accord migrate` from the sources, and the proof that every migration can be undone and done again.
 
+mod auto;
+mod catalogue;
 mod data;
+mod diff;
 mod files;
 mod lint;
+mod new;
+#[cfg(test)]
+mod proofs;
+mod schema;
+mod sql;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use ::accord::auth::permission;
 use ::accord::config::{Config, Env};
 use ::accord::db::Dialect;
-use ::accord::db::migrate::header::Header;
+use ::accord::db::tables::declared;
 use anyhow::Context;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
 use self::data::Walk;
-use self::files::{Folder, Scripts};
+use self::files::Folder;
 use crate::postgres::Postgres;
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::{product, run};
 
 const DIALECTS: [Dialect; 2] = [Dialect::Sqlite, Dialect::Postgres];
 
-const USAGE: &str = "say `cargo xtask migrate new \"MESSAGE\" [--print]`, `… merge`, `… seal`, `… check`, or what `accord \
+const USAGE: &str = "say `cargo xtask migrate new \"MESSAGE\" [--auto [--rename OLD=NEW] [--drop NAME]] [--print]`, `… merge`, `… seal`, `… check`, or what `accord \
      migrate` takes: `up|down|to|current|history|heads|status [TARGET] [--dry-run]`";
 
 /// `cargo xtask migrate new|merge|seal|check|up|down|to|current|history|heads|status …`
@@ -32,11 +41,11 @@ pub fn run(arguments: &[String]) -> Outcome {
         ["check"] => check(&Postgres::start()?),
         ["new", ref rest @ ..] => {
             refuse_in_production()?;
-            new(&folder, rest)
+            new::new(&folder, rest)
         }
         ["merge"] => {
             refuse_in_production()?;
-            merge(&folder)
+            new::merge(&folder)
         }
         ["seal"] => {
             let sealed = folder.seal()?;
@@ -61,62 +70,6 @@ fn refuse_in_production() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Four files to fill in.
-fn new(folder: &Folder, words: &[&str]) -> Outcome {
-    let (options, message): (Vec<&str>, Vec<&str>) = words.iter().copied().partition(|word| word.starts_with("--"));
-    let [message] = message[..] else { return Err(Usage(USAGE.into()).into()) };
-    if let Some(other) = options.iter().find(|option| **option != "--print") {
-        return Err(Usage(format!("`{other}` is no option: {USAGE}")).into());
-    }
-    let set = folder.set(Dialect::Sqlite)?;
-    let heads = set.heads();
-    if heads.len() > 1 {
-        let names = heads.iter().map(|head| head.id.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(
-            Failed::new(0, 1, format!("two heads: {names}; `cargo xtask migrate merge` joins them first")).into()
-        );
-    }
-    let parents = heads.iter().map(|head| head.id.clone()).collect();
-    let scripts = DIALECTS.map(|dialect| (dialect, Scripts::default()));
-    write(folder, message, parents, scripts, options.contains(&"--print"))
-}
-
-fn write(
-    folder: &Folder,
-    message: &str,
-    parents: Vec<String>,
-    scripts: [(Dialect, Scripts); 2],
-    print: bool,
-) -> Outcome {
-    let created = chrono::Utc::now().format("%Y-%m-%d").to_string();
-    let header = Header { parents, message: message.to_owned(), created, ..Header::default() };
-    let files = folder.write(&folder.next(message)?, &header, scripts)?;
-    for file in &files {
-        println!("{}", file.strip_prefix(run::root()).unwrap_or(file).display());
-        if print {
-            println!("{}", std::fs::read_to_string(file)?);
-        }
-    }
-    Ok(Report::passed(files.len(), "read them, `cargo xtask migrate check`, and at last `cargo xtask migrate seal`"))
-}
-
-/// A migration that changes nothing and builds on all heads.
-fn merge(folder: &Folder) -> Outcome {
-    let set = folder.set(Dialect::Sqlite)?;
-    let heads: Vec<_> = set.heads().into_iter().map(|head| head.id.clone()).collect();
-    if heads.len() < 2 {
-        return Ok(Report::passed(0, "there is one head: nothing to join"));
-    }
-    let scripts = DIALECTS.map(|dialect| (dialect, Scripts::default()));
-    let message = format!("Merge {}", heads.join(" and "));
-    let created = chrono::Utc::now().format("%Y-%m-%d").to_string();
-    let header = Header { parents: heads, message, created, ..Header::default() };
-    let number = folder.next("merge")?;
-    let files = folder.write(&number, &header, scripts)?;
-    folder.seal()?;
-    Ok(Report::passed(files.len(), format!("wrote {number}: it joins {}", files::parents(&header))))
-}
-
 /// Files, headers, the lint; then both databases up, down and up again, with data.
 pub fn check(postgres: &Postgres) -> Outcome {
     let folder = Folder::of(&run::root());
@@ -125,6 +78,7 @@ pub fn check(postgres: &Postgres) -> Outcome {
         for dialect in DIALECTS {
             faults.extend(lint::faults(&folder.set(dialect)?, dialect));
         }
+        faults.extend(lint::idle(&folder.set(Dialect::Sqlite)?, &folder.set(Dialect::Postgres)?));
     }
     if !faults.is_empty() {
         // a binary of these might not even start
@@ -141,30 +95,38 @@ pub fn there_and_back_with(binary: &Path, postgres: &Postgres) -> Outcome {
 
     let file = folder.path().join("migrate.db");
     let url = format!("sqlite:{}", file.display());
-    let sqlite = runtime.block_on(there_and_back("SQLite", binary, folder.path(), &url))?;
-    faults.extend(sqlite);
+    let (found, sqlite) = runtime.block_on(there_and_back("SQLite", binary, folder.path(), &url))?;
+    faults.extend(found);
 
     let name = format!("accord_migrate_{}", run::random_hex());
-    let server = runtime.block_on(async {
+    let (found, server) = runtime.block_on(async {
         let url = postgres.create(&name).await?;
         let faults = there_and_back("PostgreSQL", binary, folder.path(), &url).await;
         postgres.remove(&name).await?;
         faults
     })?;
-    faults.extend(server);
+    faults.extend(found);
+    faults.extend(auto::unequal(&declared(), &sqlite, &server));
 
     if faults.is_empty() {
-        let note = "up, down, up on SQLite and PostgreSQL: one schema, nothing left between, no row lost";
+        let note =
+            "up, down, up on SQLite and PostgreSQL: one schema, the declared one, nothing left between, no row lost";
         return Ok(Report::passed(2, note));
     }
-    faults.push("repair the down or the up file that is named; `cargo xtask migrate check` looks again".into());
+    faults.push("repair what is named; `cargo xtask migrate check` looks again".into());
     Err(Failed::new(0, faults.len() - 1, faults.join("\n")).into())
 }
 
 /// What stands in a schema: kind and name, with the definition.
 type Schema = BTreeMap<String, String>;
 
-async fn there_and_back(kind: &str, binary: &Path, folder: &Path, url: &str) -> anyhow::Result<Vec<String>> {
+/// What is wrong, and the schema at head.
+async fn there_and_back(
+    kind: &str,
+    binary: &Path,
+    folder: &Path,
+    url: &str,
+) -> anyhow::Result<(Vec<String>, schema::Schema)> {
     let step = |words: [&str; 2]| {
         run::silently(product::command(binary, folder, url).arg("migrate").args(words)).with_context(|| kind.to_owned())
     };
@@ -183,7 +145,12 @@ async fn there_and_back(kind: &str, binary: &Path, folder: &Path, url: &str) -> 
     }
     step(["up", "head"])?;
     faults.extend(differences(kind, &first, &schema(url).await?));
-    Ok(faults)
+    let lacks =
+        |fault: &String| format!("{kind} › {fault}: `cargo xtask migrate new MESSAGE --auto` writes the migration");
+    faults.extend(auto::faults(&declared(), url).await?.iter().map(lacks));
+    let entries: Vec<_> = permission::catalogue().collect();
+    faults.extend(catalogue::faults(&entries, url).await?.iter().map(lacks));
+    Ok((faults, schema::read(url).await?))
 }
 
 fn differences(kind: &str, first: &Schema, second: &Schema) -> Vec<String> {

@@ -1,0 +1,193 @@
+//! What the migrations lack of the declared tables: as sentences for `check`, as scripts for `new --auto`.
+
+use std::collections::BTreeSet;
+
+use accord::db::Dialect;
+use accord::db::tables::Table;
+use accord::db::tables::table::Column;
+
+use super::diff::{Change, Part, Rename, difference as changes, rename};
+use super::schema::{Schema, built, equal, read};
+use super::sql::{Script, needs_filling, script};
+
+/// What only a person can decide.
+#[derive(Debug, Clone, Default)]
+pub struct Decisions {
+    /// `posts.title=posts.headline` or `tags=labels`: what was there and what it is called now.
+    pub renames: Vec<String>,
+    /// `posts.title` or `tags`: what goes, although something like it comes.
+    pub drops: Vec<String>,
+}
+
+/// What there is to do.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The declared tables are those of the database.
+    NoChange,
+    /// These questions come first: each says how to answer it.
+    Ask(Vec<String>),
+    /// Rows that are there could not keep it: each says what to do instead.
+    Refused(Vec<String>),
+    Scripts(Scripts),
+}
+
+/// A migration, both ways.
+#[derive(Debug)]
+pub struct Scripts {
+    pub up: String,
+    pub down: String,
+    /// What changes, a sentence each.
+    pub changes: Vec<String>,
+    /// What the way up takes from rows, a sentence each.
+    pub destructive: Vec<String>,
+}
+
+/// What makes a migrated database into one of the declared tables.
+///
+/// # Errors
+/// The database does not answer, has what cannot be told, or refuses a declared table; or a decision is about nothing.
+pub async fn difference(declared: &[Table], url: &str, decisions: &Decisions) -> anyhow::Result<Outcome> {
+    let dialect = Dialect::of(url);
+    let to = Schema::declared(declared, dialect);
+    let (mut told, live) = (built(declared, url).await?, read(url).await?);
+    let renames = renames(&live, &to, decisions)?;
+
+    // the words of the code also for what has another name yet
+    let (back, mut written) = (Rename::back(&renames), to.clone());
+    for one in &back {
+        rename(&mut written, one, dialect);
+        rename(&mut told, one, dialect);
+    }
+    let from = live.in_the_words_of(&written, &told);
+
+    let mut renamed = from.clone();
+    renames.iter().for_each(|one| rename(&mut renamed, one, dialect));
+    let found = changes(&renamed, &to);
+    if found.is_empty() && renames.is_empty() {
+        return Ok(Outcome::NoChange);
+    }
+    let questions = questions(&renamed, &to, &found, &decisions.drops);
+    if !questions.is_empty() {
+        return Ok(Outcome::Ask(questions));
+    }
+    let refused: Vec<_> = found.iter().filter_map(refused).collect();
+    if !refused.is_empty() {
+        return Ok(Outcome::Refused(refused));
+    }
+    let Script { sql: up, changes, destructive, mut own_lines } =
+        script(dialect, &from, &to, &renames, &BTreeSet::new());
+    for one in &back {
+        if let Rename::Table { from, to } = one {
+            let other = |(table, column)| (if table == *from { to.clone() } else { table }, column);
+            own_lines = own_lines.into_iter().map(other).collect();
+        }
+    }
+    let down = script(dialect, &to, &from, &back, &own_lines).sql;
+    Ok(Outcome::Scripts(Scripts { up, down, changes, destructive }))
+}
+
+/// Where a migrated database is not what the declared tables say, a sentence each that names `table.column`.
+///
+/// # Errors
+/// As [`difference`].
+pub async fn faults(declared: &[Table], url: &str) -> anyhow::Result<Vec<String>> {
+    let to = Schema::declared(declared, Dialect::of(url));
+    let from = read(url).await?.in_the_words_of(&to, &built(declared, url).await?);
+    Ok(changes(&from, &to).iter().map(|change| change.sentence(&from, &to)).collect())
+}
+
+/// Where two migrated databases do not mean the same, but for what the declaration gives to one of them.
+pub fn unequal(declared: &[Table], sqlite: &Schema, postgres: &Schema) -> Vec<String> {
+    let only = declared.iter().flat_map(|table| &table.indexes).filter(|index| index.only.is_some());
+    equal::unequal(sqlite, postgres, &only.map(|index| index.name.clone()).collect::<Vec<_>>())
+}
+
+/// The renames that are asked for, those of tables first.
+fn renames(from: &Schema, to: &Schema, decisions: &Decisions) -> anyhow::Result<Vec<Rename>> {
+    let (mut tables, mut columns) = (vec![], vec![]);
+    for text in &decisions.renames {
+        let form = "say `--rename posts.title=posts.headline` or `--rename tags=labels`";
+        let (old, new) = text.split_once('=').ok_or_else(|| anyhow::anyhow!("`--rename {text}`: {form}"))?;
+        match (old.split_once('.'), new.split_once('.')) {
+            (None, None) => {
+                anyhow::ensure!(from.table(old).is_some(), "`--rename {text}`: the database has no table {old}");
+                anyhow::ensure!(to.table(new).is_some(), "`--rename {text}`: src/db/tables declares no table {new}");
+                tables.push(Rename::Table { from: old.into(), to: new.into() });
+            }
+            (Some((_, old)), Some((table, new))) => {
+                let is = |table: Option<&Table>, name: &str| table.is_some_and(|table| has(table, name).is_some());
+                anyhow::ensure!(is(to.table(table), new), "`--rename {text}`: src/db/tables declares no {table}.{new}");
+                columns.push((text, Rename::Column { table: table.into(), from: old.into(), to: new.into() }));
+            }
+            _ => anyhow::bail!("`--rename {text}`: {form}"),
+        }
+    }
+    let before = |name: &String| {
+        let before = tables.iter().find_map(|one| match one {
+            Rename::Table { from, to } if to == name => Some(from),
+            _ => None,
+        });
+        before.unwrap_or(name).clone()
+    };
+    for (text, column) in &columns {
+        if let Rename::Column { table, from: old, .. } = column {
+            let table = before(table);
+            let there = from.table(&table).is_some_and(|table| has(table, old).is_some());
+            anyhow::ensure!(there, "`--rename {text}`: the database has no {table}.{old}");
+        }
+    }
+    tables.extend(columns.into_iter().map(|(_, column)| column));
+    Ok(tables)
+}
+
+fn has<'t>(table: &'t Table, column: &str) -> Option<&'t Column> {
+    table.columns.iter().find(|other| other.name == column)
+}
+
+/// What goes while something like it comes.
+fn questions(from: &Schema, to: &Schema, found: &[Change], drops: &[String]) -> Vec<String> {
+    let mut questions = vec![];
+    for change in found {
+        let likely: Vec<(String, String)> = match (&change.from, &change.to) {
+            (Some(Part::Table(gone)), None) => {
+                let new = to.tables.iter().filter(|table| from.table(&table.name).is_none() && alike(gone, table));
+                new.map(|table| (gone.name.clone(), table.name.clone())).collect()
+            }
+            (Some(Part::Column(gone)), None) => {
+                let (Some(old), Some(new)) = (from.table(&change.table), to.table(&change.table)) else { continue };
+                let new = new.columns.iter().filter(|column| has(old, &column.name).is_none());
+                let new = new.filter(|column| (&column.kind, column.identity) == (&gone.kind, gone.identity));
+                let full = |name: &str| format!("{}.{name}", change.table);
+                new.map(|column| (full(&gone.name), full(&column.name))).collect()
+            }
+            _ => continue,
+        };
+        let Some((gone, _)) = likely.first().filter(|(gone, _)| !drops.contains(gone)) else { continue };
+        let new: Vec<_> = likely.iter().map(|(_, new)| new.as_str()).collect();
+        let renames: Vec<_> = new.iter().map(|new| format!("`--rename {gone}={new}`")).collect();
+        questions.push(format!(
+            "{gone} goes and {} comes: say {} to keep what it has, or `--drop {gone}` to lose it",
+            new.join(" or "),
+            renames.join(" or "),
+        ));
+    }
+    questions
+}
+
+/// More than half of the columns of either are in both.
+fn alike(one: &Table, other: &Table) -> bool {
+    let same =
+        one.columns.iter().filter(|column| has(other, &column.name).is_some_and(|o| o.kind == column.kind)).count();
+    same * 2 > one.columns.len().max(other.columns.len())
+}
+
+fn refused(change: &Change) -> Option<String> {
+    match (&change.from, &change.to) {
+        (None, Some(Part::Column(column))) if needs_filling(column) => Some(format!(
+            "{}.{}: the rows that are there would have nothing in it, and it allows no null: declare it with `.null()` or \
+             `.default(…)`; or in steps: add it with `.null()`, fill it (`migrate new NAME --data`), then take `.null()` away",
+            change.table, column.name
+        )),
+        _ => None,
+    }
+}

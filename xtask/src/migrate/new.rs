@@ -1,0 +1,269 @@
+//! New migrations: four files to fill in, or what the declared tables and permissions ask for, or what joins two heads.
+
+use std::path::{Path, PathBuf};
+
+use ::accord::auth::permission::{self, Entry};
+use ::accord::db::Dialect;
+use ::accord::db::migrate::header::Header;
+use ::accord::db::migrate::{self, Direction, Set, Target};
+use ::accord::db::tables::{Table, declared};
+
+use super::auto::{self, Decisions, Outcome as Difference};
+use super::files::{Folder, Scripts};
+use super::{DIALECTS, USAGE, catalogue};
+use crate::postgres::Postgres;
+use crate::report::{Failed, Outcome, Report, Usage};
+use crate::run;
+
+/// What `migrate new` was asked for.
+#[derive(Debug, Default)]
+struct Options {
+    message: String,
+    auto: bool,
+    print: bool,
+    decisions: Decisions,
+}
+
+impl Options {
+    fn read(words: &[&str]) -> anyhow::Result<Self> {
+        let mut options = Self::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let (word, mut value) = match word.split_once('=') {
+                Some((option, value)) if option.starts_with("--") => (option, Some(value)),
+                _ => (*word, None),
+            };
+            let mut value = || value.take().or_else(|| words.next().copied()).map(str::to_owned);
+            match word {
+                "--auto" => options.auto = true,
+                "--print" => options.print = true,
+                "--rename" => options.decisions.renames.extend(value()),
+                "--drop" => options.decisions.drops.extend(value()),
+                _ if word.starts_with("--") => return Err(Usage(format!("`{word}` is no option: {USAGE}")).into()),
+                _ if options.message.is_empty() => word.clone_into(&mut options.message),
+                _ => {
+                    return Err(
+                        Usage(format!("the message is one word to the shell: put it into quotes; {USAGE}")).into()
+                    );
+                }
+            }
+        }
+        if options.message.trim().is_empty() || options.message.contains('\n') {
+            return Err(Usage(USAGE.into()).into());
+        }
+        let decided = !options.decisions.renames.is_empty() || !options.decisions.drops.is_empty();
+        if decided && !options.auto {
+            return Err(Usage("`--rename` and `--drop` answer what `--auto` asks: say `--auto`, too".into()).into());
+        }
+        Ok(options)
+    }
+}
+
+/// `cargo xtask migrate new "MESSAGE" [--auto [--rename OLD=NEW]… [--drop NAME]…] [--print]`
+pub fn new(folder: &Folder, words: &[&str]) -> Outcome {
+    let options = Options::read(words)?;
+    let parents = one_head(&folder.set(Dialect::Sqlite)?)?;
+    let mut header = header(parents, &options.message);
+    let scripts = if options.auto {
+        let postgres = Postgres::start()?;
+        let entries: Vec<_> = permission::catalogue().collect();
+        match difference(folder, &declared(), &entries, &options.decisions, &postgres)? {
+            Some(Found { scripts, changes, destructive }) => {
+                changes.iter().for_each(|change| eprintln!("  {change}"));
+                header.destructive = (!destructive.is_empty()).then(|| destructive.join("; "));
+                scripts
+            }
+            None => return Ok(Report::passed(0, "no change")),
+        }
+    } else {
+        DIALECTS.map(|dialect| (dialect, Scripts::default()))
+    };
+    write(folder, &header, scripts, options.print)
+}
+
+/// `cargo xtask migrate merge`: a migration that changes nothing and builds on all heads.
+pub fn merge(folder: &Folder) -> Outcome {
+    let set = folder.set(Dialect::Sqlite)?;
+    let heads: Vec<_> = set.heads().into_iter().map(|head| head.id.clone()).collect();
+    if heads.len() < 2 {
+        return Ok(Report::passed(0, "there is one head: nothing to join"));
+    }
+    let message = format!("Merge {}", heads.join(" and "));
+    let files = folder.write(&header(heads, &message), DIALECTS.map(|dialect| (dialect, Scripts::default())))?;
+    shown(&files);
+    folder.seal()?;
+    Ok(Report::passed(files.len(), message))
+}
+
+fn one_head(set: &Set) -> anyhow::Result<Vec<String>> {
+    let heads: Vec<_> = set.heads().into_iter().map(|head| head.id.clone()).collect();
+    if heads.len() > 1 {
+        let text = format!("two heads: {}; `cargo xtask migrate merge` joins them first", heads.join(", "));
+        return Err(Failed::new(0, 1, text).into());
+    }
+    Ok(heads)
+}
+
+fn header(parents: Vec<String>, message: &str) -> Header {
+    let created = chrono::Utc::now().format("%Y-%m-%d").to_string();
+    Header { parents, message: message.to_owned(), created, ..Header::default() }
+}
+
+fn write(folder: &Folder, header: &Header, scripts: [(Dialect, Scripts); 2], print: bool) -> Outcome {
+    let files = folder.write(header, scripts)?;
+    shown(&files);
+    if print {
+        for file in &files {
+            println!("\n-- {}\n{}", name(file).display(), std::fs::read_to_string(file)?.trim_end());
+        }
+    }
+    let note = "read them; `cargo xtask migrate check`; and when they are done `cargo xtask migrate seal`";
+    Ok(Report::passed(files.len(), note))
+}
+
+fn shown(files: &[PathBuf]) {
+    files.iter().for_each(|file| println!("{}", name(file).display()));
+}
+
+fn name(file: &Path) -> &Path {
+    file.strip_prefix(run::root()).unwrap_or(file)
+}
+
+/// What the migrations lack.
+#[derive(Debug)]
+pub struct Found {
+    pub scripts: [(Dialect, Scripts); 2],
+    /// What changes, a sentence each.
+    pub changes: Vec<String>,
+    /// What rows lose.
+    pub destructive: Vec<String>,
+}
+
+/// The scripts that bring the migrations in line with what the code declares; none if they are.
+///
+/// # Errors
+/// Something must be decided first, or cannot be done; each sentence says what to do.
+pub fn difference(
+    folder: &Folder,
+    declared: &[Table],
+    entries: &[&Entry],
+    decisions: &Decisions,
+    postgres: &Postgres,
+) -> anyhow::Result<Option<Found>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let scratch = tempfile::tempdir()?;
+        let name = format!("accord_auto_{}", run::random_hex());
+        let sqlite = format!("sqlite:{}", scratch.path().join("auto.db").display());
+        let server = postgres.create(&name).await?;
+        let found = async {
+            let one = of(folder, declared, entries, decisions, &sqlite).await?;
+            let other = of(folder, declared, entries, decisions, &server).await?;
+            anyhow::Ok((one, other))
+        };
+        let found = found.await;
+        postgres.remove(&name).await?;
+        let (one, other) = found?;
+        if one.is_none() && other.is_none() {
+            return Ok(None);
+        }
+        let (mut changes, mut destructive) = (vec![], vec![]);
+        let mut scripts = vec![];
+        for (dialect, found) in DIALECTS.into_iter().zip([one, other]) {
+            let nothing = || "-- Nothing to do here: this is about the other database.\n".to_owned();
+            let found = found.unwrap_or_else(|| One { up: nothing(), down: nothing(), ..One::default() });
+            scripts.push((dialect, Scripts { up: found.up, down: found.down }));
+            changes.extend(found.changes);
+            destructive.extend(found.destructive);
+        }
+        for sentences in [&mut changes, &mut destructive] {
+            sentences.sort();
+            sentences.dedup();
+        }
+        let scripts = scripts.try_into().map_err(|_| anyhow::anyhow!("there are two databases"))?;
+        Ok(Some(Found { scripts, changes, destructive }))
+    })
+}
+
+/// What one database lacks.
+#[derive(Default)]
+struct One {
+    up: String,
+    down: String,
+    changes: Vec<String>,
+    destructive: Vec<String>,
+}
+
+async fn of(
+    folder: &Folder,
+    declared: &[Table],
+    entries: &[&Entry],
+    decisions: &Decisions,
+    url: &str,
+) -> anyhow::Result<Option<One>> {
+    let dialect = Dialect::of(url);
+    migrate::run(url, &folder.set(dialect)?, Direction::Up, &Target::Head, &mut |_| {}).await?;
+    let mut one = match auto::difference(declared, url, decisions).await? {
+        Difference::NoChange => One::default(),
+        Difference::Ask(sentences) | Difference::Refused(sentences) => {
+            return Err(Failed::new(0, sentences.len(), sentences.join("\n")).into());
+        }
+        Difference::Scripts(scripts) => {
+            let auto::Scripts { up, down, changes, destructive } = scripts;
+            One { up, down, changes, destructive }
+        }
+    };
+    if let Some(rows) = catalogue::difference(entries, url).await? {
+        // rows come after their table, and go before it
+        one.up = [one.up.as_str(), &rows.up].into_iter().filter(|sql| !sql.is_empty()).collect::<Vec<_>>().join("\n");
+        one.down =
+            [rows.down.as_str(), &one.down].into_iter().filter(|sql| !sql.is_empty()).collect::<Vec<_>>().join("\n");
+        one.changes.extend(rows.changes);
+    }
+    Ok((!one.changes.is_empty()).then_some(one))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::files::tests::repository;
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_read_and_nonsense_refused() {
+        let read = |words: &[&str]| Options::read(words).map_err(|error| error.to_string());
+        let options = read(&["Slugs", "--auto", "--rename", "a.b=a.c", "--rename=d=e", "--drop", "f", "--print"]);
+        let options = options.expect("sense");
+        assert_eq!(options.decisions.renames, ["a.b=a.c", "d=e"]);
+        assert_eq!(options.decisions.drops, ["f"]);
+        assert!(options.auto && options.print && options.message == "Slugs");
+        assert!(read(&[]).expect_err("no message").contains("migrate new"));
+        assert!(read(&["Posts", "have", "slugs"]).expect_err("three words").contains("quotes"));
+        assert!(read(&["Slugs", "--force"]).expect_err("unknown").contains("`--force` is no option"));
+        assert!(read(&["Slugs", "--drop", "a"]).expect_err("no auto").contains("say `--auto`"));
+    }
+
+    #[test]
+    fn four_files_with_a_header_are_written_and_two_heads_are_joined() {
+        let root = repository(&[("0001_a", "base", "SELECT 1;"), ("0002_b", "0001_a", "SELECT 2;")]);
+        let folder = Folder::of(root.path());
+        new(&folder, &["Posts have a slug"]).expect("written");
+        let today = chrono::Utc::now().format("%Y-%m-%d");
+        let expected = format!("-- parent: 0002_b\n-- message: Posts have a slug\n-- created: {today}\n\n");
+        for file in ["sqlite/0003_posts_have_a_slug.up.sql", "postgres/0003_posts_have_a_slug.down.sql"] {
+            assert_eq!(
+                std::fs::read_to_string(root.path().join("migrations").join(file)).expect("it is there"),
+                expected
+            );
+        }
+
+        // another branch has written one, too
+        let root = repository(&[("0001_a", "base", "1;"), ("0002_b", "0001_a", "2;"), ("0002_c", "0001_a", "3;")]);
+        let folder = Folder::of(root.path());
+        assert!(new(&folder, &["More"]).expect_err("two heads").to_string().contains("two heads: 0002_b, 0002_c"));
+        merge(&folder).expect("joined");
+        assert_eq!(folder.faults().expect("readable"), Vec::<String>::new());
+        let set = folder.set(Dialect::Postgres).expect("sound");
+        assert_eq!(set.heads()[0].id, "0003_merge_0002_b_and_0002_c");
+        assert_eq!(set.heads()[0].header.parents, ["0002_b", "0002_c"]);
+    }
+}

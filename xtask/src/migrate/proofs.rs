@@ -1,0 +1,569 @@
+//! Every kind of change, on both databases, with rows in them: the declaration is changed, the scripts are written and
+//! applied, up and down.
+
+use accord::db::Dialect;
+use accord::db::tables::table::{
+    Action, ForeignKey, bigint, index, key, one_of, postgres, sqlite, text, timestamp, unique,
+};
+use accord::db::tables::{Table, declared};
+use anyhow::Context;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use tokio::sync::Mutex;
+
+use super::auto::{Decisions, Outcome, Scripts, difference, faults, unequal};
+use super::diff;
+use super::schema::read;
+use crate::postgres::Postgres;
+use crate::run;
+
+/// A change of the declaration.
+struct Case {
+    name: &'static str,
+    change: fn(&mut Vec<Table>),
+    renames: &'static [&'static str],
+    drops: &'static [&'static str],
+}
+
+const fn case(name: &'static str, change: fn(&mut Vec<Table>)) -> Case {
+    Case { name, change, renames: &[], drops: &[] }
+}
+
+fn of<'t>(tables: &'t mut [Table], name: &str) -> &'t mut Table {
+    tables.iter_mut().find(|table| table.name == name).expect("a declared table")
+}
+
+/// With another name for it wherever the declaration has one that follows from it.
+fn called(mut table: Table, old: &str, new: &str) -> Table {
+    let other = |name: &mut String| *name = name.replacen(old, new, 1);
+    other(&mut table.name);
+    table.primary_key.iter_mut().chain(&mut table.uniques).for_each(|key| other(&mut key.name));
+    table.foreign_keys.iter_mut().for_each(|key| other(&mut key.name));
+    table.checks.iter_mut().for_each(|check| other(&mut check.name));
+    table.indexes.iter_mut().for_each(|index| other(&mut index.name));
+    table
+}
+
+macro_rules! column {
+    ($tables:expr, $table:literal, $column:literal) => {
+        of(&mut $tables[..], $table)
+            .columns
+            .iter_mut()
+            .find(|column| column.name == $column)
+            .expect("a declared column")
+    };
+}
+
+fn replace(tables: &mut Vec<Table>, name: &str, change: impl FnOnce(Table) -> Table) {
+    let at = tables.iter().position(|table| table.name == name).expect("a declared table");
+    let table = tables.remove(at);
+    tables.insert(at, change(table));
+}
+
+const CASES: &[Case] = &[
+    case("a column added", |tables| {
+        replace(tables, "posts", |posts| posts.column("subtitle", text().null()));
+    }),
+    case("a column with words added", |tables| {
+        replace(tables, "posts", |posts| posts.column("mood", text().default("'calm'").words(&["calm", "wild"])));
+    }),
+    case("a column that refers added", |tables| {
+        replace(tables, "posts", |posts| {
+            let editor = bigint().null().references(accord::db::tables::Users::Id, Action::SetNull);
+            posts.column("editor_id", editor).with(index("posts_editor_id_idx", ["editor_id"]))
+        });
+    }),
+    case("a unique column added", |tables| {
+        replace(tables, "posts", |posts| posts.column("slug", text().null().unique()));
+    }),
+    case("a check changed", |tables| {
+        of(tables, "posts").checks[0].expression = "rating BETWEEN 1 AND 10".into();
+    }),
+    case("an enum value added", |tables| {
+        of(tables, "users").checks[0].expression = one_of("role", &["admin", "staff", "active", "guest"]);
+    }),
+    case("an enum value removed", |tables| {
+        of(tables, "users").checks[0].expression = one_of("role", &["admin", "active"]);
+    }),
+    case("a check dropped", |tables| of(tables, "posts").checks.clear()),
+    case("an index dropped", |tables| of(tables, "posts").indexes.retain(|index| index.name != "posts_votes_idx")),
+    case("an index changed", |tables| {
+        of(tables, "tasks").indexes[1].condition = Some("lane IS NOT NULL AND state <> 'failed'".into());
+    }),
+    case("an index renamed", |tables| of(tables, "posts").indexes[1].name = "posts_popular_idx".into()),
+    case("a default changed", |tables| column!(tables, "posts", "published").default = Some("FALSE".into())),
+    case("a default dropped", |tables| column!(tables, "posts", "votes").default = None),
+    case("a foreign key rule changed", |tables| of(tables, "posts").foreign_keys[0].on_delete = Action::Cascade),
+    case("a foreign key added", |tables| {
+        replace(tables, "audit_events", |mut events| {
+            let actor = bigint().null().references(accord::db::tables::Users::Id, Action::SetNull);
+            let at = events.columns.iter().position(|column| column.name == "actor_id").expect("it has one");
+            events.columns.remove(at);
+            let mut events = events.column("actor_id", actor);
+            let column = events.columns.pop().expect("it was pushed");
+            events.columns.insert(at, column);
+            events
+        });
+    }),
+    case("a unique constraint added", |tables| {
+        replace(tables, "posts", |posts| posts.with(unique("posts_title_key", ["owner_id", "title"])));
+    }),
+    case("a unique constraint dropped", |tables| of(tables, "groups").uniques.clear()),
+    case("a primary key changed", |tables| {
+        of(tables, "votes").primary_key.as_mut().expect("it has one").columns.reverse();
+    }),
+    case("a type changed", |tables| {
+        let version = column!(tables, "posts", "version");
+        (version.kind, version.default) = ("TEXT".into(), Some("'1'".into()));
+    }),
+    case("null allowed", |tables| column!(tables, "posts", "title").null = true),
+    case("null refused", |tables| {
+        let name = column!(tables, "users", "name");
+        (name.null, name.default) = (false, Some("'nobody'".into()));
+    }),
+    case("a table added", |tables| {
+        let comments = Table::new("comments", "")
+            .column("id", key())
+            .column("post_id", bigint().references(accord::db::tables::Posts::Id, Action::Cascade))
+            .column("user_id", bigint().null().references(accord::db::tables::Users::Id, Action::SetNull))
+            .column("content", text())
+            .column("created_at", timestamp())
+            .column("updated_at", timestamp())
+            .with(index("comments_post_id_idx", ["post_id", "id"]));
+        tables.push(comments);
+    }),
+    case("a table added that others refer to", |tables| {
+        let blogs = Table::new("blogs", "")
+            .column("id", key())
+            .column("user_id", bigint().null().references(accord::db::tables::Users::Id, Action::SetNull))
+            .column("name", text().unique())
+            .column("created_at", timestamp())
+            .column("updated_at", timestamp());
+        let at = tables.iter().position(|table| table.name == "posts").expect("posts");
+        tables.insert(at, blogs);
+        replace(tables, "posts", |posts| posts.column("blog_id", bigint().null()));
+        of(tables, "posts").foreign_keys.push(ForeignKey {
+            name: "posts_blog_id_fkey".into(),
+            columns: vec!["blog_id".into()],
+            table: "blogs".into(),
+            referred: vec!["id".into()],
+            on_delete: Action::Restrict,
+            on_update: Action::Cascade,
+        });
+    }),
+    case("a table with triggers added", |tables| {
+        let notes = Table::new("notes", "")
+            .column("id", key())
+            .column("content", text())
+            .column("created_at", timestamp())
+            .column("updated_at", timestamp())
+            .with(sqlite("CREATE TRIGGER notes_stay BEFORE DELETE ON notes BEGIN\n    SELECT RAISE(ABORT, 'notes stay');\nEND"))
+            .with(postgres("CREATE FUNCTION notes_stay() RETURNS trigger LANGUAGE plpgsql AS $$\nBEGIN\n    RAISE EXCEPTION 'notes stay';\nEND $$"))
+            .with(postgres("CREATE TRIGGER notes_stay BEFORE DELETE ON notes\n    FOR EACH ROW EXECUTE FUNCTION notes_stay()"));
+        tables.push(notes);
+    }),
+    case("a table dropped", |tables| tables.retain(|table| table.name != "post_statistics")),
+    case("a column dropped", |tables| of(tables, "posts").columns.retain(|column| column.name != "title")),
+    case("a trigger changed", |tables| {
+        for own in &mut of(tables, "audit_events").own {
+            own.create = own.create.replace("events are never changed", "events can never be changed");
+        }
+    }),
+    Case {
+        name: "a table renamed",
+        change: |tables| {
+            replace(tables, "groups", |groups| called(groups, "groups", "teams"));
+            for table in tables {
+                table
+                    .foreign_keys
+                    .iter_mut()
+                    .filter(|key| key.table == "groups")
+                    .for_each(|key| key.table = "teams".into());
+            }
+        },
+        renames: &["groups=teams"],
+        drops: &[],
+    },
+    Case {
+        name: "a column renamed",
+        change: |tables| column!(tables, "posts", "title").name = "headline".into(),
+        renames: &["posts.title=posts.headline"],
+        drops: &[],
+    },
+    Case {
+        name: "a column with a check renamed",
+        change: |tables| {
+            column!(tables, "posts", "rating").name = "stars".into();
+            let check = &mut of(tables, "posts").checks[0];
+            (check.name, check.expression) = ("posts_stars_check".into(), "stars BETWEEN 1 AND 5".into());
+        },
+        renames: &["posts.rating=posts.stars"],
+        drops: &[],
+    },
+    Case {
+        name: "a column dropped and one like it added",
+        change: |tables| {
+            let title = column!(tables, "posts", "title");
+            (title.name, title.null) = ("headline".into(), true);
+        },
+        renames: &[],
+        drops: &["posts.title"],
+    },
+    Case {
+        name: "several at once",
+        change: |tables| {
+            replace(tables, "posts", |posts| posts.column("subtitle", text().null()));
+            of(tables, "posts").checks[0].expression = "rating BETWEEN 1 AND 10".into();
+            column!(tables, "posts", "title").name = "headline".into();
+            of(tables, "users").checks[0].expression = one_of("role", &["admin", "staff", "active", "guest"]);
+            replace(tables, "groups", |groups| called(groups, "groups", "teams"));
+            for table in tables {
+                table
+                    .foreign_keys
+                    .iter_mut()
+                    .filter(|key| key.table == "groups")
+                    .for_each(|key| key.table = "teams".into());
+            }
+        },
+        renames: &["posts.title=posts.headline", "groups=teams"],
+        drops: &[],
+    },
+];
+
+const ROWS: &str = "
+INSERT INTO users (email, name, password_hash, role, created_at, updated_at) VALUES
+    ('ann@example.com', 'Ann', 'x', 'admin', '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00'),
+    ('ben@example.com', NULL, 'x', 'active', '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00');
+INSERT INTO posts (owner_id, title, content, search_text, rating, votes, created_at, updated_at) VALUES
+    (1, 'One', 'first', 'one first', 5, 2, '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00'),
+    (1, 'Two', 'second', 'two second', NULL, 0, '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00'),
+    (NULL, 'Three', 'third', 'three third', 1, 0, '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00'),
+    (2, 'Four', 'goes', 'four goes', 1, 0, '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00');
+DELETE FROM posts WHERE content = 'goes';
+INSERT INTO votes (post_id, user_id, created_at) VALUES
+    (1, 1, '2026-01-01T00:00:00+00:00'), (1, 2, '2026-01-01T00:00:00+00:00');
+INSERT INTO groups (name, created_at, updated_at) VALUES
+    ('editors', '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00');
+INSERT INTO memberships (group_id, user_id, created_at) VALUES (1, 2, '2026-01-01T00:00:00+00:00');
+INSERT INTO audit_events (actor_id, action, object_type, created_at) VALUES
+    (1, 'created', 'posts', '2026-01-01T00:00:00+00:00');";
+
+/// All that no change may touch.
+const KEPT: &str = "
+SELECT 'user ' || id || ' ' || email || ' ' || role FROM users
+UNION ALL SELECT 'post ' || id || ' ' || coalesce(owner_id, 0) || ' ' || content || ' ' || votes || ' ' || version FROM posts
+UNION ALL SELECT 'vote ' || post_id || ' ' || user_id FROM votes
+UNION ALL SELECT 'member ' || user_id FROM memberships
+UNION ALL SELECT 'event ' || actor_id FROM audit_events ORDER BY 1";
+
+/// A database of a test. A connection to PostgreSQL costs more than what is done with it, so it is kept.
+struct Database {
+    url: String,
+    postgres: Mutex<Option<PgConnection>>,
+}
+
+impl Database {
+    fn at(url: String) -> Self {
+        Self { url, postgres: Mutex::new(None) }
+    }
+
+    /// What one statement answers; with several only whether they run. As migrations are run: in a transaction, without
+    /// foreign keys.
+    async fn run(&self, sql: &str) -> anyhow::Result<Vec<String>> {
+        let text = AssertSqlSafe(sql.to_owned());
+        if Dialect::of(&self.url) == Dialect::Sqlite {
+            let options = self.url.parse::<SqliteConnectOptions>()?.foreign_keys(false);
+            let options = options.synchronous(sqlx::sqlite::SqliteSynchronous::Off);
+            let mut connection = SqliteConnection::connect_with(&options).await?;
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+            let rows: Vec<(String,)> = match sql.trim_start().starts_with("SELECT") {
+                true => sqlx::query_as(text).fetch_all(&mut *transaction).await?,
+                false => sqlx::raw_sql(text).execute(&mut *transaction).await.map(|_| vec![])?,
+            };
+            let broken: Vec<(String,)> =
+                sqlx::query_as("SELECT \"table\" FROM pragma_foreign_key_check").fetch_all(&mut *transaction).await?;
+            anyhow::ensure!(broken.is_empty(), "broken references: {broken:?}");
+            transaction.commit().await?;
+            Ok(rows.into_iter().map(|(row,)| row).collect())
+        } else {
+            let mut kept = self.postgres.lock().await;
+            let connection = match kept.take() {
+                Some(connection) => connection,
+                None => PgConnection::connect(&self.url).await?,
+            };
+            let mut transaction = kept.insert(connection).begin().await?;
+            let rows: Vec<(String,)> = match sql.trim_start().starts_with("SELECT") {
+                true => sqlx::query_as(text).fetch_all(&mut *transaction).await?,
+                false => sqlx::raw_sql(text).execute(&mut *transaction).await.map(|_| vec![])?,
+            };
+            transaction.commit().await?;
+            Ok(rows.into_iter().map(|(row,)| row).collect())
+        }
+    }
+
+    async fn migrate(&self) -> anyhow::Result<()> {
+        let folder = match Dialect::of(&self.url) {
+            Dialect::Sqlite => "migrations/sqlite",
+            Dialect::Postgres => "migrations/postgres",
+        };
+        let mut files: Vec<_> = std::fs::read_dir(run::root().join(folder))?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<anyhow::Result<_>>()?;
+        files.retain(|file| file.to_string_lossy().ends_with(".up.sql"));
+        files.sort();
+        for file in files {
+            self.run(&std::fs::read_to_string(&file)?).await.with_context(|| file.display().to_string())?;
+        }
+        Ok(())
+    }
+
+    /// SQLite's index of trigrams goes with its posts, whatever was made anew; on PostgreSQL an index cannot do otherwise.
+    async fn finds(&self, word: &str) -> anyhow::Result<Vec<String>> {
+        match Dialect::of(&self.url) {
+            Dialect::Sqlite => {
+                self.run(&format!("SELECT 'post ' || rowid FROM posts_search WHERE posts_search MATCH '\"{word}\"'"))
+                    .await
+            }
+            Dialect::Postgres => {
+                self.run(&format!("SELECT 'post ' || id FROM posts WHERE search_text LIKE '%{word}%'")).await
+            }
+        }
+    }
+}
+
+impl Case {
+    fn decisions(&self) -> Decisions {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Decisions { renames: owned(self.renames), drops: owned(self.drops) }
+    }
+
+    async fn prove(&self, database: &Database) -> anyhow::Result<Scripts> {
+        database.run(ROWS).await?;
+        let (before, kept) = (read(&database.url).await?, database.run(KEPT).await?);
+        let mut changed = declared();
+        (self.change)(&mut changed);
+
+        let scripts = match difference(&changed, &database.url, &self.decisions()).await? {
+            Outcome::Scripts(scripts) => scripts,
+            other => anyhow::bail!("no scripts: {other:?}"),
+        };
+        database.run(&scripts.up).await.with_context(|| scripts.up.clone())?;
+        let left = faults(&changed, &database.url).await?;
+        anyhow::ensure!(left.is_empty(), "after up: {left:#?}\n{}", scripts.up);
+        anyhow::ensure!(database.run(KEPT).await? == kept, "rows were lost on the way up");
+        anyhow::ensure!(database.finds("second").await? == ["post 2"], "the search does not find");
+        database.run("UPDATE posts SET search_text = 'two zweite' WHERE id = 2").await?;
+        anyhow::ensure!(database.finds("zweite").await? == ["post 2"], "the search does not follow");
+        anyhow::ensure!(database.finds("second").await?.is_empty(), "the search finds what was");
+        let event = database.run("UPDATE audit_events SET action = 'x'").await;
+        anyhow::ensure!(event.is_err_and(|error| error.to_string().contains("never")), "an event was changed");
+
+        database.run(&scripts.down).await.with_context(|| scripts.down.clone())?;
+        anyhow::ensure!(database.run(KEPT).await? == kept, "rows were lost on the way down");
+        let after = read(&database.url).await?;
+        let left: Vec<_> =
+            diff::difference(&after, &before).iter().map(|change| change.sentence(&after, &before)).collect();
+        anyhow::ensure!(left.is_empty(), "after down: {left:#?}\n{}", scripts.down);
+        // what was dropped comes back at the end
+        let drops = scripts.changes.iter().any(|change| change.contains("column dropped"));
+        anyhow::ensure!(drops || after == before, "another order after down:\n{after:#?}\n{before:#?}");
+        let again = difference(&declared(), &database.url, &Decisions::default()).await?;
+        anyhow::ensure!(matches!(again, Outcome::NoChange), "{again:?}");
+
+        // and up once more: a number that was given once is not given again
+        database.run(&scripts.up).await.context("up again")?;
+        let posts = read(&database.url).await?.tables.into_iter().find(|table| table.name == "posts");
+        let needed = posts.context("posts")?.columns.into_iter().filter(|column| !column.null && !column.identity);
+        let value = |column: &accord::db::tables::table::Column| match (column.name.as_str(), column.kind.as_str()) {
+            ("search_text", _) => "'five'",
+            (_, "TIMESTAMPTZ") => "'2026-01-01T00:00:00+00:00'",
+            (_, "BIGINT") => "0",
+            (_, "BOOLEAN") => "TRUE",
+            ("mood", _) => "'calm'",
+            _ => "'Five'",
+        };
+        let (columns, values): (Vec<_>, Vec<_>) = needed.map(|column| (column.name.clone(), value(&column))).unzip();
+        let insert = format!("INSERT INTO posts ({}) VALUES ({})", columns.join(", "), values.join(", "));
+        let insert = database.run(&insert).await;
+        insert.context("insert a post")?;
+        anyhow::ensure!(
+            database.run("SELECT 'post ' || max(id) FROM posts").await? == ["post 5"],
+            "a number was given twice"
+        );
+        anyhow::ensure!(database.finds("five").await? == ["post 5"], "the search does not find what is new");
+        Ok(scripts)
+    }
+}
+
+fn snapshot(kind: &str, name: &str, scripts: &Scripts) {
+    let Scripts { up, down, changes, destructive } = scripts;
+    let mut text = changes.iter().map(|change| format!("# {change}\n")).collect::<String>();
+    destructive.iter().for_each(|loss| text.push_str(&format!("# destructive: {loss}\n")));
+    let text = format!("{text}\n-- up\n{up}\n-- down\n{down}");
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(format!("{}__{kind}", name.replace(' ', "_")), text);
+    });
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+#[test]
+fn every_change_is_written_and_proved_on_sqlite() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut faults = vec![];
+    for case in CASES {
+        let file = folder.path().join(format!("{}.db", case.name.replace(' ', "_")));
+        let database = Database::at(format!("sqlite:{}?mode=rwc", file.display()));
+        let proof = runtime().block_on(async {
+            database.migrate().await?;
+            case.prove(&database).await
+        });
+        match proof {
+            Ok(scripts) => snapshot("sqlite", case.name, &scripts),
+            Err(error) => faults.push(format!("{}: {error:#}", case.name)),
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
+
+#[test]
+fn every_change_is_written_and_proved_on_postgres() {
+    let Some(server) = server() else { return };
+    let mut faults = vec![];
+    for (number, case) in CASES.iter().enumerate() {
+        let proof = runtime().block_on(async {
+            let database = Database::at(server.create(&format!("accord_proof_{number}")).await?);
+            database.migrate().await?;
+            case.prove(&database).await
+        });
+        match proof {
+            Ok(scripts) => snapshot("postgres", case.name, &scripts),
+            Err(error) => faults.push(format!("{}: {error:#}", case.name)),
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
+
+/// On a machine of one's own PostgreSQL may be missing.
+fn server() -> Option<Postgres> {
+    match Postgres::start() {
+        Ok(server) => Some(server),
+        Err(error) if std::env::var_os("CI").is_none() => {
+            eprintln!("skipped: {error:#}");
+            None
+        }
+        Err(error) => panic!("{error:#}"),
+    }
+}
+
+/// A migrated database of SQLite, in a folder that goes with it.
+fn migrated() -> (tempfile::TempDir, Database) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let database = Database::at(format!("sqlite:{}?mode=rwc", folder.path().join("proof.db").display()));
+    runtime().block_on(database.migrate()).expect("migrated");
+    (folder, database)
+}
+
+fn outcome(
+    database: &Database,
+    change: impl FnOnce(&mut Vec<Table>),
+    decisions: &Decisions,
+) -> anyhow::Result<Outcome> {
+    let mut changed = declared();
+    change(&mut changed);
+    runtime().block_on(difference(&changed, &database.url, decisions))
+}
+
+#[test]
+fn nothing_is_to_do_after_the_migrations() {
+    let (_folder, database) = migrated();
+    let outcome = outcome(&database, |_| {}, &Decisions::default()).expect("an outcome");
+    assert!(matches!(outcome, Outcome::NoChange), "{outcome:?}");
+}
+
+#[test]
+fn a_column_without_a_migration_is_named() {
+    let (_folder, database) = migrated();
+    let mut changed = declared();
+    replace(&mut changed, "posts", |posts| posts.column("subtitle", text().null()));
+    let found = runtime().block_on(faults(&changed, &database.url)).expect("faults");
+    assert_eq!(found, ["posts.subtitle: column added: TEXT"]);
+}
+
+#[test]
+fn what_may_be_a_rename_is_asked_for() {
+    let (_folder, database) = migrated();
+    let rename = |tables: &mut Vec<Table>| {
+        column!(tables, "posts", "title").name = "headline".into();
+        replace(tables, "post_statistics", |table| called(table, "post_statistics", "post_numbers"));
+    };
+    let Outcome::Ask(questions) = outcome(&database, rename, &Decisions::default()).expect("an outcome") else {
+        panic!("nothing was asked");
+    };
+    assert_eq!(
+        questions,
+        [
+            "post_statistics goes and post_numbers comes: say `--rename post_statistics=post_numbers` to keep what it has, \
+             or `--drop post_statistics` to lose it",
+            "posts.title goes and posts.headline comes: say `--rename posts.title=posts.headline` to keep what it has, \
+             or `--drop posts.title` to lose it",
+        ]
+    );
+    let renames = vec!["posts.title=posts.headline".into()];
+    let decided = Decisions { renames, drops: vec!["post_statistics".into()] };
+    let decided = outcome(&database, rename, &decided).expect("an outcome");
+    assert!(matches!(decided, Outcome::Scripts(_)), "{decided:?}");
+}
+
+#[test]
+fn a_decision_about_nothing_is_refused() {
+    let (_folder, database) = migrated();
+    let rename = |tables: &mut Vec<Table>| column!(tables, "posts", "title").name = "headline".into();
+    for (text, reason) in [
+        ("posts.titel=posts.headline", "the database has no posts.titel"),
+        ("posts.title=posts.head", "src/db/tables declares no posts.head"),
+        ("post=articles", "the database has no table post"),
+        ("posts.title", "say `--rename posts.title=posts.headline`"),
+    ] {
+        let decisions = Decisions { renames: vec![text.into()], drops: vec![] };
+        let error = outcome(&database, rename, &decisions).expect_err("refused").to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+}
+
+#[test]
+fn a_column_that_rows_cannot_have_is_refused() {
+    let (_folder, database) = migrated();
+    let add = |tables: &mut Vec<Table>| replace(tables, "posts", |posts| posts.column("subtitle", text()));
+    let Outcome::Refused(reasons) = outcome(&database, add, &Decisions::default()).expect("an outcome") else {
+        panic!("it was not refused");
+    };
+    assert!(reasons[0].starts_with("posts.subtitle: the rows that are there would have nothing in it"), "{reasons:?}");
+}
+
+#[test]
+fn databases_that_differ_in_meaning_are_named() {
+    let (_folder, database) = migrated();
+    let sqlite = runtime().block_on(read(&database.url)).expect("a schema");
+    // as PostgreSQL has it: all but what it spells otherwise
+    let mut other = sqlite.clone();
+    assert_eq!(unequal(&declared(), &sqlite, &other), Vec::<String>::new());
+    of(&mut other.tables, "posts").indexes.remove(0);
+    of(&mut other.tables, "posts").foreign_keys[0].on_delete = Action::Cascade;
+    column!(other.tables, "posts", "title").null = true;
+    of(&mut other.tables, "users").checks[0].expression = one_of("role", &["admin", "active"]);
+    other.tables.retain(|table| table.name != "votes");
+    assert_eq!(
+        unequal(&declared(), &sqlite, &other),
+        [
+            "posts.owner_id: foreign key posts_owner_id_fkey: SQLite has `(owner_id) REFERENCES users (id) ON DELETE SET \
+             NULL`, PostgreSQL has `(owner_id) REFERENCES users (id) ON DELETE CASCADE`",
+            "posts.title: SQLite has `TEXT NOT NULL`, PostgreSQL has `TEXT`",
+            "posts: index posts_owner_id_idx: only SQLite has it: `(owner_id, id)`",
+            "users.role: check users_role_check: SQLite has `admin, staff, active`, PostgreSQL has `admin, active`",
+            "votes: only SQLite has the table",
+        ]
+    );
+}

@@ -1,0 +1,200 @@
+//! The schema of a live database, as the same values that tables are declared with.
+
+pub mod equal;
+mod postgres;
+mod sqlite;
+pub mod text;
+
+use accord::db::Dialect;
+use accord::db::tables::Table;
+use accord::db::tables::create::create;
+use anyhow::Context;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+
+/// Everything in a database, but the history of the migrations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schema {
+    /// Each after those that it refers to.
+    pub tables: Vec<Table>,
+    /// What only one of the databases has, by kind and name.
+    pub objects: Vec<Object>,
+}
+
+/// A trigger, a function, a virtual table, …
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// What it is, in the words of CREATE and DROP.
+    pub kind: String,
+    pub name: String,
+    /// The table that it goes with.
+    pub table: Option<String>,
+    /// The statement that makes it.
+    pub create: String,
+}
+
+impl Object {
+    /// What a statement makes, if it is no table and no index. The table is that of a trigger.
+    pub fn of(create: &str) -> Option<Self> {
+        let mut words =
+            create.split(|c: char| c.is_whitespace() || c == '(').filter(|word| !word.is_empty()).peekable();
+        words.next().filter(|word| word.eq_ignore_ascii_case("create"))?;
+        let mut next = || words.next().map(str::to_ascii_uppercase);
+        let mut kind = next()?;
+        while ["OR", "REPLACE", "TEMP", "TEMPORARY", "CONSTRAINT"].contains(&kind.as_str()) {
+            kind = next()?;
+        }
+        if ["VIRTUAL", "MATERIALIZED"].contains(&kind.as_str()) {
+            kind = format!("{kind} {}", next()?);
+        }
+        if words.peek().is_some_and(|word| word.eq_ignore_ascii_case("if")) {
+            words.by_ref().take(3).for_each(drop);
+        }
+        let plain = |word: &str| word.rsplit('.').next().unwrap_or(word).replace('"', "");
+        let name = plain(words.next()?);
+        let table = (kind == "TRIGGER").then(|| words.skip_while(|word| !word.eq_ignore_ascii_case("on")).nth(1));
+        Some(Self { kind, name, table: table.flatten().map(plain), create: create.trim_end_matches(';').to_owned() })
+    }
+
+    /// The statement without what does not matter: white space, and the quotes that a renaming adds.
+    pub fn meaning(&self) -> String {
+        self.create.replace('"', "").split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Goes with its table, or says something of it.
+    pub fn concerns(&self, table: &str) -> bool {
+        let may = ["TRIGGER", "VIEW"].contains(&self.kind.as_str());
+        may && (self.table.as_deref() == Some(table) || text::mentions(&self.create, table))
+    }
+}
+
+impl Schema {
+    /// What the declared tables are on one kind of database, in their own words.
+    pub fn declared(tables: &[Table], dialect: Dialect) -> Self {
+        let mut objects: Vec<_> = tables.iter().flat_map(|table| &table.own).collect();
+        objects.retain(|own| own.dialect == dialect);
+        let objects = objects.iter().filter_map(|own| Object::of(&own.create)).collect();
+        let mut tables = tables.to_vec();
+        for table in &mut tables {
+            table.indexes.retain(|index| index.only.is_none_or(|only| only == dialect));
+            table.own.clear();
+        }
+        Self { tables, objects }
+    }
+
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.iter().find(|table| table.name == name)
+    }
+
+    /// One order for all that has none.
+    fn sorted(mut self) -> Self {
+        self.tables.sort_by(|one, other| one.name.cmp(&other.name));
+        for table in &mut self.tables {
+            table.uniques.sort_by(|one, other| one.name.cmp(&other.name));
+            table.foreign_keys.sort_by(|one, other| one.name.cmp(&other.name));
+            table.checks.sort_by(|one, other| one.name.cmp(&other.name));
+            table.indexes.sort_by(|one, other| one.name.cmp(&other.name));
+        }
+        self.objects.sort_by(|one, other| (&one.kind, &one.name).cmp(&(&other.kind, &other.name)));
+        let mut ordered: Vec<Table> = vec![];
+        while !self.tables.is_empty() {
+            let ready = |table: &Table| {
+                let there = |name: &String| *name == table.name || ordered.iter().any(|table| table.name == *name);
+                table.foreign_keys.iter().all(|key| there(&key.table))
+            };
+            // of those that refer to each other, or to none that is there, the first
+            let next = self.tables.iter().position(ready).unwrap_or_default();
+            ordered.push(self.tables.remove(next));
+        }
+        Self { tables: ordered, ..self }
+    }
+
+    /// The words of the code where what is meant is the same: `declared` and `built` are the same tables, as the code has
+    /// them and as the database tells of them.
+    pub fn in_the_words_of(mut self, declared: &Self, built: &Self) -> Self {
+        for table in &mut self.tables {
+            let (Some(written), Some(told)) = (declared.table(&table.name), built.table(&table.name)) else { continue };
+            for column in &mut table.columns {
+                let same = told.columns.iter().find(|other| *other == column);
+                let same = same.and_then(|same| written.columns.iter().find(|other| other.name == same.name));
+                if let Some(same) = same {
+                    *column = same.clone();
+                }
+            }
+            for check in &mut table.checks {
+                let same = told.checks.iter().find(|other| other.expression == check.expression);
+                let same = same.and_then(|same| written.checks.iter().find(|other| other.name == same.name));
+                if let Some(same) = same {
+                    check.expression.clone_from(&same.expression);
+                }
+            }
+            for index in &mut table.indexes {
+                let mut same = told.indexes.clone();
+                same.iter_mut().for_each(|other| other.name.clone_from(&index.name));
+                let same = same.iter().position(|other| other == index).map(|at| &told.indexes[at].name);
+                let same = same.and_then(|same| written.indexes.iter().find(|other| other.name == *same));
+                if let Some(same) = same {
+                    *index = accord::db::tables::table::Index { name: index.name.clone(), ..same.clone() };
+                }
+            }
+        }
+        for object in &mut self.objects {
+            let is = |other: &&Object| (&other.kind, &other.name) == (&object.kind, &object.name);
+            let told = built.objects.iter().find(is).filter(|told| told.meaning() == object.meaning());
+            if let Some(written) = told.and_then(|_| declared.objects.iter().find(is)) {
+                *object = written.clone();
+            }
+        }
+        self
+    }
+}
+
+/// The schema of a database.
+pub async fn read(url: &str) -> anyhow::Result<Schema> {
+    Ok(match Dialect::of(url) {
+        Dialect::Sqlite => {
+            let mut connection = SqliteConnection::connect(url).await?;
+            let schema = sqlite::read(&mut connection).await?;
+            connection.close().await?;
+            schema
+        }
+        Dialect::Postgres => {
+            let mut connection = PgConnection::connect(url).await?;
+            let schema = postgres::read(&mut connection).await?;
+            connection.close().await?;
+            schema
+        }
+    })
+}
+
+/// What a database of the same kind tells of the declared tables: in memory, or in a schema of its own that is never
+/// committed.
+pub async fn built(tables: &[Table], url: &str) -> anyhow::Result<Schema> {
+    match Dialect::of(url) {
+        Dialect::Sqlite => {
+            let mut connection = SqliteConnection::connect("sqlite::memory:").await?;
+            for statement in tables.iter().flat_map(|table| create(table, Dialect::Sqlite)) {
+                let done = sqlx::raw_sql(AssertSqlSafe(statement.clone())).execute(&mut connection).await;
+                done.with_context(|| refused(&statement))?;
+            }
+            sqlite::read(&mut connection).await
+        }
+        Dialect::Postgres => {
+            let mut connection = PgConnection::connect(url).await.context("PostgreSQL does not answer")?;
+            let mut transaction = connection.begin().await?;
+            let own = "CREATE SCHEMA accord_declared; SET LOCAL search_path = accord_declared, public";
+            sqlx::raw_sql(own).execute(&mut *transaction).await?;
+            for statement in tables.iter().flat_map(|table| create(table, Dialect::Postgres)) {
+                let done = sqlx::raw_sql(AssertSqlSafe(statement.clone())).execute(&mut *transaction).await;
+                done.with_context(|| refused(&statement))?;
+            }
+            let schema = postgres::read(&mut transaction).await?;
+            transaction.rollback().await?;
+            connection.close().await?;
+            Ok(schema)
+        }
+    }
+}
+
+fn refused(statement: &str) -> String {
+    format!("src/db/tables declares what the database refuses:\n{statement}")
+}
