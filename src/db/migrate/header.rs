@@ -22,6 +22,8 @@ pub struct Header {
     pub locks: Option<String>,
     /// Why there is no way back; of a down file that does nothing.
     pub irreversible: Option<String>,
+    /// Why the way back does nothing, and is one nevertheless.
+    pub nothing_to_undo: Option<String>,
 }
 
 impl Header {
@@ -49,7 +51,8 @@ impl Header {
                 "destructive" => header.destructive = text,
                 "safe since" => header.safe_since = text,
                 "locks" => header.locks = text,
-                _ => header.irreversible = text,
+                "irreversible" => header.irreversible = text,
+                _ => header.nothing_to_undo = text,
             }
             seen.push(key);
             rest = after;
@@ -66,8 +69,17 @@ impl Header {
 
 /// The first line, if it belongs to a header: its key, its value, what follows.
 fn line(text: &str) -> Option<(&'static str, &str, &str)> {
-    const KEYS: [&str; 8] =
-        ["parent", "parents", "message", "created", "destructive", "safe since", "locks", "irreversible"];
+    const KEYS: [&str; 9] = [
+        "parent",
+        "parents",
+        "message",
+        "created",
+        "destructive",
+        "safe since",
+        "locks",
+        "irreversible",
+        "nothing to undo",
+    ];
     let (line, after) = text.split_once('\n').unwrap_or((text, ""));
     let (key, value) = line.strip_prefix("-- ")?.split_once(':')?;
     let key = KEYS.into_iter().find(|known| *known == key)?;
@@ -89,6 +101,7 @@ impl fmt::Display for Header {
             ("safe since", &self.safe_since),
             ("locks", &self.locks),
             ("irreversible", &self.irreversible),
+            ("nothing to undo", &self.nothing_to_undo),
         ];
         for (key, value) in marks {
             if let Some(value) = value {

@@ -185,7 +185,7 @@ fn refused(change: &Change) -> Option<String> {
     match (&change.from, &change.to) {
         (None, Some(Part::Column(column))) if needs_filling(column) => Some(format!(
             "{}.{}: the rows that are there would have nothing in it, and it allows no null: declare it with `.null()` or \
-             `.default(…)`; or in steps: add it with `.null()`, fill it (`migrate new NAME --data`), then take `.null()` away",
+             `.default(…)`; or in steps: add it with `.null()`, fill it in a migration of its own, then take `.null()` away",
             change.table, column.name
         )),
         _ => None,

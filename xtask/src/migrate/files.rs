@@ -139,9 +139,9 @@ impl Folder {
         Ok(format!("{:04}_{}", newest.unwrap_or(0) + 1, slug(message)))
     }
 
-    /// Writes the four files of a new migration, named by its message, and answers their names.
-    pub fn write(&self, header: &Header, scripts: [(Dialect, Scripts); 2]) -> anyhow::Result<Vec<PathBuf>> {
-        let (id, mut files) = (self.next(&header.message)?, vec![]);
+    /// Writes the four files of a new migration of this name, which becomes words and a number, and answers their names.
+    pub fn write(&self, name: &str, header: &Header, scripts: [(Dialect, Scripts); 2]) -> anyhow::Result<Vec<PathBuf>> {
+        let (id, mut files) = (self.next(name)?, vec![]);
         for (dialect, Scripts { up, down }) in scripts {
             let way_back = Header { destructive: None, safe_since: None, locks: None, ..header.clone() };
             for (end, header, sql) in [("up", header, up), ("down", &way_back, down)] {

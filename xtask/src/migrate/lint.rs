@@ -262,11 +262,12 @@ fn of(revision: &Revision, dialect: Dialect) -> Vec<String> {
     }
     let (down, sql) = Header::split(&revision.down).unwrap_or_default();
     let nothing = script::statements(sql).is_empty() && !statements.is_empty();
-    match (nothing, &down.irreversible) {
-        (true, None) => {
-            faults.push(format!("{}: leads back to nothing: undo it, or say `-- irreversible: why`", file("down")));
-        }
-        (false, Some(_)) => faults.push(format!("{}: does something, and says `-- irreversible:`", file("down"))),
+    match (nothing, down.irreversible.is_some() || down.nothing_to_undo.is_some()) {
+        (true, false) => faults.push(format!(
+            "{}: leads back to nothing: undo it, or say `-- irreversible: why`, or `-- nothing to undo: why`",
+            file("down")
+        )),
+        (false, true) => faults.push(format!("{}: does something, and says that it does not", file("down"))),
         _ => {}
     }
     faults

@@ -9,6 +9,8 @@ mod lint;
 mod new;
 #[cfg(test)]
 mod proofs;
+#[cfg(test)]
+mod recipes;
 mod schema;
 mod sql;
 

@@ -67,7 +67,8 @@ pub fn new(folder: &Folder, words: &[&str]) -> Outcome {
     let scripts = if options.auto {
         let postgres = Postgres::start()?;
         let entries: Vec<_> = permission::catalogue().collect();
-        match difference(folder, &declared(), &entries, &options.decisions, &postgres)? {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        match runtime.block_on(found(folder, &declared(), &entries, &options.decisions, &postgres))? {
             Some(Found { scripts, changes, destructive }) => {
                 changes.iter().for_each(|change| eprintln!("  {change}"));
                 header.destructive = (!destructive.is_empty()).then(|| destructive.join("; "));
@@ -89,7 +90,8 @@ pub fn merge(folder: &Folder) -> Outcome {
         return Ok(Report::passed(0, "there is one head: nothing to join"));
     }
     let message = format!("Merge {}", heads.join(" and "));
-    let files = folder.write(&header(heads, &message), DIALECTS.map(|dialect| (dialect, Scripts::default())))?;
+    let files =
+        folder.write("merge", &header(heads, &message), DIALECTS.map(|dialect| (dialect, Scripts::default())))?;
     shown(&files);
     folder.seal()?;
     Ok(Report::passed(files.len(), message))
@@ -110,7 +112,7 @@ fn header(parents: Vec<String>, message: &str) -> Header {
 }
 
 fn write(folder: &Folder, header: &Header, scripts: [(Dialect, Scripts); 2], print: bool) -> Outcome {
-    let files = folder.write(header, scripts)?;
+    let files = folder.write(&header.message, header, scripts)?;
     shown(&files);
     if print {
         for file in &files {
@@ -143,46 +145,43 @@ pub struct Found {
 ///
 /// # Errors
 /// Something must be decided first, or cannot be done; each sentence says what to do.
-pub fn difference(
+pub async fn found(
     folder: &Folder,
     declared: &[Table],
     entries: &[&Entry],
     decisions: &Decisions,
     postgres: &Postgres,
 ) -> anyhow::Result<Option<Found>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let scratch = tempfile::tempdir()?;
-        let name = format!("accord_auto_{}", run::random_hex());
-        let sqlite = format!("sqlite:{}", scratch.path().join("auto.db").display());
-        let server = postgres.create(&name).await?;
-        let found = async {
-            let one = of(folder, declared, entries, decisions, &sqlite).await?;
-            let other = of(folder, declared, entries, decisions, &server).await?;
-            anyhow::Ok((one, other))
-        };
-        let found = found.await;
-        postgres.remove(&name).await?;
-        let (one, other) = found?;
-        if one.is_none() && other.is_none() {
-            return Ok(None);
-        }
-        let (mut changes, mut destructive) = (vec![], vec![]);
-        let mut scripts = vec![];
-        for (dialect, found) in DIALECTS.into_iter().zip([one, other]) {
-            let nothing = || "-- Nothing to do here: this is about the other database.\n".to_owned();
-            let found = found.unwrap_or_else(|| One { up: nothing(), down: nothing(), ..One::default() });
-            scripts.push((dialect, Scripts { up: found.up, down: found.down }));
-            changes.extend(found.changes);
-            destructive.extend(found.destructive);
-        }
-        for sentences in [&mut changes, &mut destructive] {
-            sentences.sort();
-            sentences.dedup();
-        }
-        let scripts = scripts.try_into().map_err(|_| anyhow::anyhow!("there are two databases"))?;
-        Ok(Some(Found { scripts, changes, destructive }))
-    })
+    let scratch = tempfile::tempdir()?;
+    let name = format!("accord_auto_{}", run::random_hex());
+    let sqlite = format!("sqlite:{}", scratch.path().join("auto.db").display());
+    let server = postgres.create(&name).await?;
+    let found = async {
+        let one = of(folder, declared, entries, decisions, &sqlite).await?;
+        let other = of(folder, declared, entries, decisions, &server).await?;
+        anyhow::Ok((one, other))
+    };
+    let found = found.await;
+    postgres.remove(&name).await?;
+    let (one, other) = found?;
+    if one.is_none() && other.is_none() {
+        return Ok(None);
+    }
+    let (mut changes, mut destructive) = (vec![], vec![]);
+    let mut scripts = vec![];
+    for (dialect, found) in DIALECTS.into_iter().zip([one, other]) {
+        let nothing = || "-- Nothing to do here: this is about the other database.\n".to_owned();
+        let found = found.unwrap_or_else(|| One { up: nothing(), down: nothing(), ..One::default() });
+        scripts.push((dialect, Scripts { up: found.up, down: found.down }));
+        changes.extend(found.changes);
+        destructive.extend(found.destructive);
+    }
+    for sentences in [&mut changes, &mut destructive] {
+        sentences.sort();
+        sentences.dedup();
+    }
+    let scripts = scripts.try_into().map_err(|_| anyhow::anyhow!("there are two databases"))?;
+    Ok(Some(Found { scripts, changes, destructive }))
 }
 
 /// What one database lacks.
@@ -263,7 +262,7 @@ mod tests {
         merge(&folder).expect("joined");
         assert_eq!(folder.faults().expect("readable"), Vec::<String>::new());
         let set = folder.set(Dialect::Postgres).expect("sound");
-        assert_eq!(set.heads()[0].id, "0003_merge_0002_b_and_0002_c");
+        assert_eq!(set.heads()[0].id, "0003_merge");
         assert_eq!(set.heads()[0].header.parents, ["0002_b", "0002_c"]);
     }
 }

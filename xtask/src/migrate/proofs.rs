@@ -447,7 +447,7 @@ fn every_change_is_written_and_proved_on_postgres() {
 }
 
 /// On a machine of one's own PostgreSQL may be missing.
-fn server() -> Option<Postgres> {
+pub(super) fn server() -> Option<Postgres> {
     match Postgres::start() {
         Ok(server) => Some(server),
         Err(error) if std::env::var_os("CI").is_none() => {
