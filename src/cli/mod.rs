@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::auth::password::Passwords;
 use crate::config::{Config, ConfigError};
 use crate::db::migrate::Fitness;
-use crate::db::{self, Db, DbError, DbResult};
+use crate::db::{self, Db, DbError};
 use crate::error::{Code, Error, FieldError};
 use crate::fixtures;
 use crate::mail::transport::Mailer;
@@ -29,9 +29,6 @@ use crate::server::{document, schema};
 
 /// `EX_CONFIG` of sysexits.h: a restart will not help, somebody must change a setting.
 const EX_CONFIG: u8 = 78;
-
-/// Rows read at once for a list.
-const PAGE: u64 = 500;
 
 /// What clap ends with, too.
 const USAGE: u8 = 2;
@@ -261,21 +258,6 @@ async fn open(config: &Config) -> Result<Db, Failure> {
 /// A fault of a body, as a sentence.
 fn told(fault: FieldError) -> String {
     format!("{} {}", fault.pointer.unwrap_or_default().trim_start_matches('/'), fault.detail)
-}
-
-/// All rows of a list that comes in pages, the newest first.
-async fn whole<T>(
-    mut page: impl AsyncFnMut(Option<i64>, u64) -> DbResult<Vec<T>>,
-    id: impl Fn(&T) -> i64,
-) -> Result<Vec<T>, Failure> {
-    let mut rows = vec![];
-    loop {
-        let more = page(rows.last().map(&id), PAGE).await?;
-        if more.is_empty() {
-            return Ok(rows);
-        }
-        rows.extend(more);
-    }
 }
 
 /// A body as an operation takes it, held to the same schema; what is null was not given.

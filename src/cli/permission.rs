@@ -6,11 +6,12 @@ use serde_json::json;
 
 use super::table::{json as as_json, table};
 use super::user::Who;
-use super::{Failure, checked, open, print, whole};
+use super::{Failure, checked, open, print};
 use crate::auth::permission::{self, Target};
 use crate::auth::{Role, Status};
 use crate::config::Config;
 use crate::db::Conn;
+use crate::db::keyset::whole;
 use crate::db::signals::Actor;
 use crate::resources::grants::model::{Grant, GrantCreate};
 use crate::resources::grants::{self, rules};
@@ -241,7 +242,7 @@ async fn list(conn: &mut Conn, user: Option<Who>, group: Option<String>, json: b
 /// All that is granted to a user and to their groups.
 async fn held(conn: &mut Conn, user_id: i64) -> Result<Vec<HeldPermission>, Failure> {
     let page = async |before, limit| permissions::store::list_held(conn, user_id, before, limit).await;
-    whole(page, |held: &HeldPermission| held.grant_id.unwrap_or_default()).await
+    Ok(whole(page, |held: &HeldPermission| held.grant_id.unwrap_or_default()).await?)
 }
 
 /// To whom the grant is.

@@ -8,8 +8,9 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::table::{json as as_json, table};
-use super::{Failure, open, print, whole};
+use super::{Failure, open, print};
 use crate::config::Config;
+use crate::db::keyset::whole;
 use crate::resources::TASKS;
 use crate::tasks::Kind;
 use crate::tasks::store::{self, Seen};

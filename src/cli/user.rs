@@ -7,10 +7,11 @@ use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::table::{json as as_json, table};
-use super::{Failure, checked, open, password, print, whole};
+use super::{Failure, checked, open, password, print};
 use crate::auth::password::{NewPassword, Passwords};
 use crate::auth::{Email, Role, Status};
 use crate::config::Config;
+use crate::db::keyset::whole;
 use crate::db::signals::Actor;
 use crate::db::{Conn, Db};
 use crate::http::etag::IfMatch;
