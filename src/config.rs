@@ -592,12 +592,13 @@ fn key_of(variable: &str, defaults: &Table) -> Result<Option<String>, ConfigErro
 }
 
 /// `; did you mean …?` with the known name that is nearest, if one is near.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> String {
+pub fn nearest<T: AsRef<str>>(name: &str, known: impl IntoIterator<Item = T>) -> String {
     known
-        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(name, known.as_ref()), known))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(likeness, _)| *likeness > 0.7)
-        .map_or(String::new(), |(_, known)| format!("; did you mean `{known}`?"))
+        .map_or(String::new(), |(_, known)| format!("; did you mean `{}`?", known.as_ref()))
 }
 
 fn kind(default: &Value) -> &'static str {

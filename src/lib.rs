@@ -5,9 +5,9 @@
 
 pub mod cli;
 
-pub mod server;
-
 pub mod fixtures;
+
+pub mod server;
 
 pub mod resources;
 

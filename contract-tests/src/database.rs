@@ -1,9 +1,11 @@
-//! A fresh database for each test, copied from a template that the binary has migrated and filled with people.
+//! A fresh database for each test, copied from a template that the binary has migrated and filled with the fixtures that
+//! the test names.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -42,8 +44,16 @@ impl Database {
 
     /// Migrated, with ann, ben and root in it.
     pub async fn fresh() -> Self {
-        static TEMPLATE: OnceCell<Template> = OnceCell::const_new();
-        TEMPLATE.get_or_init(Template::make).await.copy().await
+        Self::with_fixtures(&["people"]).await
+    }
+
+    /// Migrated, with these fixtures in it; with or without `.yaml`.
+    pub async fn with_fixtures(names: &[&str]) -> Self {
+        /// Each combination is loaded once a run.
+        static TEMPLATES: LazyLock<Mutex<HashMap<String, Arc<OnceCell<Template>>>>> = LazyLock::new(Mutex::default);
+        let key = names.iter().map(|name| name.trim_end_matches(".yaml")).collect::<Vec<_>>().join("_");
+        let template = TEMPLATES.lock().unwrap().entry(key).or_default().clone();
+        template.get_or_init(|| Template::make(names)).await.copy().await
     }
 
     /// Without a table in it.
@@ -52,8 +62,7 @@ impl Database {
     }
 
     async fn create(template: &str) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(1);
-        let name = format!("{}_{}", run(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let name = unused_name();
         create(&name, template).await;
         Self::Postgres { options: Box::new(admin_options().database(&name)), name }
     }
@@ -127,20 +136,20 @@ enum Template {
 }
 
 impl Template {
-    async fn make() -> Self {
+    async fn make(fixtures: &[&str]) -> Self {
         if Database::on_postgres() {
-            let name = format!("{}_template", run());
+            let name = unused_name();
             execute(
                 admin().await,
                 format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"),
             )
             .await
             .expect("the user of ACCORD_TEST_POSTGRES_URL may create databases");
-            fill(admin_options().database(&name).to_url_lossy().as_str()).await;
+            fill(admin_options().database(&name).to_url_lossy().as_str(), fixtures).await;
             return Self::Postgres(name);
         }
         let folder = tempfile::tempdir().unwrap();
-        fill(&sqlite_url(&folder)).await;
+        fill(&sqlite_url(&folder), fixtures).await;
         // with the write-ahead log, if the binary has left one
         let entries = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap());
         Self::Sqlite(entries.map(|entry| (entry.file_name().into(), std::fs::read(entry.path()).unwrap())).collect())
@@ -167,15 +176,22 @@ async fn create(name: &str, template: &str) {
     created.unwrap_or_else(|error| panic!("the user of {URL_VARIABLE} must be able to create databases: {error}"));
 }
 
-async fn fill(url: &str) {
+async fn fill(url: &str, fixtures: &[&str]) {
     server::run(&["migrate", "up"], url).await;
-    let people = concat!(env!("CARGO_MANIFEST_DIR"), "/people.yaml");
-    server::run(&["fixtures", people], url).await;
+    if !fixtures.is_empty() {
+        server::run(&[&["fixtures", "load"], fixtures].concat(), url).await;
+    }
 }
 
 /// Outlives the runtime of each test, as the connection must that makes and drops their databases.
 static ADMIN: LazyLock<Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
+
+/// A name that no database of this run has.
+fn unused_name() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+    format!("{}_{}", run(), NUMBER.fetch_add(1, Ordering::Relaxed))
+}
 
 /// What the databases of this run begin with, and how its connection is called.
 fn run() -> &'static str {

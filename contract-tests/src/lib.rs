@@ -32,7 +32,7 @@ pub use exchange::{Answer, Request};
 pub use mailbox::{Letter, Mailbox};
 pub use receiver::{Received, Receiver, Treatment};
 pub use recorder::cells;
-pub use server::{Ended, Running, Server, command_line, refused_start};
+pub use server::{Ended, Running, Server, command_line, command_line_with, refused_start};
 pub use story::{Step, Story};
 pub use wire::Wire;
 pub use world::{Person, SECRET, World};

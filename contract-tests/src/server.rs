@@ -98,6 +98,11 @@ pub async fn command_line(arguments: &[&str], database_url: &str, stdin: &str) -
     Running::start(arguments, database_url, stdin).await.ended().await
 }
 
+/// The same, with these variables over the settings of tests.
+pub async fn command_line_with(arguments: &[&str], database_url: &str, settings: &[(&str, &str)]) -> Ended {
+    Running::start_with(arguments, database_url, "", settings).await.ended().await
+}
+
 /// A command of the binary that runs; killed when dropped.
 pub struct Running {
     child: Child,
@@ -108,8 +113,12 @@ pub struct Running {
 impl Running {
     /// Starts it, with this text on standard input.
     pub async fn start(arguments: &[&str], database_url: &str, stdin: &str) -> Self {
+        Self::start_with(arguments, database_url, stdin, &[]).await
+    }
+
+    async fn start_with(arguments: &[&str], database_url: &str, stdin: &str, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = command(folder.path(), database_url, &[]);
+        let mut command = command(folder.path(), database_url, settings);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary runs");
         // one that does not read it is no fault

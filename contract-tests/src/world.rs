@@ -22,9 +22,16 @@ pub struct World {
 }
 
 impl World {
-    /// With the settings of tests: no demo data, no rate limit.
+    /// With the fixtures `people` and the settings of tests: no demo data, no rate limit.
     pub async fn start() -> Self {
         Self::with(&[]).await
+    }
+
+    /// The same, with these fixtures in its database instead of the people alone.
+    pub async fn with_fixtures(names: &[&str]) -> Self {
+        let database = Database::with_fixtures(names).await;
+        let url = database.url();
+        Self::on(database, &url, &[]).await
     }
 
     /// With these variables over the settings of tests.

@@ -41,6 +41,15 @@ impl NewPassword {
     }
 }
 
+/// Whether a text is not a password but what somebody keeps of one: `$argon2id$…`, `$2b$…`, `pbkdf2_sha256$…`.
+pub fn is_hash(text: &str) -> bool {
+    let Some((scheme, rest)) = text.strip_prefix('$').unwrap_or(text).split_once('$') else { return false };
+    let is_scheme = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    let is_said =
+        text.starts_with('$') || ["argon2", "bcrypt", "pbkdf2", "scrypt"].iter().any(|s| scheme.starts_with(s));
+    is_said && !scheme.is_empty() && scheme.chars().all(is_scheme) && !rest.is_empty()
+}
+
 /// Hashes and verifies, a bounded number at once: each takes its memory, and unbounded ones exhaust it.
 #[derive(Clone)]
 pub struct Passwords {
@@ -230,6 +239,21 @@ mod tests {
         assert!(lines.is_sorted_by(|a, b| a < b));
         let fits = |line: &&str| (8..=128).contains(&line.chars().count()) && line.to_lowercase() == **line;
         assert_eq!(lines.iter().find(|line| !fits(line)), None);
+    }
+
+    #[test]
+    fn a_hash_is_told_from_a_password() {
+        let argon2 = argon2id("correct horse", &params(64, 2));
+        for hash in
+            [argon2.as_str(), "$2b$04$abcdefghijklmnopqrstuv", "$5$salt$x", "pbkdf2_sha256$1000$salt$x", "bcrypt$$2b$x"]
+        {
+            assert!(is_hash(hash), "{hash}");
+        }
+        for password in
+            ["$ecret horse", "$$$$$$$$", "a$b$c$dollars", "correct horse battery", "$Cash$ is king", "1$argon2"]
+        {
+            assert!(!is_hash(password), "{password}");
+        }
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! The commands of the product. Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration (`EX_CONFIG`).
 
+mod fixtures;
 mod mail;
 mod migrate;
 mod password;
@@ -17,12 +18,10 @@ use clap::{Parser, Subcommand};
 use poem_openapi::types::{ParseFromJSON, Type};
 use serde_json::{Value, json};
 
-use crate::auth::password::Passwords;
 use crate::config::{Config, ConfigError};
 use crate::db::migrate::Fitness;
 use crate::db::{self, Db, DbError};
 use crate::error::{Code, Error, FieldError};
-use crate::fixtures;
 use crate::mail::transport::Mailer;
 use crate::resources::hooks::hooks;
 use crate::server::{document, schema};
@@ -66,10 +65,10 @@ enum Command {
     },
     /// Apply, undo and list migrations
     Migrate(migrate::Arguments),
-    /// Load fixtures; loading them twice changes nothing
+    /// Load, check, list and dump fixtures
     Fixtures {
-        /// YAML files; without any, the demo data
-        files: Vec<PathBuf>,
+        #[command(subcommand)]
+        step: Option<fixtures::Step>,
     },
     /// See how letters look, and whether they arrive
     Mail {
@@ -197,7 +196,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Task { step } => task::run(&config, step).await,
         Command::User { step } => user::run(&config, step).await,
         Command::Permission { step } => permission::run(&config, step).await,
-        Command::Fixtures { files } => load(&config, &files).await,
+        Command::Fixtures { step } => fixtures::run(&config, step).await,
         Command::Config { what: ConfigCommand::Check } => {
             Mailer::of(&config)?;
             print(&config.describe())
@@ -217,34 +216,15 @@ fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-async fn load(config: &Config, files: &[PathBuf]) -> Result<(), Failure> {
-    let files = match files {
-        [] => vec![("fixtures/demo.yaml".to_owned(), fixtures::DEMO.to_owned())],
-        files => {
-            let read = |path: &PathBuf| {
-                let text = std::fs::read_to_string(path);
-                text.map(|text| (path.display().to_string(), text))
-                    .map_err(|error| Failure::Other(format!("cannot read {}: {error}", path.display())))
-            };
-            files.iter().map(read).collect::<Result<Vec<_>, _>>()?
-        }
-    };
-    config.make_database_file()?;
-    let db = Db::connect(&config.database(), hooks(config)?).await.map_err(|error| away(config, &error))?;
-    let passwords = Passwords::of(config);
-    for (name, text) in files {
-        let loaded =
-            fixtures::load(&db, &passwords, &name, &text).await.map_err(|error| Failure::Other(error.to_string()))?;
-        println!("{name}: {} new, {} unchanged", loaded.new, loaded.unchanged);
-    }
-    Ok(())
+/// Logs what no caller of the API is told to the standard error.
+fn tell_causes() {
+    let logs = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr);
+    let _ = logs.without_time().with_target(false).try_init();
 }
 
 /// The database of the settings, for a command that works on what is in it.
 async fn open(config: &Config) -> Result<Db, Failure> {
-    // causes that no caller of the API is told
-    let logs = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr);
-    let _ = logs.without_time().with_target(false).try_init();
+    tell_causes();
     if let Some(file) = config.database_file().filter(|file| !file.exists()) {
         return Err(Failure::Other(format!("there is no database {}: accord migrate up makes it", file.display())));
     }

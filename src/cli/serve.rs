@@ -184,7 +184,7 @@ async fn undefined(db: &Db) -> Vec<&'static str> {
 /// Loads the demo data into an empty database; answers whether the demo accounts are there.
 async fn demo(db: &Db, config: &Config) -> Result<bool, Failure> {
     let passwords = Passwords::of(config);
-    let loaded = fixtures::load_demo(db, &passwords).await.map_err(|error| Failure::Other(error.to_string()))?;
+    let loaded = fixtures::load_initial(db, &passwords).await.map_err(|error| Failure::Other(error.to_string()))?;
     if let Some(loaded) = loaded {
         tracing::info!(objects = loaded.new, "loaded the demo data");
     }

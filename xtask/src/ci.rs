@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::contract::Database;
 use crate::postgres::{self, Postgres};
 use crate::report::{Failed, Outcome, Report};
-use crate::{access, clients, contract, migrate, mutants, postman, rust, spec};
+use crate::{access, clients, contract, migrate, mutants, postman, product, rust, spec};
 
 /// One line of the summary. `alone` runs just this step.
 struct Step {
@@ -60,6 +60,12 @@ const STEPS: &[Step] = &[
         alone: "cargo xtask migrate check",
         repair: "change the migration that is named",
         run: |shared| migrate::check(shared.postgres()?),
+    },
+    Step {
+        name: "fixtures",
+        alone: "cargo run -- fixtures check",
+        repair: "change the file and line that are named",
+        run: |_| product::check_fixtures(),
     },
     Step {
         name: "contract sqlite",

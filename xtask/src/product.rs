@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use crate::report::{Outcome, Report};
 use crate::run;
 
 /// How long a server may take to print its address, and to end.
@@ -45,10 +46,22 @@ pub fn command(binary: &Path, folder: &Path, database_url: &str) -> Command {
     command
 }
 
-/// Loads a file of fixtures into a migrated database.
-pub fn load(binary: &Path, folder: &Path, database_url: &str, file: &str) -> anyhow::Result<()> {
-    run::silently(command(binary, folder, database_url).arg("fixtures").arg(run::root().join(file)))?;
+/// Loads fixtures that are built in into a migrated database.
+pub fn load(binary: &Path, folder: &Path, database_url: &str, name: &str) -> anyhow::Result<()> {
+    run::silently(command(binary, folder, database_url).args(["fixtures", "load", name]))?;
     Ok(())
+}
+
+/// The fixtures that are built in load, each alone, and twice without effect.
+pub fn check_fixtures() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    // it makes a database of its own
+    let mut check = command(&build()?, folder.path(), "sqlite:none.db");
+    let told = run::keeping_stdout(check.args(["fixtures", "check"]))?;
+    if !told.success {
+        bail!("the fixtures do not load");
+    }
+    Ok(Report::passed(1, told.stdout.trim_end()))
 }
 
 /// A running server on a port of its own. Stopped when dropped.

@@ -9,6 +9,7 @@ mod audit;
 mod bodies;
 mod command_line;
 mod faults;
+mod fixtures;
 mod grants;
 mod guests;
 mod http;

@@ -122,6 +122,20 @@ pub async fn find_memberships(conn: &mut Conn, user_id: i64) -> DbResult<Vec<Mem
     conn.all(&statement).await
 }
 
+/// Memberships in the order of groups and users, behind one of them.
+pub async fn list_memberships(conn: &mut Conn, after: Option<(i64, i64)>, limit: u64) -> DbResult<Vec<Membership>> {
+    let place = Expr::tuple([Expr::col(Memberships::GroupId), Expr::col(Memberships::UserId)]);
+    let statement = Query::select()
+        .columns([Memberships::GroupId, Memberships::UserId])
+        .from(Memberships::Table)
+        .and_where_option(after.map(|(group, user)| place.gt(Expr::tuple([Expr::val(group), Expr::val(user)]))))
+        .order_by(Memberships::GroupId, Order::Asc)
+        .order_by(Memberships::UserId, Order::Asc)
+        .limit(limit)
+        .take();
+    conn.all(&statement).await
+}
+
 /// Whether a user is in a group; then it stays so until the transaction ends.
 pub async fn find_membership(conn: &mut Conn, group_id: i64, user_id: i64) -> DbResult<Option<Membership>> {
     let statement = Query::select()

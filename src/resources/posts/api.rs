@@ -146,7 +146,7 @@ impl PostsApi {
         body: JsonIn<PostCreate>,
     ) -> Result<CreatedResponse, Fail<(Conflict,)>> {
         let mut tx = caller.begin(&app.db).await?;
-        let row = signals::insert_new(&mut tx, &caller, body.0.by(caller.id), app.now()).await?;
+        let row = signals::insert_new(&mut tx, &caller, body.0.by(Some(caller.id)), app.now()).await?;
         tx.commit().await?;
         let (post, tag) = tagged(row);
         let location = format!("/api/v1/posts/{}", post.id);

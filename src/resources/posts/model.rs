@@ -94,10 +94,10 @@ fn published_by_default() -> bool {
 }
 
 impl PostCreate {
-    /// The post of this owner.
-    pub fn by(self, owner_id: i64) -> PostValues {
+    /// The post of this owner; without one, as those whose account was deleted.
+    pub fn by(self, owner_id: Option<i64>) -> PostValues {
         let Self { title, content, published, rating } = self;
-        PostValues { owner_id: Some(owner_id), title, content, published, rating }
+        PostValues { owner_id, title, content, published, rating }
     }
 }
 

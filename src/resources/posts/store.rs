@@ -98,6 +98,22 @@ pub async fn list(
     conn.all(&statement).await
 }
 
+/// The posts with exactly this title, the oldest first; of this owner or of none, if that is asked for.
+pub async fn find_titled(conn: &mut Conn, owner_id: Option<Option<i64>>, title: &str) -> DbResult<Vec<i64>> {
+    let owned = |owner_id: Option<i64>| match owner_id {
+        Some(id) => Expr::col(Posts::OwnerId).eq(id),
+        None => Expr::col(Posts::OwnerId).is_null(),
+    };
+    let statement = Query::select()
+        .column(Posts::Id)
+        .from(Posts::Table)
+        .and_where(Expr::col(Posts::Title).eq(title))
+        .and_where_option(owner_id.map(owned))
+        .order_by(Posts::Id, Order::Asc)
+        .take();
+    Ok(conn.all::<(i64,)>(&statement).await?.into_iter().map(|(id,)| id).collect())
+}
+
 /// How many posts match.
 pub async fn count(conn: &mut Conn, filter: &Filter) -> DbResult<i64> {
     let mut statement = matching(conn.dialect(), filter);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sea_query::{Alias, Expr, ExprTrait, Func, JoinType, LockType, OnConflict, Order, Query};
+use sqlx::FromRow;
 
 use super::model::PostStatistics as Numbers;
 use crate::db::tables::{PostStatistics, Posts};
@@ -62,6 +63,27 @@ pub async fn add(conn: &mut Conn, count: Count, posts: &[(i64, i64)], now: DateT
         .on_conflict(added)
         .take();
     conn.write(PostStatistics::FREE, &statement).await
+}
+
+/// What is counted of a post.
+#[derive(Debug, FromRow)]
+#[expect(missing_docs, reason = "model::PostStatistics documents them")]
+pub struct Counted {
+    pub post_id: i64,
+    pub view_number: i64,
+    pub shared_number: i64,
+}
+
+/// The numbers of the posts behind one of them.
+pub async fn list(conn: &mut Conn, after: Option<i64>, limit: u64) -> DbResult<Vec<Counted>> {
+    let statement = Query::select()
+        .columns([PostStatistics::PostId, PostStatistics::ViewNumber, PostStatistics::SharedNumber])
+        .from(PostStatistics::Table)
+        .and_where_option(after.map(|after| Expr::col(PostStatistics::PostId).gt(after)))
+        .order_by(PostStatistics::PostId, Order::Asc)
+        .limit(limit)
+        .take();
+    conn.all(&statement).await
 }
 
 /// The statistics of a post; none if there is no such post.

@@ -1,7 +1,7 @@
 //! All SQL for votes. Each function keeps the count of the post in the same transaction.
 
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, LockType, OnConflict, Query};
+use sea_query::{Expr, ExprTrait, LockType, OnConflict, Order, Query};
 use sqlx::FromRow;
 
 use crate::db::signals::Signalled;
@@ -72,6 +72,20 @@ pub async fn find(conn: &mut Conn, post_id: i64, user_id: i64) -> DbResult<Optio
         .and_where(Expr::col(Votes::UserId).eq(user_id))
         .take();
     conn.maybe(&statement).await
+}
+
+/// Votes in the order of posts and users, behind one of them.
+pub async fn list(conn: &mut Conn, after: Option<(i64, i64)>, limit: u64) -> DbResult<Vec<StoredVote>> {
+    let place = Expr::tuple([Expr::col(Votes::PostId), Expr::col(Votes::UserId)]);
+    let statement = Query::select()
+        .columns([Votes::PostId, Votes::UserId])
+        .from(Votes::Table)
+        .and_where_option(after.map(|(post, user)| place.gt(Expr::tuple([Expr::val(post), Expr::val(user)]))))
+        .order_by(Votes::PostId, Order::Asc)
+        .order_by(Votes::UserId, Order::Asc)
+        .limit(limit)
+        .take();
+    conn.all(&statement).await
 }
 
 /// How many users have voted for a post.

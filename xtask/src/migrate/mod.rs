@@ -132,7 +132,7 @@ async fn there_and_back(
     let step = |words: [&str; 2]| {
         run::silently(product::command(binary, folder, url).arg("migrate").args(words)).with_context(|| kind.to_owned())
     };
-    let load = || product::load(binary, folder, url, "fixtures/demo.yaml");
+    let load = || product::load(binary, folder, url, "demo");
     let revisions =
         Folder::of(&run::root()).set(Dialect::of(url))?.revisions().iter().map(|r| r.id.clone()).collect::<Vec<_>>();
     let mut faults = Walk { kind, url, step: &step, load: &load }.faults(&revisions).await?;
