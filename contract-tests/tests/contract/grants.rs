@@ -316,13 +316,13 @@ async fn who_was_granted_it_deletes_posts_of_others() {
     let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
     let (first, second) = (ann.writes("The first").await, ann.writes("The second").await);
     let path = |post: &Answer| format!("/api/v1/posts/{}", post.id());
-    let delete = |post: &Answer| ben.delete(&path(post)).header("If-Match", post.etag());
+    let delete = |post: &Answer| ben.delete(path(post)).header("If-Match", post.etag());
     story.tell("Ben may not delete Ann's post", delete(&first)).await;
     grant(&root, json!({ "user_id": 2, "permission": "can_delete_post", "object_id": first.id() })).await;
     story.tell("with a grant on it he may", delete(&first)).await;
     story.tell("but no other", delete(&second)).await;
     let change = json!({ "title": "His" });
-    story.tell("nor may he change that", ben.patch(&path(&second)).header("If-Match", "*").json(&change)).await;
+    story.tell("nor may he change that", ben.patch(path(&second)).header("If-Match", "*").json(&change)).await;
     assert_yaml_snapshot!(story);
 }
 
