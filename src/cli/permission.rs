@@ -227,7 +227,7 @@ async fn list(conn: &mut Conn, user: Option<Who>, group: Option<String>, json: b
             table(["grant", "permission", "on"], granted.into_iter().map(row))
         });
     }
-    let page = async |before, limit| permissions::store::list(conn, before, limit).await;
+    let page = async |before, limit| permissions::store::list(conn, None, before, limit).await;
     let rows = whole(page, |row: &StoredPermission| row.id).await?;
     let catalogue: Vec<_> = rows.into_iter().map(Permission::from).collect();
     let row = |permission: Permission| {

@@ -24,22 +24,36 @@ pub struct Header {
     pub irreversible: Option<String>,
     /// Why the way back does nothing, and is one nevertheless.
     pub nothing_to_undo: Option<String>,
+    /// Lines that say nothing to this binary: a newer release may have written them.
+    pub unknown: Vec<String>,
 }
 
 impl Header {
-    /// Reads the header off the top of a file; answers it and the rest, without the empty line between them.
+    /// Reads the header off the top of a file, which ends with an empty line; answers it and what follows. A file that does
+    /// not begin with its parent has none.
     ///
     /// # Errors
     /// A key stands twice, or without a value.
     pub fn split(text: &str) -> Result<(Self, &str), String> {
-        let (mut header, mut rest, mut seen) = (Self::default(), text, vec![]);
-        while let Some((key, value, after)) = line(rest) {
+        let mut header = Self::default();
+        if !text.starts_with("-- parent") {
+            return Ok((header, text));
+        }
+        let (top, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+        let mut seen = vec![];
+        for line in top.lines() {
+            let Some((key, value)) = line.strip_prefix("-- ").and_then(|line| line.split_once(':')) else {
+                header.unknown.push(line.to_owned());
+                continue;
+            };
+            let value = value.trim();
             if value.is_empty() {
                 return Err(format!("`-- {key}:` says nothing"));
             }
             if seen.contains(&key) {
                 return Err(format!("`-- {key}:` stands twice"));
             }
+            seen.push(key);
             let text = Some(value.to_owned());
             match key {
                 "parent" | "parents" => {
@@ -52,38 +66,12 @@ impl Header {
                 "safe since" => header.safe_since = text,
                 "locks" => header.locks = text,
                 "irreversible" => header.irreversible = text,
-                _ => header.nothing_to_undo = text,
+                "nothing to undo" => header.nothing_to_undo = text,
+                _ => header.unknown.push(line.to_owned()),
             }
-            seen.push(key);
-            rest = after;
         }
-        if seen.is_empty() {
-            return Ok((header, text));
-        }
-        if !seen.iter().any(|key| key.starts_with("parent")) {
-            return Err("the header has no `-- parent:`".into());
-        }
-        Ok((header, rest.strip_prefix("\r\n").or(rest.strip_prefix('\n')).unwrap_or(rest)))
+        Ok((header, rest))
     }
-}
-
-/// The first line, if it belongs to a header: its key, its value, what follows.
-fn line(text: &str) -> Option<(&'static str, &str, &str)> {
-    const KEYS: [&str; 9] = [
-        "parent",
-        "parents",
-        "message",
-        "created",
-        "destructive",
-        "safe since",
-        "locks",
-        "irreversible",
-        "nothing to undo",
-    ];
-    let (line, after) = text.split_once('\n').unwrap_or((text, ""));
-    let (key, value) = line.strip_prefix("-- ")?.split_once(':')?;
-    let key = KEYS.into_iter().find(|known| *known == key)?;
-    Some((key, value.trim(), after))
 }
 
 /// As it stands at the top of a file, with the empty line that ends it.
@@ -138,6 +126,13 @@ mod tests {
         assert!(header.parents.is_empty() && rest == "X");
         assert!(Header::split("-- parent: a\n-- parent: b\n").expect_err("twice").contains("twice"));
         assert!(Header::split("-- parent:\n").expect_err("empty").contains("says nothing"));
-        assert!(Header::split("-- message: m\n").expect_err("no parent").contains("no `-- parent:`"));
+    }
+
+    #[test]
+    fn what_a_newer_release_says_beside_is_passed_over() {
+        let text = "-- parent: a\n-- colour: red\n-- and more\n-- destructive: gone\n\n-- parent: of nothing\nX";
+        let (header, rest) = Header::split(text).expect("reads");
+        assert_eq!((header.destructive.as_deref(), rest), (Some("gone"), "-- parent: of nothing\nX"));
+        assert_eq!(header.unknown, ["-- colour: red", "-- and more"]);
     }
 }

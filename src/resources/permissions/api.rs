@@ -9,6 +9,7 @@ use super::model::{
 };
 use super::store;
 use crate::app::App;
+use crate::auth::permission::Target;
 use crate::auth::{Admin, Caller, Role};
 use crate::db::signals;
 use crate::error::{Code, Error};
@@ -41,15 +42,17 @@ impl PermissionsApi {
         /// `next` of the page before
         #[oai(validator(min_length = 1, max_length = 200))]
         cursor: Query<Option<String>>,
+        /// Only permissions on rows of this table
+        target: Query<Option<Target>>,
         /// Also count all of them, which costs more than the page
         #[oai(default)]
         with_total: Query<bool>,
     ) -> Result<Listed<PermissionPage>, Fail<(Forbidden,)>> {
         let page = Newest::of("permissions", limit.0, cursor.0.as_deref())?;
         let mut conn = admin.read(&app.db).await?;
-        let mut rows = store::list(&mut conn, page.before, page.rows()).await?;
+        let mut rows = store::list(&mut conn, target.0, page.before, page.rows()).await?;
         let next = page.cut(&mut rows, |row| row.id);
-        let total = if with_total.0 { Some(store::count(&mut conn).await?) } else { None };
+        let total = if with_total.0 { Some(store::count(&mut conn, target.0).await?) } else { None };
         let items = rows.into_iter().map(Permission::from).collect();
         Ok(Listed::Page(JsonOut(PermissionPage { items, next, total })))
     }
@@ -80,10 +83,10 @@ impl PermissionsApi {
         let mut conn = caller.read(&app.db).await?;
         let (items, next, count);
         if is_admin {
-            let mut rows = store::list(&mut conn, page.before, page.rows()).await?;
+            let mut rows = store::list(&mut conn, None, page.before, page.rows()).await?;
             next = page.cut(&mut rows, |row| row.id);
             items = rows.into_iter().map(|row| by_role(row.name)).collect();
-            count = if with_total.0 { Some(store::count(&mut conn).await?) } else { None };
+            count = if with_total.0 { Some(store::count(&mut conn, None).await?) } else { None };
         } else {
             let mut rows = store::list_held(&mut conn, caller.id, page.before, page.rows()).await?;
             next = page.cut(&mut rows, |row| row.grant_id.unwrap_or_default());

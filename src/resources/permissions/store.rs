@@ -101,16 +101,30 @@ fn by_name(name: &str) -> SelectStatement {
 }
 
 /// One page of the catalogue, the newest first.
-pub async fn list(conn: &mut Conn, before: Option<i64>, limit: u64) -> DbResult<Vec<StoredPermission>> {
-    let mut statement = Query::select().columns(COLUMNS).from(Permissions::Table).take();
+pub async fn list(
+    conn: &mut Conn,
+    target: Option<Target>,
+    before: Option<i64>,
+    limit: u64,
+) -> DbResult<Vec<StoredPermission>> {
+    let mut statement = select(target);
+    statement.columns(COLUMNS);
     newest(&mut statement, Permissions::Id, before, limit);
     conn.all(&statement).await
 }
 
-/// How many permissions the catalogue has.
-pub async fn count(conn: &mut Conn) -> DbResult<i64> {
-    let statement = Query::select().expr(Expr::col(Permissions::Id).count()).from(Permissions::Table).take();
+/// How many permissions the catalogue has, or how many of one table.
+pub async fn count(conn: &mut Conn, target: Option<Target>) -> DbResult<i64> {
+    let statement = select(target).expr(Expr::col(Permissions::Id).count()).take();
     Ok(conn.one::<(i64,)>(&statement).await?.0)
+}
+
+fn select(target: Option<Target>) -> SelectStatement {
+    let mut statement = Query::select().from(Permissions::Table).take();
+    if let Some(target) = target {
+        statement.and_where(Expr::col(Permissions::Target).eq(target.word()));
+    }
+    statement
 }
 
 #[derive(FromRow)]

@@ -72,7 +72,10 @@ impl Folder {
             faults.push(format!("two heads: {}; `cargo xtask migrate merge` joins them", names.join(", ")));
         }
         for revision in sqlite.revisions() {
-            let Header { message, created, destructive, safe_since, .. } = &revision.header;
+            let Header { message, created, destructive, safe_since, unknown, .. } = &revision.header;
+            for line in unknown {
+                faults.push(format!("{revision}: `{line}` means nothing in a header; an empty line ends it"));
+            }
             let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
             if message.is_empty() || created.len() != 10 || digits(created) != 8 {
                 faults.push(format!("{revision}: its header says `-- message:` and `-- created:` (as 2026-11-21)"));

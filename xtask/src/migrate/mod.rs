@@ -65,11 +65,14 @@ pub fn run(arguments: &[String]) -> Outcome {
 
 /// Migrations are written by developers; where the API serves people they are only applied.
 fn refuse_in_production() -> anyhow::Result<()> {
-    if Config::load(None)?.env == Env::Prod {
-        let text = "ACCORD_ENV is prod: migrations are written on a developer's machine; here use `accord migrate up`";
-        return Err(Usage(text.into()).into());
-    }
-    Ok(())
+    // settings of production that do not hold are of production nevertheless
+    let prod = std::env::var("ACCORD_ENV").is_ok_and(|env| env == "prod") || Config::load(None)?.env == Env::Prod;
+    refuse(prod).map_err(Into::into)
+}
+
+fn refuse(prod: bool) -> Result<(), Usage> {
+    let text = "ACCORD_ENV is prod: migrations are written on a developer's machine; here use `accord migrate up`";
+    if prod { Err(Usage(text.into())) } else { Ok(()) }
 }
 
 /// Files, headers, the lint; then both databases up, down and up again, with data.
@@ -222,6 +225,12 @@ async fn schema(url: &str) -> anyhow::Result<Schema> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_writes_a_migration_in_production() {
+        assert!(refuse(true).expect_err("refused").0.contains("accord migrate up"));
+        assert!(refuse(false).is_ok());
+    }
 
     #[test]
     fn a_changed_definition_is_shown_both_ways() {
