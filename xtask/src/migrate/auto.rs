@@ -111,12 +111,16 @@ fn renames(from: &Schema, to: &Schema, decisions: &Decisions) -> anyhow::Result<
         match (old.split_once('.'), new.split_once('.')) {
             (None, None) => {
                 anyhow::ensure!(from.table(old).is_some(), "`--rename {text}`: the database has no table {old}");
+                anyhow::ensure!(from.table(new).is_none(), "`--rename {text}`: the database has a table {new} already");
                 anyhow::ensure!(to.table(new).is_some(), "`--rename {text}`: src/db/tables declares no table {new}");
+                anyhow::ensure!(to.table(old).is_none(), "`--rename {text}`: src/db/tables declares {old} as well");
                 tables.push(Rename::Table { from: old.into(), to: new.into() });
             }
             (Some((_, old)), Some((table, new))) => {
                 let is = |table: Option<&Table>, name: &str| table.is_some_and(|table| has(table, name).is_some());
                 anyhow::ensure!(is(to.table(table), new), "`--rename {text}`: src/db/tables declares no {table}.{new}");
+                let both = is(to.table(table), old);
+                anyhow::ensure!(!both, "`--rename {text}`: src/db/tables declares {table}.{old} as well");
                 columns.push((text, Rename::Column { table: table.into(), from: old.into(), to: new.into() }));
             }
             _ => anyhow::bail!("`--rename {text}`: {form}"),
@@ -135,6 +139,14 @@ fn renames(from: &Schema, to: &Schema, decisions: &Decisions) -> anyhow::Result<
             let there = from.table(&table).is_some_and(|table| has(table, old).is_some());
             anyhow::ensure!(there, "`--rename {text}`: the database has no {table}.{old}");
         }
+    }
+    for drop in &decisions.drops {
+        let is_in = |schema: &Schema| match drop.split_once('.') {
+            Some((table, column)) => schema.table(table).is_some_and(|table| has(table, column).is_some()),
+            None => schema.table(drop).is_some(),
+        };
+        anyhow::ensure!(is_in(from), "`--drop {drop}`: the database has no {drop}");
+        anyhow::ensure!(!is_in(to), "`--drop {drop}`: src/db/tables declares it");
     }
     tables.extend(columns.into_iter().map(|(_, column)| column));
     Ok(tables)

@@ -188,6 +188,9 @@ impl Change {
         match (&self.from, &self.to) {
             (Some(Part::Table(_)), None) => Some(format!("{table}: the rows of the table are lost")),
             (Some(Part::Column(column)), None) => Some(format!("{table}.{}: what the rows have is lost", column.name)),
+            (Some(Part::Object(object)), _) if object.kind == "VIRTUAL TABLE" && !object.follows() => {
+                Some(format!("{}: what it keeps is lost", object.name))
+            }
             (Some(Part::Check(old)), Some(Part::Check(new))) => {
                 let (column, gone) = words_gone(old, new)?;
                 Some(format!("{table}.{column}: rows with {gone} must be changed first"))

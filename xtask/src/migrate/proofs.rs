@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use super::auto::{Decisions, Outcome, Scripts, difference, faults, unequal};
 use super::diff;
-use super::schema::read;
+use super::schema::{read, text as sql_text};
 use crate::postgres::Postgres;
 use crate::run;
 
@@ -23,10 +23,12 @@ struct Case {
     change: fn(&mut Vec<Table>),
     renames: &'static [&'static str],
     drops: &'static [&'static str],
+    /// What the posts are called then.
+    posts: &'static str,
 }
 
 const fn case(name: &'static str, change: fn(&mut Vec<Table>)) -> Case {
-    Case { name, change, renames: &[], drops: &[] }
+    Case { name, change, renames: &[], drops: &[], posts: "posts" }
 }
 
 fn of<'t>(tables: &'t mut [Table], name: &str) -> &'t mut Table {
@@ -77,6 +79,12 @@ const CASES: &[Case] = &[
         replace(tables, "posts", |posts| posts.column("slug", text().null().unique()));
     }),
     case("a check changed", |tables| {
+        of(tables, "posts").checks[0].expression = "rating BETWEEN 1 AND 10".into();
+    }),
+    case("a table that refers to itself made anew", |tables| {
+        replace(tables, "posts", |posts| {
+            posts.column("parent_id", bigint().null().references(accord::db::tables::Posts::Id, Action::SetNull))
+        });
         of(tables, "posts").checks[0].expression = "rating BETWEEN 1 AND 10".into();
     }),
     case("an enum value added", |tables| {
@@ -183,12 +191,52 @@ const CASES: &[Case] = &[
         },
         renames: &["groups=teams"],
         drops: &[],
+        posts: "posts",
+    },
+    Case {
+        name: "a table with a search renamed",
+        change: |tables| {
+            replace(tables, "posts", |mut posts| {
+                for own in &mut posts.own {
+                    own.create = own.create.replace(" ON posts ", " ON articles ").replace("'posts'", "'articles'");
+                }
+                called(posts, "posts", "articles")
+            });
+            of(tables, "articles")
+                .indexes
+                .iter_mut()
+                .for_each(|index| index.name = index.name.replace("posts", "articles"));
+            for table in tables {
+                table
+                    .foreign_keys
+                    .iter_mut()
+                    .filter(|key| key.table == "posts")
+                    .for_each(|key| key.table = "articles".into());
+            }
+        },
+        renames: &["posts=articles"],
+        drops: &[],
+        posts: "articles",
+    },
+    Case {
+        name: "a column that others refer to renamed",
+        change: |tables| {
+            column!(tables, "permissions", "name").name = "word".into();
+            let key = &mut of(tables, "permissions").uniques[0];
+            (key.name, key.columns) = ("permissions_word_key".into(), vec!["word".into()]);
+            let key = of(tables, "grants").foreign_keys.iter_mut().find(|key| key.table == "permissions");
+            key.expect("grants refer to permissions").referred = vec!["word".into()];
+        },
+        renames: &["permissions.name=permissions.word"],
+        drops: &[],
+        posts: "posts",
     },
     Case {
         name: "a column renamed",
         change: |tables| column!(tables, "posts", "title").name = "headline".into(),
         renames: &["posts.title=posts.headline"],
         drops: &[],
+        posts: "posts",
     },
     Case {
         name: "a column with a check renamed",
@@ -199,6 +247,7 @@ const CASES: &[Case] = &[
         },
         renames: &["posts.rating=posts.stars"],
         drops: &[],
+        posts: "posts",
     },
     Case {
         name: "a column dropped and one like it added",
@@ -208,6 +257,7 @@ const CASES: &[Case] = &[
         },
         renames: &[],
         drops: &["posts.title"],
+        posts: "posts",
     },
     Case {
         name: "several at once",
@@ -227,6 +277,7 @@ const CASES: &[Case] = &[
         },
         renames: &["posts.title=posts.headline", "groups=teams"],
         drops: &[],
+        posts: "posts",
     },
 ];
 
@@ -318,14 +369,14 @@ impl Database {
     }
 
     /// SQLite's index of trigrams goes with its posts, whatever was made anew; on PostgreSQL an index cannot do otherwise.
-    async fn finds(&self, word: &str) -> anyhow::Result<Vec<String>> {
+    async fn finds(&self, word: &str, posts: &str) -> anyhow::Result<Vec<String>> {
         match Dialect::of(&self.url) {
             Dialect::Sqlite => {
                 self.run(&format!("SELECT 'post ' || rowid FROM posts_search WHERE posts_search MATCH '\"{word}\"'"))
                     .await
             }
             Dialect::Postgres => {
-                self.run(&format!("SELECT 'post ' || id FROM posts WHERE search_text LIKE '%{word}%'")).await
+                self.run(&format!("SELECT 'post ' || id FROM {posts} WHERE search_text LIKE '%{word}%'")).await
             }
         }
     }
@@ -350,11 +401,12 @@ impl Case {
         database.run(&scripts.up).await.with_context(|| scripts.up.clone())?;
         let left = faults(&changed, &database.url).await?;
         anyhow::ensure!(left.is_empty(), "after up: {left:#?}\n{}", scripts.up);
-        anyhow::ensure!(database.run(KEPT).await? == kept, "rows were lost on the way up");
-        anyhow::ensure!(database.finds("second").await? == ["post 2"], "the search does not find");
-        database.run("UPDATE posts SET search_text = 'two zweite' WHERE id = 2").await?;
-        anyhow::ensure!(database.finds("zweite").await? == ["post 2"], "the search does not follow");
-        anyhow::ensure!(database.finds("second").await?.is_empty(), "the search finds what was");
+        let now = |sql: &str| sql_text::renamed(sql, "posts", self.posts);
+        anyhow::ensure!(database.run(&now(KEPT)).await? == kept, "rows were lost on the way up");
+        anyhow::ensure!(database.finds("second", self.posts).await? == ["post 2"], "the search does not find");
+        database.run(&now("UPDATE posts SET search_text = 'two zweite' WHERE id = 2")).await?;
+        anyhow::ensure!(database.finds("zweite", self.posts).await? == ["post 2"], "the search does not follow");
+        anyhow::ensure!(database.finds("second", self.posts).await?.is_empty(), "the search finds what was");
         let event = database.run("UPDATE audit_events SET action = 'x'").await;
         anyhow::ensure!(event.is_err_and(|error| error.to_string().contains("never")), "an event was changed");
 
@@ -372,7 +424,7 @@ impl Case {
 
         // and up once more: a number that was given once is not given again
         database.run(&scripts.up).await.context("up again")?;
-        let posts = read(&database.url).await?.tables.into_iter().find(|table| table.name == "posts");
+        let posts = read(&database.url).await?.tables.into_iter().find(|table| table.name == self.posts);
         let needed = posts.context("posts")?.columns.into_iter().filter(|column| !column.null && !column.identity);
         let value = |column: &accord::db::tables::table::Column| match (column.name.as_str(), column.kind.as_str()) {
             ("search_text", _) => "'five'",
@@ -383,14 +435,17 @@ impl Case {
             _ => "'Five'",
         };
         let (columns, values): (Vec<_>, Vec<_>) = needed.map(|column| (column.name.clone(), value(&column))).unzip();
-        let insert = format!("INSERT INTO posts ({}) VALUES ({})", columns.join(", "), values.join(", "));
+        let insert = format!("INSERT INTO {} ({}) VALUES ({})", self.posts, columns.join(", "), values.join(", "));
         let insert = database.run(&insert).await;
         insert.context("insert a post")?;
         anyhow::ensure!(
-            database.run("SELECT 'post ' || max(id) FROM posts").await? == ["post 5"],
+            database.run(&now("SELECT 'post ' || max(id) FROM posts")).await? == ["post 5"],
             "a number was given twice"
         );
-        anyhow::ensure!(database.finds("five").await? == ["post 5"], "the search does not find what is new");
+        anyhow::ensure!(
+            database.finds("five", self.posts).await? == ["post 5"],
+            "the search does not find what is new"
+        );
         Ok(scripts)
     }
 }

@@ -60,6 +60,12 @@ impl Object {
         self.create.replace('"', "").split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
+    /// A search table that keeps nothing but what follows from another table.
+    pub fn follows(&self) -> bool {
+        let text: String = self.create.split_whitespace().collect();
+        self.kind == "VIRTUAL TABLE" && text.contains("content='") && !text.contains("content=''")
+    }
+
     /// Goes with its table, or says something of it.
     pub fn concerns(&self, table: &str) -> bool {
         let may = ["TRIGGER", "VIEW"].contains(&self.kind.as_str());
@@ -94,7 +100,9 @@ impl Schema {
             table.checks.sort_by(|one, other| one.name.cmp(&other.name));
             table.indexes.sort_by(|one, other| one.name.cmp(&other.name));
         }
-        self.objects.sort_by(|one, other| (&one.kind, &one.name).cmp(&(&other.kind, &other.name)));
+        // triggers call functions and write into virtual tables
+        let place = |object: &Object| (object.kind == "TRIGGER", object.kind.clone(), object.name.clone());
+        self.objects.sort_by_key(place);
         let mut ordered: Vec<Table> = vec![];
         while !self.tables.is_empty() {
             let ready = |table: &Table| {

@@ -235,3 +235,69 @@ fn plain(name: &ObjectName) -> String {
     let last = name.0.last().and_then(|part| part.as_ident());
     last.map_or_else(|| name.to_string(), |name| name.value.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_are_read_back_as_they_were_written() {
+        for (told, written) in [
+            ("role = ANY (ARRAY['admin'::text, 'staff'::text])", "role IN ('admin', 'staff')"),
+            ("role = 'admin'::text", "role IN ('admin')"),
+            ("rating >= 1 AND rating <= 5", "rating BETWEEN 1 AND 5"),
+            ("(rating >= 1 AND votes <= 5)", "rating >= 1 AND votes <= 5"),
+            ("(user_id IS NULL) <> (group_id IS NULL)", "(user_id IS NULL) <> (group_id IS NULL)"),
+        ] {
+            assert_eq!(condition(told), written);
+        }
+        assert_eq!(words("word IN ('it''s')").expect("words").1, ["it's"]);
+        assert_eq!(words("rating BETWEEN 1 AND 5"), None);
+        assert_eq!(words("role NOT IN ('admin')"), None);
+    }
+
+    #[test]
+    fn a_name_is_another_only_where_it_stands_for_itself() {
+        let sql = "UPDATE \"posts\" SET posts_id = new.posts WHERE word = 'posts' AND posts.id = 1";
+        let other = "UPDATE \"articles\" SET posts_id = new.articles WHERE word = 'posts' AND articles.id = 1";
+        assert_eq!(renamed(sql, "posts", "articles"), other);
+        assert!(mentions(sql, "posts_id") && !mentions(sql, "post"));
+    }
+
+    #[test]
+    fn a_table_of_sqlite_is_read_whole() {
+        let read = table(
+            "CREATE TABLE \"tasks\" (\n id INTEGER PRIMARY KEY AUTOINCREMENT, -- counted\n name TEXT COLLATE NOCASE NOT NULL, \
+             due BIGINT CONSTRAINT tasks_due_check CHECK (due > 0) CONSTRAINT tasks_due_fkey REFERENCES days (id) ON DELETE SET NULL, \
+             key TEXT DEFAULT 'none', CONSTRAINT tasks_key_key UNIQUE (key), FOREIGN KEY (key) REFERENCES keys (key))",
+        )
+        .expect("a table");
+        let columns: Vec<_> = read.columns.iter().map(|c| (c.name.as_str(), c.kind.as_str(), c.null)).collect();
+        assert_eq!(
+            columns,
+            [
+                ("id", "BIGINT", false),
+                ("name", "TEXT COLLATE NOCASE", false),
+                ("due", "BIGINT", true),
+                ("key", "TEXT", true)
+            ]
+        );
+        assert_eq!(read.columns[3].default.as_deref(), Some("'none'"));
+        assert_eq!(read.primary_key.expect("counted").name, "tasks_pkey");
+        assert_eq!(read.uniques[0].name, "tasks_key_key");
+        assert_eq!((read.checks[0].name.as_str(), read.checks[0].expression.as_str()), ("tasks_due_check", "due > 0"));
+        let keys: Vec<_> = read.foreign_keys.iter().map(|key| (key.name.as_str(), key.on_delete)).collect();
+        assert_eq!(keys, [("tasks_due_fkey", Action::SetNull), ("", Action::NoAction)]);
+    }
+
+    #[test]
+    fn an_index_is_read_whole() {
+        let told = "CREATE UNIQUE INDEX grants_user_key ON public.grants USING btree (user_id, COALESCE(object_id, 0::bigint)) WHERE user_id IS NOT NULL";
+        let read = index(told).expect("an index");
+        assert_eq!(read.columns, ["user_id", "COALESCE(object_id, 0::BIGINT)"]);
+        assert_eq!((read.unique, read.condition.as_deref(), read.method), (true, Some("user_id IS NOT NULL"), None));
+        let read = index("CREATE INDEX i ON posts USING gin (search_text gin_trgm_ops, id DESC)").expect("an index");
+        assert_eq!(read.columns, ["search_text gin_trgm_ops", "id DESC"]);
+        assert_eq!(read.method.as_deref(), Some("gin"));
+    }
+}

@@ -51,7 +51,13 @@ pub fn statements(plan: &Plan<'_>) -> Vec<String> {
         }
     }
     let comes = |object: &&Object| plan.objects().any(|(_, _, to)| to == Some(object)) || is_in_the_way(object);
-    sql.extend(plan.to.objects.iter().filter(comes).map(|object| format!("{};", object.create)));
+    for object in plan.to.objects.iter().filter(comes) {
+        sql.push(format!("{};", object.create));
+        // the rows of the other table are there already
+        if object.follows() {
+            sql.push(format!("INSERT INTO {0} ({0}) VALUES ('rebuild');", object.name));
+        }
+    }
     sql
 }
 
