@@ -4,15 +4,16 @@
 //! `cargo xtask migrate new NAME --auto` writes what is missing in them.
 
 pub mod create;
+pub mod declare;
 pub mod table;
 
 use sea_query::Iden;
 
-use self::table::Action::{Cascade, SetNull};
-pub use self::table::Table;
-use self::table::{
+use self::declare::{
     bigint, boolean, check, index, key, postgres, primary_key, sqlite, text, timestamp, unique, unique_index,
 };
+use self::table::Action::{Cascade, SetNull};
+pub use self::table::Table;
 use super::permit;
 
 /// SQLite's trigram index over `posts.search_text`.

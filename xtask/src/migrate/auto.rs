@@ -6,7 +6,8 @@ use accord::db::Dialect;
 use accord::db::tables::Table;
 use accord::db::tables::table::Column;
 
-use super::diff::{Change, Part, Rename, difference as changes, rename};
+use super::diff::{Change, Part, difference as changes};
+use super::rename::{Rename, rename};
 use super::schema::{Schema, built, equal, read};
 use super::sql::{Script, needs_filling, script};
 

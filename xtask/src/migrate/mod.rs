@@ -11,6 +11,7 @@ mod new;
 mod proofs;
 #[cfg(test)]
 mod recipes;
+mod rename;
 mod schema;
 mod sql;
 

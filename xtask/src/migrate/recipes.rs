@@ -10,7 +10,7 @@ use ::accord::db::Dialect;
 use ::accord::db::migrate::header::Header;
 use ::accord::db::migrate::script::statements;
 use ::accord::db::migrate::{self, Direction, Set, Target};
-use ::accord::db::tables::table::{postgres, sqlite, text};
+use ::accord::db::tables::declare::{postgres, sqlite, text};
 use ::accord::db::tables::{Table, declared};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;

@@ -9,7 +9,8 @@ use accord::db::Dialect;
 use accord::db::tables::create::{called, definition, references};
 use accord::db::tables::table::{Column, ForeignKey};
 
-use super::diff::{Change, Part, Rename, difference, rename, words_gone};
+use super::diff::{Change, Part, difference, words_gone};
+use super::rename::{Rename, rename};
 use super::schema::{Object, Schema};
 
 /// One way of a migration.
