@@ -155,10 +155,6 @@ impl Change {
             (Some(Part::Object(object)), _) if object.kind == "VIRTUAL TABLE" && !object.follows() => {
                 Some(format!("{}: what it keeps is lost", object.name))
             }
-            (Some(Part::Check(old)), Some(Part::Check(new))) => {
-                let (column, gone) = words_gone(old, new)?;
-                Some(format!("{table}.{column}: rows with {gone} must be changed first"))
-            }
             _ => None,
         }
     }

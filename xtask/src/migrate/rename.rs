@@ -32,6 +32,15 @@ impl Rename {
         tables.into_iter().chain(columns).map(back).collect()
     }
 
+    /// What it takes from servers that are running.
+    pub fn destroys(&self) -> String {
+        let old = match self {
+            Self::Table { from, .. } => from.clone(),
+            Self::Column { table, from, .. } => format!("{table}.{from}"),
+        };
+        format!("{old}: servers that know the old name fail")
+    }
+
     pub fn sentence(&self) -> String {
         match self {
             Self::Table { from, to } => format!("{to}: table renamed, was {from}"),

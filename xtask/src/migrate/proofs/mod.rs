@@ -4,6 +4,7 @@
 mod cases;
 
 use accord::db::Dialect;
+use accord::db::migrate::Set;
 use accord::db::tables::declare::text;
 use accord::db::tables::table::{Action, one_of};
 use accord::db::tables::{Table, declared};
@@ -14,8 +15,8 @@ use tokio::sync::Mutex;
 
 use self::cases::{CASES, Case, called, column, of, replace};
 use super::auto::{Decisions, Outcome, Scripts, difference, faults, unequal};
-use super::diff;
 use super::schema::{read, text as sql_text};
+use super::{diff, lint};
 use crate::postgres::Postgres;
 use crate::run;
 
@@ -136,6 +137,8 @@ impl Case {
             Outcome::Scripts(scripts) => scripts,
             other => anyhow::bail!("no scripts: {other:?}"),
         };
+        let objections = objections(&scripts, Dialect::of(&database.url));
+        anyhow::ensure!(objections.is_empty(), "the lint: {objections:#?}");
         database.run(&scripts.up).await.with_context(|| scripts.up.clone())?;
         let left = faults(&changed, &database.url).await?;
         anyhow::ensure!(left.is_empty(), "after up: {left:#?}\n{}", scripts.up);
@@ -186,6 +189,19 @@ impl Case {
         );
         Ok(scripts)
     }
+}
+
+/// What the lint says of the migration as it is written, but for the locks: why they may be held a person must say.
+fn objections(scripts: &Scripts, dialect: Dialect) -> Vec<String> {
+    let destructive = match scripts.destructive.as_slice() {
+        [] => String::new(),
+        losses => format!("-- destructive: {}\n", losses.join("; ")),
+    };
+    let head = format!("-- parent: base\n-- message: a proof\n-- created: 2026-01-01\n{destructive}\n");
+    let file = |end: &str, sql: &str| (format!("0001_proof.{end}.sql"), format!("{head}{sql}"));
+    let set = Set::of([file("up", &scripts.up), file("down", &scripts.down)]).expect("a sound set");
+    let faults = lint::faults(&set, dialect);
+    faults.into_iter().filter(|fault| !fault.contains("`-- locks: …`")).collect()
 }
 
 fn snapshot(kind: &str, name: &str, scripts: &Scripts) {

@@ -50,7 +50,7 @@ pub fn script(
     let changes = difference(&renamed, to);
     let told = renames.iter().map(Rename::sentence);
     let told = told.chain(changes.iter().map(|change| change.sentence(&renamed, to))).collect();
-    let destructive = changes.iter().filter_map(Change::destroys).collect();
+    let destructive = renames.iter().map(Rename::destroys).chain(changes.iter().filter_map(Change::destroys)).collect();
     let plan = Plan { dialect, renames, from: renamed, to, changes, own_lines };
     let (statements, own_lines) = match dialect {
         Dialect::Sqlite => (sqlite::statements(&plan), sqlite::own_lines(&plan)),
