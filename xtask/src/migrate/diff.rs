@@ -146,6 +146,21 @@ impl Change {
         format!("{place}: {what}")
     }
 
+    /// A comment for what rows that are there may refuse.
+    pub fn warning(&self) -> Option<String> {
+        let table = &self.table;
+        match (&self.from, &self.to) {
+            (Some(Part::Check(old)), Some(Part::Check(new))) => {
+                let (column, gone) = words_gone(old, new)?;
+                Some(format!("-- destructive: change the rows of {table} that have {gone} in {column} first."))
+            }
+            (Some(Part::Column(old)), Some(Part::Column(new))) if old.null && !new.null && new.default.is_none() => {
+                Some(format!("-- Refused while a row of {table} has none: give it a {} first.", new.name))
+            }
+            _ => None,
+        }
+    }
+
     /// What it takes from rows that are there, if it takes anything.
     pub fn destroys(&self) -> Option<String> {
         let table = &self.table;
@@ -161,7 +176,7 @@ impl Change {
 }
 
 /// The words of a column that are no longer allowed, for a person.
-pub fn words_gone(old: &Check, new: &Check) -> Option<(String, String)> {
+fn words_gone(old: &Check, new: &Check) -> Option<(String, String)> {
     let ((column, old), (other, new)) = (text::words(&old.expression)?, text::words(&new.expression)?);
     let gone: Vec<_> = old.iter().filter(|word| !new.contains(word)).map(|word| format!("'{word}'")).collect();
     (column == other && !gone.is_empty()).then(|| (column, gone.join(", ")))

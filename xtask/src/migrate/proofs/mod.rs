@@ -5,7 +5,7 @@ mod cases;
 
 use accord::db::Dialect;
 use accord::db::migrate::Set;
-use accord::db::tables::declare::text;
+use accord::db::tables::declare::{sqlite, text};
 use accord::db::tables::table::{Action, one_of};
 use accord::db::tables::{Table, declared};
 use anyhow::Context;
@@ -290,6 +290,32 @@ fn nothing_is_to_do_after_the_migrations() {
     let (_folder, database) = migrated();
     let outcome = outcome(&database, |_| {}, &Decisions::default()).expect("an outcome");
     assert!(matches!(outcome, Outcome::NoChange), "{outcome:?}");
+}
+
+#[test]
+fn a_trigger_of_another_table_stays_when_a_table_is_made_anew() {
+    let (_folder, database) = migrated();
+    let trigger = "CREATE TRIGGER votes_count AFTER INSERT ON votes BEGIN\n    UPDATE posts SET votes = votes + 1 WHERE id = new.post_id;\nEND";
+    let change = |tables: &mut Vec<Table>| {
+        replace(tables, "votes", |votes| votes.with(sqlite(trigger)));
+        of(tables, "posts").checks[0].expression = "rating BETWEEN 1 AND 10".into();
+    };
+    runtime().block_on(async {
+        database.run(trigger).await.expect("a trigger");
+        let mut changed = declared();
+        change(&mut changed);
+        let Ok(Outcome::Scripts(scripts)) = difference(&changed, &database.url, &Decisions::default()).await else {
+            panic!("no scripts");
+        };
+        database.run(&scripts.up).await.expect("up");
+        assert_eq!(faults(&changed, &database.url).await.expect("faults"), Vec::<String>::new());
+        database.run(&scripts.down).await.expect("down");
+        database.run(ROWS).await.expect("rows");
+        assert_eq!(
+            database.run("SELECT 'votes ' || votes FROM posts WHERE id = 1").await.expect("a post"),
+            ["votes 4"]
+        );
+    });
 }
 
 #[test]

@@ -9,7 +9,7 @@ use accord::db::Dialect;
 use accord::db::tables::create::{called, definition, references};
 use accord::db::tables::table::{Column, ForeignKey};
 
-use super::diff::{Change, Part, difference, words_gone};
+use super::diff::{Change, Part, difference};
 use super::rename::{Rename, rename};
 use super::schema::{Object, Schema};
 
@@ -124,29 +124,6 @@ impl Plan<'_> {
             text.push_str(&format!("\n    {}{}", called(part.name()), in_line(part)));
         }
         text + ";"
-    }
-
-    /// Words above a check that rows may not keep.
-    fn warnings(&self, table: &str) -> Vec<String> {
-        let mut warnings = vec![];
-        for change in self.changes.iter().filter(|change| change.table == table) {
-            match (&change.from, &change.to) {
-                (Some(Part::Check(old)), Some(Part::Check(new))) => {
-                    if let Some((column, gone)) = words_gone(old, new) {
-                        warnings.push(format!(
-                            "-- destructive: change the rows of {table} that have {gone} in {column} first."
-                        ));
-                    }
-                }
-                (Some(Part::Column(old)), Some(Part::Column(new)))
-                    if old.null && !new.null && new.default.is_none() =>
-                {
-                    warnings.push(format!("-- Refused while a row of {table} has none: give it a {} first.", new.name));
-                }
-                _ => {}
-            }
-        }
-        warnings
     }
 }
 

@@ -71,7 +71,7 @@ fn constraints_go(plan: &Plan<'_>) -> Vec<String> {
                 sql.push(format!("ALTER TABLE {table} RENAME CONSTRAINT {} TO {};", from.name(), to.name()));
                 continue;
             }
-            Some(_) => sql.extend(plan.warnings(table)),
+            Some(_) => sql.extend(change.warning()),
             // it goes with its column, unless what it refers to goes before
             None if foreign_key(from).is_none_or(|key| !plan.is_dropped(&key.table)) => {
                 let gone = |name: &String| {
@@ -92,16 +92,20 @@ fn constraints_go(plan: &Plan<'_>) -> Vec<String> {
 
 fn comes(plan: &Plan<'_>) -> Vec<String> {
     let mut sql = vec![];
-    for (table, from, to) in plan.columns() {
-        match (from, to) {
-            (None, Some(column)) if needs_filling(column) => {
+    for change in &plan.changes {
+        let table = &change.table;
+        match (&change.from, &change.to) {
+            (None, Some(Part::Column(column))) if needs_filling(column) => {
                 let filled = Column { default: Some(filling(column).into()), ..column.clone() };
                 sql.push(lost(column));
                 sql.push(plan.add_column(table, &filled));
                 sql.push(format!("ALTER TABLE {table} ALTER COLUMN {} DROP DEFAULT;", column.name));
             }
-            (None, Some(column)) => sql.push(plan.add_column(table, column)),
-            (Some(from), Some(to)) => sql.extend(column_changes(plan, table, from, to)),
+            (None, Some(Part::Column(column))) => sql.push(plan.add_column(table, column)),
+            (Some(Part::Column(from)), Some(Part::Column(to))) => {
+                sql.extend(change.warning());
+                sql.extend(column_changes(table, from, to));
+            }
             _ => {}
         }
     }
@@ -152,7 +156,7 @@ fn constraint(part: &Part) -> Option<String> {
     }
 }
 
-fn column_changes(plan: &Plan<'_>, table: &str, from: &Column, to: &Column) -> Vec<String> {
+fn column_changes(table: &str, from: &Column, to: &Column) -> Vec<String> {
     let alter = |what: String| format!("ALTER TABLE {table} ALTER COLUMN {} {what};", to.name);
     let mut sql = vec![];
     let mut default = from.default.clone();
@@ -171,11 +175,8 @@ fn column_changes(plan: &Plan<'_>, table: &str, from: &Column, to: &Column) -> V
     match (from.null, to.null) {
         (false, true) => sql.push(alter("DROP NOT NULL".into())),
         (true, false) => {
-            match &to.default {
-                Some(default) => {
-                    sql.push(format!("UPDATE {table} SET {0} = {default} WHERE {0} IS NULL;", to.name));
-                }
-                None => sql.extend(plan.warnings(table).into_iter().filter(|line| !line.contains("destructive"))),
+            if let Some(default) = &to.default {
+                sql.push(format!("UPDATE {table} SET {0} = {default} WHERE {0} IS NULL;", to.name));
             }
             sql.push(alter("SET NOT NULL".into()));
         }

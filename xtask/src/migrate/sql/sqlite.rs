@@ -9,7 +9,7 @@ use accord::db::tables::create;
 use accord::db::tables::table::{Column, Index};
 
 use super::{Plan, filling, lost, needs_filling};
-use crate::migrate::diff::Part;
+use crate::migrate::diff::{Change, Part};
 use crate::migrate::schema::Object;
 
 pub fn statements(plan: &Plan<'_>) -> Vec<String> {
@@ -120,7 +120,7 @@ fn in_place(plan: &Plan<'_>, table: &str) -> Vec<String> {
 fn make_anew(plan: &Plan<'_>, table: &Table) -> Vec<String> {
     let (name, new) = (&table.name, format!("{}_new", table.name));
     let mut sql = vec![format!("-- SQLite cannot change this in place: {name} is made anew.")];
-    sql.extend(plan.warnings(name));
+    sql.extend(plan.changes.iter().filter(|change| change.table == *name).filter_map(Change::warning));
     let (mut columns, mut values) = (vec![], vec![]);
     for column in &table.columns {
         let old = plan.from.table(name).and_then(|old| old.columns.iter().find(|old| old.name == column.name));
