@@ -1,5 +1,6 @@
 //! Mutants of code and migrations: a copy of the sources, built with one change, and the checks of a real server.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -21,15 +22,19 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    /// Copies what git knows of; what is equal already keeps its time, so that cargo builds only what differs.
+    /// Copies what git knows of; what is equal already keeps its time, so that cargo builds only what differs. What has gone
+    /// since the last time goes here, too: a module that has moved would stand in two places.
     pub fn open() -> anyhow::Result<Self> {
         let tree = run::root().join(MUTANTS).join("tree");
         let mut git = Command::new("git");
         git.args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]).current_dir(run::root());
         let names = run::silently(&mut git).context("the mutants need git to know which files are sources")?;
-        for name in names.split('\0').filter(|name| !name.is_empty()) {
+        let names: HashSet<&Path> =
+            names.split('\0').map(Path::new).filter(|name| run::root().join(name).is_file()).collect();
+        for name in &names {
             copy(&run::root().join(name), &tree.join(name))?;
         }
+        keep_only(&tree, &tree, &names)?;
         run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "contract"]))?;
         Ok(Self { tree })
     }
@@ -128,11 +133,41 @@ fn first_line(text: &str) -> String {
 }
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    // listed by git, and deleted since
-    let Ok(bytes) = std::fs::read(from) else { return Ok(()) };
+    let bytes = std::fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
     if std::fs::read(to).is_ok_and(|there| there == bytes) {
         return Ok(());
     }
     std::fs::create_dir_all(to.parent().context("a file lies in a folder")?)?;
     std::fs::write(to, bytes).with_context(|| format!("cannot write {}", to.display()))
+}
+
+/// Deletes the files of a folder whose paths in the tree are not among the names.
+fn keep_only(tree: &Path, folder: &Path, names: &HashSet<&Path>) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            keep_only(tree, &path, names)?;
+        } else if !names.contains(path.strip_prefix(tree)?) {
+            std::fs::remove_file(&path).with_context(|| format!("cannot delete {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_moved_stands_in_one_place() {
+        let tree = TempDir::new().expect("a folder");
+        let tree = tree.path();
+        std::fs::create_dir_all(tree.join("src/fixtures")).expect("makes it");
+        for name in ["src/fixtures.rs", "src/fixtures/mod.rs", "Cargo.toml"] {
+            std::fs::write(tree.join(name), "").expect("writes");
+        }
+        keep_only(tree, tree, &["src/fixtures/mod.rs", "Cargo.toml"].map(Path::new).into()).expect("deletes");
+        assert!(!tree.join("src/fixtures.rs").exists());
+        assert!(tree.join("src/fixtures/mod.rs").exists() && tree.join("Cargo.toml").exists());
+    }
 }
