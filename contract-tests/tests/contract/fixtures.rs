@@ -246,11 +246,14 @@ async fn what_is_built_in_is_listed_and_checked_without_a_database() {
     let bench = Bench::new().await;
     let before = bench.rows().await;
     let path = bench.file("my.yaml", "- model: votes.Vote\n  properties: { post: Hello, user: ann@example.com }\n");
-    let ended = bench.fixtures(&["check", "--paths", &path]).await;
+    let other = bench.file("other.yaml", "needs: [my]\n---\n- model: users.Usr\n  properties: {}\n");
+    let own = bench.file("own.yaml", "needs: [my]\n");
+    let ended = bench.fixtures(&["check", "people", "--paths", &path, &other, &own]).await;
     assert_eq!((ended.code, ended.stdout.as_str()), (FAILED, ""));
     assert_snapshot!(ended.stderr, @r"
     accord: nothing was loaded
       my.yaml, document 1, line 2: `post` refers to no posts.Post: there is no `Hello`
+      other.yaml, document 2, line 3: there is no model `users.Usr`; did you mean `users.User`?
     ");
     assert_eq!(bench.prints(&["check", "posts"]).await, "checked 1 fixtures with 12 objects\n");
     assert_eq!(bench.rows().await, before);
