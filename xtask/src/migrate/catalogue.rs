@@ -114,3 +114,79 @@ fn update(rows: &[(Row, Row)]) -> String {
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
+
+#[cfg(test)]
+mod tests {
+    use ::accord::auth::permission;
+    use ::accord::db::migrate::{self, Direction, Set};
+    use sqlx::AssertSqlSafe;
+
+    use super::super::proofs::server;
+    use super::*;
+    use crate::run;
+
+    async fn execute(url: &str, sql: &str) {
+        let sql = AssertSqlSafe(sql.to_owned());
+        if url.starts_with("sqlite:") {
+            let mut connection = SqliteConnection::connect(url).await.expect("connects");
+            sqlx::raw_sql(sql).execute(&mut connection).await.expect("runs");
+        } else {
+            let mut connection = PgConnection::connect(url).await.expect("connects");
+            sqlx::raw_sql(sql).execute(&mut connection).await.expect("runs");
+        }
+    }
+
+    /// The four of a new resource, one that is described otherwise, and one that goes.
+    async fn come_and_go(url: &str) {
+        let set = Set::built_in(Dialect::of(url)).expect("sound");
+        migrate::run(url, set, Direction::Up, &migrate::Target::Head, &mut |_| {}).await.expect("migrates");
+        let before: Vec<_> = permission::catalogue().collect();
+        assert!(difference(&before, url).await.expect("reads").is_none(), "the migrations insert what the code knows");
+
+        let book = |name, description| Entry { name, target: Some(Target::Posts), description };
+        let four = [
+            book("can_create_book", "Write books"),
+            book("can_delete_book", "Delete the reader's books"),
+            book("can_edit_book", "Change books"),
+            book("can_read_book", "Read books"),
+        ];
+        let other = Entry { name: "can_invite", target: None, description: "Invite anybody" };
+        let mut after: Vec<_> = before.iter().copied().filter(|entry| entry.name != "can_read_post").collect();
+        after.iter_mut().filter(|entry| entry.name == "can_invite").for_each(|entry| *entry = &other);
+        after.extend(&four);
+
+        let rows = difference(&after, url).await.expect("reads").expect("there is one");
+        assert_eq!(
+            rows.changes,
+            [
+                "permission can_create_book is new",
+                "permission can_delete_book is new",
+                "permission can_edit_book is new",
+                "permission can_read_book is new",
+                "permission can_read_post goes, and what was granted with it",
+                "permission can_invite is described otherwise",
+            ]
+        );
+        execute(url, &rows.up).await;
+        assert!(difference(&after, url).await.expect("reads").is_none(), "the way up inserts them");
+        execute(url, &rows.down).await;
+        assert!(difference(&before, url).await.expect("reads").is_none(), "the way back removes them");
+    }
+
+    #[tokio::test]
+    async fn the_permissions_of_a_resource_come_and_go_on_sqlite() {
+        let folder = tempfile::tempdir().expect("a folder");
+        come_and_go(&format!("sqlite:{}", folder.path().join("t.db").display())).await;
+    }
+
+    #[test]
+    fn the_permissions_of_a_resource_come_and_go_on_postgres() {
+        let Some(postgres) = server() else { return };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let name = format!("accord_catalogue_{}", run::random_hex());
+            come_and_go(&postgres.create(&name).await.expect("a database")).await;
+            postgres.remove(&name).await.expect("removed");
+        });
+    }
+}

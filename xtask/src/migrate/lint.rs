@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use ::accord::db::Dialect;
 use ::accord::db::migrate::header::Header;
 use ::accord::db::migrate::{Revision, Set, script};
+use ::accord::db::tables::Table;
 use regex::Regex;
 
 use super::files;
@@ -197,6 +198,48 @@ pub fn idle(sqlite: &Set, postgres: &Set) -> Vec<String> {
         .collect()
 }
 
+/// The columns and tables that a migration drops, none after it makes again, and the code still declares: its statements
+/// read them.
+pub fn still_read(set: &Set, declared: &[Table]) -> Vec<String> {
+    static DROPPED: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"^ALTER TABLE (?<t>\S+) DROP COLUMN (?<c>\S+)|^DROP TABLE (?<t2>\S+)"));
+    static ADDED: LazyLock<Regex> = LazyLock::new(|| {
+        regex(r"^ALTER TABLE (?<t>\S+) (ADD COLUMN|RENAME COLUMN \S+ TO) (?<c>\S+)|^CREATE TABLE (?<t2>[^\s(]+)")
+    });
+    let names = |pattern: &Regex, sql: &str| {
+        let found = pattern.captures(sql)?;
+        let table = found.name("t").or(found.name("t2"))?.as_str().to_lowercase();
+        Some((table, found.name("c").map(|column| column.as_str().to_lowercase())))
+    };
+    let mut dropped: Vec<((String, Option<String>), String)> = vec![];
+    for revision in set.revisions() {
+        for statement in script::statements(&revision.up) {
+            let sql = plain(&statement.sql);
+            if let Some(made) = names(&ADDED, &sql) {
+                dropped.retain(|(gone, _)| *gone != made && (made.1.is_some() || gone.0 != made.0));
+            }
+            if let Some(gone) = names(&DROPPED, &sql) {
+                dropped.push((gone, format!("{revision}.up.sql, line {}", revision.up_line + statement.line - 1)));
+            }
+        }
+    }
+    let reads = |(table, column): &(String, Option<String>)| {
+        let table = declared.iter().find(|declared| declared.name == *table)?;
+        match column {
+            Some(column) => table.columns.iter().any(|c| c.name == *column).then(|| format!("{}.{column}", table.name)),
+            None => Some(table.name.clone()),
+        }
+    };
+    let fault = |(gone, place): &((String, Option<String>), String)| {
+        let name = reads(gone)?;
+        Some(format!(
+            "migrations/*/{place}: dropped-and-read: drops {name}, which src/db/tables declares: statements read it. Take it \
+             out there in a release before this one"
+        ))
+    };
+    dropped.iter().filter_map(fault).collect()
+}
+
 /// A rule that was broken: where, and which marks would do.
 struct Found {
     line: usize,
@@ -251,12 +294,8 @@ fn of(revision: &Revision, dialect: Dialect) -> Vec<String> {
                     rule.says
                 )
             }));
-        // the header is that of both databases, and only PostgreSQL locks tables; what other rows mean to servers no rule
-        // can tell
-        } else if of_kind.is_empty()
-            && dialect == Dialect::Postgres
-            && !plain.iter().any(|sql| sql.starts_with("UPDATE "))
-        {
+        // of `destructive` no rule can tell: other rows, or fewer words, may mean as much to servers
+        } else if needs == Needs::Locks && of_kind.is_empty() && dialect == Dialect::Postgres {
             faults.push(format!("{}: `-- {key}:` is said of nothing", file("up")));
         }
     }
@@ -411,6 +450,24 @@ mod tests {
         assert!(wrong[0].contains("If that is meant, say why in the header: `-- destructive: …`"), "{wrong:?}");
         assert!(wrong[1].ends_with("`-- locks:` is said of nothing"), "{wrong:?}");
         assert!(wrong[0].starts_with("migrations/postgres/0001_a.up.sql, line 6: drop-table: "), "{wrong:?}");
+    }
+
+    #[test]
+    fn what_is_dropped_and_still_declared_is_named() {
+        let declared = ::accord::db::tables::declared();
+        let faults = |up: &str| {
+            let header = "-- parent: base\n-- message: m\n-- created: d\n\n";
+            let files = [("0001_a.up.sql", format!("{header}{up}")), ("0001_a.down.sql", header.to_owned())];
+            let set = Set::of(files.map(|(name, text)| (name.to_owned(), text))).expect("a sound set");
+            still_read(&set, &declared)
+        };
+        let found = faults("SELECT 1;\nALTER TABLE posts DROP COLUMN rating;");
+        assert!(found[0].contains("0001_a.up.sql, line 6: dropped-and-read: drops posts.rating"), "{found:?}");
+        assert!(faults("DROP TABLE votes;")[0].contains("drops votes, which"));
+        let none = Vec::<String>::new();
+        assert_eq!(faults("ALTER TABLE posts DROP COLUMN nobody_declares;"), none);
+        assert_eq!(faults("ALTER TABLE posts DROP COLUMN rating; ALTER TABLE posts ADD COLUMN rating BIGINT;"), none);
+        assert_eq!(faults("CREATE TABLE new (a BIGINT); DROP TABLE votes; CREATE TABLE votes (a BIGINT);"), none);
     }
 
     #[test]

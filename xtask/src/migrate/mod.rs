@@ -85,6 +85,8 @@ pub fn check(postgres: &Postgres) -> Outcome {
             faults.extend(lint::faults(&folder.set(dialect)?, dialect));
         }
         faults.extend(lint::idle(&folder.set(Dialect::Sqlite)?, &folder.set(Dialect::Postgres)?));
+        // what SQLite makes anew would look dropped
+        faults.extend(lint::still_read(&folder.set(Dialect::Postgres)?, &declared()));
     }
     if !faults.is_empty() {
         // a binary of these might not even start
