@@ -46,9 +46,9 @@ pub fn command(binary: &Path, folder: &Path, database_url: &str) -> Command {
     command
 }
 
-/// Loads fixtures that are built in into a migrated database.
-pub fn load(binary: &Path, folder: &Path, database_url: &str, name: &str) -> anyhow::Result<()> {
-    run::silently(command(binary, folder, database_url).args(["fixtures", "load", name]))?;
+/// Loads fixtures into a migrated database: a name of those that are built in, or `--paths` and a file.
+pub fn load(binary: &Path, folder: &Path, database_url: &str, which: &[&str]) -> anyhow::Result<()> {
+    run::silently(command(binary, folder, database_url).args(["fixtures", "load"]).args(which))?;
     Ok(())
 }
 

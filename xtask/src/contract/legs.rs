@@ -30,7 +30,7 @@ const SETTINGS: [(&str, &str); 8] = [
 /// A server whose database has the people that the setup file logs in.
 pub fn server(binary: &Path, folder: &Path, url: &str) -> anyhow::Result<Server> {
     let server = Server::start_with(binary, folder, url, &SETTINGS)?;
-    product::load(binary, folder, url, "people")?;
+    product::load(binary, folder, url, &["people"])?;
     Ok(server)
 }
 

@@ -241,7 +241,7 @@ impl Stage {
         let properties = json!({"email": admin.email, "password": admin.password, "role": "admin"});
         let file = folder.join("admin.yaml");
         std::fs::write(&file, json!([{"model": "users.User", "properties": properties}]).to_string())?;
-        product::load(&self.binary, folder, &database, &file.display().to_string())?;
+        product::load(&self.binary, folder, &database, &["--paths", &file.display().to_string()])?;
         Ok(server)
     }
 }
