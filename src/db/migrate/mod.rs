@@ -253,7 +253,7 @@ async fn perform(
         Step::Up(revision) => (revision.up.as_str(), revision.up_line - 1),
         Step::Down { sql, .. } => (sql.as_str(), 0),
     };
-    let statements = script::statements(sql);
+    let statements = script::statements(sql, connected.dialect());
     for (index, statement) in statements.iter().enumerate() {
         let place = format!("{step}, statement {} of {}", index + 1, statements.len());
         execute(connected, statement, &place, tell).await.map_err(|error| Fault {

@@ -53,7 +53,7 @@ const RULES: &[Rule] = &[
         name: "drop-column",
         dialects: BOTH,
         needs: Needs::Destructive,
-        pattern: r"^ALTER TABLE (?<t>\S+) .*\bDROP COLUMN ",
+        pattern: r"^ALTER TABLE (ONLY )?(?<t>\S+) (.*, ?)?DROP (COLUMN |[^ ,]+( CASCADE| RESTRICT)?(,|$))",
         except: "",
         says: "the values are gone, and servers that still read the column fail",
     },
@@ -61,7 +61,7 @@ const RULES: &[Rule] = &[
         name: "rename",
         dialects: BOTH,
         needs: Needs::Destructive,
-        pattern: r"^ALTER TABLE (?<t>\S+) RENAME (COLUMN \S+ )?TO ",
+        pattern: r"^ALTER TABLE (?<t>\S+) RENAME (COLUMN )?(\S+ )?TO ",
         except: "",
         says: "servers that know the old name fail; without downtime it takes three releases (DEVELOPING.md)",
     },
@@ -125,7 +125,7 @@ const RULES: &[Rule] = &[
         name: "index",
         dialects: POSTGRES,
         needs: Needs::Locks,
-        pattern: r"^CREATE (UNIQUE )?INDEX (IF NOT EXISTS )?\S+ ON (?<t>[^\s(]+)",
+        pattern: r"^CREATE (UNIQUE )?INDEX (IF NOT EXISTS )?(\S+ )?ON (ONLY )?(?<t>[^\s(]+)",
         except: "",
         says: "nobody writes the table while the index is built",
     },
@@ -186,9 +186,12 @@ pub fn faults(set: &Set, dialect: Dialect) -> Vec<String> {
 
 /// The migrations that do nothing on either database, and join nothing.
 pub fn idle(sqlite: &Set, postgres: &Set) -> Vec<String> {
-    let empty = |revision: &Revision| script::statements(&revision.up).is_empty();
+    let empty = |revision: &Revision, dialect| script::statements(&revision.up, dialect).is_empty();
     let idle = |revision: &&Revision| {
-        revision.header.parents.len() < 2 && empty(revision) && postgres.find(&revision.id).is_none_or(empty)
+        let twin = postgres.find(&revision.id);
+        revision.header.parents.len() < 2
+            && empty(revision, Dialect::Sqlite)
+            && twin.is_none_or(|twin| empty(twin, Dialect::Postgres))
     };
     sqlite
         .revisions()
@@ -202,7 +205,7 @@ pub fn idle(sqlite: &Set, postgres: &Set) -> Vec<String> {
 /// read them.
 pub fn still_read(set: &Set, declared: &[Table]) -> Vec<String> {
     static DROPPED: LazyLock<Regex> =
-        LazyLock::new(|| regex(r"^ALTER TABLE (?<t>\S+) DROP COLUMN (?<c>\S+)|^DROP TABLE (?<t2>\S+)"));
+        LazyLock::new(|| regex(r"^ALTER TABLE (?<t>\S+) DROP (COLUMN )?(?<c>\S+)|^DROP TABLE (?<t2>\S+)"));
     static ADDED: LazyLock<Regex> = LazyLock::new(|| {
         regex(r"^ALTER TABLE (?<t>\S+) (ADD COLUMN|RENAME COLUMN \S+ TO) (?<c>\S+)|^CREATE TABLE (?<t2>[^\s(]+)")
     });
@@ -213,7 +216,7 @@ pub fn still_read(set: &Set, declared: &[Table]) -> Vec<String> {
     };
     let mut dropped: Vec<((String, Option<String>), String)> = vec![];
     for revision in set.revisions() {
-        for statement in script::statements(&revision.up) {
+        for statement in script::statements(&revision.up, Dialect::Postgres) {
             let sql = plain(&statement.sql);
             if let Some(made) = names(&ADDED, &sql) {
                 dropped.retain(|(gone, _)| *gone != made && (made.1.is_some() || gone.0 != made.0));
@@ -251,10 +254,10 @@ fn of(revision: &Revision, dialect: Dialect) -> Vec<String> {
     let mut faults = vec![];
     let mut made = BTreeSet::new();
     let mut found = vec![];
-    let statements = script::statements(&revision.up);
-    let plain: Vec<_> = statements.iter().map(|statement| plain(&statement.sql)).collect();
-    let rebuilt: BTreeSet<String> = plain.iter().filter_map(|sql| captured(&REBUILT, sql)).collect();
-    for (statement, sql) in statements.iter().zip(&plain) {
+    let statements = script::statements(&revision.up, dialect);
+    let texts: Vec<_> = statements.iter().map(|statement| plain(&statement.sql)).collect();
+    let rebuilt: BTreeSet<String> = texts.iter().filter_map(|sql| captured(&REBUILT, sql)).collect();
+    for (statement, sql) in statements.iter().zip(&texts) {
         if let Some(table) = captured(&MADE, sql) {
             made.insert(table);
         }
@@ -272,8 +275,18 @@ fn of(revision: &Revision, dialect: Dialect) -> Vec<String> {
             }
             found.push(Found { line, rule });
         }
+        if statement.repeat && !REPEATABLE.is_match(sql) {
+            let says = "never ends: repeat an INSERT, UPDATE or DELETE whose WHERE no longer finds what it has changed";
+            faults.push(format!("{}, line {line}: repeat: {says}", file("up")));
+        }
         if let Some(item) = unnamed(sql) {
             faults.push(format!("{}, line {line}: `{item}` has no name: CONSTRAINT name …", file("up")));
+        }
+    }
+    for (index, comment) in revision.up.lines().enumerate() {
+        if REPEAT_LIKE.is_match(comment) && comment.trim() != script::REPEAT {
+            let line = revision.up_line + index;
+            faults.push(format!("{}, line {line}: what is repeated is written `{}`", file("up"), script::REPEAT));
         }
     }
     faults.extend(
@@ -300,7 +313,18 @@ fn of(revision: &Revision, dialect: Dialect) -> Vec<String> {
         }
     }
     let (down, sql) = Header::split(&revision.down).unwrap_or_default();
-    let nothing = script::statements(sql).is_empty() && !statements.is_empty();
+    let back = script::statements(sql, dialect);
+    for statement in &back {
+        let text = plain(&statement.sql);
+        // the rest is about servers that are in use, and who goes back has stopped them
+        for rule in RULES.iter().filter(|rule| ["transaction", "concurrently"].contains(&rule.name)) {
+            if rule.dialects.contains(&dialect) && compiled(rule).0.is_match(&text) {
+                let line = revision.down[..revision.down.len() - sql.len()].matches('\n').count() + statement.line;
+                faults.push(format!("{}, line {line}: {}: {}", file("down"), rule.name, rule.says));
+            }
+        }
+    }
+    let nothing = back.is_empty() && !statements.is_empty();
     match (nothing, down.irreversible.is_some() || down.nothing_to_undo.is_some()) {
         (true, false) => faults.push(format!(
             "{}: leads back to nothing: undo it, or say `-- irreversible: why`, or `-- nothing to undo: why`",
@@ -312,6 +336,8 @@ fn of(revision: &Revision, dialect: Dialect) -> Vec<String> {
     faults
 }
 
+static REPEATABLE: LazyLock<Regex> = LazyLock::new(|| regex(r"^(INSERT|UPDATE|DELETE|WITH)\b.* WHERE "));
+static REPEAT_LIKE: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^\s*--\s*repeat\b"));
 static MADE: LazyLock<Regex> = LazyLock::new(|| regex(r"^CREATE (VIRTUAL )?TABLE (?<t>[^\s(]+)"));
 static REBUILT: LazyLock<Regex> = LazyLock::new(|| regex(r"^ALTER TABLE \S+ RENAME TO (?<t>\S+)$"));
 static COMPILED: LazyLock<Vec<(Regex, Option<Regex>)>> = LazyLock::new(|| {
@@ -403,6 +429,8 @@ mod tests {
                 "ALTER TABLE posts DROP COLUMN title",
                 "ALTER TABLE posts ALTER COLUMN title DROP NOT NULL",
             ),
+            ("drop-column", "ALTER TABLE posts DROP title", "ALTER TABLE posts DROP CONSTRAINT title_check"),
+            ("rename", "ALTER TABLE posts RENAME title TO headline", "ALTER TABLE posts RENAME CONSTRAINT a TO b"),
             ("rename", "ALTER TABLE posts RENAME COLUMN title TO headline", "ALTER INDEX a RENAME TO b"),
             ("rename", "ALTER TABLE posts RENAME TO articles", "ALTER TABLE posts RENAME CONSTRAINT a TO b"),
             ("delete-all", "DELETE FROM posts", "DELETE FROM posts WHERE id < 0"),
@@ -429,6 +457,7 @@ mod tests {
                 "ALTER TABLE a ADD CONSTRAINT c UNIQUE USING INDEX d",
             ),
             ("index", "CREATE INDEX i ON a (b)", "CREATE TABLE a (b BIGINT);\nCREATE INDEX i ON a (b)"),
+            ("index", "CREATE INDEX ON a (b)", "CREATE TABLE a (b BIGINT);\nCREATE INDEX ON a (b)"),
             ("update-all", "UPDATE a SET b = 1", "UPDATE a SET b = 1 WHERE b IS NULL"),
             ("concurrently", "DROP INDEX CONCURRENTLY i", "DROP INDEX i"),
             ("transaction", "BEGIN", "DO $$ BEGIN END $$"),
@@ -468,6 +497,28 @@ mod tests {
         assert_eq!(faults("ALTER TABLE posts DROP COLUMN nobody_declares;"), none);
         assert_eq!(faults("ALTER TABLE posts DROP COLUMN rating; ALTER TABLE posts ADD COLUMN rating BIGINT;"), none);
         assert_eq!(faults("CREATE TABLE new (a BIGINT); DROP TABLE votes; CREATE TABLE votes (a BIGINT);"), none);
+    }
+
+    #[test]
+    fn only_what_ends_is_repeated_and_what_is_meant_so_is_spelled_so() {
+        let repeated = |comment: &str, sql: &str| lint(Dialect::Sqlite, "", &format!("{comment}\n{sql}"), "SELECT 1");
+        let update = "UPDATE a SET b = 1 WHERE b IS NULL";
+        assert_eq!(repeated(script::REPEAT, update), Vec::<String>::new());
+        for endless in ["UPDATE a SET b = 1", "CREATE TABLE a (b BIGINT)", "SELECT 1 WHERE true"] {
+            let found = repeated(script::REPEAT, endless);
+            assert!(found[0].starts_with("migrations/sqlite/0001_a.up.sql, line 6: repeat: "), "{found:?}");
+        }
+        for comment in ["-- Repeat until no row changes", "-- repeat until no rows change", "--repeat"] {
+            let found = repeated(comment, update);
+            assert!(found[0].starts_with("migrations/sqlite/0001_a.up.sql, line 5: "), "{found:?}");
+            assert!(found[0].contains("is written `-- repeat until no row changes`"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn the_way_back_is_one_transaction_as_well() {
+        let found = lint(Dialect::Postgres, "", "SELECT 1", "SELECT 2;\nCOMMIT");
+        assert!(found[0].starts_with("migrations/postgres/0001_a.down.sql, line 6: transaction: "), "{found:?}");
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl<'p> Kitchen<'p> {
     async fn sql(&mut self, block: &str) {
         let (title, body) = block.split_once('\n').unwrap_or((block, ""));
         if title.starts_with("-- servers of ") {
-            let run = statements(body).into_iter().map(|statement| statement.sql).collect();
+            let run = statements(body, Dialect::Sqlite).into_iter().map(|statement| statement.sql).collect();
             self.releases.push((run, self.sets()));
             return self.serve(2).await;
         }
@@ -322,17 +322,18 @@ fn a_column_is_added() {
 fn a_column_is_renamed_without_downtime() {
     fn beside(tables: &mut Vec<Table>) {
         // as the text shows them
-        let objects = |database: &str| {
+        let objects = |dialect: Dialect| {
+            let database = folder(dialect);
             let shown = blocks("rename without downtime, in three releases");
             let title = format!("-- migrations/{database}/0014_full_name_beside_name.up.sql");
             let block = shown.into_iter().find(|(_, text)| text.starts_with(&title)).expect("it is shown");
-            let created = statements(&block.1).into_iter().map(|statement| statement.sql);
+            let created = statements(&block.1, dialect).into_iter().map(|statement| statement.sql);
             created.filter(|sql| sql.starts_with("CREATE ")).collect::<Vec<_>>()
         };
         edit(tables, "users", |users| {
             let users = users.column("full_name", text().null());
-            let users = objects("postgres").iter().fold(users, |users, sql| users.with(postgres(sql)));
-            objects("sqlite").iter().fold(users, |users, sql| users.with(sqlite(sql)))
+            let users = objects(Dialect::Postgres).iter().fold(users, |users, sql| users.with(postgres(sql)));
+            objects(Dialect::Sqlite).iter().fold(users, |users, sql| users.with(sqlite(sql)))
         });
     }
     fn without(tables: &mut Vec<Table>) {
