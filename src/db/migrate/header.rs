@@ -33,7 +33,7 @@ impl Header {
     /// not begin with its parent has none.
     ///
     /// # Errors
-    /// A key stands twice, or without a value.
+    /// A key stands twice, or without a value; or SQL stands where the header has not ended yet, and would never be run.
     pub fn split(text: &str) -> Result<(Self, &str), String> {
         let mut header = Self::default();
         if !text.starts_with("-- parent") {
@@ -42,6 +42,9 @@ impl Header {
         let (top, rest) = text.split_once("\n\n").unwrap_or((text, ""));
         let mut seen = vec![];
         for line in top.lines() {
+            if !line.starts_with("--") {
+                return Err(format!("an empty line ends the header, and must stand before `{}`", line.trim()));
+            }
             let Some((key, value)) = line.strip_prefix("-- ").and_then(|line| line.split_once(':')) else {
                 header.unknown.push(line.to_owned());
                 continue;
@@ -126,6 +129,9 @@ mod tests {
         assert!(header.parents.is_empty() && rest == "X");
         assert!(Header::split("-- parent: a\n-- parent: b\n").expect_err("twice").contains("twice"));
         assert!(Header::split("-- parent:\n").expect_err("empty").contains("says nothing"));
+        for text in ["-- parent: a\nDROP TABLE b;\n\nX", "-- parent: a\n \nX"] {
+            assert!(Header::split(text).expect_err("SQL").contains("an empty line ends the header"), "{text}");
+        }
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub fn plan(
         let (pending, applied) = (pending.len(), applied.len());
         MigrationError::Target(format!("that is too far: {applied} are applied, {pending} are pending"))
     };
-    let steps = |count: i64| usize::try_from(count).unwrap_or(usize::MAX);
+    let steps = |count: &i64| usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
 
     let (way, found) = match target {
         Target::Head => {
@@ -106,10 +106,10 @@ pub fn plan(
         Target::Base => (Direction::Down, back(0)?),
         Target::Relative(count) if *count >= 0 => {
             one_head(set)?;
-            (Direction::Up, forward(pending.get(..steps(*count)).ok_or_else(out_of_reach)?.to_vec())?)
+            (Direction::Up, forward(pending.get(..steps(count)).ok_or_else(out_of_reach)?.to_vec())?)
         }
         Target::Relative(count) => {
-            let kept = applied.len().checked_sub(steps(-count)).ok_or_else(out_of_reach)?;
+            let kept = applied.len().checked_sub(steps(count)).ok_or_else(out_of_reach)?;
             (Direction::Down, back(kept)?)
         }
         Target::Revision(name) => {

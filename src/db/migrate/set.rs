@@ -1,6 +1,6 @@
 //! A set of migrations: those built in, or those of a folder; which builds on which, and in what order they go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -52,6 +52,15 @@ pub(super) fn number(id: &str) -> i64 {
     id.split('_').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
+/// Whether it is a name that a binary finds again in what sqlx keeps of it, which is the number and the words.
+fn is_name(id: &str) -> bool {
+    let letters = |words: &str| words.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    id.split_once('_').is_some_and(|(digits, words)| {
+        let number = number(id);
+        number > 0 && digits == format!("{number:04}") && !words.is_empty() && letters(words)
+    })
+}
+
 /// The migrations for one database, each after those it builds on.
 #[derive(Debug, Clone, Default)]
 pub struct Set {
@@ -82,7 +91,7 @@ impl Set {
     /// Those of a folder that has `sqlite` and `postgres` in it.
     ///
     /// # Errors
-    /// The folder cannot be read; else as [`Set::of`].
+    /// The folder cannot be read, or has none in it; else as [`Set::of`].
     pub fn read(folder: &Path, dialect: Dialect) -> Result<Self, MigrationError> {
         let folder = folder.join(match dialect {
             Dialect::Sqlite => "sqlite",
@@ -101,6 +110,9 @@ impl Set {
         };
         let files =
             read().map_err(|error| MigrationError::Set(vec![format!("cannot read {}: {error}", folder.display())]))?;
+        if files.is_empty() {
+            return Err(MigrationError::Set(vec![format!("{} has no migrations in it", folder.display())]));
+        }
         Self::of(files).map_err(MigrationError::Set)
     }
 
@@ -113,11 +125,15 @@ impl Set {
         let mut faults = vec![];
         let (mut ups, mut downs) = (BTreeMap::new(), BTreeMap::new());
         for (name, text) in files {
+            // as git hands it out on Windows: the same migration nevertheless
+            let text = text.replace("\r\n", "\n");
             let half = match (name.strip_suffix(".up.sql"), name.strip_suffix(".down.sql")) {
-                (Some(id), _) if number(id) > 0 => ups.insert(id.to_owned(), text),
-                (_, Some(id)) if number(id) > 0 => downs.insert(id.to_owned(), text),
+                (Some(id), _) if is_name(id) => ups.insert(id.to_owned(), text),
+                (_, Some(id)) if is_name(id) => downs.insert(id.to_owned(), text),
                 _ => {
-                    faults.push(format!("{name}: neither NUMBER_NAME.up.sql nor NUMBER_NAME.down.sql"));
+                    faults.push(format!(
+                        "{name}: call it as 0001_some_words.up.sql or 0001_some_words.down.sql: four digits, small letters"
+                    ));
                     continue;
                 }
             };
@@ -170,9 +186,15 @@ impl Set {
     }
 
     /// Whether `id` is `of`, or something that it builds on.
-    pub(super) fn needs(&self, of: &str, id: &str) -> bool {
-        of == id
-            || self.find(of).is_some_and(|revision| revision.header.parents.iter().any(|parent| self.needs(parent, id)))
+    pub fn needs(&self, of: &str, id: &str) -> bool {
+        let mut needed = BTreeSet::from([of]);
+        // what builds on others comes after them
+        for revision in self.revisions.iter().rev().filter(|revision| revision.id != id) {
+            if needed.contains(revision.id.as_str()) {
+                needed.extend(revision.header.parents.iter().map(String::as_str));
+            }
+        }
+        needed.contains(id)
     }
 }
 
@@ -249,6 +271,48 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn many_merges_are_walked_in_no_time() {
+        let mut files = vec![("0001_m0".to_owned(), "base".to_owned())];
+        for round in 1..=40 {
+            let below = files.last().expect("the first").0.clone();
+            let name = |part: &str, at: i32| format!("{:04}_{part}{round}", 3 * round + at);
+            let (one, other) = (name("a", -1), name("b", 0));
+            files.extend([(one.clone(), below.clone()), (other.clone(), below)]);
+            files.push((name("m", 1), format!("{one}, {other}")));
+        }
+        let files: Vec<_> = files.iter().map(|(id, parents)| (id.as_str(), parents.as_str(), "", "")).collect();
+        let set = set(&files).expect("a sound set");
+        assert!(set.needs("0121_m40", "0001_m0") && !set.needs("0121_m40", "0122_x"));
+    }
+
+    #[test]
+    fn line_ends_of_another_system_change_nothing() {
+        let set = |end: &str| {
+            let header = format!("-- parent: base{end}-- message: m{end}-- created: 2026-11-21{end}{end}");
+            let file = |name: &str, sql: &str| (name.to_owned(), format!("{header}{sql}{end}"));
+            Set::of([file("0001_a.up.sql", "SELECT 1;"), file("0001_a.down.sql", "SELECT 2;")]).expect("a sound set")
+        };
+        assert_eq!(set("\r\n").revisions(), set("\n").revisions());
+    }
+
+    #[test]
+    fn a_name_is_the_same_in_the_folder_and_in_the_binary() {
+        for id in ["1_a", "00001_a", "+0001_a", "0001_a b", "0001_A", "0001_", "0001"] {
+            let found = faults(&[(id, "base", "", "")]);
+            assert!(found.contains(&format!("{id}.up.sql: ")), "{id}: {found}");
+        }
+        assert!(set(&[("10001_a_1", "base", "", "")]).is_ok());
+    }
+
+    #[test]
+    fn a_folder_without_migrations_is_refused() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("sqlite")).expect("a folder");
+        let error = Set::read(folder.path(), Dialect::Sqlite).expect_err("nothing").to_string();
+        assert!(error.contains("sqlite has no migrations"), "{error}");
+    }
+
+    #[test]
     fn every_fault_is_named() {
         assert!(faults(&[("0001_a", "0000_x", "", "")]).contains("0001_a: its parent 0000_x is not there"));
         let circle = [("0001_a", "0002_b", "", ""), ("0002_b", "0001_a", "", "")];
@@ -266,7 +330,7 @@ pub(super) mod tests {
             "0001_a.down.sql: missing",
             "0002_b.up.sql: missing",
             "0003_c.up.sql: has no `-- parent:`",
-            "x.up.sql: neither",
+            "x.up.sql: call it",
         ] {
             assert!(faults.contains(fault), "{fault} in {faults}");
         }

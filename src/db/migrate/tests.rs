@@ -52,6 +52,7 @@ async fn every_kind_of_target_is_reached() {
     assert!(go(Down, "+1").await.is_err());
     assert!(go(Up, "99").await.expect_err("unknown").contains("there is no revision 99: known are 0001_a … 0003_c"));
     assert!(go(Down, "-4").await.expect_err("too far").contains("3 are applied"));
+    assert!(go(Down, "-9223372036854775808").await.expect_err("too far").contains("3 are applied"));
     assert_eq!(go(Down, "base").await.expect("base"), "down 0003_c, down 0002_b, down 0001_a");
     assert!("x".parse::<Target>().expect_err("nonsense").contains("is no revision"));
 }

@@ -84,7 +84,7 @@ impl Folder {
                 if destructive.is_none() {
                     faults.push(format!("{revision}: `-- safe since:` needs a `-- destructive:` to be about"));
                 }
-                if since == &revision.id || !builds_on(&sqlite, &revision.id, since) {
+                if since == &revision.id || !sqlite.needs(&revision.id, since) {
                     faults.push(format!("{revision}: `-- safe since: {since}` names no migration that it builds on"));
                 }
             }
@@ -180,11 +180,6 @@ fn sums(sqlite: &Set, postgres: &Set) -> BTreeMap<String, String> {
         set.revisions().iter().map(sum).collect()
     };
     of("sqlite", sqlite).into_iter().chain(of("postgres", postgres)).collect()
-}
-
-fn builds_on(set: &Set, id: &str, ancestor: &str) -> bool {
-    let parents = set.find(id).map(|revision| revision.header.parents.as_slice()).unwrap_or_default();
-    parents.iter().any(|parent| parent == ancestor || builds_on(set, parent, ancestor))
 }
 
 /// A message as the name of a file: the words that fit into 40 characters.
