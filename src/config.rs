@@ -214,7 +214,11 @@ impl Config {
         {
             return refuse("DATABASE_URL must begin with sqlite: or postgres://");
         }
-        if Dialect::of(&self.database_url) == Dialect::Sqlite && self.database_file().is_none() {
+        let file = connect::sqlite_file(&self.database_url).map_err(|error| match error {
+            sqlx::Error::Configuration(cause) => ConfigError(format!("DATABASE_URL: {cause}")),
+            other => ConfigError(format!("DATABASE_URL: {other}")),
+        })?;
+        if Dialect::of(&self.database_url) == Dialect::Sqlite && file.is_none() {
             return refuse("DATABASE_URL must name a file: each connection to a database in memory would have its own");
         }
         if matches!(&self.demo, Value::String(demo) if demo != "auto") {
@@ -463,9 +467,8 @@ impl Config {
 
     /// The path of the SQLite file; none for PostgreSQL or a database in memory.
     pub fn database_file(&self) -> Option<PathBuf> {
-        let path = self.database_url.strip_prefix("sqlite:")?.trim_start_matches("//");
-        let path = path.split('?').next().unwrap_or(path);
-        (!path.is_empty() && path != ":memory:").then(|| path.into())
+        // what is wrong with the URL was said when the settings were read
+        connect::sqlite_file(&self.database_url).ok().flatten()
     }
 
     /// The folder of what Accord keeps on disk, made if it is missing.
@@ -676,6 +679,10 @@ mod tests {
         assert!(refusal("", &[("ACCORD_ENV", "production")]).contains("production"));
         assert!(refusal("", &[("DATABASE_URL", "mysql://x")]).contains("DATABASE_URL"));
         assert!(refusal("", &[("DATABASE_URL", "sqlite::memory:")]).contains("must name a file"));
+        assert!(refusal("", &[("DATABASE_URL", "sqlite:a.db?mode=memory")]).contains("must name a file"));
+        assert!(refusal("", &[("DATABASE_URL", "sqlite:a.db?colour=red")]).contains("DATABASE_URL: unknown query"));
+        let config = load("", &[("DATABASE_URL", "sqlite://a%20b.db?mode=rwc")]).expect("valid");
+        assert_eq!(config.database_file(), Some("a b.db".into()));
         assert!(refusal("", &[("ACCORD_DEMO", "maybe")]).contains("true, false or auto"));
         assert!(refusal("", &[("ACCORD_DB_TIMEOUT", "9223372036854775807")]).contains("1 to 3600"));
         assert!(refusal("", &[("ACCORD_BODY_TIMEOUT", "0")]).contains("1 to 3600"));

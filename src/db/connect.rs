@@ -1,5 +1,6 @@
 //! Pools: SQLite's pragmas, PostgreSQL's timeouts, and what counts as "the database is away".
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,24 @@ pub fn sqlite_options(url: &str, timeout: Duration) -> Result<SqliteConnectOptio
         .pragma("cache_size", "-8192")
         .statement_cache_capacity(STATEMENTS)
         .optimize_on_close(true, 400))
+}
+
+/// The file that a URL names, as sqlx reads it; none for PostgreSQL, and for a database in memory.
+///
+/// # Errors
+/// It is a URL of SQLite, and says what is unknown.
+pub fn sqlite_file(url: &str) -> Result<Option<PathBuf>, sqlx::Error> {
+    if Dialect::of(url) != Dialect::Sqlite {
+        return Ok(None);
+    }
+    let options = SqliteConnectOptions::from_str(url)?;
+    let (place, query) = url.split_once('?').unwrap_or((url, ""));
+    let in_memory = |(key, value)| key == "mode" && value == "memory";
+    if place.ends_with(":memory:") || url::form_urlencoded::parse(query.as_bytes()).any(in_memory) {
+        return Ok(None);
+    }
+    let file = options.get_filename();
+    Ok((!file.as_os_str().is_empty()).then(|| file.to_owned()))
 }
 
 impl Db {

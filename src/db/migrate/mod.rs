@@ -11,7 +11,6 @@ pub mod plan;
 pub mod script;
 pub mod set;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::MigrateError;
@@ -23,7 +22,7 @@ use self::history::Connected;
 pub use self::plan::{Direction, Step, Target};
 use self::script::Statement;
 pub use self::set::{Revision, Set};
-use super::{Conn, DbError, DbResult, Dialect};
+use super::{Conn, DbError, DbResult, Dialect, connect};
 
 /// How often a long step says that it goes on.
 const TICK: Duration = Duration::from_secs(1);
@@ -141,8 +140,7 @@ impl std::fmt::Display for Fitness {
 /// # Errors
 /// The database does not answer.
 pub async fn status(url: &str, set: Set) -> Result<Status, MigrationError> {
-    let file = url.strip_prefix("sqlite:").map(|file| file.trim_start_matches("//"));
-    if file.is_some_and(|file| !Path::new(file.split('?').next().unwrap_or(file)).exists()) {
+    if connect::sqlite_file(url)?.is_some_and(|file| !file.exists()) {
         return Ok(Status { set, applied: vec![] });
     }
     let applied = Connected::open(url, false).await?.applied().await?;
