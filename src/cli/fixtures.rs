@@ -92,7 +92,9 @@ async fn check(config: &Config, which: Which) -> Result<(), Failure> {
     let sources = which.or(BUILT_IN.iter().map(|built_in| built_in.name))?;
     let folder = tempfile::tempdir().map_err(|error| Failure::Other(format!("cannot make a folder: {error}")))?;
     let url = format!("sqlite:{}", folder.path().join("check.db").display());
-    migrate::run_built_in(&url, Direction::Up, Target::Head).await.map_err(super::migrate::failed)?;
+    migrate::run_built_in(&url, Direction::Up, Target::Head)
+        .await
+        .map_err(|error| super::migrate::failed(&url, &error))?;
     let settings = Settings { url, ..config.database() };
     let scratch = Db::connect(&settings, hooks(config)?).await.map_err(|error| away(config, &error))?;
     let files = sources.len();

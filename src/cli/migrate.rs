@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::{Failure, print};
 use crate::config::{Config, mask};
 use crate::db::Dialect;
-use crate::db::migrate::{self, Direction, MigrationError, Revision, Set, Status, Target};
+use crate::db::migrate::{self, Direction, MigrationError, Revision, Set, Status, Target, status};
 
 /// What to do, and with which migrations.
 #[derive(Args)]
@@ -67,6 +67,7 @@ struct Dry {
 /// Runs it.
 pub async fn run(config: &Config, Arguments { step, migrations }: Arguments) -> Result<(), Failure> {
     let url = &config.database_url;
+    let failed = |error| failed(url, &error);
     let dialect = Dialect::of(url);
     let set = match migrations {
         Some(folder) => Set::read(&folder, dialect),
@@ -78,12 +79,12 @@ pub async fn run(config: &Config, Arguments { step, migrations }: Arguments) -> 
         Step::Down { target, dry } => (Direction::Down, target, dry),
         Step::To { target, dry } => (Direction::Either, target, dry),
         Step::Heads => return print(&heads(&set)),
-        Step::Current => return print(&current(&status(url, set).await?)),
-        Step::History => return print(&history(&status(url, set).await?)),
-        Step::Status => return print(&standing(&mask(url), &status(url, set).await?)),
+        Step::Current => return print(&current(&status(url, set).await.map_err(failed)?)),
+        Step::History => return print(&history(&status(url, set).await.map_err(failed)?)),
+        Step::Status => return print(&standing(&mask(url), &status(url, set).await.map_err(failed)?)),
     };
     if dry.dry_run {
-        let sql = migrate::script(&status(url, set).await?, direction, &target).map_err(failed)?;
+        let sql = migrate::script(&status(url, set).await.map_err(failed)?, direction, &target).map_err(failed)?;
         return print(if sql.is_empty() { "-- nothing to do\n" } else { &sql });
     }
     config.make_database_file()?;
@@ -95,10 +96,6 @@ pub async fn run(config: &Config, Arguments { step, migrations }: Arguments) -> 
         return print("nothing to do\n");
     }
     print(&steps.iter().map(|step| format!("{step}\n")).collect::<String>())
-}
-
-async fn status(url: &str, set: Set) -> Result<Status, Failure> {
-    migrate::status(url, set).await.map_err(failed)
 }
 
 /// `0012_identities (head)`, `0010_sessions (2 pending)`, `0013_x (unknown to this binary)`
@@ -152,9 +149,12 @@ fn standing(url: &str, status: &Status) -> String {
 }
 
 /// The failure as one sentence.
-pub fn failed(error: MigrationError) -> Failure {
+pub fn failed(url: &str, error: &MigrationError) -> Failure {
     Failure::Other(match error {
-        MigrationError::Migrate(_) | MigrationError::Database(_) => format!("cannot migrate: {error}"),
+        MigrationError::Database(_) => {
+            let url = mask(url);
+            format!("cannot migrate {url}: {error}; check DATABASE_URL, and that the place exists and can be written")
+        }
         other => other.to_string(),
     })
 }

@@ -41,6 +41,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         Db::connect_within(&config.database(), hooks(&config)?, wait).await.map_err(|error| away(&config, &error))?;
     if config.migrates() {
         let url = &config.database_url;
+        let failed = |error| failed(url, &error);
         let set = Set::built_in(Dialect::of(url)).map_err(failed)?;
         let mut tell = |line: &str| tracing::info!("{line}");
         for step in migrate::run(url, set, Direction::Up, &Target::Head, &mut tell).await.map_err(failed)? {

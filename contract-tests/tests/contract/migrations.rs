@@ -186,6 +186,17 @@ async fn a_failing_statement_leaves_the_revision_before_and_is_named() {
 }
 
 #[tokio::test]
+async fn what_the_database_says_only_at_the_commit_is_named_as_well() {
+    let shell = Shell::with(Folder::of_three()).await;
+    let refers = "CREATE TABLE c (id BIGINT, CONSTRAINT c_id_fkey FOREIGN KEY (id) REFERENCES b (id) DEFERRABLE INITIALLY DEFERRED);";
+    shell.folder.write("0003_c", "0002_b", "", &format!("{refers}\nINSERT INTO c VALUES (7);"), "DROP TABLE c;");
+    let complaint = shell.fails("up").await;
+    assert!(complaint.starts_with("accord: up 0003_c: 0003_c.up.sql, line 5: "), "{complaint}");
+    assert!(complaint.ends_with("It was undone: the database is at 0002_b\n"), "{complaint}");
+    assert_eq!(shell.current().await, "0002_b (1 pending)");
+}
+
+#[tokio::test]
 async fn a_failing_way_back_leaves_the_revision_it_began_with() {
     let shell = Shell::with(Folder::of_three()).await;
     shell.folder.write("0002_b", "0001_a", "", "CREATE TABLE b (id BIGINT);", "DROP TABLE b;\nDROP TABLE nothing;");

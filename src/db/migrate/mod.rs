@@ -57,12 +57,23 @@ pub enum MigrationError {
     /// A statement failed, and its migration was undone.
     #[error(transparent)]
     Statement(Box<Failed>),
-    /// sqlx cannot lock the database, or make its table.
-    #[error(transparent)]
-    Migrate(#[from] MigrateError),
-    /// The database does not answer.
-    #[error(transparent)]
+    /// The database does not answer, or does not let itself be locked or written.
+    #[error("{}", cause(.0))]
     Database(#[from] sqlx::Error),
+}
+
+impl From<MigrateError> for MigrationError {
+    fn from(error: MigrateError) -> Self {
+        Self::Database(match error {
+            MigrateError::Execute(error) => error,
+            other => sqlx::Error::Migrate(Box::new(other)),
+        })
+    }
+}
+
+/// What the database says, without the line of PostgreSQL's own sources that sqlx adds.
+fn cause(error: &sqlx::Error) -> String {
+    error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
 }
 
 /// A statement that failed.
@@ -200,11 +211,9 @@ pub async fn run(
     let mut steps = plan::plan(set, &applied, direction, target)?.into_iter();
     let mut at: Vec<String> = applied.iter().map(Applied::id).collect();
     while let (None, Some(step)) = (&failure, steps.next()) {
-        let current = at.last().map_or(header::BASE, String::as_str).to_owned();
         connected.begin().await?;
         match perform(&mut connected, &step, &mut last, tell).await {
             Ok(()) => {
-                connected.commit().await?;
                 match &step {
                     Step::Up(revision) => at.push(revision.id.clone()),
                     Step::Down { .. } => drop(at.pop()),
@@ -212,14 +221,22 @@ pub async fn run(
                 taken.push(step);
             }
             Err(fault) => {
-                // a connection that is lost has undone it already
-                let _ = connected.rollback().await;
-                failure = Some(fault.at(&step, current));
+                let undone = connected.rollback().await.is_ok();
+                // what leaves SQLite nothing to roll back has ended the transaction around all steps; a lost connection to
+                // PostgreSQL has undone this one
+                let alone = undone || connected.dialect() == Dialect::Postgres;
+                failure = Some(fault.at(&step, if alone { newest(&at) } else { first.clone() }));
+    let newest = |at: &[String]| at.last().map_or(header::BASE, String::as_str).to_owned();
+    let first = newest(&at);
             }
         }
     }
-    connected.unlock().await?;
-    failure.map_or(Ok(taken), Err)
+    let unlocked = connected.unlock().await;
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    unlocked?;
+    Ok(taken)
 }
 
 /// What failed, before it is known where that leaves the database.
@@ -256,21 +273,24 @@ async fn perform(
         let place = format!("{step}, statement {} of {}", index + 1, statements.len());
         execute(connected, statement, &place, tell).await.map_err(|error| Fault {
             line: before + statement.line,
+/// Takes a step whole, and commits it.
             statement: statement.summary(),
-            cause: error.to_string(),
+            cause: cause(&error),
         })?;
     }
     let whole = |cause: String| Fault { line: before + 1, statement: step.to_string(), cause };
     match connected.dangling().await {
         Ok(None) => {}
         Ok(Some(sentence)) => return Err(whole(sentence)),
-        Err(error) => return Err(whole(error.to_string())),
+        Err(error) => return Err(whole(cause(&error))),
     }
     let kept = match step {
         Step::Up(revision) => connected.remember(revision, *last, began.elapsed()).await.map(|row| *last = row.version),
         Step::Down { applied, .. } => connected.forget(applied.version).await,
     };
-    kept.map_err(|error| whole(error.to_string()))
+    kept.map_err(|error| whole(cause(&error)))?;
+    // here PostgreSQL looks at constraints that are deferred
+    connected.commit().await.map_err(|error| whole(cause(&error)))
 }
 
 /// Runs a statement; one that is repeated tells after each time how many rows it has changed.

@@ -64,12 +64,32 @@ async fn a_failure_leaves_the_revision_before_and_names_its_statement() {
     let error = scratch.go(&set(&files).expect("sound"), Direction::Up, "head").await.expect_err("fails");
     assert_eq!(
         error,
-        "up 0003_c: 0003_c.up.sql, line 7: `INSERT INTO nowhere VALUES (1)`: error returned from database: (code: 1) \
-         no such table: nowhere. It was undone: the database is at 0002_b"
+        "up 0003_c: 0003_c.up.sql, line 7: `INSERT INTO nowhere VALUES (1)`: no such table: \
+         nowhere. It was undone: the database is at 0002_b"
     );
     let set = set(&line()).expect("sound");
     assert_eq!(scratch.current(&set).await, "0002_b");
     assert_eq!(scratch.go(&set, Direction::Up, "head").await.expect("goes on"), "up 0003_c");
+}
+
+#[tokio::test]
+async fn a_failure_that_undoes_all_of_a_start_says_so() {
+    let (scratch, mut files) = (scratch(), line());
+    scratch.go(&set(&files).expect("sound"), Direction::Up, "1").await.expect("up");
+    files[2].2 = "INSERT INTO b VALUES (1);\nINSERT OR ROLLBACK INTO b VALUES (1);";
+    let error = scratch.go(&set(&files).expect("sound"), Direction::Up, "head").await.expect_err("fails");
+    assert!(error.starts_with("up 0003_c: 0003_c.up.sql, line 6: `INSERT OR ROLLBACK INTO b VALUES (1)`: "), "{error}");
+    assert!(error.ends_with("the database is at 0001_a"), "{error}");
+    assert_eq!(scratch.current(&set(&files).expect("sound")).await, "0001_a");
+}
+
+#[tokio::test]
+async fn the_file_of_a_url_is_the_one_that_is_opened() {
+    let set = set(&line()).expect("sound");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let url = format!("sqlite:{}?mode=rwc", folder.path().join("a%20b.db").display());
+    run(&url, &set, Direction::Up, &Target::Head, &mut |_| {}).await.expect("up");
+    assert_eq!(status(&url, set).await.expect("a status").current(), "0003_c");
 }
 
 #[tokio::test]
