@@ -118,7 +118,7 @@ async fn ready(request: &Request) -> Result<Response> {
     Ok(match fitness.await {
         Ok(Fitness::Fits) => json_response(StatusCode::OK, &json!({ "status": "ready", "database": "healthy" })),
         Ok(Fitness::Behind) => unready("needs migration"),
-        Ok(Fitness::Ahead(_)) => unready("needs a newer release"),
+        Ok(Fitness::Ahead { .. }) => unready("needs a newer release"),
         Err(error) => {
             tracing::warn!(%error, "not ready");
             unready("unavailable")

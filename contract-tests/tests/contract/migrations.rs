@@ -303,6 +303,10 @@ async fn a_server_goes_on_beside_a_newer_schema_unless_it_takes_something_away()
     assert_eq!(ready(503).await, "needs a newer release");
     let ended = built_in(&newer.database, "up").await;
     assert_eq!(ended.code, FAILED);
+    newer.folder.write("9004_more", "9003_least", "", "CREATE TABLE more (id BIGINT);", "DROP TABLE more;");
+    newer.succeeds("up").await;
+    let ended = command_line(&["user", "list"], &url, "").await;
+    assert!(ended.stderr.contains("or go back with `accord migrate to 9002_less`"), "{}", ended.stderr);
     assert!(
         ended.stderr.contains("the database has migration 9003_least, which this binary does not know"),
         "{}",

@@ -128,8 +128,13 @@ pub enum Fitness {
     Fits,
     /// Migrations are missing.
     Behind,
-    /// A newer release has taken something away that this one needs: the migration's name.
-    Ahead(String),
+    /// A newer release has taken something away that this one needs.
+    Ahead {
+        /// The migration that did.
+        id: String,
+        /// The newest before it.
+        before: String,
+    },
 }
 
 impl std::fmt::Display for Fitness {
@@ -137,10 +142,10 @@ impl std::fmt::Display for Fitness {
         match self {
             Self::Fits => f.write_str("the database has the schema that this binary needs"),
             Self::Behind => f.write_str("the database needs another schema: accord migrate up"),
-            Self::Ahead(id) => write!(
+            Self::Ahead { id, before } => write!(
                 f,
-                "migration {id} of a newer release took away what this binary needs: start that release, or undo it with \
-                 `accord migrate down -1`"
+                "migration {id} of a newer release took away what this binary needs: start that release, or go back with \
+                 `accord migrate to {before}`"
             ),
         }
     }
@@ -174,8 +179,11 @@ pub async fn fitness(conn: &mut Conn) -> DbResult<Fitness> {
     if !set.revisions().iter().all(has) {
         return Ok(Fitness::Behind);
     }
-    let unknown = applied.iter().find(|row| set.find(&row.id()).is_none() && !row.suits(set));
-    Ok(unknown.map_or(Fitness::Fits, |row| Fitness::Ahead(row.id())))
+    let Some(at) = applied.iter().position(|row| set.find(&row.id()).is_none() && !row.suits(set)) else {
+        return Ok(Fitness::Fits);
+    };
+    let before = applied[..at].last().map_or_else(|| header::BASE.to_owned(), Applied::id);
+    Ok(Fitness::Ahead { id: applied[at].id(), before })
 }
 
 /// Goes to the target with the migrations of this binary, and answers the steps taken.
