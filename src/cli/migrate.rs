@@ -141,6 +141,9 @@ fn standing(url: &str, status: &Status) -> String {
         list(status.set.heads().into_iter().map(Revision::to_string).collect()),
         list(pending),
     );
+    for revision in status.edited() {
+        lines += &format!("edited    {revision}: restore its file, and write a new migration\n");
+    }
     for row in status.unknown() {
         let fits = if row.suits(&status.set) { "this binary goes on" } else { "this binary needs what it took away" };
         lines += &format!("unknown   {}: a newer release applied it; {fits}\n", row.id());

@@ -216,6 +216,8 @@ async fn an_edited_migration_is_refused_and_can_still_be_undone() {
     shell.succeeds("up 2").await;
     shell.folder.write("0002_b", "0001_a", "", "CREATE TABLE b (id BIGINT, more TEXT);", "DROP TABLE other;");
     assert!(shell.fails("up").await.contains("migration 0002_b was edited after it had been applied"));
+    let status = shell.succeeds("status").await;
+    assert!(status.ends_with("\nedited    0002_b: restore its file, and write a new migration\n"), "{status}");
     assert_eq!(shell.succeeds("down -1").await, "down 0002_b\n");
     assert_eq!(shell.succeeds("up").await, "up 0002_b\nup 0003_c\n");
 }
@@ -301,12 +303,12 @@ async fn a_server_goes_on_beside_a_newer_schema_unless_it_takes_something_away()
     );
     newer.succeeds("up").await;
     assert_eq!(ready(503).await, "needs a newer release");
-    let ended = built_in(&newer.database, "up").await;
-    assert_eq!(ended.code, FAILED);
     newer.folder.write("9004_more", "9003_least", "", "CREATE TABLE more (id BIGINT);", "DROP TABLE more;");
     newer.succeeds("up").await;
     let ended = command_line(&["user", "list"], &url, "").await;
     assert!(ended.stderr.contains("or go back with `accord migrate to 9002_less`"), "{}", ended.stderr);
+    let ended = built_in(&newer.database, "up").await;
+    assert_eq!(ended.code, FAILED);
     assert!(
         ended.stderr.contains("the database has migration 9003_least, which this binary does not know"),
         "{}",

@@ -115,6 +115,14 @@ impl Status {
         self.applied.iter().filter(|row| self.set.find(&row.id()).is_none()).collect()
     }
 
+    /// What is not what was applied under its name.
+    pub fn edited(&self) -> Vec<&Revision> {
+        let was_another =
+            |row: &Applied, revision: &Revision| row.id() == revision.id && row.checksum != revision.checksum;
+        let is_edited = |revision: &&Revision| self.applied.iter().any(|row| was_another(row, revision));
+        self.set.revisions().iter().filter(is_edited).collect()
+    }
+
     /// The newest that was applied.
     pub fn current(&self) -> String {
         self.applied.last().map_or_else(|| header::BASE.to_owned(), Applied::id)
@@ -218,6 +226,8 @@ pub async fn run(
     // refused as a whole, before anything is done
     let mut steps = plan::plan(set, &applied, direction, target)?.into_iter();
     let mut at: Vec<String> = applied.iter().map(Applied::id).collect();
+    let newest = |at: &[String]| at.last().map_or(header::BASE, String::as_str).to_owned();
+    let first = newest(&at);
     while let (None, Some(step)) = (&failure, steps.next()) {
         connected.begin().await?;
         match perform(&mut connected, &step, &mut last, tell).await {
@@ -234,8 +244,6 @@ pub async fn run(
                 // PostgreSQL has undone this one
                 let alone = undone || connected.dialect() == Dialect::Postgres;
                 failure = Some(fault.at(&step, if alone { newest(&at) } else { first.clone() }));
-    let newest = |at: &[String]| at.last().map_or(header::BASE, String::as_str).to_owned();
-    let first = newest(&at);
             }
         }
     }
@@ -265,6 +273,7 @@ impl Fault {
     }
 }
 
+/// Takes a step whole, and commits it.
 async fn perform(
     connected: &mut Connected,
     step: &Step,
@@ -281,7 +290,6 @@ async fn perform(
         let place = format!("{step}, statement {} of {}", index + 1, statements.len());
         execute(connected, statement, &place, tell).await.map_err(|error| Fault {
             line: before + statement.line,
-/// Takes a step whole, and commits it.
             statement: statement.summary(),
             cause: cause(&error),
         })?;
