@@ -3,7 +3,7 @@
 //! The table is sqlx's own, `_sqlx_migrations`, with three columns more: the name, the header, and the SQL that leads
 //! back. With that a binary that has never seen a migration can undo it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_query::{Alias, Expr, ExprTrait, Order, Query, SelectStatement};
 use sea_query_sqlx::SqlxBinder;
@@ -124,7 +124,17 @@ impl Connected {
             Dialect::Sqlite => {
                 // foreign keys are off so that tables can be rebuilt; they are checked afterwards
                 let options = connect::sqlite_options(url, PATIENCE)?.foreign_keys(false).create_if_missing(create);
-                Self::Sqlite(SqliteConnection::connect_with(&options).await?)
+                let began = Instant::now();
+                // two that make the file at once both turn WAL on, for which SQLite does not wait
+                let connection = loop {
+                    match SqliteConnection::connect_with(&options).await {
+                        Err(error) if connect::is_unavailable(&error) && began.elapsed() < PATIENCE => {
+                            tokio::time::sleep(Duration::from_millis(50)).await;
+                        }
+                        connection => break connection?,
+                    }
+                };
+                Self::Sqlite(connection)
             }
             Dialect::Postgres => {
                 let mut connection = PgConnection::connect(url).await?;

@@ -139,7 +139,7 @@ async fn there_and_back(
         run::silently(product::command(binary, folder, url).arg("migrate").args(words)).with_context(|| kind.to_owned())
     };
     // the demo data, and rows of more tables
-    let load = || product::load(binary, folder, url, &["demo", "editors"]);
+    let load = || ["demo", "editors"].iter().try_for_each(|name| product::load(binary, folder, url, &[name]));
     let revisions =
         Folder::of(&run::root()).set(Dialect::of(url))?.revisions().iter().map(|r| r.id.clone()).collect::<Vec<_>>();
     let mut faults = Walk { kind, url, step: &step, load: &load }.faults(&revisions).await?;
