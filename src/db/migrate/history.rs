@@ -172,7 +172,12 @@ impl Connected {
                 connection.execute("BEGIN IMMEDIATE").await?;
                 Ok(())
             }
-            Self::Postgres(connection) => connection.lock().await,
+            Self::Postgres(connection) => {
+                connection.lock().await?;
+                // whoever waits for a table keeps everybody who comes after them waiting, too
+                connection.execute("SET lock_timeout = '10s'").await?;
+                Ok(())
+            }
         }
     }
 
@@ -265,7 +270,7 @@ impl Connected {
     }
 
     /// Makes the table, or gives it what it lacks. What the set knows better of a migration, its down file above all, is
-    /// written down anew.
+    /// written down anew, unless a newer release was there, which knows better still.
     pub async fn prepare(&mut self, set: &Set) -> Result<Vec<Applied>, sqlx::migrate::MigrateError> {
         on!(self, |connection| connection.ensure_migrations_table(TABLE))?;
         let columns = self.columns().await?;
@@ -273,7 +278,8 @@ impl Connected {
             self.execute(&format!("ALTER TABLE {TABLE} ADD COLUMN {name} TEXT")).await?;
         }
         let applied = self.applied().await?;
-        for row in &applied {
+        let is_newest = applied.iter().all(|row| set.find(&row.id()).is_some());
+        for row in applied.iter().filter(|row| is_newest || row.down.is_none()) {
             let id = row.id();
             let known = set.find(&id).filter(|known| known.checksum == row.checksum);
             let header = known.map(|known| known.header.to_string()).or(row.header.clone());

@@ -178,6 +178,20 @@ async fn a_statement_is_repeated_until_it_changes_nothing_and_tells() {
 }
 
 #[tokio::test]
+async fn the_way_back_is_the_newest_that_was_written() {
+    let (scratch, mut files) = (scratch(), line());
+    let older = set(&files[..2]).expect("sound");
+    scratch.go(&older, Direction::Up, "head").await.expect("up");
+    let kept = async || status(&scratch.url, older.clone()).await.expect("status").applied[1].down().map(str::to_owned);
+    files[1].3 = "DROP TABLE b; -- repaired";
+    let newer = set(&files).expect("sound");
+    scratch.go(&newer, Direction::Up, "head").await.expect("up");
+    assert!(kept().await.expect("kept").ends_with("-- repaired"), "a repaired way back is kept");
+    scratch.go(&older, Direction::Up, "head").await.expect("nothing to do");
+    assert!(kept().await.expect("kept").ends_with("-- repaired"), "an older release does not know better");
+}
+
+#[tokio::test]
 async fn a_history_of_before_is_completed() {
     let (scratch, set) = (scratch(), set(&line()).expect("sound"));
     scratch.go(&set, Direction::Up, "2").await.expect("up");

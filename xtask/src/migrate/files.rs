@@ -73,6 +73,9 @@ impl Folder {
         }
         for revision in sqlite.revisions() {
             let Header { message, created, destructive, safe_since, unknown, .. } = &revision.header;
+            if revision.header.irreversible.is_some() || revision.header.nothing_to_undo.is_some() {
+                faults.push(format!("{revision}.up.sql: what is said of the way back stands in the down file"));
+            }
             for line in unknown {
                 faults.push(format!("{revision}: `{line}` means nothing in a header; an empty line ends it"));
             }

@@ -78,21 +78,25 @@ fn refuse(prod: bool) -> Result<(), Usage> {
 
 /// Files, headers, the lint; then both databases up, down and up again, with data.
 pub fn check(postgres: &Postgres) -> Outcome {
-    let folder = Folder::of(&run::root());
-    let mut faults = folder.faults()?;
-    if faults.is_empty() {
-        for dialect in DIALECTS {
-            faults.extend(lint::faults(&folder.set(dialect)?, dialect));
-        }
-        faults.extend(lint::idle(&folder.set(Dialect::Sqlite)?, &folder.set(Dialect::Postgres)?));
-        // what SQLite makes anew would look dropped
-        faults.extend(lint::still_read(&folder.set(Dialect::Postgres)?, &declared()));
-    }
+    let faults = faults(&Folder::of(&run::root()))?;
     if !faults.is_empty() {
         // a binary of these might not even start
         return Err(Failed::new(0, faults.len(), faults.join("\n")).into());
     }
     there_and_back_with(&product::build()?, postgres)
+}
+
+/// All that can be seen without a database. The lint comes before the seal: what is sealed is no longer edited.
+fn faults(folder: &Folder) -> anyhow::Result<Vec<String>> {
+    let mut faults = folder.faults()?;
+    if let (Ok(sqlite), Ok(postgres)) = (folder.set(Dialect::Sqlite), folder.set(Dialect::Postgres)) {
+        faults.extend(lint::faults(&sqlite, Dialect::Sqlite));
+        faults.extend(lint::faults(&postgres, Dialect::Postgres));
+        faults.extend(lint::idle(&sqlite, &postgres));
+        // what SQLite makes anew would look dropped
+        faults.extend(lint::still_read(&postgres, &declared()));
+    }
+    Ok(faults)
 }
 
 /// The same with a server that is built already.
@@ -233,6 +237,21 @@ mod tests {
     fn nobody_writes_a_migration_in_production() {
         assert!(refuse(true).expect_err("refused").0.contains("accord migrate up"));
         assert!(refuse(false).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_sealed_yet_is_linted() {
+        let root = files::tests::repository(&[("0001_a", "base", "SELECT 1;")]);
+        let folder = Folder::of(root.path());
+        assert_eq!(faults(&folder).expect("readable"), Vec::<String>::new());
+        new::new(&folder, &["Drop posts"]).expect("written");
+        let file = root.path().join("migrations/postgres/0002_drop_posts.up.sql");
+        let text = std::fs::read_to_string(&file).expect("readable") + "DROP TABLE posts;\n";
+        std::fs::write(&file, text).expect("writable");
+        let found = faults(&folder).expect("readable").join("\n");
+        for fault in ["0002_drop_posts.up.sql: not sealed", "0002_drop_posts.up.sql, line 5: drop-table: "] {
+            assert!(found.contains(fault), "{found}");
+        }
     }
 
     #[test]

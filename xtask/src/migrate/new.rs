@@ -33,12 +33,15 @@ impl Options {
                 Some((option, value)) if option.starts_with("--") => (option, Some(value)),
                 _ => (*word, None),
             };
-            let mut value = || value.take().or_else(|| words.next().copied()).map(str::to_owned);
+            let mut value = || {
+                let value = value.take().or_else(|| words.next().copied()).filter(|value| !value.starts_with("--"));
+                value.map(str::to_owned).ok_or_else(|| Usage(format!("`{word}` says nothing: {USAGE}")))
+            };
             match word {
                 "--auto" => options.auto = true,
                 "--print" => options.print = true,
-                "--rename" => options.decisions.renames.extend(value()),
-                "--drop" => options.decisions.drops.extend(value()),
+                "--rename" => options.decisions.renames.push(value()?),
+                "--drop" => options.decisions.drops.push(value()?),
                 _ if word.starts_with("--") => return Err(Usage(format!("`{word}` is no option: {USAGE}")).into()),
                 _ if options.message.is_empty() => word.clone_into(&mut options.message),
                 _ => {
@@ -93,8 +96,10 @@ pub fn merge(folder: &Folder) -> Outcome {
     let files =
         folder.write("merge", &header(heads, &message), DIALECTS.map(|dialect| (dialect, Scripts::default())))?;
     shown(&files);
-    folder.seal()?;
-    Ok(Report::passed(files.len(), message))
+    Ok(Report::passed(
+        files.len(),
+        format!("{message}; `cargo xtask migrate check`, and then `cargo xtask migrate seal`"),
+    ))
 }
 
 fn one_head(set: &Set) -> anyhow::Result<Vec<String>> {
@@ -238,6 +243,9 @@ mod tests {
         assert!(read(&[]).expect_err("no message").contains("migrate new"));
         assert!(read(&["Posts", "have", "slugs"]).expect_err("three words").contains("quotes"));
         assert!(read(&["Slugs", "--force"]).expect_err("unknown").contains("`--force` is no option"));
+        for words in [["Slugs", "--auto", "--rename"], ["Slugs", "--drop", "--auto"]] {
+            assert!(read(&words).expect_err("no value").contains("says nothing"), "{words:?}");
+        }
         assert!(read(&["Slugs", "--drop", "a"]).expect_err("no auto").contains("say `--auto`"));
     }
 
@@ -260,6 +268,7 @@ mod tests {
         let folder = Folder::of(root.path());
         assert!(new(&folder, &["More"]).expect_err("two heads").to_string().contains("two heads: 0002_b, 0002_c"));
         merge(&folder).expect("joined");
+        folder.seal().expect("sealed");
         assert_eq!(folder.faults().expect("readable"), Vec::<String>::new());
         let set = folder.set(Dialect::Postgres).expect("sound");
         assert_eq!(set.heads()[0].id, "0003_merge");
