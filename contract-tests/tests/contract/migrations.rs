@@ -386,7 +386,9 @@ async fn whoever_waits_for_another_migration_says_so() {
     let mut long = Running::start(&shell.arguments("up"), &shell.database.url(), "").await;
     long.line().await;
     let mut waiting = Running::start(&shell.arguments("up"), &shell.database.url(), "").await;
-    assert_eq!(waiting.line().await, "another process migrates this database: waiting for 1 s\n");
+    // a machine that is busy may say 2
+    let line = waiting.line().await;
+    assert!(line.starts_with("another process migrates this database: waiting for "), "{line}");
     waiting.kill().await;
     long.kill().await;
 }
