@@ -54,8 +54,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "migrate",
-        arguments: "check | up | down | to | …",
-        about: "`accord migrate`; check: up, down, up on both databases gives one schema",
+        arguments: "new [--auto] | merge | seal | check | up | down | to | …",
+        about: "writes migrations, and proves them: declared tables, lint, up, down and up with data, on both databases",
         run: migrate::run,
     },
     Task {
