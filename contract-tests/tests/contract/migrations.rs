@@ -2,6 +2,7 @@
 //! are written here, or those built in and newer ones beside them.
 
 use std::path::Path;
+use std::time::Duration;
 
 use contract_tests::{Database, Ended, Running, World, command_line};
 use insta::assert_snapshot;
@@ -391,4 +392,47 @@ async fn whoever_waits_for_another_migration_says_so() {
     assert!(line.starts_with("another process migrates this database: waiting for "), "{line}");
     waiting.kill().await;
     long.kill().await;
+}
+
+#[tokio::test]
+async fn who_holds_a_table_of_postgres_makes_a_migration_fail_not_wait() {
+    // SQLite has one lock, for which everybody waits in turn
+    if !Database::on_postgres() {
+        return;
+    }
+    let shell = Shell::with(Folder::of_three()).await;
+    shell.succeeds("up 1").await;
+    shell.folder.write(
+        "0002_b",
+        "0001_a",
+        "",
+        "ALTER TABLE a ADD COLUMN more TEXT;",
+        "ALTER TABLE a DROP COLUMN more;",
+    );
+    let hold = shell.database.execute("BEGIN; LOCK TABLE a; SELECT pg_sleep(13); COMMIT");
+    let migrate = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        shell.fails("up").await
+    };
+    let (complaint, ()) = tokio::join!(migrate, hold);
+    let place = "up 0002_b, statement 1 of 1 (`ALTER TABLE a ADD COLUMN more TEXT`): 1 s";
+    assert!(complaint.contains(place), "it says meanwhile that it goes on: {complaint}");
+    assert!(complaint.contains("lock timeout. It was undone: the database is at 0001_a"), "{complaint}");
+    assert_eq!(shell.succeeds("up 2").await, "up 0002_b\n");
+}
+
+#[tokio::test]
+async fn postgres_ends_the_statement_of_a_migration_that_was_killed() {
+    if !Database::on_postgres() {
+        return;
+    }
+    let shell = Shell::with(Folder::of_three()).await;
+    shell.folder.write("0001_a", "base", "", "SELECT pg_sleep(60);", "SELECT 1;");
+    let mut killed = Running::start(&shell.arguments("up"), &shell.database.url(), "").await;
+    let line = killed.line().await;
+    assert!(line.contains("statement 1 of 1 (`SELECT pg_sleep(60)`)"), "{line}");
+    killed.kill().await;
+    shell.folder.write("0001_a", "base", "", "SELECT 1;", "SELECT 1;");
+    // it waits for the lock of the killed one, and no test waits for 60 s
+    assert_eq!(shell.succeeds("up").await, "up 0001_a\nup 0002_b\nup 0003_c\n");
 }

@@ -1,4 +1,4 @@
-//! `accord migrate` from the sources, and the proof that every migration can be undone and done again.
+//! Writing migrations, `accord migrate` from the sources, and the proof that each can be undone and done again.
 
 mod auto;
 mod catalogue;
