@@ -60,6 +60,11 @@ impl Folder {
                     Some(_) => {}
                 }
                 let (down, _) = Header::split(&revision.down).unwrap_or_default();
+                for (end, header) in [("up", &revision.header), ("down", &down)] {
+                    let file = format!("migrations/{name}/{revision}.{end}.sql");
+                    let nothing = |line| format!("{file}: `{line}` means nothing in a header; an empty line ends it");
+                    faults.extend(header.unknown.iter().map(nothing));
+                }
                 if down.parents != revision.header.parents || down.message != revision.header.message {
                     faults.push(format!("migrations/{name}/{revision}: the headers of up and down differ"));
                 }
@@ -72,12 +77,9 @@ impl Folder {
             faults.push(format!("two heads: {}; `cargo xtask migrate merge` joins them", names.join(", ")));
         }
         for revision in sqlite.revisions() {
-            let Header { message, created, destructive, safe_since, unknown, .. } = &revision.header;
+            let Header { message, created, destructive, safe_since, .. } = &revision.header;
             if revision.header.irreversible.is_some() || revision.header.nothing_to_undo.is_some() {
                 faults.push(format!("{revision}.up.sql: what is said of the way back stands in the down file"));
-            }
-            for line in unknown {
-                faults.push(format!("{revision}: `{line}` means nothing in a header; an empty line ends it"));
             }
             let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
             if message.is_empty() || created.len() != 10 || digits(created) != 8 {
@@ -256,6 +258,10 @@ pub mod tests {
         let root = repository(&files[..2]);
         replace(&root, "sqlite/0002_b.up.sql", "-- message: 0002_b", "-- message: other");
         assert!(faults(&root).contains(&"migrations/*/0002_b.up.sql: the headers of the two databases differ".into()));
+        let root = repository(&files[..2]);
+        replace(&root, "postgres/0002_b.down.sql", "-- created", "-- irreversable: no\n-- created");
+        let typing_mistake = "migrations/postgres/0002_b.down.sql: `-- irreversable: no` means nothing in a header; ";
+        assert!(faults(&root)[0].starts_with(typing_mistake), "{:?}", faults(&root));
     }
 
     #[test]
