@@ -13,7 +13,7 @@ pub mod permit;
 pub mod signals;
 pub mod tables;
 
-use sea_query::{PostgresQueryBuilder, SelectStatement, SqliteQueryBuilder};
+use sea_query::{Expr, PostgresQueryBuilder, Query, SelectStatement, SqliteQueryBuilder};
 use sea_query_sqlx::SqlxBinder;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
@@ -238,6 +238,19 @@ impl Conn {
             }
         }
         self.transaction = Transaction::Open;
+        Ok(())
+    }
+
+    /// Makes other transactions that lock the same name wait until this one ends. A limit on the number of rows needs
+    /// it: row locks do not cover rows that a concurrent transaction is about to insert. SQLite has one writer anyway.
+    ///
+    /// # Errors
+    /// The database is away, or the lock was not free within `lock_timeout`.
+    pub async fn lock(&mut self, name: &str) -> DbResult<()> {
+        if self.dialect() == Dialect::Postgres {
+            let lock = Expr::cust_with_values("pg_advisory_xact_lock(hashtextextended($1, 0))::text", [name]);
+            self.one::<(String,)>(&Query::select().expr(lock).take()).await?;
+        }
         Ok(())
     }
 

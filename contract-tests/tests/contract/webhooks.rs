@@ -408,6 +408,27 @@ async fn there_are_no_more_webhooks_than_the_settings_say() {
 }
 
 #[tokio::test]
+async fn webhook_limit_holds_when_the_first_webhooks_are_created_concurrently() {
+    let world = World::with(&[("ACCORD_WEBHOOK_LIMIT", "2")]).await;
+    let root = world.root().await;
+    for round in 0..5 {
+        let creates = (0..8).map(|number| {
+            let body = json!({ "url": format!("https://hooks.example.com/{number}") });
+            root.post("/api/v1/webhooks").json(&body).into_future()
+        });
+        let mut created = 0;
+        for answer in join_all(creates).await {
+            match answer.status {
+                201 => created += 1,
+                _ => drop(answer.refused(409, "too_many_webhooks")),
+            }
+        }
+        assert_eq!((created, world.database.count("webhooks").await), (2, 2), "round {round}");
+        world.database.execute("DELETE FROM webhooks").await;
+    }
+}
+
+#[tokio::test]
 async fn deliveries_are_kept_for_a_time() {
     let receiver = Receiver::start(&[Answers(200), HangsUp]).await;
     let settings = [BY_ITSELF, PRIVATE, ("ACCORD_WEBHOOK_DELIVERIES_TTL", "1"), ("ACCORD_PURGE_INTERVAL", "1")];

@@ -160,11 +160,11 @@ pub async fn all(conn: &mut Conn) -> DbResult<Vec<StoredWebhook>> {
     conn.all(&everything()).await
 }
 
-/// How many there are; of two that ask at once in order to add one, the second waits for the first.
-pub async fn count_to_add(conn: &mut Conn) -> DbResult<i64> {
-    conn.all::<StoredWebhook>(&everything().lock_exclusive().take()).await?;
-    // what the other has added is seen by a statement that begins after it
-    count(conn).await
+/// Counts the webhooks, for a transaction that adds one if the limit allows. Concurrent transactions do so one after the
+/// other, so the limit also holds when several create at once.
+pub async fn count_to_add(tx: &mut Conn) -> DbResult<i64> {
+    tx.lock("webhooks: limit").await?;
+    count(tx).await
 }
 
 fn everything() -> SelectStatement {
