@@ -10,6 +10,7 @@ RUN useradd --system --create-home --home-dir /var/lib/accord accord
 COPY --from=build /accord/target/release/accord /usr/local/bin/accord
 USER accord
 WORKDIR /var/lib/accord
-ENV HOST=0.0.0.0 PORT=3000
+# prod: no demo data, no generated secret key, no open /metrics. The start names SECRET_KEY if it is not set.
+ENV ACCORD_ENV=prod HOST=0.0.0.0 PORT=3000
 EXPOSE 3000
 CMD ["accord", "serve"]

@@ -327,19 +327,25 @@ impl Config {
                 costs.join(", or ")
             ));
         }
-        if self.env == Env::Prod {
+        if self.is_exposed() {
+            let why = match self.env {
+                Env::Prod => "ACCORD_ENV=prod".to_owned(),
+                Env::Dev | Env::Test => format!("HOST={}, which other machines can reach", self.host),
+            };
             if self.secret_key.is_empty() {
-                return refuse("SECRET_KEY is not set, and ACCORD_ENV=prod makes none: openssl rand -hex 32 makes one");
+                return refuse(format!(
+                    "SECRET_KEY is not set, and must be with {why}: openssl rand -hex 32 makes one"
+                ));
             }
             let guessed = |key: &String| key.chars().collect::<BTreeSet<_>>().len() < SECRET_VARIETY;
             if guessed(&self.secret_key) || more.iter().any(guessed) {
                 return refuse("a secret key can be guessed: openssl rand -hex 32 makes a better one");
             }
             if self.demo() {
-                return refuse(
-                    "ACCORD_DEMO=true would load demo accounts with known passwords: not with ACCORD_ENV=prod",
-                );
+                return refuse(format!("ACCORD_DEMO=true loads accounts with known passwords: not with {why}"));
             }
+        }
+        if self.env == Env::Prod {
             if self.debug || ["debug", "trace"].iter().any(|level| self.log.contains(level)) {
                 return refuse(
                     "DEBUG and the log levels debug and trace are refused with ACCORD_ENV=prod: they may show what users send",
@@ -382,8 +388,19 @@ impl Config {
     pub fn demo(&self) -> bool {
         match &self.demo {
             Value::Boolean(demo) => *demo,
-            _ => self.env == Env::Dev,
+            _ => self.env == Env::Dev && !self.is_exposed(),
         }
+    }
+
+    /// Whether strangers may reach the server: in production, and wherever `host` is not a loopback address. Demo data,
+    /// a generated secret key and open metrics are for servers that are not exposed.
+    pub fn is_exposed(&self) -> bool {
+        // other names than `localhost` may resolve to any address
+        let is_loopback = match self.host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(address) => address.to_canonical().is_loopback(),
+            Err(_) => self.host.eq_ignore_ascii_case("localhost"),
+        };
+        self.env == Env::Prod || !is_loopback
     }
 
     /// Whether the start applies pending migrations.
@@ -507,7 +524,8 @@ impl Config {
         }
     }
 
-    /// The key of the access tokens; outside prod it is made on first use and kept, readable by its owner only.
+    /// The key of the access tokens. If `SECRET_KEY` is not set, which [`Config::is_exposed`] rules out, the first start
+    /// generates a key and stores it in a file that only its owner can read.
     ///
     /// # Errors
     /// The file cannot be read or written.
@@ -754,6 +772,28 @@ mod tests {
         for name in ["data/accord.secret", "data/t.db"] {
             let file = std::fs::metadata(folder.path().join(name)).expect("is there");
             assert_eq!(std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o777, 0o600, "{name}");
+        }
+    }
+
+    #[test]
+    fn host_that_other_machines_reach_is_treated_as_exposed() {
+        let secret = ("SECRET_KEY", "0123456789abcdef0123456789abcdef");
+        for env in ["dev", "test"] {
+            for host in ["0.0.0.0", "::", "10.1.2.3", "2001:db8::1", "::ffff:10.1.2.3", "api.example.com"] {
+                let exposed = [("ACCORD_ENV", env), ("HOST", host)];
+                let [env, host] = exposed;
+                let missing = refusal("", &exposed);
+                assert!(missing.contains("SECRET_KEY is not set") && missing.contains(host.1), "{missing}");
+                assert!(refusal("", &[env, host, ("SECRET_KEY", &"a".repeat(40))]).contains("can be guessed"));
+                let demo = refusal("", &[env, host, secret, ("ACCORD_DEMO", "true")]);
+                assert!(demo.contains("ACCORD_DEMO=true") && demo.contains(host.1), "{demo}");
+                let config = load("", &[env, host, secret]).expect("a secret key is enough");
+                assert!(config.is_exposed() && !config.demo());
+            }
+        }
+        for host in ["127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1", "localhost", "LOCALHOST"] {
+            let config = load("", &[("HOST", host)]).expect("loopback needs no secret key");
+            assert!(!config.is_exposed() && config.demo(), "{host}");
         }
     }
 

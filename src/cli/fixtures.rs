@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::table::table;
 use super::{Failure, away, open, print, tell_causes};
 use crate::auth::password::Passwords;
-use crate::config::{Config, Env};
+use crate::config::Config;
 use crate::db::Db;
 use crate::db::connect::Settings;
 use crate::db::migrate::{self, Direction, Target};
@@ -73,9 +73,9 @@ pub async fn run(config: &Config, step: Option<Step>) -> Result<(), Failure> {
 
 async fn load(config: &Config, sources: Vec<Source>) -> Result<(), Failure> {
     let set = Set::of(sources)?;
-    if let (Some(file), Env::Prod) = (&set.known_passwords, config.env) {
-        let sentence =
-            "has accounts with known passwords: not with ACCORD_ENV=prod; load a file of your own with --paths";
+    if let Some(file) = set.known_passwords.as_ref().filter(|_| config.is_exposed()) {
+        let sentence = "has accounts with known passwords: not with ACCORD_ENV=prod or a HOST that other machines can \
+                        reach; load a file of your own with --paths";
         return Err(Failure::Config(format!("{file} {sentence}")));
     }
     let Counts { new, unchanged } = fixtures::load(&open(config).await?, &Passwords::of(config), set).await?;

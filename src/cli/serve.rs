@@ -61,7 +61,11 @@ pub async fn run(config: Config) -> Result<(), Failure> {
             "ACCORD_WEBHOOK_PRIVATE is set: admins can make the server call addresses that only insiders reach"
         );
     }
-    let demo = config.demo() && unfit(&db).await.is_none() && demo(&db, &config).await?;
+    let is_fit = unfit(&db).await.is_none();
+    if config.is_exposed() && is_fit {
+        refuse_published_passwords(&db, &config).await?;
+    }
+    let demo = config.demo() && is_fit && demo(&db, &config).await?;
 
     let address = listener.local_addr().map_err(|error| Failure::Other(error.to_string()))?;
     let url = format!("http://{address}");
@@ -180,6 +184,20 @@ async fn unfit(db: &Db) -> Option<String> {
 async fn undefined(db: &Db) -> Vec<&'static str> {
     let asked = async { permission::missing(&mut db.read().await?).await };
     asked.await.unwrap_or_default()
+}
+
+/// Refuses to serve strangers from a database in which somebody once loaded the demo data and kept its passwords.
+async fn refuse_published_passwords(db: &Db, config: &Config) -> Result<(), Failure> {
+    let found = fixtures::published_passwords(db, &Passwords::of(config)).await;
+    let found = found.map_err(|error| Failure::Other(error.to_string()))?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Config(format!(
+        "the database has demo accounts with their published password: {}; `accord user create --role admin` makes an \
+         admin of your own, then `accord user disable` closes each of these; or set another DATABASE_URL",
+        found.join(", ")
+    )))
 }
 
 /// Loads the demo data into an empty database; answers whether the demo accounts are there.

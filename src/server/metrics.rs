@@ -1,5 +1,6 @@
 //! `/metrics`, as Prometheus reads it: what was counted, and what pools, tasks and password workers do at this moment.
-//! With `metrics_token` it is for who sends that; without, it is open, and in production there is no such path.
+//! With `metrics_token` it is for who sends that; without, it is open on a loopback address, and
+//! answers 404 in production and where other machines can reach the server.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,6 @@ use subtle::ConstantTimeEq;
 
 use crate::app::App;
 use crate::app::metrics::Moment;
-use crate::config::Env;
 use crate::db::{Db, DbResult};
 use crate::error::{Code, Error};
 use crate::resources::TASKS;
@@ -33,9 +33,9 @@ pub async fn page(request: &Request, app: &App) -> Result<Response, Error> {
 fn admit(request: &Request, app: &App) -> Result<(), Error> {
     let token = app.config.metrics_token.as_bytes();
     if token.is_empty() {
-        return match app.config.env {
-            Env::Prod => Err(Error::new(Code::RouteNotFound, "See /docs for the paths there are.")),
-            Env::Dev | Env::Test => Ok(()),
+        return match app.config.is_exposed() {
+            true => Err(Error::new(Code::RouteNotFound, "See /docs for the paths there are.")),
+            false => Ok(()),
         };
     }
     let sent = request.header(header::AUTHORIZATION).unwrap_or_default();

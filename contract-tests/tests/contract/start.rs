@@ -1,6 +1,6 @@
 //! What keeps a server from starting: one sentence that says what to change, and an exit code.
 
-use contract_tests::{Database, World, refused_start};
+use contract_tests::{Database, World, command_line_with, refused_start};
 
 /// EX_CONFIG of sysexits.h: the settings are at fault.
 const CONFIGURATION: i32 = 78;
@@ -72,6 +72,43 @@ async fn a_place_that_is_taken_or_closed_is_named() {
     assert!([1, CONFIGURATION].contains(&code), "exit {code}: {told}");
     assert!(!told.contains("hunter2"), "{told}");
     assert_plain(&told);
+}
+
+#[tokio::test]
+async fn server_that_other_machines_reach_needs_a_secret_key_and_has_no_demo_data() {
+    let database = Database::fresh().await;
+    let url = database.url();
+    let secret = ("SECRET_KEY", "0123456789abcdef0123456789abcdef");
+    let dev = [("ACCORD_ENV", "dev"), ("HOST", "0.0.0.0")];
+    for (settings, words) in [
+        ([dev[0], dev[1], ("SECRET_KEY", ""), ("ACCORD_DEMO", "auto")], ["SECRET_KEY", "0.0.0.0"]),
+        ([dev[0], dev[1], secret, ("ACCORD_DEMO", "true")], ["ACCORD_DEMO=true", "0.0.0.0"]),
+    ] {
+        let (code, told) = refused_start(&url, &settings, &[]).await;
+        assert_eq!(code, CONFIGURATION, "{settings:?}: {told}");
+        assert!(words.iter().all(|word| told.contains(word)), "{words:?}: {told}");
+        assert_plain(&told);
+    }
+}
+
+#[tokio::test]
+async fn database_with_demo_accounts_is_not_served_in_production() {
+    let database = Database::fresh().await;
+    let url = database.url();
+    let loaded = command_line_with(&["fixtures", "load"], &url, &[]).await;
+    assert_eq!(loaded.code, 0, "{}", loaded.stderr);
+    let prod = [("ACCORD_ENV", "prod"), ("ACCORD_PASSWORD_MEMORY", "19456"), ("ACCORD_DEMO", "auto")];
+    let (code, told) = refused_start(&url, &prod, &[]).await;
+    assert_eq!(code, CONFIGURATION, "{told}");
+    for email in ["admin@example.com", "ann@example.com", "ben@example.com"] {
+        assert!(told.contains(email), "{told}");
+    }
+    assert!(told.contains("accord user disable") && !told.contains("battery"), "{told}");
+
+    // an account that is disabled lets nobody in
+    database.execute("UPDATE users SET status = 'disabled' WHERE email <> 'admin@example.com'").await;
+    let (_, told) = refused_start(&url, &prod, &[]).await;
+    assert!(told.contains("admin@example.com") && !told.contains("ann@example.com"), "{told}");
 }
 
 /// One sentence for a person (the excerpt of a settings file may follow), nothing for a debugger.
