@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::store::enqueue;
-use super::{Fault, Task};
+use super::{Fault, Pool, Task};
 use crate::app::App;
 use crate::auth::code::{self, Codes};
 use crate::db::{Conn, DbResult};
@@ -56,6 +56,7 @@ impl SendMail {
 
 impl Task for SendMail {
     const NAME: &'static str = "send-mail";
+    const POOL: Pool = Pool::Mail;
     // for about half a day: mail servers are away for longer than databases
     const ATTEMPTS: i64 = 20;
 

@@ -32,11 +32,43 @@ pub trait Task: Serialize + DeserializeOwned + Send + 'static {
     /// On the command line and in the database; a released name is never given another meaning.
     const NAME: &'static str;
 
+    /// The workers that run it.
+    const POOL: Pool = Pool::General;
+
     /// How often it is tried before it stays failed. With pauses of 5 s, 10 s and so on ten tries take about an hour.
     const ATTEMPTS: i64 = 10;
 
     /// Does it.
     fn run(self, app: &App) -> impl Future<Output = Result<(), Fault>> + Send;
+}
+
+/// A group of workers: jobs of one pool never wait for a worker that a job of another pool holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pool {
+    /// `task_workers` of them.
+    General,
+    /// `mail_workers` of them: e-mails that somebody waits for.
+    Mail,
+}
+
+impl Pool {
+    /// Every pool.
+    pub const ALL: [Self; 2] = [Self::General, Self::Mail];
+
+    /// The number of jobs that the pool runs at once; none if this process runs no jobs.
+    pub fn workers(self, config: &Config) -> usize {
+        match self {
+            Self::General => config.task_workers,
+            Self::Mail if config.task_workers == 0 => 0,
+            Self::Mail => config.mail_workers,
+        }
+    }
+
+    /// Notified when a job that this process has enqueued is due, so that the pool need not wait until it polls.
+    fn due(self) -> &'static Notify {
+        static DUE: [Notify; Pool::ALL.len()] = [const { Notify::const_new() }; Pool::ALL.len()];
+        &DUE[self as usize]
+    }
 }
 
 /// Why a task has not ended well.
@@ -74,6 +106,8 @@ pub struct Kind {
     pub name: &'static str,
     /// [`Task::ATTEMPTS`]
     pub attempts: i64,
+    /// [`Task::POOL`]
+    pub pool: Pool,
     /// How often it runs by itself; zero is never.
     every: Option<fn(&Config) -> Duration>,
     run: fn(App, Value) -> BoxFuture<'static, Result<(), Fault>>,
@@ -83,7 +117,7 @@ pub struct Kind {
 impl Kind {
     /// One that runs when somebody asks for it.
     pub const fn of<T: Task>() -> Self {
-        Self { name: T::NAME, attempts: T::ATTEMPTS, every: None, run: run::<T>, reads: reads::<T> }
+        Self { name: T::NAME, attempts: T::ATTEMPTS, pool: T::POOL, every: None, run: run::<T>, reads: reads::<T> }
     }
 
     /// One that also runs by itself, every so often, on one instance of all.
@@ -119,9 +153,6 @@ fn reads<T: Task>(payload: &Value) -> Result<(), String> {
 
 /// The longest pause before a task is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
-
-/// Something that was asked for in this process is due: its worker need not wait until it looks.
-static DUE: Notify = Notify::const_new();
 
 /// How long to wait after so many tries: `first`, then twice as long each time, and by chance up to half of it less, so that what
 /// failed together does not come back together.

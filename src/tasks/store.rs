@@ -1,12 +1,14 @@
 //! All SQL for tasks.
 
 use chrono::{DateTime, Utc};
-use sea_query::{Alias, Cond, Expr, ExprTrait, LockBehavior, LockType, OnConflict, Order, Query, SelectStatement};
+use sea_query::{
+    Alias, Cond, Expr, ExprTrait, LockBehavior, LockType, OnConflict, Order, Query, SelectStatement, UpdateStatement,
+};
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::FromRow;
 
-use super::{DUE, Task};
+use super::{Pool, Task};
 use crate::db::tables::Tasks;
 use crate::db::{Conn, DbResult, Unsignalled, keyset};
 
@@ -84,7 +86,7 @@ impl Waiting {
 
 /// Asks for a task, in the transaction that is open: it runs once that is committed, at this time or later.
 pub async fn enqueue<T: Task>(tx: &mut Conn, task: &T, run_at: DateTime<Utc>, now: DateTime<Utc>) -> DbResult<i64> {
-    add(tx, T::NAME, None, &payload(task), run_at, now).await
+    add(tx, T::NAME, T::POOL, None, &payload(task), run_at, now).await
 }
 
 /// The same in a lane, whose tasks run one after the other: it waits until those that were asked for earlier have ended,
@@ -96,7 +98,7 @@ pub async fn enqueue_in<T: Task>(
     run_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> DbResult<i64> {
-    add(tx, T::NAME, Some(lane), &payload(task), run_at, now).await
+    add(tx, T::NAME, T::POOL, Some(lane), &payload(task), run_at, now).await
 }
 
 /// [`enqueue`] by name.
@@ -107,7 +109,8 @@ pub async fn insert(
     run_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> DbResult<i64> {
-    add(tx, name, None, payload, run_at, now).await
+    // the command line, whose process has no workers to notify
+    add(tx, name, Pool::General, None, payload, run_at, now).await
 }
 
 fn payload(task: &impl Task) -> Value {
@@ -117,13 +120,14 @@ fn payload(task: &impl Task) -> Value {
 async fn add(
     tx: &mut Conn,
     name: &str,
+    pool: Pool,
     lane: Option<&str>,
     payload: &Value,
     run_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> DbResult<i64> {
     if run_at <= now {
-        tx.when_durable(|| DUE.notify_one());
+        tx.when_durable(move || pool.due().notify_one());
     }
     let columns =
         [Tasks::Name, Tasks::Lane, Tasks::Payload, Tasks::State, Tasks::RunAt, Tasks::CreatedAt, Tasks::UpdatedAt];
@@ -363,6 +367,35 @@ pub async fn retry(tx: &mut Conn, id: i64, now: DateTime<Utc>) -> DbResult<bool>
         .and_where(Expr::col(Tasks::State).ne(RUNNING))
         .take();
     Ok(tx.write(Tasks::FREE, &statement).await? > 0)
+}
+
+/// Postpones the queued tasks in the lanes whose names begin like this: none is due before `until`.
+pub async fn postpone_lanes(tx: &mut Conn, beginning: &str, until: DateTime<Utc>) -> DbResult<()> {
+    let statement =
+        queued_in_lanes(beginning).value(Tasks::RunAt, until).and_where(Expr::col(Tasks::RunAt).lt(until)).take();
+    tx.write(Tasks::FREE, &statement).await?;
+    Ok(())
+}
+
+/// Makes the queued tasks due now that were never tried, as [`postpone_lanes`] leaves them. A task that has failed keeps
+/// its own pause before the next try.
+pub async fn resume_lanes(tx: &mut Conn, beginning: &str, now: DateTime<Utc>) -> DbResult<()> {
+    let statement = queued_in_lanes(beginning)
+        .value(Tasks::RunAt, now)
+        .and_where(Expr::col(Tasks::Attempts).eq(0))
+        .and_where(Expr::col(Tasks::RunAt).gt(now))
+        .take();
+    tx.write(Tasks::FREE, &statement).await?;
+    tx.when_durable(|| Pool::General.due().notify_one());
+    Ok(())
+}
+
+fn queued_in_lanes(beginning: &str) -> UpdateStatement {
+    Query::update()
+        .table(Tasks::Table)
+        .and_where(Expr::col(Tasks::Lane).like(format!("{beginning}%")))
+        .and_where(Expr::col(Tasks::State).eq(QUEUED))
+        .take()
 }
 
 /// Takes out what waits in the lanes whose names begin like this; what runs goes on.

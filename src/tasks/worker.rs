@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::store::{self, Next, Taken};
-use super::{Fault, Kind, pause};
+use super::{Fault, Kind, Pool, pause};
 use crate::app::App;
 use crate::app::metrics::Outcome;
 use crate::db::DbResult;
@@ -23,10 +24,16 @@ const RENEWALS: u32 = 4;
 /// Characters of a fault that are kept.
 const ERROR_LENGTH: usize = 1000;
 
-/// Works until `stop` turns true and what runs has ended or, after the grace time, was put back. Without a place for a
-/// task there is nothing to do.
-pub async fn work(app: App, kinds: &'static [Kind], mut stop: watch::Receiver<bool>) {
-    if app.config.task_workers == 0 {
+/// Runs the jobs of each pool until `stop` turns true and the running ones have ended or, after the grace time, are back
+/// in the queue. Returns at once if the settings give this process no workers.
+pub async fn work(app: App, kinds: &'static [Kind], stop: watch::Receiver<bool>) {
+    join_all(Pool::ALL.map(|pool| work_pool(app.clone(), pool, kinds, stop.clone()))).await;
+}
+
+async fn work_pool(app: App, pool: Pool, kinds: &'static [Kind], mut stop: watch::Receiver<bool>) {
+    let workers = pool.workers(&app.config);
+    let kinds: Vec<&'static Kind> = kinds.iter().filter(|kind| kind.pool == pool).collect();
+    if workers == 0 || kinds.is_empty() {
         return;
     }
     let name = format!("{:016x}", rand::random::<u64>());
@@ -37,8 +44,8 @@ pub async fn work(app: App, kinds: &'static [Kind], mut stop: watch::Receiver<bo
     let mut running = JoinSet::new();
     let cut = watch::Sender::new(false);
     while !*stop.borrow() {
-        planned = planned || database.answered(plan(&app, kinds).await).is_some();
-        let free = app.config.task_workers.saturating_sub(running.len());
+        planned = planned || database.answered(plan(&app, &kinds).await).is_some();
+        let free = workers.saturating_sub(running.len());
         if planned && free > 0 {
             let taken = database.answered(take(&app, &name, &names, free).await).unwrap_or_default();
             for task in taken {
@@ -46,13 +53,13 @@ pub async fn work(app: App, kinds: &'static [Kind], mut stop: watch::Receiver<bo
                 running.spawn(run(app.clone(), kind, task, cut.subscribe()));
             }
         }
-        let full = running.len() >= app.config.task_workers;
+        let full = running.len() >= workers;
         tokio::select! {
             _ = stop.changed() => break,
             // what has ended leaves a free place, and the next of its lane
             Some(_) = running.join_next() => {}
             () = tokio::time::sleep(LOOK), if !full => {}
-            () = super::DUE.notified(), if !full => {}
+            () = pool.due().notified(), if !full => {}
         }
         while running.try_join_next().is_some() {}
     }
@@ -64,7 +71,7 @@ pub async fn work(app: App, kinds: &'static [Kind], mut stop: watch::Receiver<bo
     }
 }
 
-async fn plan(app: &App, kinds: &[Kind]) -> DbResult<()> {
+async fn plan(app: &App, kinds: &[&Kind]) -> DbResult<()> {
     let now = app.now();
     let mut tx = app.db.begin().await?;
     for kind in kinds {

@@ -408,6 +408,51 @@ async fn there_are_no_more_webhooks_than_the_settings_say() {
 }
 
 #[tokio::test]
+async fn email_is_sent_while_silent_receivers_hold_every_webhook_worker() {
+    let (folder, receiver) = (tempfile::tempdir().unwrap(), Receiver::start(&[Hangs]).await);
+    let mail = format!("folder:{}", folder.path().display());
+    let settings =
+        [BY_ITSELF, PRIVATE, NOT_PURGING, ("ACCORD_WEBHOOK_TIMEOUT", "600"), ("ACCORD_MAIL_URL", mail.as_str())];
+    let world = World::with(&settings).await;
+    let root = world.root().await;
+    create(&root, &receiver.url).await;
+    for number in 0..10 {
+        announce(&world, 1000 + number as i64, number).await;
+    }
+    let workers = async {
+        while receiver.received().len() < 4 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(40), workers).await.expect("the receiver holds all four workers");
+    world.nobody().post("/api/v1/password-reset").json(&json!({ "email": "ann@example.com" })).await.expect(202);
+    let sent = until_letters(&folder, 1).await;
+    assert!(sent[0].contains("Subject: Reset your password"), "{}", sent[0]);
+    assert_eq!(receiver.received().len(), 4, "the workers are still held");
+}
+
+#[tokio::test]
+async fn silent_receiver_does_not_delay_the_events_of_another() {
+    let (silent, good) = (Receiver::start(&[Hangs]).await, Receiver::start(&[Answers(200)]).await);
+    let world = World::with(&[BY_ITSELF, PRIVATE, NOT_PURGING, ("ACCORD_WEBHOOK_TIMEOUT", "2")]).await;
+    let root = world.root().await;
+    create(&root, &silent.url).await;
+    create(&root, &good.url).await;
+    const EVENTS: usize = 40;
+    for number in 0..EVENTS {
+        announce(&world, 1000 + number as i64, number).await;
+    }
+    let all = async {
+        while good.received().len() < EVENTS {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), all).await.expect("the other receiver gets every event");
+    let tried = silent.received().len();
+    assert!(tried < EVENTS / 2, "the silent receiver was tried {tried} times meanwhile");
+}
+
+#[tokio::test]
 async fn webhook_limit_holds_when_the_first_webhooks_are_created_concurrently() {
     let world = World::with(&[("ACCORD_WEBHOOK_LIMIT", "2")]).await;
     let root = world.root().await;

@@ -10,7 +10,7 @@ use crate::mail::letter::{PasswordReset, VerifyEmail, until};
 use crate::resources::users::store as users;
 use crate::tasks::mail::SendMail;
 use crate::tasks::store::enqueue;
-use crate::tasks::{Fault, Task};
+use crate::tasks::{Fault, Pool, Task};
 
 /// Codes deleted in one transaction: others want to write, too.
 const AT_ONCE: u64 = 500;
@@ -29,6 +29,7 @@ pub struct SendCode {
 
 impl Task for SendCode {
     const NAME: &'static str = "send-code";
+    const POOL: Pool = Pool::Mail;
 
     async fn run(self, app: &App) -> Result<(), Fault> {
         let Self { purpose, email } = self;

@@ -32,7 +32,7 @@ use crate::resources::audit::model::{Action, State};
 use crate::resources::audit::{self, Audited};
 use crate::resources::users::model::User;
 use crate::resources::users::store::{self as users, Filter};
-use crate::tasks::store::{cancel_lanes, enqueue_in};
+use crate::tasks::store::{cancel_lanes, enqueue_in, postpone_lanes, resume_lanes};
 
 /// Admins that are told of a webhook whose maker is gone.
 const TOLD: u64 = 100;
@@ -71,6 +71,17 @@ async fn send(tx: &mut Conn, webhook_id: i64, object: &str, delivery_id: i64, no
 /// What all lanes of a webhook begin with.
 fn lanes(webhook_id: i64) -> String {
     format!("webhook:{webhook_id} ")
+}
+
+/// Postpones every queued delivery of a webhook whose receiver has timed out. The delivery that timed out is tried again
+/// first: one silent receiver holds few workers, and the other receivers get theirs.
+async fn postpone(tx: &mut Conn, webhook_id: i64, until: DateTime<Utc>) -> DbResult<()> {
+    postpone_lanes(tx, &lanes(webhook_id), until).await
+}
+
+/// Sends the postponed deliveries of a webhook whose receiver responds again.
+async fn resume(tx: &mut Conn, webhook_id: i64, now: DateTime<Utc>) -> DbResult<()> {
+    resume_lanes(tx, &lanes(webhook_id), now).await
 }
 
 /// Nothing more is sent: what waits has failed. Its tasks go, so that they hold up nothing that is sent again later.

@@ -129,9 +129,26 @@ pub fn is_given_up(since: DateTime<Utc>, retry_for: u64, now: DateTime<Utc>) -> 
     now - since >= most
 }
 
+/// How long the other deliveries of a webhook wait after one has timed out: as long as that delivery has been tried
+/// since `since`, at least twice the time-out in seconds, and at most an hour.
+pub fn pause_after_time_out(since: DateTime<Utc>, time_out: u64, now: DateTime<Utc>) -> TimeDelta {
+    let longest = TimeDelta::hours(1);
+    let shortest = i64::try_from(time_out).ok().and_then(|seconds| TimeDelta::try_seconds(seconds.saturating_mul(2)));
+    (now - since).max(shortest.unwrap_or(longest)).min(longest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pause_after_a_time_out_grows_with_the_failure_and_is_bounded() {
+        let now = crate::app::now();
+        for (tried_for, time_out, pause) in [(10, 10, 20), (60, 10, 60), (7200, 10, 3600), (10, u64::MAX, 3600)] {
+            let pause_of = pause_after_time_out(now - TimeDelta::seconds(tried_for), time_out, now);
+            assert_eq!(pause_of.num_seconds(), pause, "{tried_for} {time_out}");
+        }
+    }
 
     #[test]
     fn only_public_addresses_are_called() {

@@ -38,13 +38,16 @@ pub struct Sent<'a> {
 pub struct Refusal {
     /// What it answered, if it did.
     pub http_status: Option<u16>,
+    /// The receiver accepted the connection or the request and did not respond in time: each further try would hold a
+    /// worker for as long.
+    pub timed_out: bool,
     /// For the admin.
     pub error: String,
 }
 
 impl From<String> for Refusal {
     fn from(error: String) -> Self {
-        Self { http_status: None, error }
+        Self { http_status: None, timed_out: false, error }
     }
 }
 
@@ -53,7 +56,7 @@ impl From<String> for Refusal {
 /// # Errors
 /// The receiver cannot be reached, may not be, is too slow, or answers anything but success.
 pub async fn send(url: &str, private: bool, patience: Duration, sent: Sent<'_>) -> Result<u16, Refusal> {
-    let slow = |_| Refusal::from(format!("no answer within {} s", patience.as_secs()));
+    let slow = |_| Refusal { timed_out: true, ..Refusal::from(format!("no answer within {} s", patience.as_secs())) };
     let mut connection = JoinSet::new();
     let response = timeout(patience, ask(url, private, sent, &mut connection)).await.map_err(slow)??;
     let status = response.status();
@@ -75,7 +78,7 @@ pub async fn send(url: &str, private: bool, patience: Duration, sent: Sent<'_>) 
         true => format!("answered {}: redirects are not followed", status.as_u16()),
         false => format!("answered {}", status.as_u16()),
     };
-    Err(Refusal { http_status: Some(status.as_u16()), error })
+    Err(Refusal { http_status: Some(status.as_u16()), timed_out: false, error })
 }
 
 async fn ask(

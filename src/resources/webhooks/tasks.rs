@@ -108,6 +108,7 @@ async fn settle(app: &App, outgoing: &Outgoing, result: Result<u16, Refusal>, at
             store::note(&mut tx, outgoing.id, tried).await?;
             if webhook.first_failed_at.is_some() {
                 store::set_first_failed(&mut tx, webhook.id, None).await?;
+                super::resume(&mut tx, webhook.id, now).await?;
             }
             return Ok(tx.commit().await?);
         }
@@ -119,6 +120,10 @@ async fn settle(app: &App, outgoing: &Outgoing, result: Result<u16, Refusal>, at
     let (http_status, error) = (refusal.http_status, Some(refusal.error.as_str()));
     store::note(&mut tx, outgoing.id, Tried { status, http_status, error, since, at }).await?;
     if webhook.enabled {
+        if refusal.timed_out {
+            let until = now + rules::pause_after_time_out(since, app.config.webhook_timeout, now);
+            super::postpone(&mut tx, webhook.id, until).await?;
+        }
         let first_failed_at = webhook.first_failed_at.unwrap_or(at);
         store::set_first_failed(&mut tx, webhook.id, Some(first_failed_at)).await?;
         if gone {
