@@ -4,10 +4,11 @@ use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use poem::http::{StatusCode, header};
+use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
 use sha2::{Digest, Sha256};
 
+use crate::server::compressed::Compressed;
 use crate::server::document;
 
 /// Our page around Swagger UI.
@@ -17,6 +18,7 @@ const PAGE: &str = include_str!("docs.html");
 struct Asset {
     content: String,
     etag: String,
+    compressed: Compressed,
 }
 
 /// Style sheet and script, cut out of the page that poem-openapi carries.
@@ -29,7 +31,7 @@ fn assets() -> &'static (Asset, Asset) {
             let content = rest.split_once(to).expect("as above").0.to_owned();
             let hash: String = Sha256::digest(content.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect();
             // weak: the bytes on the wire may be compressed
-            Asset { content, etag: format!("W/\"{hash}\"") }
+            Asset { content, etag: format!("W/\"{hash}\""), compressed: Compressed::new() }
         };
         let style = cut("<style charset=\"UTF-8\">", "</style>");
         (style, cut("<script charset=\"UTF-8\">", "</script>\n</head>"))
@@ -37,7 +39,8 @@ fn assets() -> &'static (Asset, Asset) {
 }
 
 /// The page. Its policy lets the browser run our script only and talk to this host only.
-pub fn page() -> Response {
+pub fn page(request: &Request) -> Response {
+    static COMPRESSED: Compressed = Compressed::new();
     static POLICY: OnceLock<String> = OnceLock::new();
     let policy = POLICY.get_or_init(|| {
         let script = PAGE.split_once("<script>").and_then(|(_, rest)| rest.split_once("</script>"));
@@ -48,10 +51,10 @@ pub fn page() -> Response {
              img-src 'self' data:; frame-ancestors 'none'"
         )
     });
-    Response::builder()
-        .content_type("text/html; charset=utf-8")
-        .header(header::CONTENT_SECURITY_POLICY, policy)
-        .body(PAGE)
+    let policy = HeaderValue::from_str(policy).expect("made of ASCII");
+    let mut response = COMPRESSED.response(request.headers(), "text/html; charset=utf-8", PAGE);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
 }
 
 /// Its style sheet.
@@ -65,11 +68,15 @@ pub fn script(request: &Request) -> Response {
 }
 
 fn asset(request: &Request, asset: &'static Asset, media_type: &str) -> Response {
-    let response = Response::builder().header(header::ETAG, &asset.etag).header(header::CACHE_CONTROL, "no-cache");
-    if crate::http::etag::is_current(request.header(header::IF_NONE_MATCH), &asset.etag) {
-        return response.status(StatusCode::NOT_MODIFIED).finish();
-    }
-    response.content_type(media_type).body(asset.content.as_str())
+    let mut response = if crate::http::etag::is_current(request.header(header::IF_NONE_MATCH), &asset.etag) {
+        Response::builder().header(header::VARY, "Accept-Encoding").status(StatusCode::NOT_MODIFIED).finish()
+    } else {
+        asset.compressed.response(request.headers(), media_type, &asset.content)
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, HeaderValue::from_str(&asset.etag).expect("made of hexadecimal digits"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
 }
 
 #[cfg(test)]
@@ -78,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_policy_names_the_script() {
-        let page = page();
+        let page = page(&Request::default());
         let policy = page.headers()[header::CONTENT_SECURITY_POLICY].to_str().expect("ASCII");
         assert!(policy.contains("'sha256-") && !policy.contains("script-src 'self' 'unsafe-inline'"));
     }

@@ -4,6 +4,7 @@
 //! router → guard (token, limit by address, body limit, caller, parameters, body, limit by account) → handler.
 
 pub mod accept;
+pub mod compressed;
 pub mod docs;
 pub mod document;
 pub mod edge;
@@ -15,8 +16,7 @@ pub mod schema;
 pub mod stream;
 pub mod system;
 
-use poem::http::header;
-use poem::middleware::{AddData, Compression, SetHeader};
+use poem::middleware::AddData;
 use poem::{Endpoint, EndpointExt, Response, Route};
 
 use crate::app::App;
@@ -25,11 +25,8 @@ use crate::app::App;
 pub fn endpoint(app: App) -> impl Endpoint<Output = Response> {
     let (config, metrics) = (app.config.clone(), app.metrics.clone());
     let router = Route::new();
-    // only what holds no secret is compressed: the length of a compressed answer tells about its content (BREACH)
-    let router = system::ROUTES.iter().fold(router, |router, (path, page)| {
-        let vary = SetHeader::new().appending(header::VARY, "Accept-Encoding");
-        router.at(path, poem::get(*page).with(Compression::new()).with(vary))
-    });
+    // API responses are not compressed: the length of a compressed response reveals parts of its content (BREACH)
+    let router = system::ROUTES.iter().fold(router, |router, (path, page)| router.at(path, poem::get(*page)));
     // not at "/": that would take the front page
     let inner =
         router.nest_no_strip("/api", document::service()).with(AddData::new(document::info())).with(AddData::new(app));

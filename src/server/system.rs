@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::db::migrate::{self, Fitness};
 use crate::error::Error;
+use crate::server::compressed::Compressed;
 use crate::server::{docs, document, metrics};
 
 /// The Postman collection, made from the document and committed.
@@ -76,21 +77,26 @@ impl Endpoint for Page {
                     "openapi": "/openapi.json",
                 }),
             ),
-            Self::Docs => docs::page(),
+            Self::Docs => docs::page(&request),
             Self::DocsStyle => docs::style(&request),
             Self::DocsScript => docs::script(&request),
             Self::Live => json_response(StatusCode::OK, &json!({ "status": "alive" })),
             Self::Ready => ready(&request).await?,
             Self::Metrics => metrics::page(&request, app(&request)?).await?,
-            Self::DocumentJson => text("application/json", document::json()),
-            Self::DocumentYaml => text("application/yaml", document::yaml()),
-            Self::Postman => text("application/json", POSTMAN),
+            Self::DocumentJson => {
+                static JSON: Compressed = Compressed::new();
+                JSON.response(request.headers(), "application/json", document::json())
+            }
+            Self::DocumentYaml => {
+                static YAML: Compressed = Compressed::new();
+                YAML.response(request.headers(), "application/yaml", document::yaml())
+            }
+            Self::Postman => {
+                static COLLECTION: Compressed = Compressed::new();
+                COLLECTION.response(request.headers(), "application/json", POSTMAN)
+            }
         })
     }
-}
-
-fn text(media_type: &'static str, text: &'static str) -> Response {
-    Response::builder().content_type(media_type).body(text)
 }
 
 fn json_response(status: StatusCode, body: &serde_json::Value) -> Response {
