@@ -347,12 +347,11 @@ impl Config {
                 return refuse(format!("ACCORD_DEMO=true loads accounts with known passwords: not with {why}"));
             }
         }
-        if self.env == Env::Prod {
-            if self.debug || ["debug", "trace"].iter().any(|level| self.log.contains(level)) {
-                return refuse(
-                    "DEBUG and the log levels debug and trace are refused with ACCORD_ENV=prod: they may show what users send",
-                );
-            }
+        let logs_input = self.debug || ["debug", "trace"].iter().any(|level| self.log.contains(level));
+        if self.env == Env::Prod && logs_input {
+            return refuse(
+                "DEBUG and the log levels debug and trace are refused with ACCORD_ENV=prod: they may show what users send",
+            );
         }
         Ok(())
     }

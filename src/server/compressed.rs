@@ -11,6 +11,7 @@ use poem::http::{HeaderMap, header};
 use poem::{Body, Response};
 
 /// The gzip form of one static text, made at its first use.
+#[derive(Default)]
 pub struct Compressed(OnceLock<Bytes>);
 
 impl Compressed {
