@@ -1,5 +1,6 @@
 //! What a handler may use: settings, database, keys, password workers, counted views, metrics, clock.
 
+pub mod limit;
 pub mod metrics;
 pub mod views;
 
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 
+use self::limit::{A_QUARTER, Limit};
 use self::metrics::Metrics;
 use self::views::Views;
 use crate::auth::code::Codes;
@@ -32,6 +34,8 @@ pub struct App {
     pub codes: Codes,
     /// Hashes and verifies passwords, a bounded number at once.
     pub passwords: Passwords,
+    /// Counts wrong passwords of callers that have a token; `None` without `login_failures`.
+    pub password_checks: Option<Arc<Limit>>,
     /// Sends mail.
     pub mailer: Mailer,
     /// Views of posts that are not in the database yet.
@@ -48,7 +52,8 @@ impl App {
         let codes = Codes::new(secret, &config.more_secret_keys());
         let metrics = Arc::new(Metrics::new(now()));
         let oidc = Oidc::of(&config).map(Arc::new);
-        Self { config, db, tokens, oidc, codes, passwords, mailer, views: Arc::default(), metrics }
+        let password_checks = Limit::new("password-checks", config.login_failures, A_QUARTER).map(Arc::new);
+        Self { config, db, tokens, oidc, codes, passwords, password_checks, mailer, views: Arc::default(), metrics }
     }
 
     /// The time, in microseconds: what both databases give back unchanged.

@@ -10,6 +10,7 @@ use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use tracing::Instrument;
 
+use crate::app::limit::Ledger;
 use crate::app::metrics::Metrics;
 use crate::config::Config;
 use crate::error::{Code, Error};
@@ -18,7 +19,6 @@ use crate::http::client::ClientAddress;
 use crate::http::sent::Sent;
 use crate::server::document;
 use crate::server::guard::percent_decode;
-use crate::server::limit::Ledger;
 
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

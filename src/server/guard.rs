@@ -17,6 +17,7 @@ use poem_openapi::registry::{MetaApi, MetaOperation, Registry};
 use serde_json::{Map, Value};
 
 use crate::app::App;
+use crate::app::limit::{A_QUARTER, Ledger, Limit, Who};
 use crate::auth::access::Proven;
 use crate::auth::oidc::{Identity, Oidc};
 use crate::auth::token::{self, Claims};
@@ -28,14 +29,10 @@ use crate::http::payload::ValidBody;
 use crate::http::{RequestId, json};
 use crate::resources::sessions;
 use crate::resources::users::identities;
-use crate::server::limit::{Ledger, Limit, Who};
 use crate::server::{document, schema};
 
 /// Seconds in which an address and an account have their calls.
 const A_MINUTE: u64 = 60;
-
-/// Seconds in which an account has its wrong passwords.
-const A_QUARTER: u64 = 15 * 60;
 
 /// The access rule that an operation states; none if it states none.
 pub fn access(operation: &MetaOperation) -> Option<Access> {

@@ -9,7 +9,6 @@ pub mod docs;
 pub mod document;
 pub mod edge;
 pub mod guard;
-pub mod limit;
 pub mod metrics;
 pub mod normalise;
 pub mod schema;

@@ -45,6 +45,32 @@ async fn behind_a_trusted_proxy_each_client_is_counted_alone() {
     assert!(world.server.log().contains("198.51.100.1"), "{}", world.server.log());
 }
 
+#[tokio::test]
+async fn wrong_present_passwords_are_limited_and_audited() {
+    let world = World::with(&[("ACCORD_LOGIN_FAILURES", "3")]).await;
+    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let change = |old: &str| json!({ "old_password": old, "new_password": "a new password of somebody" });
+    let moves = json!({ "email": "ann@elsewhere.example", "password": "guessed" });
+    ann.post("/api/v1/user/password").json(&change("guessed")).await.refused(400, "wrong_password");
+    ann.patch("/api/v1/user").json(&moves).await.refused(400, "wrong_password");
+    ann.post("/api/v1/user/password").json(&change("guessed too")).await.refused(400, "wrong_password");
+    // from now on even the right password is not compared
+    ann.post("/api/v1/user/password").json(&change("the password of ann")).await.refused(429, "rate_limited");
+    ann.patch("/api/v1/user").json(&moves).await.refused(429, "rate_limited");
+    // each account is counted alone, and right passwords do not count
+    for name in ["one", "two", "three", "four"] {
+        let moves = json!({ "email": format!("ben.{name}@example.com"), "password": "the password of ben" });
+        ben.patch("/api/v1/user").json(&moves).await.expect(200);
+    }
+    let events = root.get("/api/v1/audit-events?action=login_failed&with_total=true").await.expect(200);
+    assert_eq!(events.body["total"], 3);
+    for event in events.body["items"].as_array().unwrap() {
+        assert_eq!((&event["actor_id"], &event["object_id"]), (&json!(1), &json!(1)), "{event}");
+        assert_eq!(event["after"]["reason"], "present_password");
+        assert!(event["request_id"].is_string());
+    }
+}
+
 /// Behind a proxy, so that a story has as many addresses as it needs.
 const PROXY: (&str, &str) = ("ACCORD_TRUSTED_PROXIES", "127.0.0.1");
 

@@ -50,7 +50,7 @@ actions! {
     UserUpdated = "user_updated", User, "Role, status, address or name of an account were changed, or the address was verified";
     UserDeleted = "user_deleted", User, "An account was deleted";
     PasswordChanged = "password_changed", User, "An account got another password";
-    LoginFailed = "login_failed", User, "Somebody failed to log in; the object is the account, if there is one";
+    LoginFailed = "login_failed", User, "Somebody failed to log in, or gave a wrong present password with a token; the object is the account, if there is one";
     RefreshTokenReused = "refresh_token_reused", User, "Somebody used a refresh token of the account again; its session was ended";
     IdentityLinked = "identity_linked", User, "An identity of the provider was linked to an account";
     GroupCreated = "group_created", Group, "A group was made";
@@ -132,7 +132,7 @@ pub struct State {
     #[oai(validator(minimum(value = "1")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<i64>,
-    /// Why a login failed: `credentials`, `account_disabled` or `email_unverified`; or why a webhook was disabled: `gone` or `failing`
+    /// Why a login failed: `credentials`, `account_disabled`, `email_unverified`, or `present_password` for a request with a token; or why a webhook was disabled: `gone` or `failing`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Name of a group or permission

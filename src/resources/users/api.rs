@@ -7,6 +7,7 @@ use super::model::{PasswordChange, StoredUser, User, UserCreate, UserUpdate};
 use super::rules;
 use super::store::{self, UserValues};
 use crate::app::App;
+use crate::app::limit::{Ledger, Who};
 use crate::auth::password::{NewPassword, Verdict};
 use crate::auth::{Caller, Enabled, LoggedIn, Public, Role, Status};
 use crate::db::signals::Actor;
@@ -16,6 +17,8 @@ use crate::http::answer::Read;
 use crate::http::client::Client;
 use crate::http::fail::{Conflict, Fail, RateLimited};
 use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::audit::model::{Action, State};
+use crate::resources::audit::{self, Event};
 use crate::resources::sessions::model::Session;
 use crate::resources::sessions::{self, store::Account};
 use crate::resources::{NoContent, Tag};
@@ -82,7 +85,8 @@ impl AccountApi {
     /// Change your account
     ///
     /// Changes only the fields that are sent. `"name": null` removes the name. Another address needs the present password,
-    /// because whoever has the address can set a new one; a wrong one is refused with 400 `wrong_password`. It is not
+    /// because whoever has the address can set a new one; a wrong one is refused with 400 `wrong_password`, and ten wrong ones
+    /// within 15 minutes with 429. The new address is not
     /// verified. Where mail is set up it gets a letter with a code, and the old one is told that there is a new one. Also
     /// for who must verify the address first: it may be mistyped.
     #[oai(path = "/user", method = "patch", operation_id = "update_user")]
@@ -123,8 +127,8 @@ impl AccountApi {
 
     /// Change your password
     ///
-    /// Needs the present password; a wrong one is refused with 400 `wrong_password`, a new one that is among the most
-    /// common with 400 `password_common`. All other sessions end. This one goes on, but every access token that was
+    /// Needs the present password; a wrong one is refused with 400 `wrong_password`, ten wrong ones within 15 minutes with
+    /// 429, a new one that is among the most common with 400 `password_common`. All other sessions end. This one goes on, but every access token that was
     /// issued before, also the one of this request, stops working at once: get the next with the refresh token.
     #[oai(path = "/user/password", method = "post", operation_id = "change_password")]
     async fn change_password(
@@ -151,16 +155,31 @@ impl AccountApi {
     }
 }
 
-/// Holds a password against that of the caller; answers the version of the tokens, which another password raises.
+/// Compares a password with the caller's own and returns the version of the account's tokens, which a new password
+/// raises. A wrong one counts against `login_failures` and is recorded in the audit: whoever holds a stolen access token
+/// must not be able to guess the password.
 async fn prove(app: &App, caller: &mut Caller, password: String, pointer: &str) -> Result<i64, Error> {
     let mut conn = caller.read(&app.db).await?;
     let (hash, token_version) = store::password(&mut conn, caller.id).await?.ok_or_else(gone)?;
     // hashing takes tens of milliseconds: no connection is held meanwhile
     drop(conn);
-    match app.passwords.verify(password, Some(hash)).await? {
-        Verdict::Wrong => Err(wrong_password(pointer)),
-        Verdict::Right | Verdict::RightUpgrade(_) => Ok(token_version),
+    let (who, headers) = (Who::User(caller.id), Ledger::default());
+    // counted before the password is verified, so that many concurrent guesses get no further
+    if let Some(limit) = &app.password_checks {
+        limit.take(&who, &headers)?;
     }
+    if app.passwords.verify(password, Some(hash)).await? != Verdict::Wrong {
+        if let Some(limit) = &app.password_checks {
+            limit.give_back(&who, &headers);
+        }
+        return Ok(token_version);
+    }
+    let reason = State { reason: Some("present_password".into()), ..State::default() };
+    // in a transaction of its own: nothing else is written
+    let mut tx = app.db.begin().await?;
+    audit::record(&mut tx, &*caller, Event::of(Action::LoginFailed, caller.id).after(reason)).await?;
+    tx.commit().await?;
+    Err(wrong_password(pointer))
 }
 
 /// The same if the change moves the account to another address: whoever has that could have a new password set.

@@ -26,6 +26,9 @@ pub const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 /// The limits themselves.
 pub const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
+/// Seconds in which wrong passwords are counted.
+pub const A_QUARTER: u64 = 15 * 60;
+
 /// Callers that a limit remembers.
 const REMEMBERED: usize = 10_000;
 
