@@ -186,16 +186,8 @@ mod tests {
     }
 
     #[test]
-    fn a_document_is_the_same_as_itself_and_quickly() {
+    fn document_does_not_differ_from_itself() {
         let document = crate::spec::committed().expect("the committed document");
         assert!(compare(&document, &document).is_empty());
-        let time = |_| {
-            let start = std::time::Instant::now();
-            compare(&document, &document);
-            start.elapsed().as_millis()
-        };
-        // of several, for other tests run beside this one
-        let best = (0..5).map(time).min();
-        assert!(best < Some(100), "{best:?} ms");
     }
 }
