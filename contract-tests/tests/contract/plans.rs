@@ -77,7 +77,7 @@ impl Other {
     }
 }
 
-/// The last statement on this table that the server has run.
+/// The last query of this table that the server has run.
 fn last(world: &World, table: &str) -> String {
     let log = world.server.log();
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -85,7 +85,8 @@ fn last(world: &World, table: &str) -> String {
         let text = line["db.statement"].as_str().filter(|text| !text.is_empty()).or(line["summary"].as_str())?;
         Some(text.trim().to_owned())
     };
-    let on_it = |statement: &String| statement.contains(&format!("FROM \"{table}\""));
+    let on_it =
+        |statement: &String| statement.starts_with("SELECT ") && statement.contains(&format!("FROM \"{table}\""));
     lines.filter_map(statement).rfind(on_it).unwrap_or_else(|| panic!("{table}: {log}"))
 }
 
