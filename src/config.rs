@@ -101,6 +101,7 @@ pub struct Config {
     pub write_timeout: u64,
     pub request_timeout: u64,
     pub max_connections: usize,
+    pub connections_per_address: usize,
     pub grace: u64,
     pub view_interval: u64,
     pub task_workers: usize,
@@ -298,6 +299,10 @@ impl Config {
         }
         if self.require_verified && self.mail_url().is_empty() {
             return refuse("ACCORD_REQUIRE_VERIFIED=true needs letters: set ACCORD_MAIL_URL, or nobody could verify");
+        }
+        if self.connections_per_address > 1_000_000 {
+            let limit = self.connections_per_address;
+            return refuse(format!("`connections_per_address` must be at most 1000000, not {limit}"));
         }
         if self.task_workers > 1_000 {
             return refuse(format!("`task_workers` must be at most 1000, not {}", self.task_workers));

@@ -1,10 +1,11 @@
 //! Bytes on a connection, for what an HTTP client refuses to send.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::answers::Origin;
@@ -26,6 +27,15 @@ impl Wire {
     pub async fn to(world: &World) -> Self {
         let address = world.server.address.strip_prefix("http://").expect("an address");
         Self { stream: TcpStream::connect(address).await.expect("the server listens"), sent: vec![] }
+    }
+
+    /// Connects from this address, one of those of the machine: each of 127.0.0.0/8 is.
+    pub async fn from_address(world: &World, address: &str) -> Self {
+        let server = world.server.address.strip_prefix("http://").expect("an address");
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(address.parse().expect("an address"), 0)).unwrap();
+        let stream = socket.connect(server.parse().expect("an address")).await.expect("the server listens");
+        Self { stream, sent: vec![] }
     }
 
     /// Sends bytes as they are.

@@ -45,12 +45,38 @@ impl Outcome {
     }
 }
 
+/// Why a connection got no regular place, or lost its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shed {
+    /// `max_connections` are open.
+    Total,
+    /// The address has `connections_per_address`.
+    Address,
+    /// A newer connection took its place in the reserve.
+    Reserve,
+}
+
+impl Shed {
+    const ALL: &[Self] = &[Self::Total, Self::Address, Self::Reserve];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Total => "total",
+            Self::Address => "address",
+            Self::Reserve => "reserve",
+        }
+    }
+}
+
 /// The counters of this process.
 pub struct Metrics {
     registry: Registry,
     in_flight: IntGauge,
+    /// Open connections within the limits.
+    pub connections: IntGauge,
     requests: IntCounterVec,
     request_seconds: HistogramVec,
+    shed: IntCounterVec,
     runs: IntCounterVec,
     run_seconds: HistogramVec,
 }
@@ -73,15 +99,22 @@ impl Metrics {
         start.set(started.timestamp_micros() as f64 / 1e6);
         let requests = Opts::new("accord_http_requests_total", "Requests that were answered");
         let request_seconds = HistogramOpts::new("accord_http_request_duration_seconds", "From head to answer");
+        let shed = Opts::new("accord_connections_shed_total", "Connections beyond a limit, by the limit");
+        let shed = register(&registry, IntCounterVec::new(shed, &["limit"]));
+        for reason in Shed::ALL {
+            shed.with_label_values(&[reason.as_str()]);
+        }
         let runs = Opts::new("accord_task_runs_total", "Runs of tasks in this process, by how they have ended");
         let run_seconds = HistogramOpts::new("accord_task_duration_seconds", "How long the runs of tasks took");
         Self {
             in_flight: register(&registry, IntGauge::new("accord_http_requests_in_flight", "Requests in work")),
+            connections: register(&registry, IntGauge::new("accord_connections", "Open connections within the limits")),
             requests: register(&registry, IntCounterVec::new(requests, &["operation", "method", "status"])),
             request_seconds: register(
                 &registry,
                 HistogramVec::new(request_seconds.buckets(SECONDS.into()), &["operation"]),
             ),
+            shed,
             runs: register(&registry, IntCounterVec::new(runs, &["task", "outcome"])),
             run_seconds: register(&registry, HistogramVec::new(run_seconds.buckets(SECONDS.into()), &["task"])),
             registry,
@@ -99,6 +132,11 @@ impl Metrics {
         let method = if METHODS.contains(method) { method.as_str() } else { "other" };
         self.requests.with_label_values(&[operation, method, &status.to_string()]).inc();
         self.request_seconds.with_label_values(&[operation]).observe(took.as_secs_f64());
+    }
+
+    /// A connection was accepted beyond a limit, or closed for a newer one.
+    pub fn connection_shed(&self, reason: Shed) {
+        self.shed.with_label_values(&[reason.as_str()]).inc();
     }
 
     /// A task may run here: its counters begin at zero, for a rise from nothing to one is no rise to who watches them.

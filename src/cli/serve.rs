@@ -19,7 +19,7 @@ use crate::mail::transport::Mailer;
 use crate::resources::hooks::hooks;
 use crate::resources::users::store as users;
 use crate::resources::{LOCAL_TASKS, TASKS};
-use crate::server::{accept, document};
+use crate::server::{accept, connections, document};
 use crate::tasks::{local, worker};
 use crate::{fixtures, server};
 
@@ -34,6 +34,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     config.make_database_file()?;
     let secret = config.secret()?;
     let mailer = mailer(&config)?;
+    raise_file_limit(&config);
     // before the database: a port that is taken is told at once
     let listener = listen(&config).await?;
     let wait = Duration::from_secs(config.db_wait);
@@ -89,7 +90,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
         stopped.await;
         let _ = stopping.send(true);
     };
-    let served = accept::serve(listener, server::endpoint(app.clone()), &config, stopped).await;
+    let served = accept::serve(listener, server::endpoint(app.clone()), &app, stopped).await;
     // no request comes any more: what they have left in memory is written
     let _ = ended.send(true);
     let _ = local.await;
@@ -159,6 +160,29 @@ fn logs(config: &Config) -> Result<(), Failure> {
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
     Ok(())
 }
+
+/// Raises the limit of open files to what the kernel allows: 1024, the default of most systems, is less than
+/// `max_connections`, its reserve and the connections to the database together.
+#[cfg(unix)]
+fn raise_file_limit(config: &Config) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let needed = config.max_connections as u64 + connections::RESERVE as u64 + 100;
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let raised = setrlimit(Resource::Nofile, limit);
+    let current = getrlimit(Resource::Nofile).current;
+    if let Some(current) = current.filter(|current| *current < needed) {
+        tracing::warn!(
+            current,
+            needed,
+            error = raised.err().map(|error| error.to_string()),
+            "the limit of open files is too low for max_connections: raise it (ulimit -n, LimitNOFILE) or lower the setting"
+        );
+    }
+}
+
+#[cfg(not(unix))]
+fn raise_file_limit(_config: &Config) {}
 
 async fn listen(config: &Config) -> Result<TcpListener, Failure> {
     let (host, port) = (config.host.as_str(), config.port);

@@ -15,9 +15,10 @@ use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Endpoint, Request, Response};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{oneshot, watch};
 
-use crate::config::Config;
+use crate::app::App;
+use crate::server::connections::{Admitted, Connections};
 use crate::server::stream::{Activity, Stream};
 
 /// Pause after a failed accept, e.g. when the process is out of file descriptors.
@@ -33,34 +34,36 @@ const HEAD_BYTES: usize = 64 * 1024;
 /// Header lines of a request at most.
 const HEADERS: usize = 64;
 
+/// Time for the head of a request in the reserve.
+const RESERVE_HEADER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// In the extensions of a request that came by a connection beyond the limits: it is refused.
+#[derive(Debug, Clone, Copy)]
+pub struct BeyondLimits;
+
 /// Serves until `stop` resolves, then lets the requests in flight finish within the grace time.
-pub async fn serve<E>(
-    listener: TcpListener,
-    endpoint: E,
-    config: &Config,
-    stop: impl Future<Output = ()>,
-) -> io::Result<()>
+pub async fn serve<E>(listener: TcpListener, endpoint: E, app: &App, stop: impl Future<Output = ()>) -> io::Result<()>
 where
     E: Endpoint<Output = Response> + 'static,
 {
+    let config = &app.config;
     let endpoint = Arc::new(endpoint);
     let local = LocalAddr(listener.local_addr()?.into());
-    let connections = Arc::new(Semaphore::new(config.max_connections));
+    let connections = Connections::new(config, app.metrics.clone());
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(config.header_timeout))
         .max_headers(HEADERS)
         .max_buf_size(HEAD_BYTES);
+    let mut http_reserve = http.clone();
+    let header_timeout = RESERVE_HEADER_TIMEOUT.min(Duration::from_secs(config.header_timeout));
+    http_reserve.header_read_timeout(header_timeout).keep_alive(false);
     let stopping = watch::Sender::new(false);
     let mut stop = std::pin::pin!(stop);
     loop {
-        let accept = async {
-            let permit = connections.clone().acquire_owned().await.expect("the semaphore is never closed");
-            (listener.accept().await, permit)
-        };
-        let (accepted, permit) = tokio::select! {
-            accepted = accept => accepted,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
         let (stream, remote) = match accepted {
@@ -71,13 +74,21 @@ where
                 continue;
             }
         };
+        let Admitted { place, displaced } = connections.admit(remote.ip());
+        let http = if place.is_reserve() { &http_reserve } else { &http };
         // small answers are not held back to be sent with later ones
         let _ = stream.set_nodelay(true);
         let activity = Arc::new(Activity::default());
         let stream = Stream::new(stream, activity.clone(), Duration::from_secs(config.write_timeout));
-        let (endpoint, local, counted) = (endpoint.clone(), local.clone(), activity.clone());
+        let (endpoint, local, counted, held) = (endpoint.clone(), local.clone(), activity.clone(), place.clone());
         let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-            let request = Request::from((request, local.clone(), RemoteAddr(remote.into()), Scheme::HTTP));
+            let mut request = Request::from((request, local.clone(), RemoteAddr(remote.into()), Scheme::HTTP));
+            if held.is_reserve() {
+                match request.uri().path().starts_with("/health/") {
+                    true => held.protect(),
+                    false => _ = request.extensions_mut().insert(BeyondLimits),
+                }
+            }
             let (endpoint, counted) = (endpoint.clone(), counted.clone());
             async move {
                 counted.requests.fetch_add(1, Ordering::AcqRel);
@@ -106,8 +117,9 @@ where
                     }
                 }
                 () = idle => {}
+                () = closed_for_a_newer_one(displaced) => {}
             }
-            drop(permit);
+            drop(place);
         });
     }
     let _ = stopping.send(true);
@@ -117,4 +129,12 @@ where
         tracing::warn!(seconds = config.grace, "requests were still running at the end of the grace time");
     }
     Ok(())
+}
+
+/// Resolves when a connection of the reserve has lost its place.
+async fn closed_for_a_newer_one(displaced: Option<oneshot::Receiver<()>>) {
+    match displaced {
+        Some(displaced) => _ = displaced.await,
+        None => std::future::pending().await,
+    }
 }

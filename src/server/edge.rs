@@ -17,6 +17,7 @@ use crate::error::{Code, Error};
 use crate::http::RequestId;
 use crate::http::client::ClientAddress;
 use crate::http::sent::Sent;
+use crate::server::accept::BeyondLimits;
 use crate::server::document;
 use crate::server::guard::percent_decode;
 
@@ -104,6 +105,10 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
         let span = tracing::info_span!("request", request_id, user_id = tracing::field::Empty);
         let hosts = request.headers().get_all(header::HOST).iter().count();
         let mut response = match allow {
+            _ if request.extensions().get::<BeyondLimits>().is_some() => {
+                let detail = "Too many connections are open, in all or from your address; try again soon.";
+                Error::new(Code::Overloaded, detail).response(&request_id)
+            }
             // RFC 9112 section 3.2; hyper lets it through
             _ if hosts > 1 => Error::new(Code::Invalid, "Send one Host header.").response(&request_id),
             Some(allow) if method == Method::OPTIONS => options(&request, allow, origin.is_some()),

@@ -5,6 +5,7 @@
 
 pub mod accept;
 pub mod compressed;
+pub mod connections;
 pub mod docs;
 pub mod document;
 pub mod edge;

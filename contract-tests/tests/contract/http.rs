@@ -1,6 +1,7 @@
 //! The manners of HTTP: HEAD, OPTIONS, slashes, request ids, other origins, and calls that come too often.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use contract_tests::{Story, Wire, World, document};
 use insta::assert_yaml_snapshot;
@@ -197,9 +198,15 @@ async fn a_client_that_reads_nothing_does_not_keep_its_connection() {
         silent.head("GET /docs/swagger-ui.js", &[]).await;
     }
     // the one connection there is becomes free again
-    let mut wire = Wire::to(&world).await;
-    wire.head("GET /api/v1/info", &[]).await;
-    wire.answer().await.expect(200);
+    for _ in 0..200 {
+        let mut wire = Wire::to(&world).await;
+        wire.head("GET /api/v1/info", &[]).await;
+        if wire.answer().await.status == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the silent client keeps its connection");
 }
 
 #[tokio::test]

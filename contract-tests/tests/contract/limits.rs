@@ -1,8 +1,9 @@
-//! Who is limited: by the address they call from, behind proxies too, and by the account they name.
+//! Who is limited: by the address they call from, behind proxies too, and by the account they name; and how many
+//! connections are served.
 
 use std::collections::BTreeSet;
 
-use contract_tests::{Answer, World};
+use contract_tests::{Answer, Wire, World};
 use serde_json::json;
 
 /// A login of Ann, as it comes in with these lines of `X-Forwarded-For`.
@@ -247,4 +248,56 @@ async fn of_many_tries_at_once_no_more_count_than_one_after_the_other() {
     let answers = futures_util::future::join_all(tries).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 5);
     assert_eq!(answers.iter().filter(|answer| answer.status == 429).count(), 45);
+}
+
+/// Silent connections are kept for longer than a test takes.
+const PATIENT: (&str, &str) = ("ACCORD_HEADER_TIMEOUT", "300");
+
+#[tokio::test]
+async fn health_probes_are_answered_while_all_connections_are_taken() {
+    let limits = [("ACCORD_MAX_CONNECTIONS", "20"), ("ACCORD_CONNECTIONS_PER_ADDRESS", "0"), PATIENT];
+    let world = World::with(&limits).await;
+    let nobody = world.nobody();
+    let mut silent = vec![];
+    // more than the limit and the reserve together
+    for _ in 0..400 {
+        silent.push(Wire::to(&world).await);
+    }
+    for _ in 0..5 {
+        nobody.get("/health/live").await.expect(200);
+        nobody.get("/health/ready").await.expect(200);
+        let refused = nobody.get("/api/v1/info").await.refused(503, "overloaded");
+        assert_eq!((retry_after(&refused), refused.header("Connection")), (1, Some("close")));
+        nobody.get("/metrics").await.refused(503, "overloaded");
+    }
+    assert!(world.server.log().contains("all connections are in use"), "{}", world.server.log());
+    drop(silent);
+    let mut metrics = nobody.get("/metrics").await;
+    while metrics.status != 200 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        metrics = nobody.get("/metrics").await;
+    }
+    let metrics = String::from_utf8(metrics.bytes).unwrap();
+    assert!(!metrics.contains("accord_connections_shed_total{limit=\"reserve\"} 0\n"), "{metrics}");
+    assert!(metrics.contains("accord_connections_shed_total{limit=\"address\"} 0\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_the_connections_of_others() {
+    let limits = [("ACCORD_CONNECTIONS_PER_ADDRESS", "5"), PATIENT];
+    for (proxies, expected) in [("", 503), ("127.0.0.1", 200)] {
+        let world = World::with(&[limits[0], limits[1], ("ACCORD_TRUSTED_PROXIES", proxies)]).await;
+        let mut silent = vec![];
+        for _ in 0..5 {
+            silent.push(Wire::to(&world).await);
+        }
+        let mut same = Wire::to(&world).await;
+        same.head("GET /api/v1/info", &[]).await;
+        same.answer().await.expect(expected);
+        let mut other = Wire::from_address(&world, "127.0.0.2").await;
+        other.head("GET /api/v1/info", &[]).await;
+        other.answer().await.expect(200);
+        let warned = world.server.log().contains("connections_per_address");
+        assert_eq!(warned, expected == 503, "{}", world.server.log());
+    }
 }

@@ -33,9 +33,8 @@ fn renumber(text: &str) -> String {
     let head = Folder::of(&run::root()).set(Dialect::Sqlite).expect("sound").heads()[0].id.clone();
     let number = |id: &str| id[..4].parse::<usize>().expect("a migration begins with four digits");
     let (written_after, newest) = (number(WRITTEN_AFTER), number(&head));
-    let is_number = |word: &str| {
-        word.starts_with('0') && word.len() >= 4 && word.bytes().take(4).all(|byte| byte.is_ascii_digit())
-    };
+    let is_number =
+        |word: &str| word.starts_with('0') && word.len() >= 4 && word.bytes().take(4).all(|byte| byte.is_ascii_digit());
     let word = |word: &str| match word {
         WRITTEN_AFTER => head.clone(),
         _ if is_number(word) && number(word) >= written_after => {
