@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use sea_query::Iden;
 
 use super::tables::{
-    AuditEvents, Deliveries, Identities, OneTimeCodes, PostStatistics, Posts, RefreshTokens, Sessions, Tasks, Users,
+    AuditEvents, Deliveries, Identities, MailLimits, OneTimeCodes, PostStatistics, Posts, RefreshTokens, Sessions, Tasks, Users,
     Votes, Webhooks,
 };
 use super::{DbError, DbResult};
@@ -155,6 +155,8 @@ macro_rules! keeps {
 unsignalled! {
     /// They are what is kept of signals, and only ever added.
     AuditEvents;
+    /// They count e-mails; nobody waits for a change of them.
+    MailLimits;
     /// They prove something for a while; what is changed with them has signals.
     OneTimeCodes;
     /// A view is no change that anyone waits for, and there are many.

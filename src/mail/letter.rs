@@ -12,6 +12,21 @@ use serde_json::Value;
 pub trait Letter: Serialize {
     /// The name of its templates: `letters/NAME.txt`, which has the subject, and `letters/NAME.html`.
     const NAME: &'static str;
+
+    /// How often an address gets it.
+    const REPEAT: Repeat = Repeat::Dropped;
+}
+
+/// What becomes of an e-mail whose address got one of the same kind a moment ago (`tasks::mail_limit`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// It is not sent: the earlier one serves the same purpose.
+    Dropped,
+    /// It is sent when the pause ends, unless another one waits for that already: a security notice must not be lost,
+    /// and all of its kind say the same.
+    Delayed,
+    /// It is sent at once: each says something else. Only the number per day is limited.
+    Sent,
 }
 
 /// The settings of the mail server are right.
@@ -28,6 +43,7 @@ pub struct PasswordChanged {}
 
 impl Letter for PasswordChanged {
     const NAME: &'static str = "password-changed";
+    const REPEAT: Repeat = Repeat::Delayed;
 }
 
 /// An account has another address. Goes to the old one, and does not tell the new one.
@@ -36,6 +52,7 @@ pub struct EmailChanged {}
 
 impl Letter for EmailChanged {
     const NAME: &'static str = "email-changed";
+    const REPEAT: Repeat = Repeat::Delayed;
 }
 
 /// Who has an address may set a new password of the account with it.
@@ -75,6 +92,7 @@ pub struct Invitation {
 
 impl Letter for Invitation {
     const NAME: &'static str = "invitation";
+    const REPEAT: Repeat = Repeat::Sent;
 }
 
 /// A webhook gets nothing any more.
@@ -92,6 +110,7 @@ pub struct WebhookDisabled {
 
 impl Letter for WebhookDisabled {
     const NAME: &'static str = "webhook-disabled";
+    const REPEAT: Repeat = Repeat::Sent;
 }
 
 /// A letter as it is sent.

@@ -22,6 +22,7 @@ use poem_openapi::Tags;
 use crate::tasks::Kind;
 use crate::tasks::local::Local;
 use crate::tasks::mail::SendMail;
+use crate::tasks::mail_limit::PurgeMailLimits;
 
 /// The chapters of the document, in its order.
 #[derive(Tags)]
@@ -92,6 +93,7 @@ pub const TASKS: &[Kind] = &[
     Kind::of::<webhooks::tasks::DeliverWebhook>(),
     Kind::every::<sessions::tasks::PurgeSessions>(|config| Duration::from_secs(config.purge_interval)),
     Kind::every::<recovery::tasks::PurgeCodes>(|config| Duration::from_secs(config.purge_interval)),
+    Kind::every::<PurgeMailLimits>(|config| Duration::from_secs(config.purge_interval)),
     Kind::every::<guests::tasks::PurgeInvitations>(|config| Duration::from_secs(config.purge_interval)),
     Kind::every::<webhooks::tasks::PurgeDeliveries>(|config| Duration::from_secs(config.purge_interval)),
 ];

@@ -5,6 +5,7 @@ use lettre::message::Mailbox;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::mail_limit::admit;
 use super::store::enqueue;
 use super::{Fault, Pool, Task};
 use crate::app::App;
@@ -41,14 +42,13 @@ pub struct SendMail {
 }
 
 impl SendMail {
-    /// This letter to this address.
-    pub fn new<L: Letter>(to: Mailbox, letter: &L) -> Self {
+    fn new<L: Letter>(to: Mailbox, letter: &L) -> Self {
         let data = serde_json::to_value(letter).expect("a letter is plain data");
         Self { to, letter: L::NAME.into(), data, number: format!("{:032x}", rand::random::<u128>()), code_key: None }
     }
 
     /// The same with a code in it, and what is stored of that.
-    pub fn with_code(self, codes: &Codes) -> (Self, String) {
+    fn with_code(self, codes: &Codes) -> (Self, String) {
         let code = codes.of(codes.key(), &self.number).expect("its own key");
         (Self { code_key: Some(codes.key().into()), ..self }, code::hash(&code))
     }
@@ -73,10 +73,39 @@ impl Task for SendMail {
     }
 }
 
-/// Sends a letter once the transaction that is open is committed.
+/// Sends an e-mail once the open transaction is committed, unless the address has reached its limit.
 ///
 /// # Errors
 /// 503 when the database is away.
-pub async fn send<L: Letter>(tx: &mut Conn, to: Mailbox, letter: &L, now: DateTime<Utc>) -> DbResult<i64> {
+pub async fn send<L: Letter>(tx: &mut Conn, to: Mailbox, letter: &L, now: DateTime<Utc>) -> DbResult<()> {
+    if let Some(at) = admit::<L>(tx, &to.email, now).await? {
+        enqueue(tx, &SendMail::new(to, letter), at, now).await?;
+    }
+    Ok(())
+}
+
+/// Sends an e-mail with a new code, and returns the hash of the code. Returns `None` if the address has reached its
+/// limit: no e-mail is sent.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn send_with_code<L: Letter>(
+    tx: &mut Conn,
+    to: Mailbox,
+    letter: &L,
+    codes: &Codes,
+    now: DateTime<Utc>,
+) -> DbResult<Option<String>> {
+    let Some(at) = admit::<L>(tx, &to.email, now).await? else { return Ok(None) };
+    let (mail, code_hash) = SendMail::new(to, letter).with_code(codes);
+    enqueue(tx, &mail, at, now).await?;
+    Ok(Some(code_hash))
+}
+
+/// Sends an e-mail without a limit, and returns the number of its task: for operators on the command line.
+///
+/// # Errors
+/// The database is away.
+pub async fn send_unlimited<L: Letter>(tx: &mut Conn, to: Mailbox, letter: &L, now: DateTime<Utc>) -> DbResult<i64> {
     enqueue(tx, &SendMail::new(to, letter), now, now).await
 }

@@ -8,6 +8,7 @@
 
 pub mod local;
 pub mod mail;
+pub mod mail_limit;
 pub mod store;
 pub mod worker;
 

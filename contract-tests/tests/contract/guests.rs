@@ -131,6 +131,24 @@ async fn an_invitation_is_taken_back_expires_and_is_sent_anew() {
 }
 
 #[tokio::test]
+async fn an_address_gets_ten_invitations_a_day_then_one_an_hour() {
+    let world = World::start().await;
+    let root = world.root().await;
+    for _ in 0..10 {
+        let id = invite(&root, GIL, "active").await.expect(201).id();
+        root.delete(format!("/api/v1/invited-guests/{id}")).await.expect(204);
+    }
+    let refused = invite(&root, GIL, "active").await.refused(429, "rate_limited");
+    assert_eq!(refused.header("retry-after"), Some("3600"));
+    assert_eq!(world.database.count("invited_guests").await, 0);
+    assert_eq!(world.database.count("tasks WHERE name = 'send-mail'").await, 10);
+    invite(&root, "guy@example.com", "active").await.expect(201);
+    let long_ago = "UPDATE mail_limits SET updated_at = '2026-01-02 03:04:05+00:00'";
+    world.database.execute(long_ago).await;
+    invite(&root, GIL, "active").await.expect(201);
+}
+
+#[tokio::test]
 async fn an_invitation_is_worth_what_its_inviter_is() {
     let mailbox = Mailbox::empty();
     let world = with_mail(&mailbox, &[]).await;

@@ -41,9 +41,9 @@ async fn register(world: &World, email: &str) -> Answer {
     world.nobody().post("/api/v1/user").json(&account).await.expect(201)
 }
 
-/// As if the last letters had been sent more than a minute ago.
-async fn a_minute_later(world: &World) {
-    let past = "UPDATE one_time_codes SET created_at = '2026-01-02 03:04:05+00:00'";
+/// As if the last letters had been sent more than five minutes ago.
+async fn five_minutes_later(world: &World) {
+    let past = "UPDATE mail_limits SET updated_at = '2026-01-02 03:04:05+00:00'";
     world.database.execute(past).await;
 }
 
@@ -97,7 +97,7 @@ async fn a_code_works_for_its_purpose_for_a_while_and_until_the_next() {
     }
     emptied(&world).await;
     assert_eq!(mailbox.wait(EVE, RESET, 1).await.len(), 1);
-    a_minute_later(&world).await;
+    five_minutes_later(&world).await;
     ask(&nobody, EVE).await.expect(202);
     let second = mailbox.code(EVE, RESET, 2).await;
     set(&nobody, &first, "a new password").await.refused(400, "reset_invalid");
@@ -117,7 +117,7 @@ async fn a_code_works_for_its_purpose_for_a_while_and_until_the_next() {
 
     world.server = world.another_server(&[&on(&mailbox)[..], &[("ACCORD_RESET_TTL", "1")]].concat()).await;
     let nobody = world.nobody();
-    a_minute_later(&world).await;
+    five_minutes_later(&world).await;
     ask(&nobody, EVE).await.expect(202);
     let code = mailbox.code(EVE, RESET, 3).await;
     tokio::time::sleep(Duration::from_millis(1100)).await;
@@ -145,6 +145,60 @@ async fn emptied(world: &World) {
         let tasks = command_line(&["task", "list"], &world.database.url(), "").await;
         panic!("not all tasks are done: {}", tasks.stdout);
     }
+}
+
+/// Until no e-mail is due. Returns the number of those that wait for the end of a pause.
+async fn settled(world: &World) -> i64 {
+    let busy = async || {
+        world.database.count("tasks WHERE name = 'send-code'").await > 0
+            || world.database.count("tasks WHERE name = 'send-mail' AND run_at = created_at").await > 0
+    };
+    let wait = async {
+        while busy().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), wait).await.expect("what is due is sent");
+    world.database.count("tasks WHERE name = 'send-mail'").await
+}
+
+#[tokio::test]
+async fn an_address_gets_one_letter_of_a_kind_in_five_minutes_whoever_causes_it() {
+    const STRANGER: &str = "stranger@example.org";
+    const CHANGED: &str = "Your e-mail address was changed";
+    let mailbox = Mailbox::empty();
+    let world = with_mail(&mailbox, &[]).await;
+    let nobody = world.nobody();
+    let number = |to: &str, subject: &str| {
+        mailbox.letters().iter().filter(|letter| letter.to == to && letter.subject == subject).count()
+    };
+    // one account changes its address to the stranger's and back, again and again
+    let eve = nobody.with_token(register(&world, EVE).await.text("/token"));
+    for email in [STRANGER, EVE].repeat(10) {
+        let change = json!({ "email": email, "password": "the password of eve" });
+        eve.patch("/api/v1/user").json(&change).await.expect(200);
+    }
+    // a second notice waits for the end of the pause, for each of both addresses
+    assert_eq!(settled(&world).await, 2);
+    for email in [STRANGER, EVE] {
+        assert_eq!((number(email, VERIFY), number(email, CHANGED)), (1, 1), "{email}: {:?}", mailbox.letters());
+    }
+    // other accounts register with it, in other letters and with a subaddress, and are deleted
+    for email in [STRANGER, "Stranger@Example.org", "stranger+1@example.org", "stranger+2@example.org"] {
+        let other = nobody.with_token(register(&world, email).await.text("/token"));
+        other.delete("/api/v1/user").await.expect(204);
+    }
+    register(&world, "stranger+3@example.org").await;
+    settled(&world).await;
+    let letters = mailbox.letters().into_iter().filter(|letter| letter.to.contains("stranger"));
+    assert_eq!(letters.count(), 2, "{:?}", mailbox.letters());
+    // each kind has a limit of its own
+    ask(&nobody, EVE).await.expect(202);
+    mailbox.wait(EVE, RESET, 1).await;
+    // a notice is late, not lost
+    world.database.execute("UPDATE tasks SET run_at = created_at WHERE name = 'send-mail'").await;
+    mailbox.wait(EVE, CHANGED, 2).await;
+    mailbox.wait(STRANGER, CHANGED, 2).await;
 }
 
 #[tokio::test]
@@ -251,7 +305,7 @@ async fn an_address_is_verified_by_the_letter_that_it_gets() {
     story.tell("another address is not verified", change).await;
     let first = mailbox.code("eva@example.com", VERIFY, 1).await;
     let resend = || nobody.post("/api/v1/verify-email/resend").json(&json!({ "email": "eva@example.com" }));
-    a_minute_later(&world).await;
+    five_minutes_later(&world).await;
     story.tell("another letter", resend()).await;
     let second = mailbox.code("eva@example.com", VERIFY, 2).await;
     verify(&nobody, &first).await.refused(400, "verification_invalid");

@@ -126,6 +126,18 @@ tables! {
         index("one_time_codes_expires_at_idx", [ExpiresAt]),
     ]
 
+    /// How many e-mails of a kind an address got in a day.
+    MailLimits {
+        AddressHash: text(),
+        Kind: text(),
+        Number: bigint(),
+        CreatedAt: timestamp(),
+        UpdatedAt: timestamp(),
+    } with [
+        primary_key([AddressHash, Kind]),
+        index("mail_limits_updated_at_idx", [UpdatedAt]),
+    ]
+
     /// Who may come in.
     InvitedGuests {
         Id: key(),

@@ -28,8 +28,8 @@ use crate::resources::sessions::{self, store::Account};
 use crate::resources::users::model::StoredUser;
 use crate::resources::users::store::{self as accounts, UserValues};
 use crate::resources::{NoContent, Tag, users};
-use crate::tasks::mail::SendMail;
-use crate::tasks::store::enqueue;
+use crate::tasks::mail::send_with_code;
+use crate::tasks::mail_limit::LONG_PAUSE;
 
 /// The operations.
 pub struct GuestsApi;
@@ -70,7 +70,8 @@ impl GuestsApi {
     /// Sends a letter with a code to the address; whoever has it makes an account with `POST
     /// /api/v1/invited-guests/accept` within a week. Needs the permission `can_invite`; only admins invite `staff` and
     /// `admin`. An address that has an account is refused with 409 `email_in_use`, one that is invited with 409
-    /// `already_invited`. An invitation is good while its inviter may invite.
+    /// `already_invited`. An address that got ten invitations in a day gets one an hour: more are refused with 429
+    /// `rate_limited`. An invitation is good while its inviter may invite.
     #[oai(path = "/invited-guests", method = "post", operation_id = "create_invited_guest")]
     async fn create(
         &self,
@@ -85,8 +86,7 @@ impl GuestsApi {
         let (now, inviter_id) = (app.now(), Some(caller.id));
         let expires_at = now + TimeDelta::seconds(app.config.invitation_ttl.into());
         let (page, until) = (app.config.page("accept-invitation"), until(expires_at));
-        let letter = SendMail::new(Mailbox::new(None, address), &Invitation { page, until });
-        let (letter, code_hash) = letter.with_code(&app.codes);
+        let (to, letter) = (Mailbox::new(None, address), Invitation { page, until });
         let mut tx = caller.begin(&app.db).await?;
         if accounts::find_id(&mut tx, &email).await?.is_some() {
             return Err(Error::new(Code::EmailInUse, "Somebody with this address has an account already.").into());
@@ -94,6 +94,7 @@ impl GuestsApi {
         for expired in store::find_expired_to_change(&mut tx, Some(&email), now, 1).await? {
             signals::delete(&mut tx, &caller, &expired, now).await?;
         }
+        let code_hash = send_with_code(&mut tx, to, &letter, &app.codes, now).await?.ok_or_else(too_many_letters)?;
         let values = InvitationValues {
             email,
             role,
@@ -110,7 +111,6 @@ impl GuestsApi {
             }
             false => refused.into(),
         })?;
-        enqueue(&mut tx, &letter, now, now).await?;
         tx.commit().await?;
         let location = format!("/api/v1/invited-guests/{}", invited.id);
         Ok(Invited::Created(JsonOut(invited.at(now)), location))
@@ -241,6 +241,12 @@ fn absent(id: i64) -> Error {
 
 fn no_mail() -> Error {
     Error::fields(Code::Invalid, vec![FieldError::body("/email", "is an address that no mail can be sent to")])
+}
+
+/// An invitation without its e-mail would be worth nothing.
+fn too_many_letters() -> Error {
+    let detail = "The address has got as many invitations as it may get in a day; try again in an hour.";
+    Error { retry_after: Some(LONG_PAUSE.num_seconds().unsigned_abs()), ..Error::new(Code::RateLimited, detail) }
 }
 
 /// One answer for all that is wrong with a code, so that nobody learns which it was.

@@ -37,7 +37,8 @@ impl RecoveryApi {
     ///
     /// Sends a letter with a code for `POST /api/v1/password-reset/confirm` to the address, if an active account has it.
     /// The answer is the same whether or not one has, after the same work. The code works once, within an hour, and ends
-    /// the one before; a second letter is sent after five minutes at the earliest.
+    /// the one before. A second letter to the same address is sent after five minutes at the earliest, and after ten in a
+    /// day one an hour; until then the code of the last letter stays good.
     #[oai(path = "/password-reset", method = "post", operation_id = "request_password_reset")]
     async fn request_reset(
         &self,
@@ -103,7 +104,8 @@ impl RecoveryApi {
     ///
     /// Sends a letter with a code for `POST /api/v1/verify-email`, if an active account has the address and it is not
     /// verified yet. The answer is the same whether or not one has, after the same work. The code works once, within a
-    /// day, and ends the one before; a second letter is sent after five minutes at the earliest.
+    /// day, and ends the one before. A second letter to the same address is sent after five minutes at the earliest, and
+    /// after ten in a day one an hour, whoever causes them.
     #[oai(path = "/verify-email/resend", method = "post", operation_id = "resend_verification")]
     async fn resend(
         &self,

@@ -67,9 +67,9 @@ impl Hook<StoredUser> for EndCodes {
     async fn after_update(&self, context: &mut Context<'_>, old: &StoredUser, new: &StoredUser) -> Result<(), Refused> {
         let id = new.user.id;
         if old.user.email != new.user.email {
-            store::end_all(context.tx, id).await?;
+            store::end(context.tx, id, None).await?;
         } else if old.token_version != new.token_version {
-            store::end(context.tx, id, Purpose::Reset).await?;
+            store::end(context.tx, id, Some(Purpose::Reset)).await?;
         }
         Ok(())
     }

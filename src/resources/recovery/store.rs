@@ -1,15 +1,11 @@
 //! All SQL for one-time codes.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sea_query::{Cond, Expr, ExprTrait, OnConflict, Order, Query};
 
 use super::Purpose;
 use crate::db::tables::OneTimeCodes;
 use crate::db::{Conn, DbResult, Unsignalled};
-
-/// Within this time after a letter an account gets no other of its kind: who asks for it again and again may be a stranger,
-/// and each letter ends the code of the one before.
-const PAUSE: TimeDelta = TimeDelta::minutes(5);
 
 fn valid(code_hash: &str, purpose: Purpose, now: DateTime<Utc>) -> Cond {
     Cond::all()
@@ -30,21 +26,12 @@ pub async fn find(conn: &mut Conn, code_hash: &str, purpose: Purpose, now: DateT
 
 /// Uses a code up; false if it was not good any more. Of two at once one gets it.
 pub async fn take(tx: &mut Conn, code_hash: &str, purpose: Purpose, now: DateTime<Utc>) -> DbResult<bool> {
-    let statement = Query::update()
-        .table(OneTimeCodes::Table)
-        .value(OneTimeCodes::CodeHash, spent())
-        .cond_where(valid(code_hash, purpose, now))
-        .take();
+    let statement =
+        Query::delete().from_table(OneTimeCodes::Table).cond_where(valid(code_hash, purpose, now)).take();
     Ok(tx.write(OneTimeCodes::FREE, &statement).await? == 1)
 }
 
-/// In place of the hash: no code has it. The row stays until it expires, so that a task that is run twice, or somebody who
-/// asks again, makes no second letter right after the first was used.
-fn spent() -> Expr {
-    Expr::cust("'spent ' || code_hash")
-}
-
-/// Gives an account a code in place of the one it has; false if that one is too young.
+/// Gives an account a code in place of the one it has.
 pub async fn replace(
     tx: &mut Conn,
     user_id: i64,
@@ -52,7 +39,7 @@ pub async fn replace(
     code_hash: &str,
     expires_at: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> DbResult<bool> {
+) -> DbResult<()> {
     let columns = [
         OneTimeCodes::UserId,
         OneTimeCodes::Purpose,
@@ -62,7 +49,6 @@ pub async fn replace(
     ];
     let over = OnConflict::columns([OneTimeCodes::UserId, OneTimeCodes::Purpose])
         .update_columns([OneTimeCodes::CodeHash, OneTimeCodes::CreatedAt, OneTimeCodes::ExpiresAt])
-        .action_and_where(Expr::col((OneTimeCodes::Table, OneTimeCodes::CreatedAt)).lte(now - PAUSE))
         .to_owned();
     let statement = Query::insert()
         .into_table(OneTimeCodes::Table)
@@ -70,25 +56,17 @@ pub async fn replace(
         .values_panic([user_id.into(), purpose.word().into(), code_hash.into(), now.into(), expires_at.into()])
         .on_conflict(over)
         .take();
-    Ok(tx.write(OneTimeCodes::FREE, &statement).await? == 1)
-}
-
-/// Ends the code that an account has for a purpose.
-pub async fn end(tx: &mut Conn, user_id: i64, purpose: Purpose) -> DbResult<()> {
-    let statement = Query::update()
-        .table(OneTimeCodes::Table)
-        .value(OneTimeCodes::CodeHash, spent())
-        .and_where(Expr::col(OneTimeCodes::UserId).eq(user_id))
-        .and_where(Expr::col(OneTimeCodes::Purpose).eq(purpose.word()))
-        .take();
     tx.write(OneTimeCodes::FREE, &statement).await?;
     Ok(())
 }
 
-/// Ends all codes of an account, whose address is another one: that may have others at once.
-pub async fn end_all(tx: &mut Conn, user_id: i64) -> DbResult<()> {
-    let statement =
-        Query::delete().from_table(OneTimeCodes::Table).and_where(Expr::col(OneTimeCodes::UserId).eq(user_id)).take();
+/// Ends the code that an account has for a purpose, or for any if none is given.
+pub async fn end(tx: &mut Conn, user_id: i64, purpose: Option<Purpose>) -> DbResult<()> {
+    let statement = Query::delete()
+        .from_table(OneTimeCodes::Table)
+        .and_where(Expr::col(OneTimeCodes::UserId).eq(user_id))
+        .and_where_option(purpose.map(|purpose| Expr::col(OneTimeCodes::Purpose).eq(purpose.word())))
+        .take();
     tx.write(OneTimeCodes::FREE, &statement).await?;
     Ok(())
 }

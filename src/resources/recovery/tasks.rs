@@ -8,8 +8,7 @@ use crate::app::App;
 use crate::auth::Email;
 use crate::mail::letter::{PasswordReset, VerifyEmail, until};
 use crate::resources::users::store as users;
-use crate::tasks::mail::SendMail;
-use crate::tasks::store::enqueue;
+use crate::tasks::mail::send_with_code;
 use crate::tasks::{Fault, Pool, Task};
 
 /// Codes deleted in one transaction: others want to write, too.
@@ -17,7 +16,7 @@ const AT_ONCE: u64 = 500;
 
 /// Makes a code and its letter, if an account with this address may have one. Not `Debug`: an address is personal.
 ///
-/// Run twice it makes one letter: a second within five minutes is none.
+/// Run twice it makes one letter: the limit of the address drops a second one within five minutes.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SendCode {
@@ -41,13 +40,19 @@ impl Task for SendCode {
         let Some(found) = found.filter(|found| purpose.is_for(&found.user)) else { return Ok(()) };
         let expires_at = now + purpose.lifetime(&app.config);
         let (to, until) = (Mailbox::new(None, address), until(expires_at));
-        let letter = match purpose {
-            Purpose::Reset => SendMail::new(to, &PasswordReset { page: app.config.page("reset-password"), until }),
-            Purpose::Verify => SendMail::new(to, &VerifyEmail { page: app.config.page("verify-email"), until }),
+        let code_hash = match purpose {
+            Purpose::Reset => {
+                let letter = PasswordReset { page: app.config.page("reset-password"), until };
+                send_with_code(&mut tx, to, &letter, &app.codes, now).await?
+            }
+            Purpose::Verify => {
+                let letter = VerifyEmail { page: app.config.page("verify-email"), until };
+                send_with_code(&mut tx, to, &letter, &app.codes, now).await?
+            }
         };
-        let (letter, code_hash) = letter.with_code(&app.codes);
-        if store::replace(&mut tx, found.user.id, purpose, &code_hash, expires_at, now).await? {
-            enqueue(&mut tx, &letter, now, now).await?;
+        // without an e-mail the code of the last one stays valid
+        if let Some(code_hash) = code_hash {
+            store::replace(&mut tx, found.user.id, purpose, &code_hash, expires_at, now).await?;
         }
         Ok(tx.commit().await?)
     }
