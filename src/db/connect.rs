@@ -9,10 +9,16 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection};
 
 use super::signals::Hooks;
-use super::{Db, DbError, Dialect, Pools};
+use super::{Db, DbError, Dialect, Limits, Pools};
 
 /// Statements kept prepared per connection; more than the product has.
 const STATEMENTS: usize = 256;
+
+/// A statement may run this many times as long as a request waits for a connection.
+const STATEMENT_FACTOR: u32 = 2;
+
+/// How much later than the server's own `statement_timeout` this side gives up.
+const STATEMENT_MARGIN: Duration = Duration::from_secs(1);
 
 /// How to reach the database.
 #[derive(Debug, Clone)]
@@ -88,23 +94,35 @@ impl Db {
                     .application_name("accord")
                     .statement_cache_capacity(STATEMENTS)
                     .options([
-                        ("statement_timeout", format!("{}ms", timeout.as_millis() * 3)),
+                        ("statement_timeout", format!("{}ms", (*timeout * STATEMENT_FACTOR).as_millis())),
                         ("lock_timeout", format!("{}ms", timeout.as_millis())),
                         ("idle_in_transaction_session_timeout", "30s".to_owned()),
+                        // The driver cannot set keep-alive on its sockets, so the server does: it ends the sessions of
+                        // clients that have vanished, and firewalls between do not forget idle connections.
+                        ("tcp_keepalives_idle", "30".to_owned()),
+                        ("tcp_keepalives_interval", "10".to_owned()),
+                        ("tcp_keepalives_count", "3".to_owned()),
                     ]);
                 // once without the pool, which would only say that it timed out, not why
                 let first = tokio::time::timeout(*timeout, options.connect()).await;
                 first.map_err(|_| sqlx::Error::PoolTimedOut)??.close().await?;
-                // the ping on acquire is what heals the pool after a restart of the server
+                // The ping on acquire is what heals the pool after a restart of the server. sqlx's own has no limit, and
+                // would take up the whole time that a request waits for a connection.
+                let patience = *timeout / 2;
                 let pool = PgPoolOptions::new()
                     .max_connections(*connections)
                     .acquire_timeout(*timeout)
+                    .test_before_acquire(false)
+                    .before_acquire(move |connection, _| {
+                        Box::pin(async move { within(patience, connection.ping()).await.map(|()| true) })
+                    })
                     .connect_with(options)
                     .await?;
                 Pools::Postgres(pool)
             }
         };
-        Ok(Self { pools, hooks })
+        let limits = Limits { statement: *timeout * STATEMENT_FACTOR + STATEMENT_MARGIN, release: *timeout };
+        Ok(Self { pools, hooks, limits })
     }
 
     /// [`Db::connect`], again and again until `wait` is over: the database may start after us.
@@ -124,6 +142,22 @@ impl Db {
             }
         }
     }
+}
+
+/// The result of `work`, or an I/O error if the server is silent for longer than `limit`.
+pub(super) async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+        let text = format!("the database server was silent for {} s", limit.as_secs_f32());
+        Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text)))
+    })
+}
+
+/// Whether the connection itself is lost, so that nothing else can be sent on it.
+pub(super) fn is_disconnected(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed)
 }
 
 /// Whether a table or a column is missing: PostgreSQL's codes 42P01 and 42703, SQLite's message.

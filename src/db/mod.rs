@@ -13,6 +13,8 @@ pub mod permit;
 pub mod signals;
 pub mod tables;
 
+use std::time::Duration;
+
 use sea_query::{Expr, PostgresQueryBuilder, Query, SelectStatement, SqliteQueryBuilder};
 use sea_query_sqlx::SqlxBinder;
 use sqlx::pool::PoolConnection;
@@ -90,6 +92,17 @@ impl Dialect {
 pub struct Db {
     pools: Pools,
     hooks: Hooks,
+    limits: Limits,
+}
+
+/// How long PostgreSQL may be silent. A server that has failed over, or a network that drops packets, closes no
+/// connection: without these limits every connection of the pool would wait for ever.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// For one statement, BEGIN or COMMIT; above the `statement_timeout` of the server.
+    statement: Duration,
+    /// For what is left of a transaction when its connection goes back to the pool.
+    release: Duration,
 }
 
 #[derive(Clone)]
@@ -113,6 +126,7 @@ pub struct Conn {
     inner: Inner,
     transaction: Transaction,
     hooks: Hooks,
+    limits: Limits,
     /// What the signals of this transaction have to say once it is durable.
     after_commit: Vec<Box<dyn FnOnce() + Send + Sync>>,
 }
@@ -145,13 +159,15 @@ macro_rules! run {
                 let (text, $values) = $statement.build_sqlx(PostgresQueryBuilder);
                 permit::covers(&$permit, &text)?;
                 let ($sql, $on) = (AssertSqlSafe(text), &mut **connection);
-                $call.await
+                connect::within($conn.limits.statement, $call).await
             }
         };
-        // what the database itself refuses leaves a transaction that can be rolled back
-        let broken = matches!(&result, Err(error) if error.as_database_error().is_none());
-        if broken && $conn.transaction != Transaction::None {
-            $conn.transaction = Transaction::Broken;
+        if let Err(error) = &result {
+            // what the database itself refuses leaves a transaction that can be rolled back
+            let undecided = error.as_database_error().is_none() && $conn.transaction != Transaction::None;
+            if undecided || connect::is_disconnected(error) {
+                $conn.transaction = Transaction::Broken;
+            }
         }
         result.map_err(DbError::from)
     }};
@@ -210,7 +226,13 @@ impl Db {
     }
 
     fn conn(&self, inner: Inner) -> Conn {
-        Conn { inner, transaction: Transaction::None, hooks: self.hooks.clone(), after_commit: vec![] }
+        Conn {
+            inner,
+            transaction: Transaction::None,
+            hooks: self.hooks.clone(),
+            limits: self.limits,
+            after_commit: vec![],
+        }
     }
 }
 
@@ -234,7 +256,8 @@ impl Conn {
                 <Sqlite as sqlx::Database>::TransactionManager::begin(connection, Some(begin)).await?;
             }
             Inner::Postgres(connection) => {
-                <Postgres as sqlx::Database>::TransactionManager::begin(connection, None).await?;
+                let begin = <Postgres as sqlx::Database>::TransactionManager::begin(connection, None);
+                connect::within(self.limits.statement, begin).await?;
             }
         }
         self.transaction = Transaction::Open;
@@ -273,7 +296,8 @@ impl Conn {
                 <Sqlite as sqlx::Database>::TransactionManager::commit(connection).await?;
             }
             Inner::Postgres(connection) => {
-                <Postgres as sqlx::Database>::TransactionManager::commit(connection).await?;
+                let commit = <Postgres as sqlx::Database>::TransactionManager::commit(connection);
+                connect::within(self.limits.statement, commit).await?;
             }
         }
         self.transaction = Transaction::None;
@@ -340,16 +364,23 @@ impl Conn {
 
 impl Drop for Conn {
     fn drop(&mut self) {
-        match (&mut self.inner, self.transaction) {
-            (_, Transaction::None) => {}
-            (Inner::Sqlite(connection), Transaction::Open | Transaction::Refused) => {
+        let unfinished = matches!(self.transaction, Transaction::Open | Transaction::Refused);
+        match &mut self.inner {
+            Inner::Sqlite(connection) if unfinished => {
                 <Sqlite as sqlx::Database>::TransactionManager::start_rollback(connection);
             }
-            (Inner::Postgres(connection), Transaction::Open | Transaction::Refused) => {
-                <Postgres as sqlx::Database>::TransactionManager::start_rollback(connection);
+            Inner::Sqlite(connection) if self.transaction == Transaction::Broken => connection.close_on_drop(),
+            Inner::Sqlite(_) => {}
+            // The future owns the connection and its place in the pool. Dropped without a poll it closes the socket at
+            // once; `close_on_drop` would first write to a server that may not read.
+            Inner::Postgres(connection) if self.transaction == Transaction::Broken => drop(connection.return_to_pool()),
+            Inner::Postgres(connection) => {
+                if unfinished {
+                    <Postgres as sqlx::Database>::TransactionManager::start_rollback(connection);
+                }
+                // sqlx rolls back and pings here, without a limit of its own
+                tokio::spawn(tokio::time::timeout(self.limits.release, connection.return_to_pool()));
             }
-            (Inner::Sqlite(connection), Transaction::Broken) => connection.close_on_drop(),
-            (Inner::Postgres(connection), Transaction::Broken) => connection.close_on_drop(),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use contract_tests::{Database, Story, Wire, World, document};
+use contract_tests::{Database, Mailbox, Story, Wire, World, document};
 use insta::assert_yaml_snapshot;
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
@@ -12,6 +12,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// Stands between a server and PostgreSQL, and can be cut.
@@ -19,13 +20,21 @@ struct Proxy {
     address: SocketAddr,
     target: String,
     serving: JoinHandle<()>,
+    /// Connections that were accepted before the last change carry nothing any more.
+    frozen: watch::Sender<()>,
 }
 
 impl Proxy {
     async fn to(target: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        Self { address, serving: serve(listener, target.clone()), target }
+        let frozen = watch::Sender::new(());
+        Self { address, serving: serve(listener, target.clone(), frozen.clone()), target, frozen }
+    }
+
+    /// Stops forwarding on every present connection without closing it, as a failover does. New ones work.
+    fn freeze(&self) {
+        self.frozen.send_replace(());
     }
 
     /// Ends every connection, and takes no new one.
@@ -37,19 +46,23 @@ impl Proxy {
     /// Listens again where it did.
     async fn mend(&mut self) {
         let listener = TcpListener::bind(self.address).await.expect("the port is still free");
-        self.serving = serve(listener, self.target.clone());
+        self.serving = serve(listener, self.target.clone(), self.frozen.clone());
     }
 }
 
-fn serve(listener: TcpListener, target: String) -> JoinHandle<()> {
+fn serve(listener: TcpListener, target: String, frozen: watch::Sender<()>) -> JoinHandle<()> {
     tokio::spawn(async move {
         // dropped with this task, and with it all connections
         let mut connections = JoinSet::new();
         while let Ok((mut client, _)) = listener.accept().await {
-            let target = target.clone();
+            let (target, mut frozen) = (target.clone(), frozen.subscribe());
             connections.spawn(async move {
                 let Ok(mut server) = TcpStream::connect(target).await else { return };
-                let _ended = copy_bidirectional(&mut client, &mut server).await;
+                tokio::select! {
+                    _ended = copy_bidirectional(&mut client, &mut server) => {}
+                    // both sockets stay open, and nobody reads them
+                    _frozen = frozen.changed() => std::future::pending().await,
+                }
             });
         }
     })
@@ -92,6 +105,64 @@ async fn a_database_that_goes_away_costs_503_until_it_is_back() {
     assert!(healed, "it does not heal by itself");
     ann.get("/api/v1/posts/1").await.expect(200);
     ann.writes("Another post").await;
+}
+
+#[tokio::test]
+async fn silent_connections_to_the_database_are_replaced_within_10_seconds() {
+    if !Database::on_postgres() {
+        return;
+    }
+    let database = Database::fresh().await;
+    let options = PgConnectOptions::from_str(&database.url()).unwrap();
+    let proxy = Proxy::to(format!("{}:{}", options.get_host(), options.get_port())).await;
+    let url = options.clone().host("127.0.0.1").port(proxy.address.port()).to_url_lossy().to_string();
+    let mailbox = Mailbox::empty();
+    let settings = [
+        ("ACCORD_DB_TIMEOUT", "1"),
+        ("ACCORD_TASK_WORKERS", "1"),
+        ("ACCORD_MAIL_URL", mailbox.url()),
+        ("ACCORD_LOG", "debug"),
+    ];
+    let world = World::on(database, &url, &settings).await;
+    let ann = world.ann().await;
+    ann.writes("A post").await;
+    let calls = |number: usize, target: &'static str| {
+        let calls: JoinSet<_> = (0..number).map(|_| ann.get(target).into_future()).collect();
+        calls.join_all()
+    };
+    // every connection of the pool is open, and has nothing to do
+    calls(20, "/api/v1/posts/1").await;
+    proxy.freeze();
+    let since = Instant::now();
+    let answers = calls(20, "/api/v1/posts/1").await;
+    assert!(since.elapsed() < Duration::from_secs(10), "it took {:?}", since.elapsed());
+    assert!(answers.iter().all(|answer| [200, 503].contains(&answer.status)), "{answers:?}");
+    ann.get("/api/v1/posts/1").await.expect(200);
+
+    // every connection of the pool waits for the result of a statement
+    let mut other = options.connect().await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE posts IN ACCESS EXCLUSIVE MODE").execute(&mut other).await.unwrap();
+    let waiting = tokio::spawn(calls(5, "/api/v1/posts/1"));
+    let is_waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'relation'";
+    while !waiting.is_finished() && sqlx::query_scalar::<_, i64>(is_waiting).fetch_one(&mut other).await.unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    proxy.freeze();
+    let since = Instant::now();
+    other.close().await.unwrap();
+    while ann.get("/api/v1/posts/1").await.status != 200 {
+        assert!(since.elapsed() < Duration::from_secs(10), "it does not heal:\n{}", world.server.log());
+    }
+    // those that had a connection when it froze get 503, the others a new one
+    let answers = waiting.await.unwrap();
+    assert!(answers.iter().all(|answer| [200, 503].contains(&answer.status)), "{answers:?}");
+    assert!(calls(20, "/api/v1/posts/1").await.iter().all(|answer| answer.status == 200));
+    ann.get("/health/ready").await.expect(200);
+    // writes, and the workers
+    ann.writes("Another post").await;
+    ann.post("/api/v1/password-reset").json(&json!({ "email": "ann@example.com" })).await.expect(202);
+    mailbox.wait("ann@example.com", "Reset your password", 1).await;
 }
 
 #[tokio::test]
@@ -151,7 +222,7 @@ async fn a_server_that_is_asked_to_end_does_not_wait_for_silent_clients() {
     let mut world = World::with(&[("ACCORD_GRACE", "15")]).await;
     let (mut half, _idle) = (Wire::to(&world).await, Wire::to(&world).await);
     half.send("GET /api/v1/info HTTP/1.1\r\nHost:").await;
-    let asked = std::time::Instant::now();
+    let asked = Instant::now();
     world.server.terminate().await;
     let status = world.server.ended().await;
     assert_eq!(status.code(), Some(0), "{}", world.server.log());
