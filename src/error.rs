@@ -87,6 +87,7 @@ codes! {
     RateLimited = 429, "Too many requests";
     Internal = 500, "A fault of the server";
     DatabaseUnavailable = 503, "The database does not answer";
+    DatabaseUnwritable = 503, "The database stores no changes";
     IssuerUnavailable = 503, "The identity provider does not answer";
     Overloaded = 503, "The server has more work than it can do";
     Timeout = 503, "The server did not finish in time";
@@ -257,6 +258,11 @@ impl From<DbError> for Error {
             DbError::Unavailable(cause) => {
                 tracing::warn!(error = %cause, "database unavailable");
                 Self::new(Code::DatabaseUnavailable, "The database does not answer; try again soon.")
+            }
+            DbError::Unwritable(cause) => {
+                tracing::error!(error = %cause, "the database cannot be written");
+                let detail = "The database stores no changes for now, e.g. because its disk is full; try again later.";
+                Self::new(Code::DatabaseUnwritable, detail)
             }
             DbError::Violation(Constraint::User, _) => {
                 Self::new(Code::UserGone, "The account was deleted; its tokens are worth nothing.")

@@ -206,6 +206,15 @@ impl Server {
         assert!(status.success());
     }
 
+    /// Limits the size of the files that it writes, as a full disk would; `None` takes the limit away.
+    pub async fn limit_file_size(&self, bytes: Option<u64>) {
+        let id = self.child.id().expect("it runs").to_string();
+        let limit = format!("--fsize={}:", bytes.map_or("unlimited".into(), |bytes| bytes.to_string()));
+        let status =
+            Command::new("prlimit").args(["--pid", &id, &limit]).status().await.expect("prlimit of util-linux");
+        assert!(status.success());
+    }
+
     /// Ends it without warning.
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();

@@ -257,7 +257,7 @@ fn checked<T: Type + ParseFromJSON>(mut body: Value) -> Result<T, Failure> {
 /// The database cannot be opened: what, where, and what to look at.
 fn away(config: &Config, error: &DbError) -> Failure {
     let cause = match error {
-        DbError::Unavailable(cause) | DbError::Unmigrated(cause) => cause,
+        DbError::Unavailable(cause) | DbError::Unwritable(cause) | DbError::Unmigrated(cause) => cause,
         DbError::Other(cause) | DbError::Violation(_, cause) => cause,
     };
     let url = crate::config::mask(&config.database_url);

@@ -26,8 +26,13 @@ use crate::{fixtures, server};
 /// Who can log in after the demo data was loaded.
 const DEMO_ACCOUNT: &str = "ann@example.com";
 
+/// SIGXFSZ on Linux, macOS and the BSDs.
+#[cfg(unix)]
+const FILE_SIZE_EXCEEDED: i32 = 25;
+
 /// Serves until SIGTERM or Ctrl-C.
 pub async fn run(config: Config) -> Result<(), Failure> {
+    survive_file_size_limit();
     fit(document::faults())?;
     logs(&config)?;
     let config = Arc::new(config);
@@ -114,6 +119,7 @@ pub async fn work(config: Config) -> Result<(), Failure> {
             "ACCORD_TASK_WORKERS is 0: a worker that runs nothing; set it to 1 or more".into(),
         ));
     }
+    survive_file_size_limit();
     logs(&config)?;
     let config = Arc::new(config);
     let secret = config.secret()?;
@@ -233,6 +239,14 @@ async fn demo(db: &Db, config: &Config) -> Result<bool, Failure> {
     }
     let account = async { users::find_id(&mut db.read().await?, &Email::new(DEMO_ACCOUNT)).await };
     Ok(account.await.is_ok_and(|id| id.is_some()))
+}
+
+/// Replaces the default action of SIGXFSZ: a write beyond the limit on file sizes (`ulimit -f`, systemd's `LimitFSIZE`)
+/// fails like one to a full disk, instead of killing the process.
+fn survive_file_size_limit() {
+    #[cfg(unix)]
+    // the handler stays when the stream is dropped
+    let _handler = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(FILE_SIZE_EXCEEDED));
 }
 
 /// Resolves at SIGTERM or Ctrl-C. From the call on, not from the first poll: before it SIGTERM would kill.

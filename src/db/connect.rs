@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -122,7 +123,7 @@ impl Db {
             }
         };
         let limits = Limits { statement: *timeout * STATEMENT_FACTOR + STATEMENT_MARGIN, release: *timeout };
-        Ok(Self { pools, hooks, limits })
+        Ok(Self { pools, hooks, limits, unwritable: Arc::default() })
     }
 
     /// [`Db::connect`], again and again until `wait` is over: the database may start after us.
@@ -168,6 +169,20 @@ pub fn is_unmigrated(error: &sqlx::Error) -> bool {
     })
 }
 
+/// Whether the database can be read, but not be written: its disk is full or broken, or it has become a standby.
+pub fn is_unwritable(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| {
+        // PostgreSQL: 53100 disk_full, 58030 io_error, 25006 read_only_sql_transaction.
+        // SQLite: 8 READONLY, 10 IOERR, 13 FULL and their extended forms.
+        ["53100", "58030", "25006"].contains(&&*code) || matches!(sqlite_code(&code), Some(8 | 10 | 13))
+    })
+}
+
+/// SQLite's primary result code; `None` for the five characters of PostgreSQL.
+fn sqlite_code(code: &str) -> Option<u32> {
+    (code.len() < 5).then(|| code.parse::<u32>().ok()).flatten().map(|code| code & 0xff)
+}
+
 /// Whether a later try may succeed without anyone changing anything.
 pub fn is_unavailable(error: &sqlx::Error) -> bool {
     match error {
@@ -184,7 +199,7 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
                 || code.starts_with("53")
                 || code.starts_with("57P")
                 || ["57014", "55P03", "40001", "40P01", "25P03"].contains(&&*code)
-                || (code.len() <= 3 && code.parse::<u32>().is_ok_and(|n| matches!(n & 0xff, 5 | 6)))
+                || matches!(sqlite_code(&code), Some(5 | 6))
         }),
         _ => false,
     }

@@ -13,7 +13,8 @@ pub mod permit;
 pub mod signals;
 pub mod tables;
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use sea_query::{Expr, PostgresQueryBuilder, Query, SelectStatement, SqliteQueryBuilder};
 use sea_query_sqlx::SqlxBinder;
@@ -41,6 +42,10 @@ pub enum DbError {
     /// A named constraint refused the row.
     #[error("constraint {0:?} violated")]
     Violation(Constraint, #[source] sqlx::Error),
+    /// The database answers and can be read, but stores nothing: its disk is full or broken, or a failover has made it
+    /// a standby. A retry may help once somebody has made room.
+    #[error("the database cannot be written")]
+    Unwritable(#[source] sqlx::Error),
     /// A table is missing: `accord migrate up` was not run.
     #[error("the database needs `accord migrate up`")]
     Unmigrated(#[source] sqlx::Error),
@@ -60,6 +65,7 @@ impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
         match constraint::violated(&error) {
             Some(constraint) => Self::Violation(constraint, error),
+            None if connect::is_unwritable(&error) => Self::Unwritable(error),
             None if connect::is_unavailable(&error) => Self::Unavailable(error),
             None if connect::is_unmigrated(&error) => Self::Unmigrated(error),
             None => Self::Other(error),
@@ -93,7 +99,16 @@ pub struct Db {
     pools: Pools,
     hooks: Hooks,
     limits: Limits,
+    unwritable: Unwritable,
 }
+
+/// When a change could not be stored; `None` after one that is durable.
+type Unwritable = Arc<Mutex<Option<Instant>>>;
+
+/// How long readiness believes that no change can be stored, before it tries one itself. What it writes is small, so it
+/// could fit where the changes of requests do not: without the pause each of their failures would end readiness for one
+/// probe only.
+const UNWRITABLE_PAUSE: Duration = Duration::from_secs(5);
 
 /// How long PostgreSQL may be silent. A server that has failed over, or a network that drops packets, closes no
 /// connection: without these limits every connection of the pool would wait for ever.
@@ -127,6 +142,9 @@ pub struct Conn {
     transaction: Transaction,
     hooks: Hooks,
     limits: Limits,
+    unwritable: Unwritable,
+    /// Whether the transaction has changes.
+    has_written: bool,
     /// What the signals of this transaction have to say once it is durable.
     after_commit: Vec<Box<dyn FnOnce() + Send + Sync>>,
 }
@@ -162,14 +180,7 @@ macro_rules! run {
                 connect::within($conn.limits.statement, $call).await
             }
         };
-        if let Err(error) = &result {
-            // what the database itself refuses leaves a transaction that can be rolled back
-            let undecided = error.as_database_error().is_none() && $conn.transaction != Transaction::None;
-            if undecided || connect::is_disconnected(error) {
-                $conn.transaction = Transaction::Broken;
-            }
-        }
-        result.map_err(DbError::from)
+        result.map_err(|error| $conn.failed(error))
     }};
 }
 
@@ -225,12 +236,43 @@ impl Db {
         }
     }
 
+    /// Whether changes can be stored, as far as the last one tells. After one that could not, a change of this function's
+    /// own decides: without it a server that is taken out of service for its full disk would never come back.
+    ///
+    /// # Errors
+    /// Changes cannot be stored, or the database is away.
+    pub async fn check_writable(&self) -> DbResult<()> {
+        let Some(failed) = *lock(&self.unwritable) else { return Ok(()) };
+        if failed.elapsed() < UNWRITABLE_PAUSE {
+            let text = format!("a change could not be stored {} s ago", failed.elapsed().as_secs());
+            return Err(DbError::Unwritable(std::io::Error::new(std::io::ErrorKind::StorageFull, text).into()));
+        }
+        let mut conn = self.begin().await?;
+        let written = match &mut conn.inner {
+            // writes the first page, whatever it holds
+            Inner::Sqlite(connection) => {
+                sqlx::raw_sql("PRAGMA user_version = 0").execute(&mut **connection).await.map(|_| ())
+            }
+            // extends a file in the place where the tables are
+            Inner::Postgres(connection) => {
+                let table = "CREATE TEMPORARY TABLE write_check ON COMMIT DROP AS SELECT repeat('x', 1000)";
+                let work = sqlx::raw_sql(table).execute(&mut **connection);
+                connect::within(self.limits.statement, work).await.map(|_| ())
+            }
+        };
+        written.map_err(|error| conn.failed(error))?;
+        conn.has_written = true;
+        conn.commit().await
+    }
+
     fn conn(&self, inner: Inner) -> Conn {
         Conn {
             inner,
             transaction: Transaction::None,
             hooks: self.hooks.clone(),
             limits: self.limits,
+            unwritable: self.unwritable.clone(),
+            has_written: false,
             after_commit: vec![],
         }
     }
@@ -250,18 +292,34 @@ impl Conn {
     async fn begin(&mut self) -> DbResult<()> {
         // before the await: a statement that fails half-way must not leave an open transaction in the pool
         self.transaction = Transaction::Broken;
-        match &mut self.inner {
+        let begun = match &mut self.inner {
             Inner::Sqlite(connection) => {
                 let begin = sqlx::SqlStr::from_static("BEGIN IMMEDIATE");
-                <Sqlite as sqlx::Database>::TransactionManager::begin(connection, Some(begin)).await?;
+                <Sqlite as sqlx::Database>::TransactionManager::begin(connection, Some(begin)).await
             }
             Inner::Postgres(connection) => {
                 let begin = <Postgres as sqlx::Database>::TransactionManager::begin(connection, None);
-                connect::within(self.limits.statement, begin).await?;
+                connect::within(self.limits.statement, begin).await
             }
-        }
-        self.transaction = Transaction::Open;
+        };
+        begun.map_err(|error| self.failed(error))?;
+        (self.transaction, self.has_written) = (Transaction::Open, false);
         Ok(())
+    }
+
+    /// What a failed statement means for the connection and for the database.
+    fn failed(&mut self, error: sqlx::Error) -> DbError {
+        // what the database itself refuses leaves a transaction that can be rolled back
+        let undecided = error.as_database_error().is_none() && self.transaction != Transaction::None;
+        let is_unwritable = connect::is_unwritable(&error);
+        if is_unwritable {
+            *lock(&self.unwritable) = Some(Instant::now());
+        }
+        // SQLite has rolled back by itself; a PostgreSQL that became a standby must be asked for by a new connection
+        if undecided || is_unwritable || connect::is_disconnected(&error) {
+            self.transaction = Transaction::Broken;
+        }
+        error.into()
     }
 
     /// Makes other transactions that lock the same name wait until this one ends. A limit on the number of rows needs
@@ -291,16 +349,18 @@ impl Conn {
             }
             Transaction::Open => self.transaction = Transaction::Broken,
         }
-        match &mut self.inner {
-            Inner::Sqlite(connection) => {
-                <Sqlite as sqlx::Database>::TransactionManager::commit(connection).await?;
-            }
+        let committed = match &mut self.inner {
+            Inner::Sqlite(connection) => <Sqlite as sqlx::Database>::TransactionManager::commit(connection).await,
             Inner::Postgres(connection) => {
                 let commit = <Postgres as sqlx::Database>::TransactionManager::commit(connection);
-                connect::within(self.limits.statement, commit).await?;
+                connect::within(self.limits.statement, commit).await
             }
-        }
+        };
+        committed.map_err(|error| self.failed(error))?;
         self.transaction = Transaction::None;
+        if self.has_written {
+            *lock(&self.unwritable) = None;
+        }
         for tell in std::mem::take(&mut self.after_commit) {
             tell();
         }
@@ -328,10 +388,13 @@ impl Conn {
     }
 
     /// Else what a hook refuses would stay.
-    fn is_in_transaction(&self) -> DbResult<()> {
+    fn is_in_transaction(&mut self) -> DbResult<()> {
         match self.transaction {
             Transaction::None => Err(DbError::Other(sqlx::Error::Protocol("a write outside a transaction".into()))),
-            _ => Ok(()),
+            _ => {
+                self.has_written = true;
+                Ok(())
+            }
         }
     }
 
@@ -360,6 +423,10 @@ impl Conn {
         self.is_in_transaction()?;
         run!(self, permit, write, |sql, values, on| sqlx::query_as_with(sql, values).fetch_all(on))
     }
+}
+
+fn lock(unwritable: &Unwritable) -> MutexGuard<'_, Option<Instant>> {
+    unwritable.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Conn {

@@ -5,6 +5,7 @@ use poem::{Endpoint, Request, Response, Result};
 use serde_json::json;
 
 use crate::app::App;
+use crate::db::DbError;
 use crate::db::migrate::{self, Fitness};
 use crate::error::Error;
 use crate::server::compressed::Compressed;
@@ -121,13 +122,17 @@ async fn ready(request: &Request) -> Result<Response> {
     };
     // through the pool: it is what requests use, and it gives up in time
     let fitness = async { migrate::fitness(&mut app.db.read().await?).await };
-    Ok(match fitness.await {
+    let fitness = match fitness.await {
+        Ok(Fitness::Fits) => app.db.check_writable().await.map(|()| Fitness::Fits),
+        unfit => unfit,
+    };
+    Ok(match fitness {
         Ok(Fitness::Fits) => json_response(StatusCode::OK, &json!({ "status": "ready", "database": "healthy" })),
         Ok(Fitness::Behind) => unready("needs migration"),
         Ok(Fitness::Ahead { .. }) => unready("needs a newer release"),
         Err(error) => {
             tracing::warn!(%error, "not ready");
-            unready("unavailable")
+            unready(if matches!(error, DbError::Unwritable(_)) { "unwritable" } else { "unavailable" })
         }
     })
 }

@@ -191,6 +191,76 @@ async fn a_locked_database_costs_writers_503_and_readers_nothing() {
     assert_eq!(ann.get("/api/v1/user").await.body["name"], "Ann");
 }
 
+/// Makes PostgreSQL refuse to store posts, sessions and tables, as it does without space on its disk.
+const FULL: &str = "
+    CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
+    CREATE FUNCTION full_disk_event() RETURNS event_trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
+    CREATE TRIGGER full_disk BEFORE INSERT ON posts EXECUTE FUNCTION full_disk();
+    CREATE TRIGGER full_disk BEFORE INSERT ON sessions EXECUTE FUNCTION full_disk();
+    CREATE EVENT TRIGGER full_disk ON ddl_command_start EXECUTE FUNCTION full_disk_event();
+";
+
+/// Ends that.
+const FREE: &str = "
+    DROP EVENT TRIGGER full_disk;
+    DROP TRIGGER full_disk ON posts;
+    DROP TRIGGER full_disk ON sessions;
+";
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn full_disk_costs_writers_503_and_readers_nothing() {
+    let world = World::start().await;
+    let ann = world.ann().await;
+    ann.writes("A post").await;
+    let post = json!({ "title": "A long post", "content": "x".repeat(10_000) });
+    let mut written = 1;
+    if Database::on_postgres() {
+        world.database.execute(FULL).await;
+    } else {
+        let file = world.database.url().strip_prefix("sqlite:").unwrap().to_owned();
+        let size = |suffix: &str| std::fs::metadata(format!("{file}{suffix}")).map_or(0, |file| file.len());
+        world.server.limit_file_size(Some(size("").max(size("-wal")))).await;
+        // there is room in the files that are there
+        while written < 1000 && ann.post("/api/v1/posts").json(&post).await.status == 201 {
+            written += 1;
+        }
+    }
+    ann.post("/api/v1/posts").json(&post).await.refused(503, "database_unwritable");
+    let credentials = json!({ "email": "ben@example.com", "password": "the password of ben" });
+    let login = || world.nobody().post("/api/v1/authenticate").json(&credentials);
+    // what readiness writes 5 s after a failure is smaller, so it may fit a few times
+    let mut ready = ann.get("/health/ready").await;
+    for _ in 0..20 {
+        login().await.refused(503, "database_unwritable");
+        ready = ann.get("/health/ready").await;
+        if ready.status == 503 {
+            break;
+        }
+    }
+    assert_eq!(ready.body, json!({ "status": "unavailable", "database": "unwritable" }));
+    ann.get("/health/live").await.expect(200);
+    ann.get("/api/v1/posts/1").await.expect(200);
+
+    if Database::on_postgres() {
+        world.database.execute(FREE).await;
+    } else {
+        world.server.limit_file_size(None).await;
+    }
+    // nobody has written yet
+    let since = Instant::now();
+    while ann.get("/health/ready").await.status != 200 {
+        assert!(since.elapsed() < Duration::from_secs(60), "it does not heal:\n{}", world.server.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    login().await.expect(200);
+    ann.post("/api/v1/posts").json(&post).await.expect(201);
+    let posts = ann.get("/api/v1/posts?with_total=true").await.expect(200);
+    assert_eq!(posts.body["total"], written + 1);
+}
+
 #[tokio::test]
 async fn a_server_that_is_asked_to_end_finishes_what_it_has_begun() {
     let mut world = World::start().await;

@@ -97,6 +97,7 @@ pub const UNREACHABLE: &[Unreachable] = &[
     },
     Unreachable { status: 500, code: "internal", why: "a fault of the server cannot be asked for", of: &[] },
     Unreachable { status: 503, code: "database_unavailable", why: "needs the server's database to go away", of: &[] },
+    Unreachable { status: 503, code: "database_unwritable", why: "needs a full disk", of: &[] },
     Unreachable { status: 503, code: "issuer_unavailable", why: "needs an identity provider that is away", of: &[] },
     Unreachable { status: 503, code: "overloaded", why: "needs more load than one client makes", of: &[] },
     Unreachable { status: 503, code: "timeout", why: "needs a statement that hangs", of: &[] },
