@@ -56,6 +56,11 @@ impl App {
         Self { config, db, tokens, oidc, codes, passwords, password_checks, mailer, views: Arc::default(), metrics }
     }
 
+    /// The same for work outside of requests, which waits for the database instead of being refused.
+    pub fn in_background(&self) -> Self {
+        Self { db: self.db.in_background(), ..self.clone() }
+    }
+
     /// The time, in microseconds: what both databases give back unchanged.
     pub fn now(&self) -> DateTime<Utc> {
         now()

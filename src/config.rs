@@ -81,6 +81,7 @@ pub struct Config {
     pub database_url: String,
     pub database_connections: u32,
     pub db_timeout: u64,
+    pub db_queue: u64,
     pub db_wait: u64,
     migrate: String,
     pub secret_key: String,
@@ -283,6 +284,10 @@ impl Config {
                 return refuse(format!("`{name}` must be at most {AN_HOUR} seconds, not {value}"));
             }
         }
+        let most = u64::from(A_MINUTE) * 1_000;
+        if self.db_queue > most {
+            return refuse(format!("`db_queue` must be at most {most} milliseconds, not {}", self.db_queue));
+        }
         self.check_oidc()?;
         if self.refresh_grace > A_MINUTE {
             let grace = self.refresh_grace;
@@ -484,6 +489,7 @@ impl Config {
         connect::Settings {
             url: self.database_url.clone(),
             timeout: Duration::from_secs(self.db_timeout),
+            queue: Duration::from_millis(self.db_queue),
             connections: self.database_connections,
         }
     }

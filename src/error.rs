@@ -259,6 +259,10 @@ impl From<DbError> for Error {
                 tracing::warn!(error = %cause, "database unavailable");
                 Self::new(Code::DatabaseUnavailable, "The database does not answer; try again soon.")
             }
+            DbError::Overloaded(wait) => {
+                let detail = "The database has more work than it can do; try again soon.";
+                Self { retry_after: Some(wait.as_secs() + 1), ..Self::new(Code::Overloaded, detail) }
+            }
             DbError::Unwritable(cause) => {
                 tracing::error!(error = %cause, "the database cannot be written");
                 let detail = "The database stores no changes for now, e.g. because its disk is full; try again later.";

@@ -62,6 +62,8 @@ fn command(folder: &Path, database_url: &str, settings: &[(&str, &str)]) -> Comm
         .env("ACCORD_LOGIN_FAILURES", "0")
         .env("ACCORD_PASSWORD_MEMORY", "64")
         .env("ACCORD_DATABASE_CONNECTIONS", "5")
+        // on a busy machine a burst of a test would be refused
+        .env("ACCORD_DB_QUEUE", "0")
         .env("ACCORD_WEBHOOK_LIMIT", "10000")
         // a story says so when something is to happen by itself
         .env("ACCORD_TASK_WORKERS", "0")

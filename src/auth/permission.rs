@@ -193,7 +193,8 @@ mod tests {
         let url = format!("sqlite:{}", folder.path().join("t.db").display());
         migrate::run_built_in(&url, Direction::Up, migrate::Target::Head).await.expect("migrates");
         let timeout = std::time::Duration::from_secs(5);
-        let db = Db::connect(&Settings { url, timeout, connections: 1 }, Hooks::default()).await.expect("connects");
+        let settings = Settings { url, timeout, connections: 1, queue: timeout };
+        let db = Db::connect(&settings, Hooks::default()).await.expect("connects");
         let mut conn = db.begin().await.expect("a transaction");
 
         let columns = [Permissions::Name, Permissions::Target, Permissions::Description];

@@ -259,6 +259,8 @@ fn away(config: &Config, error: &DbError) -> Failure {
     let cause = match error {
         DbError::Unavailable(cause) | DbError::Unwritable(cause) | DbError::Unmigrated(cause) => cause,
         DbError::Other(cause) | DbError::Violation(_, cause) => cause,
+        // nobody else uses the pool of a command
+        DbError::Overloaded(_) => &sqlx::Error::PoolTimedOut,
     };
     let url = crate::config::mask(&config.database_url);
     Failure::Other(format!(

@@ -89,8 +89,8 @@ pub async fn run(config: Config) -> Result<(), Failure> {
 
     let app = App::new(config.clone(), db, &secret, mailer);
     let (stopping, ended) = (watch::Sender::new(false), watch::Sender::new(false));
-    let local = tokio::spawn(local::work(app.clone(), LOCAL_TASKS, ended.subscribe()));
-    let worker = tokio::spawn(worker::work(app.clone(), TASKS, stopping.subscribe()));
+    let local = tokio::spawn(local::work(app.in_background(), LOCAL_TASKS, ended.subscribe()));
+    let worker = tokio::spawn(worker::work(app.in_background(), TASKS, stopping.subscribe()));
     let stopped = async {
         stopped.await;
         let _ = stopping.send(true);
@@ -134,7 +134,8 @@ pub async fn work(config: Config) -> Result<(), Failure> {
     println!("working on {}", crate::config::mask(&config.database_url));
     let _ = std::io::stdout().flush();
     let stopping = watch::Sender::new(false);
-    let worker = tokio::spawn(worker::work(App::new(config, db, &secret, mailer), TASKS, stopping.subscribe()));
+    let app = App::new(config, db, &secret, mailer).in_background();
+    let worker = tokio::spawn(worker::work(app, TASKS, stopping.subscribe()));
     stopped.await;
     let _ = stopping.send(true);
     worker.await.map_err(|error| Failure::Other(format!("the worker stopped: {error}")))

@@ -9,8 +9,9 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 
+use super::admission::{Gate, Patience};
 use super::signals::Hooks;
-use super::{Db, DbError, Dialect, Limits, Pools};
+use super::{Db, DbError, Dialect, Gates, Limits, Pools};
 
 /// Statements kept prepared per connection; more than the product has.
 const STATEMENTS: usize = 256;
@@ -21,6 +22,9 @@ const STATEMENT_FACTOR: u32 = 2;
 /// How much later than the server's own `statement_timeout` this side gives up.
 const STATEMENT_MARGIN: Duration = Duration::from_secs(1);
 
+/// One connection of so many is for expensive requests.
+const EXPENSIVE_SHARE: u32 = 4;
+
 /// How to reach the database.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -30,6 +34,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// How many connections at most (PostgreSQL) or readers (SQLite).
     pub connections: u32,
+    /// The expected wait for a connection above which a request is refused at once; zero for none.
+    pub queue: Duration,
 }
 
 /// SQLite options for one file. WAL lets readers go on while one writes; FULL makes an acknowledged
@@ -71,7 +77,7 @@ impl Db {
     /// # Errors
     /// The URL is not one of ours, the file cannot be opened, or the server does not answer.
     pub async fn connect(settings: &Settings, hooks: Hooks) -> Result<Self, DbError> {
-        let Settings { url, timeout, connections } = settings;
+        let Settings { url, timeout, connections, queue } = settings;
         let pools = match Dialect::of(url) {
             Dialect::Sqlite => {
                 let options = sqlite_options(url, *timeout)?;
@@ -123,7 +129,12 @@ impl Db {
             }
         };
         let limits = Limits { statement: *timeout * STATEMENT_FACTOR + STATEMENT_MARGIN, release: *timeout };
-        Ok(Self { pools, hooks, limits, unwritable: Arc::default() })
+        let gate = |slots| Gate::new(slots, *queue, *timeout);
+        let readers = gate(*connections);
+        let writer = if matches!(pools, Pools::Postgres(_)) { readers.clone() } else { gate(1) };
+        let expensive = gate((*connections / EXPENSIVE_SHARE).max(1));
+        let gates = Gates { readers, writer, expensive };
+        Ok(Self { pools, hooks, limits, unwritable: Arc::default(), gates, patience: Patience::Request })
     }
 
     /// [`Db::connect`], again and again until `wait` is over: the database may start after us.

@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is the seam")]
 
+mod admission;
 pub mod connect;
 mod constraint;
 pub mod keyset;
@@ -24,9 +25,11 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow, PgPool, Postgres, Sqlite, SqlitePool};
 use sqlx_core::transaction::TransactionManager;
 
+pub use admission::Slot;
 pub use constraint::Constraint;
 pub use permit::{Permit, Unsignalled};
 
+use self::admission::{Gate, Patience};
 use self::permit::Covers;
 use self::signals::Hooks;
 
@@ -39,6 +42,9 @@ pub enum DbError {
     /// The database is away, shutting down, full of connections, or locked for too long: a retry may help.
     #[error("database unavailable")]
     Unavailable(#[source] sqlx::Error),
+    /// More requests than the database can take: this one would have waited for about so long.
+    #[error("database overloaded")]
+    Overloaded(Duration),
     /// A named constraint refused the row.
     #[error("constraint {0:?} violated")]
     Violation(Constraint, #[source] sqlx::Error),
@@ -100,6 +106,8 @@ pub struct Db {
     hooks: Hooks,
     limits: Limits,
     unwritable: Unwritable,
+    gates: Gates,
+    patience: Patience,
 }
 
 /// When a change could not be stored; `None` after one that is durable.
@@ -109,6 +117,16 @@ type Unwritable = Arc<Mutex<Option<Instant>>>;
 /// could fit where the changes of requests do not: without the pause each of their failures would end readiness for one
 /// probe only.
 const UNWRITABLE_PAUSE: Duration = Duration::from_secs(5);
+
+/// The queues before the pools.
+#[derive(Clone)]
+struct Gates {
+    readers: Arc<Gate>,
+    /// The same gate as `readers` on PostgreSQL.
+    writer: Arc<Gate>,
+    /// A share of the readers for expensive requests, so that cheap ones find a connection beside them.
+    expensive: Arc<Gate>,
+}
 
 /// How long PostgreSQL may be silent. A server that has failed over, or a network that drops packets, closes no
 /// connection: without these limits every connection of the pool would wait for ever.
@@ -139,6 +157,8 @@ enum Pools {
 /// not answer, the connection is closed rather than pooled: sqlx's SQLite connection is unusable after a failed COMMIT.
 pub struct Conn {
     inner: Inner,
+    /// Its place in the pool.
+    _slot: Slot,
     transaction: Transaction,
     hooks: Hooks,
     limits: Limits,
@@ -203,20 +223,54 @@ impl Db {
         }
     }
 
+    /// Of each pool its name, and how many requests wait for one of its connections.
+    pub fn queues(&self) -> Vec<(&'static str, u32)> {
+        let Gates { readers, writer, .. } = &self.gates;
+        match &self.pools {
+            Pools::Sqlite { .. } => vec![("readers", readers.waiting()), ("writer", writer.waiting())],
+            Pools::Postgres(_) => vec![("all", readers.waiting())],
+        }
+    }
+
+    /// The same database for workers and probes: they wait for their turn, where a request would be refused.
+    pub fn in_background(&self) -> Self {
+        Self { patience: Patience::Background, ..self.clone() }
+    }
+
+    /// Whether a request that comes now would be refused for overload, before anything is done for it.
+    ///
+    /// # Errors
+    /// [`DbError::Overloaded`]
+    pub fn check_load(&self, writes: bool) -> DbResult<()> {
+        if writes { self.gates.writer.check() } else { self.gates.readers.check() }
+    }
+
+    /// A place among the requests that read many rows. It must be held before a connection is taken.
+    ///
+    /// # Errors
+    /// [`DbError::Overloaded`], or no place became free in time.
+    pub async fn admit_expensive(&self) -> DbResult<Slot> {
+        self.gates.expensive.enter(self.patience).await
+    }
+
     /// A connection for reading.
     pub async fn read(&self) -> DbResult<Conn> {
-        Ok(self.conn(match &self.pools {
+        let slot = self.gates.readers.enter(self.patience).await?;
+        let inner = match &self.pools {
             Pools::Sqlite { readers, .. } => Inner::Sqlite(readers.acquire().await?),
             Pools::Postgres(pool) => Inner::Postgres(pool.acquire().await?),
-        }))
+        };
+        Ok(self.conn(inner, slot))
     }
 
     /// A transaction for writing.
     pub async fn begin(&self) -> DbResult<Conn> {
-        let mut conn = self.conn(match &self.pools {
+        let slot = self.gates.writer.enter(self.patience).await?;
+        let inner = match &self.pools {
             Pools::Sqlite { writer, .. } => Inner::Sqlite(writer.acquire().await?),
             Pools::Postgres(pool) => Inner::Postgres(pool.acquire().await?),
-        });
+        };
+        let mut conn = self.conn(inner, slot);
         conn.begin().await?;
         Ok(conn)
     }
@@ -265,9 +319,10 @@ impl Db {
         conn.commit().await
     }
 
-    fn conn(&self, inner: Inner) -> Conn {
+    fn conn(&self, inner: Inner, slot: Slot) -> Conn {
         Conn {
             inner,
+            _slot: slot,
             transaction: Transaction::None,
             hooks: self.hooks.clone(),
             limits: self.limits,

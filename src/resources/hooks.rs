@@ -226,7 +226,8 @@ mod tests {
                 .on::<Group, _>(Scribe::<'B'> { calls: calls.clone() })
                 .on::<Group, _>(Scribe::<'A'> { calls: calls.clone() });
             let timeout = std::time::Duration::from_secs(5);
-            let db = Db::connect(&Settings { url, timeout, connections: 1 }, hooks).await.expect("connects");
+            let settings = Settings { url, timeout, connections: 1, queue: timeout };
+            let db = Db::connect(&settings, hooks).await.expect("connects");
             Self { _folder: folder, db, calls }
         }
 

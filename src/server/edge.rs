@@ -13,6 +13,7 @@ use tracing::Instrument;
 use crate::app::limit::Ledger;
 use crate::app::metrics::Metrics;
 use crate::config::Config;
+use crate::db::Db;
 use crate::error::{Code, Error};
 use crate::http::RequestId;
 use crate::http::client::ClientAddress;
@@ -24,6 +25,9 @@ use crate::server::guard::percent_decode;
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What the paths of operations begin with.
+const OPERATIONS: &str = "/api/";
+
 /// Characters of a client's own request id at most.
 const REQUEST_ID_LENGTH: usize = 64;
 
@@ -34,17 +38,29 @@ pub struct Edge<E> {
     origins: Vec<String>,
     proxies: Vec<IpNet>,
     metrics: Arc<Metrics>,
+    /// The database that the operations wait for.
+    db: Option<Db>,
 }
 
 impl<E: Endpoint + 'static> Edge<E> {
     /// Around `inner`, with the limits of the settings.
-    pub fn new(inner: E, config: &Config, metrics: Arc<Metrics>) -> Self {
+    pub fn new(inner: E, config: &Config, metrics: Arc<Metrics>, db: Db) -> Self {
         Self {
             inner: Arc::new(inner),
             deadline: Duration::from_secs(config.request_timeout),
             origins: config.cors_origins(),
             proxies: config.trusted_proxies(),
             metrics,
+            db: Some(db),
+        }
+    }
+
+    /// Refuses an operation at once, if the database has too much to do to begin with it soon: nothing is read, verified
+    /// or looked up for what will be refused.
+    fn check_load(&self, path: &str, method: &Method) -> Result<(), Error> {
+        match &self.db {
+            Some(db) if path.starts_with(OPERATIONS) => Ok(db.check_load(!method.is_safe())?),
+            _ => Ok(()),
         }
     }
 
@@ -112,7 +128,10 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
             // RFC 9112 section 3.2; hyper lets it through
             _ if hosts > 1 => Error::new(Code::Invalid, "Send one Host header.").response(&request_id),
             Some(allow) if method == Method::OPTIONS => options(&request, allow, origin.is_some()),
-            _ => self.answer(request, &request_id, allow).instrument(span.clone()).await,
+            _ => match self.check_load(&path, &method) {
+                Ok(()) => self.answer(request, &request_id, allow).instrument(span.clone()).await,
+                Err(overloaded) => overloaded.response(&request_id),
+            },
         };
 
         let headers = response.headers_mut();
@@ -215,7 +234,7 @@ mod tests {
             async { tokio::time::sleep(Duration::from_millis(50)).await }
         });
         let metrics = Arc::new(Metrics::new(crate::app::now()));
-        Edge { inner: Arc::new(inner), deadline, origins: vec![], proxies: vec![], metrics }
+        Edge { inner: Arc::new(inner), deadline, origins: vec![], proxies: vec![], metrics, db: None }
     }
 
     async fn problem(endpoint: impl Endpoint<Output = Response>) -> (StatusCode, serde_json::Value, bool) {

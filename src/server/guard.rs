@@ -34,6 +34,12 @@ use crate::server::{document, schema};
 /// Seconds in which an address and an account have their calls.
 const A_MINUTE: u64 = 60;
 
+/// Query parameters that make the database read more rows than one page has.
+const EXPENSIVE_PARAMETERS: &[&str] = &["search", "with_total"];
+
+/// End of the paths whose operations do that in each call.
+const EXPENSIVE_PATH: &str = "/statistics";
+
 /// The access rule that an operation states; none if it states none.
 pub fn access(operation: &MetaOperation) -> Option<Access> {
     match operation.security.as_slice() {
@@ -137,6 +143,8 @@ struct Guard {
     body: Option<Body>,
     /// An operation that declares 429 is limited, one that does not is not.
     limited: bool,
+    /// Whether each call reads many rows.
+    expensive: bool,
     /// Whether it takes the word of whoever calls for who they are.
     credentials: bool,
     by_address: OnceLock<Option<Limit>>,
@@ -194,6 +202,7 @@ impl Guard {
                 validator: schema::compile(document, &content["schema"]),
             }),
             limited: operation["responses"].get("429").is_some(),
+            expensive: path.ends_with(EXPENSIVE_PATH),
             credentials: access == Access::Public && operation["responses"].get("401").is_some(),
             by_address: OnceLock::new(),
             by_account: OnceLock::new(),
@@ -207,6 +216,15 @@ impl Guard {
             (Some(limit), Some(client)) => limit.take(&Who::Address(client.network()), ledger),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the database has more to do for the request than to find a page of rows.
+    fn is_expensive(&self, request: &Request) -> bool {
+        let is_named = |pair: &str| {
+            let name = percent_decode(pair.split('=').next().unwrap_or_default());
+            name.is_some_and(|name| EXPENSIVE_PARAMETERS.contains(&name.as_str()))
+        };
+        self.expensive || request.uri().query().is_some_and(|query| query.split('&').any(is_named))
     }
 
     /// Counts a call of the account that the token or the body names, and goes on to the handler. A login counts only
@@ -343,6 +361,9 @@ impl Endpoint for Guard {
             self.limit_address(&request, &app.config, &ledger)?;
         }
         let bytes = self.read(&mut request, &app.config).await?;
+        // before the caller, who takes a connection
+        let _place =
+            if self.is_expensive(&request) { Some(app.db.admit_expensive().await.map_err(Error::from)?) } else { None };
         let mut user_id = None;
         if let Some(proof) = proof {
             let RequestId(request_id) = request.data().cloned().unwrap_or_else(|| RequestId(String::new()));

@@ -61,6 +61,8 @@ async fn moment(app: &App) -> Moment {
         ["pool", "state"],
         connections(&app.db),
     );
+    let queues = app.db.queues().into_iter().map(|(name, waiting)| ([name.to_owned()], waiting.into()));
+    moment.gauges("accord_database_queue", "Requests that wait for a connection", ["pool"], queues);
     moment.gauges("accord_password_workers", "Password workers by what they do", ["state"], {
         let idle = app.passwords.idle();
         [("idle", idle), ("busy", app.config.password_workers.saturating_sub(idle))]
@@ -86,7 +88,7 @@ async fn moment(app: &App) -> Moment {
 }
 
 async fn waiting(app: &App) -> DbResult<Vec<Waiting>> {
-    store::waiting(&mut app.db.read().await?).await
+    store::waiting(&mut app.db.in_background().read().await?).await
 }
 
 fn connections(db: &Db) -> impl Iterator<Item = ([String; 2], i64)> {

@@ -23,12 +23,12 @@ use crate::app::App;
 
 /// Everything that is served.
 pub fn endpoint(app: App) -> impl Endpoint<Output = Response> {
-    let (config, metrics) = (app.config.clone(), app.metrics.clone());
+    let (config, metrics, db) = (app.config.clone(), app.metrics.clone(), app.db.clone());
     let router = Route::new();
     // API responses are not compressed: the length of a compressed response reveals parts of its content (BREACH)
     let router = system::ROUTES.iter().fold(router, |router, (path, page)| router.at(path, poem::get(*page)));
     // not at "/": that would take the front page
     let inner =
         router.nest_no_strip("/api", document::service()).with(AddData::new(document::info())).with(AddData::new(app));
-    edge::Edge::new(inner, &config, metrics)
+    edge::Edge::new(inner, &config, metrics, db)
 }

@@ -120,10 +120,12 @@ async fn ready(request: &Request) -> Result<Response> {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         response
     };
-    // through the pool: it is what requests use, and it gives up in time
-    let fitness = async { migrate::fitness(&mut app.db.read().await?).await };
+    // Through the pool: it is what requests use, and it gives up in time. An overloaded server is ready all the same: if
+    // each one were taken out of service, none would be left.
+    let db = app.db.in_background();
+    let fitness = async { migrate::fitness(&mut db.read().await?).await };
     let fitness = match fitness.await {
-        Ok(Fitness::Fits) => app.db.check_writable().await.map(|()| Fitness::Fits),
+        Ok(Fitness::Fits) => db.check_writable().await.map(|()| Fitness::Fits),
         unfit => unfit,
     };
     Ok(match fitness {

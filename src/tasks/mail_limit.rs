@@ -154,7 +154,7 @@ mod tests {
             let url = format!("sqlite:{}", folder.path().join("t.db").display());
             migrate::run_built_in(&url, Direction::Up, Target::Head).await.expect("migrates");
             let timeout = std::time::Duration::from_secs(5);
-            let settings = Settings { url, timeout, connections: 1 };
+            let settings = Settings { url, timeout, connections: 1, queue: timeout };
             Self { _folder: folder, db: Db::connect(&settings, Hooks::default()).await.expect("connects") }
         }
 

@@ -9,7 +9,7 @@ use insta::assert_yaml_snapshot;
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, PgConnection, SqliteConnection};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -259,6 +259,79 @@ async fn full_disk_costs_writers_503_and_readers_nothing() {
     ann.post("/api/v1/posts").json(&post).await.expect(201);
     let posts = ann.get("/api/v1/posts?with_total=true").await.expect(200);
     assert_eq!(posts.body["total"], written + 1);
+}
+
+/// Holds a lock that whoever writes posts waits for, until it is dropped; on PostgreSQL also whoever reads them.
+struct Lock {
+    _postgres: Option<PgConnection>,
+    _sqlite: Option<SqliteConnection>,
+}
+
+impl Lock {
+    async fn take(database: &Database) -> Self {
+        if Database::on_postgres() {
+            let mut other = PgConnectOptions::from_str(&database.url()).unwrap().connect().await.unwrap();
+            sqlx::raw_sql("BEGIN; LOCK TABLE posts IN ACCESS EXCLUSIVE MODE").execute(&mut other).await.unwrap();
+            return Self { _postgres: Some(other), _sqlite: None };
+        }
+        let mut other = SqliteConnectOptions::from_str(&database.url()).unwrap().connect().await.unwrap();
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+        Self { _postgres: None, _sqlite: Some(other) }
+    }
+}
+
+#[tokio::test]
+async fn requests_that_would_wait_too_long_for_the_database_are_refused_at_once() {
+    let world = World::with(&[("ACCORD_DB_QUEUE", "1"), ("ACCORD_DB_TIMEOUT", "20")]).await;
+    let ann = world.ann().await;
+    // so that the server knows how long a write takes
+    for _ in 0..5 {
+        ann.writes("A post").await;
+    }
+    let lock = Lock::take(&world.database).await;
+    let post = json!({ "title": "A post", "content": "x" });
+    let mut calls: JoinSet<_> = (0..60).map(|_| ann.post("/api/v1/posts").json(&post).into_future()).collect();
+    // while the others wait for the lock
+    for _ in 0..30 {
+        let answer = calls.join_next().await.unwrap().unwrap().refused(503, "overloaded");
+        assert!(answer.header("Retry-After").is_some_and(|seconds| seconds.parse::<u32>().unwrap() >= 1));
+    }
+    world.nobody().get("/health/live").await.expect(200);
+    if !Database::on_postgres() {
+        ann.get("/health/ready").await.expect(200);
+        ann.get("/api/v1/posts/1").await.expect(200);
+    }
+    drop(lock);
+    let answers = calls.join_all().await;
+    let written = answers.iter().filter(|answer| answer.status == 201).count();
+    assert!(written > 0 && answers.iter().all(|answer| [201, 503].contains(&answer.status)), "{answers:?}");
+    ann.writes("Another post").await;
+}
+
+#[tokio::test]
+async fn expensive_requests_leave_connections_for_cheap_ones() {
+    // nothing makes a reader of SQLite wait
+    if !Database::on_postgres() {
+        return;
+    }
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "20")]).await;
+    let ann = world.ann().await;
+    ann.writes("A post").await;
+    let lock = Lock::take(&world.database).await;
+    let targets = ["/posts?search=post", "/posts?%73earch=post", "/posts?with_total=true", "/posts/1/statistics"];
+    let calls = targets.iter().cycle().take(20).map(|target| ann.get(format!("/api/v1{target}")).into_future());
+    let calls: JoinSet<_> = calls.collect();
+    let mut other = PgConnectOptions::from_str(&world.database.url()).unwrap().connect().await.unwrap();
+    let is_waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'relation'";
+    while sqlx::query_scalar::<_, i64>(is_waiting).fetch_one(&mut other).await.unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    for _ in 0..10 {
+        ann.get("/api/v1/user").await.expect(200);
+    }
+    drop(lock);
+    assert!(calls.join_all().await.iter().all(|answer| answer.status < 500));
 }
 
 #[tokio::test]
