@@ -115,13 +115,22 @@ impl Tokens {
         Self { signs: Key::new(signs), others, validation, lifetime }
     }
 
-    /// Seconds that a token is valid.
-    pub fn lifetime(&self) -> u32 {
-        self.lifetime
+    /// Seconds that a token is valid which is issued now for a session that ends at `ends_at`. Not positive if the session
+    /// has ended.
+    pub fn lifetime(&self, now: DateTime<Utc>, ends_at: DateTime<Utc>) -> i64 {
+        (ends_at - now).num_seconds().min(self.lifetime.into())
     }
 
-    /// A token for one user and session.
-    pub fn issue(&self, user_id: i64, role: Role, version: i64, session_id: i64, now: DateTime<Utc>) -> String {
+    /// A token for one user and session, not valid beyond the end of the session.
+    pub fn issue(
+        &self,
+        user_id: i64,
+        role: Role,
+        version: i64,
+        session_id: i64,
+        now: DateTime<Utc>,
+        ends_at: DateTime<Utc>,
+    ) -> String {
         let iat = now.timestamp();
         let claims = Claims {
             iss: ISSUER.into(),
@@ -129,7 +138,7 @@ impl Tokens {
             sub: user_id.to_string(),
             iat,
             nbf: iat,
-            exp: iat + i64::from(self.lifetime),
+            exp: iat + self.lifetime(now, ends_at),
             jti: format!("{session_id}.{:016x}", rand::random::<u64>()),
             ver: version,
             role,
@@ -214,7 +223,7 @@ mod tests {
     }
 
     fn bearer(tokens: &Tokens, at: DateTime<Utc>) -> String {
-        format!("Bearer {}", tokens.issue(7, Role::Active, 1, 3, at))
+        format!("Bearer {}", tokens.issue(7, Role::Active, 1, 3, at, at + chrono::TimeDelta::days(90)))
     }
 
     #[test]
@@ -231,6 +240,20 @@ mod tests {
         assert_eq!(code(&ours, Some("Bearer"), now), Code::TokenMalformed);
         let old = bearer(&ours, now - chrono::TimeDelta::seconds(60));
         assert_eq!(code(&ours, Some(&old), now), Code::TokenExpired);
+    }
+
+    #[test]
+    fn token_is_not_valid_beyond_the_end_of_its_session() {
+        let (tokens, now) = (tokens("ours", &[]), crate::app::now());
+        for (left, seconds) in [(3600, 60), (60, 60), (10, 10), (0, 0), (-10, -10)] {
+            let ends_at = now + chrono::TimeDelta::seconds(left);
+            assert_eq!(tokens.lifetime(now, ends_at), seconds);
+            let token = format!("Bearer {}", tokens.issue(7, Role::Active, 1, 3, now, ends_at));
+            match tokens.verify(Some(&token), now) {
+                Ok(claims) => assert_eq!(claims.exp - claims.iat, seconds),
+                Err(error) => assert!(seconds < 1 && error.code == Code::TokenExpired, "{error}"),
+            }
+        }
     }
 
     #[test]

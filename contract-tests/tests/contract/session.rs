@@ -147,6 +147,42 @@ async fn a_session_that_has_expired_is_not_shown_and_cannot_be_ended() {
 }
 
 #[tokio::test]
+async fn refreshing_does_not_extend_a_session_beyond_its_end() {
+    let mut world = World::with(&[("ACCORD_SESSION_TTL", "600"), ("ACCORD_TOKEN_TTL", "86400")]).await;
+    let nobody = world.nobody();
+    let login = nobody.post("/api/v1/authenticate").json(&ann("the password of ann")).await.expect(200);
+    let next = nobody.post("/api/v1/token/refresh").json(&refresh(&login)).await.expect(200);
+    for session in [&login, &next] {
+        let seconds = session.body["expires_in"].as_i64().unwrap();
+        assert!((1..=600).contains(&seconds), "{session}");
+    }
+    let sessions = nobody.with_token(next.text("/token")).get("/api/v1/sessions").await.expect(200);
+    let time =
+        |name: &str| sessions.text(&format!("/items/0/{name}")).parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    assert_eq!((time("expires_at") - time("created_at")).num_seconds(), 600, "{sessions}");
+
+    // the default, 90 days: refreshed a moment ago, but opened too long ago
+    world.restart().await;
+    let nobody = world.nobody();
+    for (days, goes_on) in [(89, true), (90, false)] {
+        let session = nobody.post("/api/v1/authenticate").json(&ann("the password of ann")).await.expect(200);
+        let opened = chrono::Utc::now() - chrono::TimeDelta::days(days);
+        let (id, opened) = (&session.body["session_id"], opened.format("%Y-%m-%d %H:%M:%S+00:00"));
+        world.database.execute(&format!("UPDATE sessions SET created_at = '{opened}' WHERE id = {id}")).await;
+        let refreshed = nobody.post("/api/v1/token/refresh").json(&refresh(&session)).await;
+        if goes_on {
+            let list =
+                nobody.with_token(refreshed.expect(200).text("/token")).get("/api/v1/sessions").await.expect(200);
+            let ends_at = list.text("/items/0/expires_at").parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+            let left = ends_at - chrono::Utc::now();
+            assert!(left <= chrono::TimeDelta::days(1) && left > chrono::TimeDelta::hours(23), "{list}");
+        } else {
+            refreshed.refused(401, "refresh_token_invalid");
+        }
+    }
+}
+
+#[tokio::test]
 async fn logging_out_ends_this_session_only() {
     let (world, mut story) = (World::start().await, Story::default());
     let nobody = world.nobody();

@@ -97,7 +97,9 @@ impl SessionApi {
 
     /// Refresh the tokens
     ///
-    /// Takes a refresh token and gives the next pair. Each refresh token works once. One that is used again ends its
+    /// Takes a refresh token and gives the next pair. Each refresh token works once. Refreshing extends a session, but not
+    /// beyond its end: 90 days after the login, unless the server is set up otherwise. Then log in again: 401
+    /// `refresh_token_invalid`. A refresh token that is used again ends its
     /// session, because somebody has copied it: 401 `refresh_token_reused`, and the audit says so. But within 5 seconds
     /// of its use that is taken for a request sent twice: 401 `refresh_token_used`, and the session goes on with the
     /// pair that the first request got.
@@ -260,14 +262,13 @@ async fn with_refresh_token(app: &App, request_id: &str, refresh_token: &str) ->
             "The session was ended because one of its refresh tokens was used twice; log in again.",
         ));
     };
-    let Some(account) = store::find_account(&mut tx, session_id).await? else {
-        return Err(Error::new(Code::RefreshTokenInvalid, "Log in again: the session has ended."));
-    };
+    let ended = || Error::new(Code::RefreshTokenInvalid, "Log in again: the session has ended.");
+    let session = store::find_standing(&mut tx, session_id).await?.ok_or_else(ended)?;
     // without a commit: the token stays unused for when the account is opened again
-    if account.status == Status::Disabled {
+    if session.account.status == Status::Disabled {
         return Err(disabled());
     }
-    let pair = refresh(app, &mut tx, account, session_id).await?;
+    let pair = refresh(app, &mut tx, session_id, session).await?.ok_or_else(ended)?;
     tx.commit().await?;
     Ok(pair)
 }

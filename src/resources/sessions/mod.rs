@@ -36,35 +36,52 @@ pub struct Pair {
 
 /// Opens a session for an account whose credentials hold.
 pub async fn open(app: &App, conn: &mut Conn, client: &Client, account: Account) -> DbResult<Pair> {
-    let (now, expires_at) = term(app);
-    let session_id = store::insert(conn, account.id, client, now, expires_at).await?;
-    issue(app, conn, account, session_id, (now, expires_at)).await
-}
-
-/// Gives the next pair of a session.
-async fn refresh(app: &App, conn: &mut Conn, account: Account, session_id: i64) -> DbResult<Pair> {
-    let (now, expires_at) = term(app);
-    store::extend(conn, session_id, now, expires_at).await?;
-    issue(app, conn, account, session_id, (now, expires_at)).await
-}
-
-/// From now on, and for so long.
-fn term(app: &App) -> (DateTime<Utc>, DateTime<Utc>) {
     let now = app.now();
-    (now, now + TimeDelta::seconds(app.config.refresh_ttl.into()))
+    let term = Term::of(app, now, now);
+    let session_id = store::insert(conn, account.id, client, now, term.expires_at).await?;
+    issue(app, conn, account, session_id, term).await
 }
 
-async fn issue(
-    app: &App,
-    conn: &mut Conn,
-    account: Account,
-    session_id: i64,
-    (now, expires_at): (DateTime<Utc>, DateTime<Utc>),
-) -> DbResult<Pair> {
+/// Returns the next pair of a session, or `None` if the session has reached its end.
+async fn refresh(app: &App, conn: &mut Conn, session_id: i64, session: store::Standing) -> DbResult<Option<Pair>> {
+    let term = Term::of(app, session.created_at, app.now());
+    if term.token_seconds(app) < 1 {
+        return Ok(None);
+    }
+    store::extend(conn, session_id, term.now, term.expires_at).await?;
+    issue(app, conn, session.account, session_id, term).await.map(Some)
+}
+
+/// How long the tokens of a session are valid. The session ends `session_ttl` seconds after its login, however often it
+/// is refreshed, and no token of it is valid beyond that (OWASP ASVS 7.3.2).
+#[derive(Clone, Copy)]
+struct Term {
+    now: DateTime<Utc>,
+    /// The end of the session.
+    ends_at: DateTime<Utc>,
+    /// The end of the session if it is not refreshed before.
+    expires_at: DateTime<Utc>,
+}
+
+impl Term {
+    fn of(app: &App, opened_at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        let ends_at = opened_at + TimeDelta::seconds(app.config.session_ttl.into());
+        let expires_at = ends_at.min(now + TimeDelta::seconds(app.config.refresh_ttl.into()));
+        Self { now, ends_at, expires_at }
+    }
+
+    /// Seconds that an access token issued now is valid.
+    fn token_seconds(self, app: &App) -> i64 {
+        app.tokens.lifetime(self.now, self.ends_at)
+    }
+}
+
+async fn issue(app: &App, conn: &mut Conn, account: Account, session_id: i64, term: Term) -> DbResult<Pair> {
     let refresh_token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
-    store::insert_refresh_token(conn, &hash(&refresh_token), session_id, now, expires_at).await?;
-    let access_token = app.tokens.issue(account.id, account.role, account.token_version, session_id, now);
-    let expires_in = app.tokens.lifetime().into();
+    store::insert_refresh_token(conn, &hash(&refresh_token), session_id, term.now, term.expires_at).await?;
+    let Term { now, ends_at, .. } = term;
+    let access_token = app.tokens.issue(account.id, account.role, account.token_version, session_id, now, ends_at);
+    let expires_in = term.token_seconds(app);
     Ok(Pair { user_id: account.id, session_id, access_token, refresh_token, expires_in })
 }
 

@@ -209,7 +209,8 @@ pub struct OpenSession {
     /// When it was last refreshed
     #[oai(nullable)]
     pub refreshed_at: Option<DateTime<Utc>>,
-    /// When it ends if it is not refreshed before
+    /// When it ends if it is not refreshed before; refreshing extends it, but not beyond 90 days after the login, unless the
+    /// server is set up otherwise
     pub expires_at: DateTime<Utc>,
 }
 

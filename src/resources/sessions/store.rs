@@ -254,11 +254,22 @@ pub async fn find_used(conn: &mut Conn, token_hash: &str) -> DbResult<Option<Use
     conn.maybe(&statement).await
 }
 
-/// The account of a session that has not been revoked.
-pub async fn find_account(conn: &mut Conn, session_id: i64) -> DbResult<Option<Account>> {
+/// A session that has not been revoked.
+#[derive(Clone, Copy, FromRow)]
+pub struct Standing {
+    /// Its account.
+    #[sqlx(flatten)]
+    pub account: Account,
+    /// When it was opened.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Returns a session that has not been revoked, with its account.
+pub async fn find_standing(conn: &mut Conn, session_id: i64) -> DbResult<Option<Standing>> {
     let user = Expr::col((Users::Table, Users::Id)).equals((Sessions::Table, Sessions::UserId));
     let statement = Query::select()
         .columns([Users::Id, Users::Role, Users::Status, Users::TokenVersion].map(|column| (Users::Table, column)))
+        .column((Sessions::Table, Sessions::CreatedAt))
         .from(Sessions::Table)
         .join(JoinType::InnerJoin, Users::Table, user)
         .and_where(Expr::col((Sessions::Table, Sessions::Id)).eq(session_id))
