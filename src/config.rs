@@ -89,12 +89,15 @@ pub struct Config {
     pub oidc_issuer: String,
     pub oidc_audience: String,
     oidc_clients: String,
+    pub oidc_require_at_jwt: bool,
     pub oidc_link_by_email: bool,
     pub oidc_provision: bool,
+    pub oidc_provision_deleted: bool,
     pub oidc_wait: u64,
     pub token_ttl: u32,
     pub refresh_ttl: u32,
     pub session_ttl: u32,
+    pub fresh_login: u32,
     pub refresh_grace: u32,
     demo: Value,
     pub max_body: usize,
@@ -177,13 +180,14 @@ impl Config {
         };
 
         if let Some((path, text)) = file {
-            let given: Table = text.parse().map_err(|error| ConfigError(format!("{path}: {error}")))?;
+            let given: Table = text.parse().map_err(|error| syntax(&path, &text, &error))?;
             for (key, value) in given {
                 let Some(default) = defaults.get(&key) else {
                     return refuse(format!("{path}: there is no setting `{key}`{}", nearest(&key, defaults.keys())));
                 };
                 if !same_kind(default, &value) {
-                    return refuse(format!("{path}: `{key}` must be {}, not {value}", kind(default)));
+                    // the value may be a secret
+                    return refuse(format!("{path}: `{key}` must be {}", kind(default)));
                 }
                 set(&key, value, path.clone());
             }
@@ -260,6 +264,7 @@ impl Config {
             ("token_ttl", self.token_ttl.into(), A_YEAR),
             ("refresh_ttl", self.refresh_ttl.into(), 10 * A_YEAR),
             ("session_ttl", self.session_ttl.into(), 10 * A_YEAR),
+            ("fresh_login", self.fresh_login.into(), A_YEAR),
             ("reset_ttl", self.reset_ttl.into(), A_YEAR),
             ("verify_ttl", self.verify_ttl.into(), A_YEAR),
             ("invitation_ttl", self.invitation_ttl.into(), A_YEAR),
@@ -370,7 +375,9 @@ impl Config {
 
     fn check_oidc(&self) -> Result<(), ConfigError> {
         if self.oidc_issuer.is_empty() {
-            return match self.oidc_audience.is_empty() && !self.oidc_link_by_email && !self.oidc_provision {
+            let others =
+                [self.oidc_require_at_jwt, self.oidc_link_by_email, self.oidc_provision, self.oidc_provision_deleted];
+            return match self.oidc_audience.is_empty() && !others.contains(&true) {
                 true => Ok(()),
                 false => refuse("ACCORD_OIDC_ISSUER is not set, but other settings of the identity provider are"),
             };
@@ -389,6 +396,11 @@ impl Config {
         if self.oidc_audience.is_empty() {
             return refuse(
                 "ACCORD_OIDC_AUDIENCE is not set: any token of the issuer would do, whomever it was given for",
+            );
+        }
+        if self.oidc_clients().contains(&self.oidc_audience) {
+            return refuse(
+                "ACCORD_OIDC_CLIENTS names ACCORD_OIDC_AUDIENCE: the audience is this API, not a client, or ID tokens of that client would pass",
             );
         }
         if !(1..=AN_HOUR).contains(&self.oidc_wait) {
@@ -583,6 +595,17 @@ impl Config {
     }
 }
 
+/// A syntax error in a settings file, by its place. The library would print the line, which may hold a secret.
+fn syntax(path: &str, text: &str, error: &toml::de::Error) -> ConfigError {
+    let place = error.span().map_or_else(String::new, |span| {
+        let before = text.get(..span.start).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        format!(":{line}:{column}")
+    });
+    ConfigError(format!("{path}{place}: {}; accord.toml shows how settings are written", error.message()))
+}
+
 /// What stands between the commas.
 fn listed(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|word| !word.is_empty())
@@ -746,6 +769,25 @@ mod tests {
         let prod = [("ACCORD_ENV", "prod"), ("SECRET_KEY", "0123456789abcdef0123456789abcdef"), plain, audience];
         assert!(refusal("", &prod).contains("http only outside prod"));
         assert!(refusal("", &[issuer, audience, ("ACCORD_OIDC_WAIT", "0")]).contains("`oidc_wait`"));
+    }
+
+    #[test]
+    fn an_error_in_a_settings_file_names_the_place_and_shows_no_value() {
+        for (file, place) in [
+            ("port = 1\nsecret_key = 's3cr3t-value\n", "my.toml:2:"),
+            ("secret_key = s3cr3t-value", "my.toml:1:"),
+            ("secret_key = \"s3cr3t-value\\q\"", "my.toml:1:"),
+            ("secret_key = 's3cr3t-value' 's3cr3t-value'", "my.toml:1:"),
+            ("secret_key 's3cr3t-value'", "my.toml:1:"),
+            ("secret_key = 's3cr3t-value'\nsecret_key = 's3cr3t-value'", "my.toml:2:"),
+            ("secret_key = ['s3cr3t-value']", "`secret_key` must be text"),
+            ("secret_key = { s3cr3t-value = 1 }", "`secret_key` must be text"),
+            ("port = 's3cr3t-value'", "`port` must be a whole number"),
+            ("[secret_key]\ns3cr3t-value = 1", "`secret_key` must be text"),
+        ] {
+            let sentence = refusal(file, &[]);
+            assert!(sentence.contains(place) && !sentence.contains("s3cr3t"), "{sentence}");
+        }
     }
 
     #[test]

@@ -37,13 +37,17 @@ async fn a_setting_at_fault_is_named() {
         ),
         (vec![], "prot = 3000", vec!["accord.toml", "prot", "port"]),
         (vec![], "port = \"3000\"", vec!["accord.toml", "port"]),
-        (vec![], "port = ", vec!["accord.toml"]),
+        (vec![], "port = ", vec!["accord.toml:1:"]),
+        (vec![], "debug = false\nsecret_key = 'hunter2-hunter2-hunter2-hunter2\n", vec!["accord.toml:2:"]),
+        (vec![], "secret_key = hunter2-hunter2-hunter2-hunter2", vec!["accord.toml:1:"]),
+        (vec![], "secret_key = ['hunter2-hunter2-hunter2-hunter2']", vec!["secret_key", "must be text"]),
     ] {
         let files: Vec<_> = (!file.is_empty()).then_some(("accord.toml", file)).into_iter().collect();
         let (code, told) = refused_start(&url, &settings, &files).await;
         let case = format!("{settings:?} {file:?}: exit {code}: {told}");
         assert_eq!(code, CONFIGURATION, "{case}");
         assert!(words.iter().all(|word| told.contains(word)), "{words:?}: {case}");
+        assert!(!told.contains("hunter2"), "the value of a setting is shown: {case}");
         assert_plain(&told);
     }
 }
