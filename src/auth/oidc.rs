@@ -1,7 +1,8 @@
 //! Tokens of an identity provider (OpenID Connect Core 1.0, RFC 9068): RS256 and ES256, by the keys it publishes.
 //!
 //! Must never be: an algorithm that the token chooses and its key is not made for; a token that was given for somebody
-//! else; a request that waits for the provider because of a key that was asked for a moment ago.
+//! else, or for another use; a request that waits for the provider because of a key that was asked for a moment ago, or for
+//! longer than one fetch takes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -45,6 +46,9 @@ const ANSWER: usize = 256 * 1024;
 /// Bytes of a modulus of RSA at least (RFC 7518 section 3.3).
 const RSA_BYTES: usize = 2048 / 8;
 
+/// The type of an access token (RFC 9068 section 2.1).
+const TYPED: &str = "at+jwt";
+
 /// Characters of a subject at most (OpenID Connect Core section 2).
 const SUBJECT: usize = 255;
 
@@ -59,6 +63,8 @@ pub struct Identity {
     pub email: Option<String>,
     /// What they are called.
     pub name: Option<String>,
+    /// When they logged in, if the provider says so.
+    pub logged_in_at: Option<DateTime<Utc>>,
 }
 
 /// Verifies the tokens of one provider.
@@ -70,8 +76,10 @@ pub struct Oidc {
     /// Between two fetches at least.
     wait: Duration,
     keys: RwLock<Option<Keys>>,
-    /// When the keys were last asked for. Held meanwhile, so that many requests ask once.
-    asked: Mutex<Option<Instant>>,
+    /// When the last fetch of the keys ended. Held during a fetch, so that many requests make one.
+    fetched: Mutex<Option<Instant>>,
+    /// Whether only tokens of type `at+jwt` count.
+    only_typed: bool,
 }
 
 struct Keys {
@@ -103,6 +111,22 @@ struct Claims {
     email_verified: Value,
     #[serde(default)]
     name: Option<String>,
+    /// When the person logged in, in seconds since 1970 (RFC 9068 section 2.2.1).
+    #[serde(default)]
+    auth_time: Option<i64>,
+    /// Claims that say what kind of token it is, see [`Oidc::is_access_token`].
+    #[serde(default)]
+    nonce: Option<Value>,
+    #[serde(default)]
+    at_hash: Option<Value>,
+    #[serde(default)]
+    c_hash: Option<Value>,
+    #[serde(default)]
+    s_hash: Option<Value>,
+    #[serde(default)]
+    typ: Option<Value>,
+    #[serde(default)]
+    token_use: Option<Value>,
 }
 
 /// What the provider says of itself (OpenID Connect Discovery 1.0 section 3).
@@ -127,7 +151,8 @@ impl Oidc {
             clients: config.oidc_clients(),
             wait: Duration::from_secs(config.oidc_wait),
             keys: RwLock::default(),
-            asked: Mutex::default(),
+            fetched: Mutex::default(),
+            only_typed: config.oidc_require_at_jwt,
         })
     }
 
@@ -144,7 +169,7 @@ impl Oidc {
         let header = jsonwebtoken::decode_header(token).map_err(|_| malformed())?;
         // a logout token, or anything else that the provider signs, is no token to act with (RFC 8725 section 3.11)
         let kind = header.typ.as_deref().map(|typ| typ.trim_start_matches("application/").to_ascii_lowercase());
-        if header.crit.is_some() || !matches!(kind.as_deref(), None | Some("jwt" | "at+jwt")) {
+        if header.crit.is_some() || !matches!(kind.as_deref(), None | Some("jwt" | TYPED)) {
             return Err(malformed());
         }
         let id = header.kid.ok_or_else(signature)?;
@@ -164,7 +189,37 @@ impl Oidc {
             | ErrorKind::InvalidAudience => signature(),
             _ => malformed(),
         })?;
+        if !self.is_access_token(kind.as_deref() == Some(TYPED), &claims.claims) {
+            let detail =
+                "Send an access token: this one is for a client to read (an ID token), or was issued for another use.";
+            return Err(Error::new(Code::TokenMalformed, detail));
+        }
         self.judge(claims.claims, now)
+    }
+
+    /// Whether a token is an access token. A provider signs ID tokens with the same keys, and clients hand them around
+    /// freely: they prove who has logged in to a client, not that the client may act for them (RFC 9068 section 5, RFC 8725
+    /// section 3.11). Type `at+jwt` says what a token is. Many providers do not send it, so of other tokens all are
+    /// rejected that have a mark of an ID token.
+    fn is_access_token(&self, typed: bool, claims: &Claims) -> bool {
+        if typed {
+            return true;
+        }
+        // OpenID Connect Core sections 2 and 3.3.2.11; the FAPI profile has the last
+        let marks = [&claims.nonce, &claims.at_hash, &claims.c_hash, &claims.s_hash];
+        // Keycloak and Cognito say the use in a claim
+        let is_use = |claim: &Option<Value>, uses: &[&str]| match claim {
+            None | Some(Value::Null) => true,
+            Some(Value::String(word)) => uses.iter().any(|allowed| word.eq_ignore_ascii_case(allowed)),
+            Some(_) => false,
+        };
+        // the audience of an ID token is the client that asked for it (section 2)
+        let for_its_client = claims.azp.as_ref().is_some_and(|client| *client == self.audience);
+        !self.only_typed
+            && marks.into_iter().all(Option::is_none)
+            && is_use(&claims.typ, &["Bearer", "at+jwt", "JWT"])
+            && is_use(&claims.token_use, &["access"])
+            && !for_its_client
     }
 
     /// What the library does not look at.
@@ -173,10 +228,13 @@ impl Oidc {
         if claims.exp + leeway <= now.timestamp() {
             return Err(stale());
         }
-        if claims.sub.is_empty() || claims.sub.chars().count() > SUBJECT {
+        // PostgreSQL cannot store U+0000, and no provider has a reason for other control characters
+        let is_plain = !claims.sub.chars().any(char::is_control);
+        if claims.sub.is_empty() || claims.sub.chars().count() > SUBJECT || !is_plain {
             return Err(malformed());
         }
-        if claims.iat.is_some_and(|iat| iat > now.timestamp() + leeway) {
+        let from_the_future = |at: i64| at > now.timestamp().saturating_add(leeway);
+        if claims.iat.is_some_and(from_the_future) || claims.auth_time.is_some_and(from_the_future) {
             return Err(malformed());
         }
         // OpenID Connect Core section 3.1.3.7: of several audiences it is said which one asked for the token
@@ -194,6 +252,7 @@ impl Oidc {
             subject: claims.sub,
             email: claims.email.filter(|_| verified),
             name: claims.name,
+            logged_in_at: claims.auth_time.and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
         })
     }
 
@@ -202,19 +261,22 @@ impl Oidc {
         if let Some(key) = self.known(id, FRESH).flatten() {
             return Ok(Some(key));
         }
-        // one that is old but good does not wait: one request asks, the others go on
-        let mut asked = match (self.known(id, USABLE).flatten(), self.asked.try_lock()) {
-            (_, Ok(asked)) => asked,
+        let arrived = Instant::now();
+        // a request with an old but good key does not wait: one request fetches, the others continue
+        let mut fetched = match (self.known(id, USABLE).flatten(), self.fetched.try_lock()) {
+            (_, Ok(fetched)) => fetched,
             (Some(key), Err(_)) => return Ok(Some(key)),
-            (None, Err(_)) => self.asked.lock().await,
+            (None, Err(_)) => self.fetched.lock().await,
         };
-        // whoever waited finds what another one has fetched
+        // a request that has waited uses what the other one has fetched
         if let Some(key) = self.known(id, FRESH).flatten() {
             return Ok(Some(key));
         }
-        if asked.is_none_or(|at| at.elapsed() >= self.wait) {
-            *asked = Some(Instant::now());
-            match timeout(PATIENCE, self.fetch()).await.unwrap_or_else(|_| Err("no answer in time".into())) {
+        // it also shares a failure: requests that fetched one after the other would each wait for all before them
+        if fetched.is_none_or(|ended| ended < arrived && ended.elapsed() >= self.wait) {
+            let keys = timeout(PATIENCE, self.fetch()).await.unwrap_or_else(|_| Err("no answer in time".into()));
+            *fetched = Some(Instant::now());
+            match keys {
                 Ok(by_id) => {
                     tracing::info!(keys = by_id.len(), "fetched the keys of the identity provider");
                     let keys = Keys { by_id, fetched: Instant::now() };
@@ -223,7 +285,7 @@ impl Oidc {
                 Err(reason) => tracing::warn!(reason, "the identity provider gives no keys"),
             }
         }
-        drop(asked);
+        drop(fetched);
         self.known(id, USABLE).ok_or_else(|| {
             let error = Error::new(Code::IssuerUnavailable, "Try again soon; who logs in here is not affected.");
             Error { retry_after: Some(self.wait.as_secs().max(1)), ..error }

@@ -11,6 +11,8 @@ use sea_query::Iden;
 use super::tables::{
     AuditEvents, Deliveries, Identities, MailLimits, OneTimeCodes, PostStatistics, Posts, RefreshTokens, Sessions, Tasks, Users,
     Votes, Webhooks,
+    AuditEvents, DeletedIdentities, Deliveries, Identities, OneTimeCodes, PostStatistics, Posts, RefreshTokens,
+    Sessions, Tasks, Users, Votes, Webhooks,
 };
 use super::{DbError, DbResult};
 
@@ -167,6 +169,8 @@ unsignalled! {
     Sessions;
     /// An account is what it was, however its owner shows who they are; the audit is told.
     Identities;
+    /// They only keep a deleted account from being made again; the deletion has signals.
+    DeletedIdentities;
     /// What is sent of an event is no change of anybody's data.
     Deliveries;
     /// They are what signals ask for.

@@ -20,6 +20,7 @@ use crate::resources::guests::model::StoredInvitation as Invitation;
 use crate::resources::permissions::model::StoredPermission as Permission;
 use crate::resources::posts::model::StoredPost as Post;
 use crate::resources::recovery::{EndCodes, Verify};
+use crate::resources::users::identities::RecordIdentities;
 use crate::resources::users::model::StoredUser as User;
 use crate::resources::users::notices::Notices;
 use crate::resources::votes::store::StoredVote as Vote;
@@ -38,6 +39,7 @@ pub fn hooks(config: &Config) -> Result<Hooks, ConfigError> {
         .on::<User, _>(EndGrants)
         .on::<User, _>(EndInvitations)
         .on::<User, _>(EndCodes)
+        .on::<User, _>(RecordIdentities)
         .on::<User, _>(Audit)
         .on::<User, _>(Announce)
         .on::<Group, _>(freeze.clone())

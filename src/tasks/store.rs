@@ -300,6 +300,8 @@ pub async fn release(conn: &mut Conn, task: &Taken, next: Next<'_>, now: DateTim
         Next::Failed(error) => (FAILED, None, task.attempts, Some(error)),
         Next::Back(at) => (QUEUED, Some(at), task.attempts - 1, None),
     };
+    // what a mail server says may hold U+0000, which PostgreSQL cannot store
+    let error = error.map(|error| error.replace('\0', "\u{fffd}"));
     let mut statement = Query::update()
         .table(Tasks::Table)
         .values([

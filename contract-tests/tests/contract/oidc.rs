@@ -178,8 +178,12 @@ async fn a_token_of_the_provider_counts_beside_our_own() {
     root.patch(format!("/api/v1/users/{id}")).header("If-Match", "*").json(&off).await.expect(200);
     jane.get("/api/v1/posts").await.refused(403, "account_disabled");
     root.delete(format!("/api/v1/users/{id}")).header("If-Match", "*").await.expect(204);
-    assert_ne!(jane.get("/api/v1/user").await.expect(200).id(), id, "who is gone begins anew");
-    assert_eq!(issuer.asked(), 1);
+    jane.get("/api/v1/user").await.refused(401, "identity_unknown");
+    // where the settings say so, the identity gets another account
+    let settings = [("ACCORD_OIDC_ISSUER", issuer.url.as_str()), ("ACCORD_OIDC_AUDIENCE", AUDIENCE), PROVISION];
+    let readmits = world.another_server(&[&settings[..], &[("ACCORD_OIDC_PROVISION_DELETED", "true")]].concat()).await;
+    assert_ne!(jane.at(&readmits).get("/api/v1/user").await.expect(200).id(), id);
+    assert_eq!(issuer.asked(), 2, "once by each server");
     assert_yaml_snapshot!(story);
 }
 
@@ -239,6 +243,16 @@ async fn what_the_provider_has_not_signed_for_us_is_refused() {
         (says(json!({ "sub": null })), "token_malformed"),
         (says(json!({ "sub": "" })), "token_malformed"),
         (says(json!({ "sub": "s".repeat(256) })), "token_malformed"),
+        (says(json!({ "sub": "a\0b" })), "token_malformed"),
+        (says(json!({ "sub": "a\nb" })), "token_malformed"),
+        // ID tokens
+        (says(json!({ "nonce": "n-0S6_WzA2Mj" })), "token_malformed"),
+        (says(json!({ "at_hash": "MTIzNDU2Nzg5MDEyMzQ1Ng" })), "token_malformed"),
+        (says(json!({ "c_hash": "LDktKdoQak3Pk0cnXxCltA" })), "token_malformed"),
+        (says(json!({ "azp": AUDIENCE })), "token_malformed"),
+        (says(json!({ "typ": "ID" })), "token_malformed"),
+        (says(json!({ "token_use": "id" })), "token_malformed"),
+        (is(json!({ "typ": "id+jwt" })), "token_malformed"),
         (says(json!({ "exp": null })), "token_malformed"),
         (says(json!({ "nbf": now + 300 })), "token_malformed"),
         (says(json!({ "iat": now + 300 })), "token_malformed"),
@@ -249,10 +263,72 @@ async fn what_the_provider_has_not_signed_for_us_is_refused() {
         assert!(answer.header("WWW-Authenticate").unwrap().contains("invalid_token"), "{answer}");
     }
     assert_eq!(world.database.count("identities").await, 0);
-    for claims in [json!({ "exp": now - 20 }), json!({ "aud": [AUDIENCE, "other"] }), json!({ "azp": "app" })] {
+    for claims in [
+        json!({ "typ": "Bearer" }),
+        json!({ "token_use": "access" }),
+        json!({ "email": "x\0@example.com" }),
+        json!({ "name": "a\0b" }),
+        json!({ "exp": now - 20 }),
+        json!({ "aud": [AUDIENCE, "other"] }),
+        json!({ "azp": "app" }),
+    ] {
         with(&world, &says(claims)).get("/api/v1/user").await.expect(200);
     }
     assert_eq!(world.database.count("identities").await, 1);
+}
+
+#[tokio::test]
+async fn only_typed_access_tokens_count_where_the_settings_say_so() {
+    let pair = Pair::elliptic("e1");
+    let issuer = Issuer::start(&[&pair]).await;
+    let world = issuer.world(&[PROVISION, ("ACCORD_OIDC_REQUIRE_AT_JWT", "true")]).await;
+    let of_type = |typ: &str| with(&world, &pair.token(&issuer.url, json!({ "typ": typ }), json!({})));
+    of_type("JWT").get("/api/v1/user").await.refused(401, "token_malformed");
+    of_type("at+jwt").get("/api/v1/user").await.expect(200);
+    of_type("application/at+jwt").get("/api/v1/user").await.expect(200);
+}
+
+#[tokio::test]
+async fn an_account_of_the_provider_is_deleted_after_a_fresh_login_there() {
+    let pair = Pair::elliptic("e1");
+    let issuer = Issuer::start(&[&pair]).await;
+    let world = issuer.world(&[PROVISION]).await;
+    let now = Utc::now().timestamp();
+    let logged_in =
+        |auth_time: Value| with(&world, &pair.token(&issuer.url, json!({}), json!({ "auth_time": auth_time })));
+    for auth_time in [Value::Null, json!(now - 3600)] {
+        logged_in(auth_time).delete("/api/v1/user").await.refused(401, "fresh_login_required");
+    }
+    logged_in(json!(now + 3600)).delete("/api/v1/user").await.refused(401, "token_malformed");
+    logged_in(json!(now)).delete("/api/v1/user").await.expect(204);
+    logged_in(json!(now)).get("/api/v1/user").await.refused(401, "identity_unknown");
+}
+
+#[tokio::test]
+async fn requests_that_wait_for_the_keys_share_one_fetch() {
+    // a provider that accepts connections and never answers
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (url, count) = (format!("http://{}/realm", listener.local_addr().unwrap()), Arc::<AtomicUsize>::default());
+    let counted = count.clone();
+    let silent = tokio::spawn(async move {
+        let mut open = vec![];
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            open.push(stream);
+        }
+    });
+    let settings =
+        [("ACCORD_OIDC_ISSUER", url.as_str()), ("ACCORD_OIDC_AUDIENCE", AUDIENCE), ("ACCORD_OIDC_WAIT", "1")];
+    let world = World::with(&settings).await;
+    let jane = with(&world, &Pair::elliptic("e1").token(&url, json!({}), json!({})));
+    let start = std::time::Instant::now();
+    for answer in join_all((0..12).map(|_| jane.get("/api/v1/user").into_future())).await {
+        answer.refused(503, "issuer_unavailable");
+    }
+    // a fetch takes five seconds; one after the other they would take a minute
+    assert!(start.elapsed() < Duration::from_secs(25), "{:?}", start.elapsed());
+    assert!((1..=3).contains(&count.load(Ordering::SeqCst)), "{count:?} fetches");
+    silent.abort();
 }
 
 #[tokio::test]

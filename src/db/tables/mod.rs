@@ -102,6 +102,14 @@ tables! {
         index("identities_user_id_idx", [UserId]),
     ]
 
+    /// Identities whose accounts were deleted.
+    DeletedIdentities {
+        IdentityHash: text(),
+        CreatedAt: timestamp(),
+    } with [
+        primary_key([IdentityHash]),
+    ]
+
     /// The refresh tokens of each login.
     RefreshTokens {
         TokenHash: text(),
@@ -375,6 +383,7 @@ mod tests {
     /// Tables whose rows say otherwise when they changed, or never do.
     const NEVER_UPDATED: &[(&str, &str)] = &[
         ("audit_events", "never changed"),
+        ("deleted_identities", "added, never changed"),
         ("deliveries", "`last_attempt_at` and the event of its end"),
         ("grants", "given and taken, never changed"),
         ("identities", "linked and unlinked, never changed"),

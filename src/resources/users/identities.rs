@@ -1,9 +1,12 @@
 //! Identities of a provider, and the accounts they belong to.
 //!
 //! Must never be: an account for an identity whose address nobody has verified, here or there; whoever registered with
-//! the address of somebody else would wait for them in their account.
+//! the address of somebody else would wait for them in their account. A deleted account that its owner's next request makes
+//! again.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
 
 use super::model::StoredUser;
 use super::store::{self, UserValues};
@@ -11,7 +14,7 @@ use crate::app::App;
 use crate::auth::oidc::Identity;
 use crate::auth::{Caller, Email, Role, Status, password};
 use crate::db::Conn;
-use crate::db::signals::Actor;
+use crate::db::signals::{Actor, Context, Hook, Refused};
 use crate::error::{Code, Error};
 use crate::resources::audit::model::{Action, State};
 use crate::resources::audit::{self, Event};
@@ -43,10 +46,14 @@ async fn adopt(app: &App, identity: &Identity, request_id: &str) -> Result<(), E
     let now = app.now();
     let mut tx = app.db.begin().await?;
     let by = Actor { user_id: None, request_id: Some(request_id) };
+    let hash = identity_hash(&identity.issuer, &identity.subject);
     let found = match store::find_by_email_to_change(&mut tx, &email).await? {
         // an address that the provider gives to somebody else does not bring them the account
         Some(found) if store::is_linked(&mut tx, found.user.id, &identity.issuer).await? => return Ok(()),
         Some(found) if app.config.oidc_link_by_email && found.user.email_verified_at.is_some() => found,
+        None if !app.config.oidc_provision_deleted && store::is_deleted_identity(&mut tx, &hash).await? => {
+            return Ok(());
+        }
         None if app.config.oidc_provision => match provision(&mut tx, by, email, identity, now).await? {
             Some(made) => made,
             None => return Ok(()),
@@ -85,6 +92,26 @@ async fn provision(
         // somebody else was first, or accounts are frozen
         Err(error) if error.code.status() == 409 => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// What is kept of an identity whose account was deleted: enough to recognise it, not to read who it was.
+fn identity_hash(issuer: &str, subject: &str) -> String {
+    let digest = Sha256::new().chain_update(issuer).chain_update("\0").chain_update(subject).finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Records the identities of an account that is deleted, so that the next request with a token of the provider does not
+/// make it again: who deletes an account, its owner or an admin, expects it to stay deleted.
+pub struct RecordIdentities;
+
+#[async_trait]
+impl Hook<StoredUser> for RecordIdentities {
+    async fn before_delete(&self, context: &mut Context<'_>, row: &StoredUser) -> Result<(), Refused> {
+        for (issuer, subject) in store::identities(context.tx, row.user.id).await? {
+            store::insert_deleted_identity(context.tx, &identity_hash(&issuer, &subject), context.now).await?;
+        }
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::auth::oidc::Identity;
 use crate::auth::{Email, Role, Status};
 use crate::db::keyset::newest;
 use crate::db::signals::{Changing, Signalled};
-use crate::db::tables::{Identities, Memberships, Posts, Users, Votes};
+use crate::db::tables::{DeletedIdentities, Identities, Memberships, Posts, Users, Votes};
 use crate::db::{Conn, DbResult, Permit, Unsignalled};
 
 /// What a [`StoredUser`] is read from.
@@ -167,6 +167,38 @@ pub async fn link(tx: &mut Conn, identity: &Identity, user_id: i64, now: DateTim
         .on_conflict(OnConflict::columns(key).do_nothing().to_owned())
         .take();
     Ok(tx.write(Identities::FREE, &statement).await? == 1)
+}
+
+/// The pairs of issuer and subject that an account is linked to.
+pub async fn identities(conn: &mut Conn, user_id: i64) -> DbResult<Vec<(String, String)>> {
+    let statement = Query::select()
+        .columns([Identities::Issuer, Identities::Subject])
+        .from(Identities::Table)
+        .and_where(Expr::col(Identities::UserId).eq(user_id))
+        .take();
+    conn.all(&statement).await
+}
+
+/// Records that the account of an identity was deleted.
+pub async fn insert_deleted_identity(tx: &mut Conn, hash: &str, now: DateTime<Utc>) -> DbResult<()> {
+    let statement = Query::insert()
+        .into_table(DeletedIdentities::Table)
+        .columns([DeletedIdentities::IdentityHash, DeletedIdentities::CreatedAt])
+        .values_panic([hash.into(), now.into()])
+        .on_conflict(OnConflict::column(DeletedIdentities::IdentityHash).do_nothing().to_owned())
+        .take();
+    tx.write(DeletedIdentities::FREE, &statement).await?;
+    Ok(())
+}
+
+/// Whether an account of this identity was deleted.
+pub async fn is_deleted_identity(conn: &mut Conn, hash: &str) -> DbResult<bool> {
+    let statement = Query::select()
+        .column(DeletedIdentities::IdentityHash)
+        .from(DeletedIdentities::Table)
+        .and_where(Expr::col(DeletedIdentities::IdentityHash).eq(hash))
+        .take();
+    Ok(conn.maybe::<(String,)>(&statement).await?.is_some())
 }
 
 /// Whether an account belongs to an identity of this issuer.
