@@ -49,6 +49,16 @@ pub enum Who {
     Token(String),
 }
 
+impl Who {
+    /// The account of [`Who::EmailAt`], as strangers name it.
+    pub fn without_network(&self) -> Option<Self> {
+        match self {
+            Self::EmailAt(email, _) => Some(Self::Email(email.clone())),
+            _ => None,
+        }
+    }
+}
+
 /// So many calls in so many seconds, as a bucket: full at first, it gets one call back at a time.
 pub struct Limit {
     name: &'static str,

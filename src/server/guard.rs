@@ -248,10 +248,22 @@ impl Guard {
         let Some(limit) = limit else { return self.endpoint.call(request).await };
         let client = request.data::<ClientAddress>().copied();
         let Some(who) = account.who(app, client).await? else { return self.endpoint.call(request).await };
-        limit.take(&who, ledger)?;
+        // The headers show what is left for strangers also to who has a count of their own: the difference would reveal that
+        // somebody has logged in to the account from their network.
+        let (everybody, silent) = (who.without_network(), Ledger::default());
+        let counted = everybody.as_ref().map(|everybody| limit.take(everybody, ledger).is_ok());
+        limit.take(&who, if everybody.is_some() { &silent } else { ledger })?;
         let answer = self.endpoint.call(request).await;
         if is_login && !is_wrong_password(&answer) {
-            limit.give_back(&who, ledger);
+            match everybody {
+                Some(everybody) => {
+                    limit.give_back(&who, &silent);
+                    if counted == Some(true) {
+                        limit.give_back(&everybody, ledger);
+                    }
+                }
+                None => limit.give_back(&who, ledger),
+            }
         }
         answer
     }

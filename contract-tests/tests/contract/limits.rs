@@ -226,6 +226,32 @@ async fn an_owner_is_not_locked_out_where_they_have_logged_in_before() {
 }
 
 #[tokio::test]
+async fn headers_do_not_reveal_from_where_somebody_has_logged_in() {
+    let world = World::with(&[PROXY, ("ACCORD_LOGIN_FAILURES", "5")]).await;
+    let log_in = async |email: &str, address: &str, password: &str| {
+        let credentials = json!({ "email": email, "password": password });
+        world.nobody().post("/api/v1/authenticate").json(&credentials).header("X-Forwarded-For", address).await
+    };
+    let (home, elsewhere) = ("203.0.113.1", "198.51.100.1");
+    log_in("ann@example.com", home, "the password of ann").await.expect(200);
+    // two wrong ones of strangers, then one from her network: what is shown is the same as without a login from there
+    let mut shown = vec![];
+    for email in ["ann@example.com", "ben@example.com"] {
+        let mut headers = vec![];
+        for address in [elsewhere, elsewhere, home] {
+            let answer = log_in(email, address, "wrong").await.refused(401, "invalid_credentials");
+            headers.push(answer.header("RateLimit").unwrap().split(";t=").next().unwrap().to_owned());
+        }
+        shown.push(headers);
+    }
+    assert_eq!(shown[0], shown[1]);
+    assert_eq!(shown[0], ["\"logins\";r=4", "\"logins\";r=3", "\"logins\";r=2"]);
+    // right ones do not count, in either count
+    let answer = log_in("ann@example.com", home, "the password of ann").await.expect(200);
+    assert!(answer.header("RateLimit").unwrap().starts_with("\"logins\";r=2"), "{answer}");
+}
+
+#[tokio::test]
 async fn an_account_that_was_slowed_down_opens_again_by_itself() {
     // one wrong password, and the next try 900 s / 600 later
     let world = World::with(&[PROXY, ("ACCORD_LOGIN_FAILURES", "600")]).await;
