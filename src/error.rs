@@ -48,6 +48,7 @@ codes! {
     InvalidCursor = 400, "The cursor does not belong to this list";
     WrongPassword = 400, "The old password is wrong";
     PasswordCommon = 400, "The password is one of the most common";
+    PasswordPersonal = 400, "The password is the address or the name of the account";
     ResetInvalid = 400, "The code for a new password is not valid";
     InvitationInvalid = 400, "The code of the invitation is not valid";
     VerificationInvalid = 400, "The code for an address is not valid";
@@ -59,6 +60,7 @@ codes! {
     TokenRevoked = 401, "The access token was revoked";
     UserGone = 401, "The account of the access token no longer exists";
     IdentityUnknown = 401, "No account belongs to the identity";
+    FreshLoginRequired = 401, "The login is too old for this";
     InvalidCredentials = 401, "The e-mail or the password is wrong";
     RefreshTokenInvalid = 401, "The refresh token is not valid";
     RefreshTokenUsed = 401, "The refresh token was used a moment ago";
@@ -169,13 +171,15 @@ pub struct Error {
     pub retry_after: Option<u64>,
     /// Word of RFC 6749 section 5.2, for `/login`.
     pub oauth: Option<&'static str>,
+    /// Seconds that a login may be old, for a challenge after RFC 9470.
+    pub max_age: Option<u32>,
 }
 
 impl Error {
     /// A failure with its sentence for the caller.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         let retry_after = (code.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
-        Self { code, detail: detail.into(), fields: vec![], retry_after, oauth: None }
+        Self { code, detail: detail.into(), fields: vec![], retry_after, oauth: None, max_age: None }
     }
 
     /// Parts of the request are at fault; the detail counts them.
@@ -214,7 +218,7 @@ impl Error {
 
     /// The whole answer: problem+json with the headers its status calls for.
     pub fn response(self, request_id: &str) -> Response {
-        let (code, status, retry_after) = (self.code, self.code.status(), self.retry_after);
+        let (status, retry_after, challenge) = (self.code.status(), self.retry_after, self.challenge());
         let body = serde_json::to_vec(&self.problem(request_id)).expect("a problem is plain data");
         let mut response = Response::builder()
             .status(status)
@@ -227,7 +231,8 @@ impl Error {
         }
         match status {
             StatusCode::UNAUTHORIZED => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge(code)));
+                let challenge = HeaderValue::from_str(&challenge).expect("words of ours and a number");
+                headers.insert(header::WWW_AUTHENTICATE, challenge);
             }
             // the rest of the body is not read, so the connection cannot be used again
             StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => {
@@ -237,18 +242,26 @@ impl Error {
         }
         response
     }
-}
 
-/// The challenge of a 401 (RFC 6750 section 3): `error` only when a token was sent.
-fn challenge(code: Code) -> &'static str {
-    match code {
-        Code::TokenMalformed
-        | Code::TokenExpired
-        | Code::TokenSignature
-        | Code::TokenRevoked
-        | Code::UserGone
-        | Code::IdentityUnknown => r#"Bearer realm="accord", error="invalid_token""#,
-        _ => r#"Bearer realm="accord""#,
+    /// The challenge of a 401 (RFC 6750 section 3): `error` only when a token was sent; of a login that is too old, how old
+    /// it may be (RFC 9470 section 3).
+    fn challenge(&self) -> String {
+        let challenge = r#"Bearer realm="accord""#;
+        match (self.code, self.max_age) {
+            (
+                Code::TokenMalformed
+                | Code::TokenExpired
+                | Code::TokenSignature
+                | Code::TokenRevoked
+                | Code::UserGone
+                | Code::IdentityUnknown,
+                _,
+            ) => format!(r#"{challenge}, error="invalid_token""#),
+            (_, Some(max_age)) => {
+                format!(r#"{challenge}, error="insufficient_user_authentication", max_age="{max_age}""#)
+            }
+            _ => challenge.into(),
+        }
     }
 }
 

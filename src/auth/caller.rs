@@ -1,6 +1,6 @@
 //! The caller: somebody whose access token holds, on the connection that proved it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::Enum;
 use sea_query::{Expr, ExprTrait, JoinType, Query};
 use serde::{Deserialize, Serialize};
@@ -89,6 +89,8 @@ pub struct Caller {
     pub is_verified: bool,
     /// The login that the token belongs to; none if it is one of an identity provider.
     pub session_id: Option<i64>,
+    /// When they logged in; `None` if the token of an identity provider does not say.
+    pub logged_in_at: Option<DateTime<Utc>>,
     /// Names the request, in the log and in the audit.
     pub request_id: String,
     conn: Option<Conn>,
@@ -112,6 +114,8 @@ struct Session {
     token_version: i64,
     /// The session if it is this user's and not revoked.
     session_id: Option<i64>,
+    /// When that was opened.
+    opened_at: Option<DateTime<Utc>>,
 }
 
 #[derive(FromRow)]
@@ -135,7 +139,10 @@ impl Caller {
             Some((_, session)) if session.session_id.is_none() || session.token_version != claims.ver => {
                 Err(Error::new(Code::TokenRevoked, "Log in again: the session has ended."))
             }
-            Some((standing, session)) => Ok(Self::of(standing, session.session_id, request_id, conn)),
+            Some((standing, session)) => {
+                let caller = Self::of(standing, request_id, conn);
+                Ok(Self { session_id: session.session_id, logged_in_at: session.opened_at, ..caller })
+            }
         }
     }
 
@@ -154,13 +161,28 @@ impl Caller {
             .and_where(Expr::col((Identities::Table, Identities::Subject)).eq(identity.subject.as_str()))
             .take();
         let found: Option<Standing> = conn.maybe(&statement).await?;
-        Ok(found.map(|standing| Self::of(standing, None, request_id, conn)))
+        let caller = |standing| Self { logged_in_at: identity.logged_in_at, ..Self::of(standing, request_id, conn) };
+        Ok(found.map(caller))
     }
 
-    fn of(standing: Standing, session_id: Option<i64>, request_id: String, conn: Conn) -> Self {
+    fn of(standing: Standing, request_id: String, conn: Conn) -> Self {
         let Standing { id, role, status, email_verified_at } = standing;
         let is_verified = email_verified_at.is_some();
-        Self { id, role, status, is_verified, session_id, request_id, conn: Some(conn) }
+        Self { id, role, status, is_verified, session_id: None, logged_in_at: None, request_id, conn: Some(conn) }
+    }
+
+    /// Rejects a caller whose login is older than `max_age` seconds: for changes that cannot be undone, which whoever has
+    /// stolen an access token or a refresh token must not make.
+    ///
+    /// # Errors
+    /// 401 `fresh_login_required`.
+    pub fn has_logged_in_within(&self, max_age: u32, now: DateTime<Utc>) -> Result<(), Error> {
+        let oldest = now - TimeDelta::seconds(max_age.into());
+        if self.logged_in_at.is_some_and(|at| at >= oldest) {
+            return Ok(());
+        }
+        let detail = format!("Log in again, then send the request with the new token within {max_age} s.");
+        Err(Error { max_age: Some(max_age), ..Error::new(Code::FreshLoginRequired, detail) })
     }
 
     /// The connection for reading; the one that proved the caller, so that a request takes one.
@@ -203,6 +225,7 @@ async fn standing(conn: &mut Conn, id: i64, session_id: i64) -> DbResult<Option<
         .columns(STANDING.map(|column| (Users::Table, column)))
         .column((Users::Table, Users::TokenVersion))
         .expr_as(Expr::col((Sessions::Table, Sessions::Id)), "session_id")
+        .expr_as(Expr::col((Sessions::Table, Sessions::CreatedAt)), "opened_at")
         .from(Users::Table)
         .join(JoinType::LeftJoin, Sessions::Table, session)
         .and_where(Expr::col((Users::Table, Users::Id)).eq(id))

@@ -1,7 +1,9 @@
-//! Passwords: the most common ones are refused, all others kept as argon2id hashes, computed in a bounded pool. Weaker
+//! Passwords: the most common ones, and those that are the account's address or name, are refused, all others kept as
+//! argon2id hashes, computed in a bounded pool. Weaker
 //! hashes, and the bcrypt ones of imported users, are verified, and replaced at the next login.
 //!
-//! Must never be: a hash of a password that nobody has looked up in the list; one computed outside of the pool.
+//! Must never be: a hash of a password that nobody has compared with the list and with its account; one computed outside of
+//! the pool.
 
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
@@ -11,6 +13,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use tokio::sync::Semaphore;
 
+use crate::auth::Email;
 use crate::config::Config;
 use crate::error::{Code, Error, FieldError};
 
@@ -23,22 +26,50 @@ static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common_p
 /// Stands for the hash of an account that has no password: none is right, after the same work.
 pub const NONE: &str = "";
 
-/// A password that somebody may have from now on. Presented ones are never judged: whoever has a common one gets in with
-/// it, and changes it.
-pub struct NewPassword(String);
+/// A password that is not one of the most common, before it is compared with its account. Presented passwords are never
+/// judged: whoever has a common one logs in with it, and changes it.
+pub struct NewPassword {
+    text: String,
+    pointer: &'static str,
+}
+
+/// A password that an account may have from now on.
+pub struct AccountPassword(String);
 
 impl NewPassword {
     /// The one at this place of the body.
     ///
     /// # Errors
     /// 400 `password_common` for one that is tried before all others.
-    pub fn new(password: String, pointer: &str) -> Result<Self, Error> {
+    pub fn new(password: String, pointer: &'static str) -> Result<Self, Error> {
         if COMMON.contains(password.to_lowercase().as_str()) {
             let detail = "is one of those that are chosen most, and so tried first; choose another";
             return Err(Error::fields(Code::PasswordCommon, vec![FieldError::body(pointer, detail)]));
         }
-        Ok(Self(password))
+        Ok(Self { text: password, pointer })
     }
+
+    /// The password of the account with this address and name.
+    ///
+    /// # Errors
+    /// 400 `password_personal`, see [`is_personal`].
+    pub fn of(self, email: &Email, name: Option<&str>) -> Result<AccountPassword, Error> {
+        if is_personal(&self.text, email, name) { Err(personal(self.pointer)) } else { Ok(AccountPassword(self.text)) }
+    }
+}
+
+/// Whether a password is the address of its account, the part of it before the `@`, or the name, in any case: who guesses
+/// passwords tries these right after the most common ones.
+pub fn is_personal(password: &str, email: &Email, name: Option<&str>) -> bool {
+    let (password, address) = (password.trim().to_lowercase(), email.as_str());
+    let local_part = address.split_once('@').map_or(address, |(local_part, _)| local_part);
+    password == address || password == local_part || name.is_some_and(|name| password == name.trim().to_lowercase())
+}
+
+/// The error of a password that [`is_personal`].
+pub fn personal(pointer: &str) -> Error {
+    let detail = "is the address or the name of the account, and so tried first; choose another";
+    Error::fields(Code::PasswordPersonal, vec![FieldError::body(pointer, detail)])
 }
 
 /// Whether a text is not a password but what somebody keeps of one: `$argon2id$…`, `$2b$…`, `pbkdf2_sha256$…`.
@@ -88,7 +119,7 @@ impl Passwords {
     ///
     /// # Errors
     /// 503 when there is no worker, or does not become one free in time.
-    pub async fn hash(&self, NewPassword(password): NewPassword) -> Result<String, Error> {
+    pub async fn hash(&self, AccountPassword(password): AccountPassword) -> Result<String, Error> {
         let params = self.params.clone();
         self.run(move || argon2id(&password, &params)).await
     }
@@ -161,8 +192,9 @@ mod tests {
         Params::new(memory, time, 1, None).expect("valid parameters")
     }
 
-    fn new(password: &str) -> NewPassword {
-        NewPassword::new(password.into(), "/password").expect("a rare one")
+    fn new(password: &str) -> AccountPassword {
+        let (rare, ann) = (NewPassword::new(password.into(), "/password"), Email::new("ann@example.com"));
+        rare.and_then(|password| password.of(&ann, Some("Ann"))).unwrap_or_else(|error| panic!("{password}: {error}"))
     }
 
     #[tokio::test]
@@ -230,6 +262,24 @@ mod tests {
         }
         for password in ["correct horse battery", "the password of ann", "password of mine"] {
             new(password);
+        }
+    }
+
+    #[test]
+    fn address_and_name_are_refused_as_password_in_any_case() {
+        let email = Email::new("Ann.Lovelace@example.com");
+        let of = |password: &str, name| {
+            NewPassword::new(password.into(), "/new_password").expect("a rare one").of(&email, name).map(drop)
+        };
+        for password in
+            ["ann.lovelace@example.com", "ANN.Lovelace@Example.com", "Ann.Lovelace", " ann.lovelace ", "Ann Lovelace"]
+        {
+            let refused = of(password, Some("ann lovelace")).expect_err(password);
+            assert_eq!(refused.code, Code::PasswordPersonal);
+            assert_eq!(refused.fields[0].pointer.as_deref(), Some("/new_password"));
+        }
+        for password in ["ann.lovelace@example.org", "ann.lovelace's horse", "Ann Lovelace"] {
+            assert!(of(password, None).is_ok(), "{password}");
         }
     }
 

@@ -187,7 +187,8 @@ pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
 
 async fn create(db: &Db, config: &Config, account: AccountCreate) -> Result<User, Failure> {
     let AccountCreate { email, password, name, role } = account;
-    let password_hash = Some(Passwords::of(config).hash(NewPassword::new(password.0, "/password")?).await?);
+    let password = NewPassword::new(password.0, "/password")?.of(&email, name.as_deref())?;
+    let password_hash = Some(Passwords::of(config).hash(password).await?);
     let mut tx = db.begin().await?;
     let (status, now) = (Status::Active, crate::app::now());
     // whoever runs the server vouches for the address

@@ -9,10 +9,8 @@ use std::marker::PhantomData;
 use sea_query::Iden;
 
 use super::tables::{
-    AuditEvents, Deliveries, Identities, MailLimits, OneTimeCodes, PostStatistics, Posts, RefreshTokens, Sessions, Tasks, Users,
-    Votes, Webhooks,
-    AuditEvents, DeletedIdentities, Deliveries, Identities, OneTimeCodes, PostStatistics, Posts, RefreshTokens,
-    Sessions, Tasks, Users, Votes, Webhooks,
+    AuditEvents, DeletedIdentities, Deliveries, Identities, MailLimits, OneTimeCodes, PostStatistics, Posts,
+    RefreshTokens, Sessions, Tasks, Users, Votes, Webhooks,
 };
 use super::{DbError, DbResult};
 

@@ -7,12 +7,70 @@ use serde::Serialize;
 use crate::http::etag::is_current;
 use crate::http::payload::JsonOut;
 
+/// The value of `Cache-Control` of what no cache may store (RFC 9111 section 5.2.2.5).
+pub const NO_STORE: &str = "no-store";
+
 /// One page of a list.
 #[derive(ApiResponse)]
 pub enum Listed<T: Type + Serialize + Send> {
     /// One page
     #[oai(status = 200)]
     Page(JsonOut<T>),
+}
+
+/// What is there now, and not for caches: the caller's own account or sessions. Other answers to requests with a token are
+/// not stored by shared caches either (RFC 9111 section 3.5); browsers may, until the tab is closed or the ETag differs.
+#[derive(ApiResponse)]
+pub enum Private<T: Type + Serialize + Send> {
+    /// As it is now
+    #[oai(status = 200)]
+    Found(
+        JsonOut<T>,
+        /// Personal data is not for caches: `no-store`
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
+}
+
+impl<T: Type + Serialize + Send> From<T> for Private<T> {
+    fn from(value: T) -> Self {
+        Self::Found(JsonOut(value), NO_STORE.into())
+    }
+}
+
+/// Something was created, and the answer shows its secret.
+#[derive(ApiResponse)]
+pub enum CreatedSecret<T: Type + Serialize + Send> {
+    /// Created
+    #[oai(status = 201)]
+    Created(
+        JsonOut<T>,
+        /// Where it is
+        #[oai(header = "Location")]
+        String,
+        /// Names this version; send it in `If-Match` to change or delete it
+        #[oai(header = "ETag")]
+        String,
+        /// Secrets are not for caches: `no-store`
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
+}
+
+/// It was changed, and the answer may show a new secret.
+#[derive(ApiResponse)]
+pub enum ChangedSecret<T: Type + Serialize + Send> {
+    /// As it is now
+    #[oai(status = 200)]
+    Changed(
+        JsonOut<T>,
+        /// Names the new version
+        #[oai(header = "ETag")]
+        String,
+        /// Secrets are not for caches: `no-store`
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
 }
 
 /// Something was created.

@@ -62,13 +62,8 @@ pub async fn admit<L: Letter>(tx: &mut Conn, to: &Address, now: DateTime<Utc>) -
         .value(MailLimits::UpdatedAt, sent_at)
         .action_cond_where(admitted)
         .to_owned();
-    let columns = [
-        MailLimits::AddressHash,
-        MailLimits::Kind,
-        MailLimits::Number,
-        MailLimits::CreatedAt,
-        MailLimits::UpdatedAt,
-    ];
+    let columns =
+        [MailLimits::AddressHash, MailLimits::Kind, MailLimits::Number, MailLimits::CreatedAt, MailLimits::UpdatedAt];
     let statement = Query::insert()
         .into_table(MailLimits::Table)
         .columns(columns)
@@ -125,10 +120,8 @@ async fn last_of_batch(conn: &mut Conn, before: DateTime<Utc>) -> DbResult<Optio
 }
 
 async fn delete(tx: &mut Conn, until: DateTime<Utc>) -> DbResult<u64> {
-    let statement = Query::delete()
-        .from_table(MailLimits::Table)
-        .and_where(Expr::col(MailLimits::UpdatedAt).lte(until))
-        .take();
+    let statement =
+        Query::delete().from_table(MailLimits::Table).and_where(Expr::col(MailLimits::UpdatedAt).lte(until)).take();
     tx.write(MailLimits::FREE, &statement).await
 }
 

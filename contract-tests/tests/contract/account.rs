@@ -111,6 +111,27 @@ async fn a_new_password_ends_all_other_sessions() {
 }
 
 #[tokio::test]
+async fn deleting_an_account_needs_a_fresh_login() {
+    let world = World::start().await;
+    let nobody = world.nobody();
+    let credentials = json!({ "email": "ann@example.com", "password": "the password of ann" });
+    let old = nobody.post("/api/v1/authenticate").json(&credentials).await.expect(200);
+    let an_hour_ago = (chrono::Utc::now() - chrono::TimeDelta::hours(1)).format("%Y-%m-%d %H:%M:%S+00:00");
+    world.database.execute(&format!("UPDATE sessions SET created_at = '{an_hour_ago}'")).await;
+    let refused = nobody.with_token(old.text("/token")).delete("/api/v1/user").await;
+    let refused = refused.refused(401, "fresh_login_required");
+    let challenge = refused.header("WWW-Authenticate").unwrap();
+    assert!(challenge.contains(r#"error="insufficient_user_authentication""#), "{challenge}");
+    assert!(challenge.contains(r#"max_age="300""#), "{challenge}");
+    // a stolen refresh token is no login
+    let refresh = json!({ "refresh_token": old.text("/refresh_token") });
+    let next = nobody.post("/api/v1/token/refresh").json(&refresh).await.expect(200);
+    nobody.with_token(next.text("/token")).delete("/api/v1/user").await.refused(401, "fresh_login_required");
+    nobody.with_token(next.text("/token")).get("/api/v1/user").await.expect(200);
+    world.ann().await.delete("/api/v1/user").await.expect(204);
+}
+
+#[tokio::test]
 async fn a_deleted_account_leaves_its_posts_and_takes_its_votes() {
     let (world, mut story) = (World::start().await, Story::default());
     let (ann, ben) = (world.ann().await, world.ben().await);

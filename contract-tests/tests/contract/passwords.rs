@@ -50,6 +50,35 @@ async fn the_most_common_passwords_are_refused_where_one_is_set() {
     assert_eq!(users.body["items"], json!([]));
 }
 
+#[tokio::test]
+async fn address_and_name_are_refused_as_password_where_one_is_set() {
+    let world = World::start().await;
+    let (nobody, ann, root) = (world.nobody(), world.ann().await, world.root().await);
+    for password in ["eve.lovelace@example.com", "EVE.Lovelace@Example.com", "Eve.Lovelace", "eve Lovelace"] {
+        let account = json!({ "email": "Eve.Lovelace@example.com", "name": "Eve Lovelace", "password": password });
+        for call in [nobody.post("/api/v1/user"), root.post("/api/v1/users")] {
+            call.json(&account).await.refused(400, "password_personal").blames("body/password");
+        }
+    }
+    let change = json!({ "old_password": "the password of ann", "new_password": "Ann@example.com" });
+    let refused = ann.post("/api/v1/user/password").json(&change).await;
+    refused.refused(400, "password_personal").blames("body/new_password");
+    // an address that is the password
+    let moves = json!({ "email": "ann-lovelace@example.com", "password": "ANN-Lovelace" });
+    ann.patch("/api/v1/user").json(&moves).await.refused(400, "wrong_password");
+    let change = json!({ "old_password": "the password of ann", "new_password": "ANN-Lovelace" });
+    ann.post("/api/v1/user/password").json(&change).await.expect(204);
+    let credentials = json!({ "email": "ann@example.com", "password": "ANN-Lovelace" });
+    let session = nobody.post("/api/v1/authenticate").json(&credentials).await.expect(200);
+    let moved = nobody.with_token(session.text("/token")).patch("/api/v1/user").json(&moves).await;
+    moved.refused(400, "password_personal").blames("body/password");
+
+    let ended =
+        command_line(&["user", "create", "eve.lovelace@example.com"], &world.database.url(), "Eve.Lovelace\n").await;
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.stderr.contains("the address or the name of the account"), "{ended:?}");
+}
+
 /// Of another program, for `correct horse`: cost 4.
 const BCRYPT: &str = "$2b$04$SDEzmkX7WXbjkHIzFyeEbOmb3Mm6jUYoL3LRojSd4FP.FJgPhJ0jq";
 

@@ -183,6 +183,32 @@ async fn refreshing_does_not_extend_a_session_beyond_its_end() {
 }
 
 #[tokio::test]
+async fn answers_with_tokens_secrets_and_personal_data_are_not_stored_by_caches() {
+    let world = World::start().await;
+    let (nobody, root) = (world.nobody(), world.root().await);
+    let session = nobody.post("/api/v1/authenticate").json(&ann("the password of ann")).await.expect(200);
+    let next = nobody.post("/api/v1/token/refresh").json(&refresh(&session)).await.expect(200);
+    let her = nobody.with_token(next.text("/token"));
+    let grant = [("grant_type", "password"), ("username", "ann@example.com"), ("password", "the password of ann")];
+    let account = json!({ "email": "eve@example.com", "password": "a long password" });
+    let hook = root.post("/api/v1/webhooks").json(&json!({ "url": "https://example.com/hooks" })).await.expect(201);
+    let rotates = root.patch(format!("/api/v1/webhooks/{}", hook.id())).header("If-Match", "*");
+    for answer in [
+        session,
+        next,
+        hook,
+        rotates.json(&json!({ "rotate_secret": true })).await.expect(200),
+        nobody.post("/api/v1/login").form(&grant).await.expect(200),
+        nobody.post("/api/v1/user").json(&account).await.expect(201),
+        her.get("/api/v1/user").await.expect(200),
+        her.patch("/api/v1/user").json(&json!({ "name": "Ann" })).await.expect(200),
+        her.get("/api/v1/sessions").await.expect(200),
+    ] {
+        assert_eq!(answer.header("Cache-Control"), Some("no-store"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn logging_out_ends_this_session_only() {
     let (world, mut story) = (World::start().await, Story::default());
     let nobody = world.nobody();

@@ -17,7 +17,7 @@ use crate::db::Constraint;
 use crate::db::signals::{self, Actor};
 use crate::error::{Code, Error, FieldError};
 use crate::http::RequestId;
-use crate::http::answer::{Listed, Read};
+use crate::http::answer::{Listed, NO_STORE, Read};
 use crate::http::client::Client;
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, RateLimited};
 use crate::http::page::{self, Newest};
@@ -189,7 +189,7 @@ impl GuestsApi {
     /// Takes the code of the letter, makes the account with the role of the invitation, and logs it in; the address is
     /// verified. A code that is unknown or used, whose invitation has expired or was taken back, or whose inviter may no
     /// longer invite, is refused with 400 `invitation_invalid`, one of the most common passwords with 400
-    /// `password_common`. If somebody has registered with the address meanwhile: 409
+    /// `password_common`, the address as password with 400 `password_personal`. If somebody has registered with the address meanwhile: 409
     /// `email_in_use`.
     #[oai(path = "/invited-guests/accept", method = "post", operation_id = "accept_invitation")]
     async fn accept(
@@ -210,7 +210,7 @@ impl GuestsApi {
         }
         // hashing takes tens of milliseconds: no connection is held meanwhile
         drop(conn);
-        let password_hash = Some(app.passwords.hash(password).await?);
+        let password_hash = Some(app.passwords.hash(password.of(&found.email, None)?).await?);
         let (mut tx, now) = (app.db.begin().await?, app.now());
         let found = store::find_by_code_to_change(&mut tx, &code_hash, now).await?.ok_or_else(invalid)?;
         if !stands(&mut tx, &found).await? {
@@ -226,7 +226,7 @@ impl GuestsApi {
         let account = Account { id: user.id, role: user.role, status: user.status, token_version };
         let session = sessions::open(&app, &mut tx, &client, account).await?;
         tx.commit().await?;
-        Ok(Joined::Created(JsonOut(session.into()), "/api/v1/user".into(), "no-store".into()))
+        Ok(Joined::Created(JsonOut(session.into()), "/api/v1/user".into(), NO_STORE.into()))
     }
 }
 

@@ -52,7 +52,8 @@ impl RecoveryApi {
     /// Set a new password with a code
     ///
     /// Takes the code of the letter. Every session of the account ends, log in with the new password; the address counts
-    /// as verified. One of the most common passwords is refused with 400 `password_common`. A code that is unknown, used, replaced by a newer one, or has expired is refused with 400
+    /// as verified. One of the most common passwords is refused with 400 `password_common`, the address or
+    /// the name of the account with 400 `password_personal`. A code that is unknown, used, replaced by a newer one, or has expired is refused with 400
     /// `reset_invalid`.
     #[oai(path = "/password-reset/confirm", method = "post", operation_id = "confirm_password_reset")]
     async fn confirm_reset(
@@ -67,7 +68,10 @@ impl RecoveryApi {
         let code_hash = code::hash(&code);
         // only whoever has a code makes the server hash a password
         let user_id = for_whom(&app, &code_hash, Purpose::Reset).await?;
-        let password_hash = Some(app.passwords.hash(password).await?);
+        let mut conn = app.db.read().await?;
+        let owner = users::store::find(&mut conn, user_id).await?.ok_or_else(|| invalid(Purpose::Reset))?.user;
+        drop(conn);
+        let password_hash = Some(app.passwords.hash(password.of(&owner.email, owner.name.as_deref())?).await?);
         let mut tx = app.db.begin().await?;
         let found = take(&mut tx, &app, user_id, &code_hash, Purpose::Reset).await?;
         let values = verified(&app, &found);

@@ -26,8 +26,7 @@ pub async fn find(conn: &mut Conn, code_hash: &str, purpose: Purpose, now: DateT
 
 /// Uses a code up; false if it was not good any more. Of two at once one gets it.
 pub async fn take(tx: &mut Conn, code_hash: &str, purpose: Purpose, now: DateTime<Utc>) -> DbResult<bool> {
-    let statement =
-        Query::delete().from_table(OneTimeCodes::Table).cond_where(valid(code_hash, purpose, now)).take();
+    let statement = Query::delete().from_table(OneTimeCodes::Table).cond_where(valid(code_hash, purpose, now)).take();
     Ok(tx.write(OneTimeCodes::FREE, &statement).await? == 1)
 }
 

@@ -15,7 +15,7 @@ use crate::auth::{Caller, LoggedIn, Public, Status};
 use crate::db::signals::Actor;
 use crate::error::{Code, Error, FieldError};
 use crate::http::RequestId;
-use crate::http::answer::Listed;
+use crate::http::answer::{NO_STORE, Private};
 use crate::http::client::Client;
 use crate::http::fail::{Fail, Forbidden, NotFound, RateLimited, Unauthorized};
 use crate::http::page::{self, Newest};
@@ -73,7 +73,7 @@ impl SessionApi {
     ) -> Result<SessionResponse, Fail<(Unauthorized, Forbidden, RateLimited)>> {
         let from = Origin { client: &client, request_id: &request_id.0.0 };
         let pair = with_password(&app, from, &body.0.email, body.0.password.0).await?;
-        Ok(SessionResponse::Opened(JsonOut(pair.into()), "no-store".into()))
+        Ok(SessionResponse::Opened(JsonOut(pair.into()), NO_STORE.into()))
     }
 
     /// Log in
@@ -92,7 +92,7 @@ impl SessionApi {
     ) -> Result<TokenResponse, Fail<(Unauthorized, Forbidden, RateLimited)>> {
         let from = Origin { client: &client, request_id: &request_id.0.0 };
         let pair = with_grant(&app, from, body.0).await.map_err(oauth)?;
-        Ok(TokenResponse::Issued(JsonOut(pair.into()), "no-store".into()))
+        Ok(TokenResponse::Issued(JsonOut(pair.into()), NO_STORE.into()))
     }
 
     /// Refresh the tokens
@@ -112,7 +112,7 @@ impl SessionApi {
         body: JsonIn<Refresh>,
     ) -> Result<SessionResponse, Fail<(Unauthorized, Forbidden, RateLimited)>> {
         let pair = with_refresh_token(&app, &request_id.0.0, &body.0.refresh_token).await?;
-        Ok(SessionResponse::Opened(JsonOut(pair.into()), "no-store".into()))
+        Ok(SessionResponse::Opened(JsonOut(pair.into()), NO_STORE.into()))
     }
 
     /// Log out
@@ -148,7 +148,7 @@ impl SessionApi {
         /// Also count all, which costs more than the page
         #[oai(default)]
         with_total: Query<bool>,
-    ) -> Result<Listed<OpenSessionPage>, Fail<()>> {
+    ) -> Result<Private<OpenSessionPage>, Fail<()>> {
         let page = Newest::of("sessions", limit.0, cursor.0.as_deref())?;
         let now = app.now();
         let mut conn = caller.read(&app.db).await?;
@@ -156,7 +156,7 @@ impl SessionApi {
         let next = page.cut(&mut rows, |row| row.id);
         let total = if with_total.0 { Some(store::count(&mut conn, caller.id, now).await?) } else { None };
         let items = rows.into_iter().map(|row| row.seen_from(caller.session_id)).collect();
-        Ok(Listed::Page(JsonOut(OpenSessionPage { items, next, total })))
+        Ok(OpenSessionPage { items, next, total }.into())
     }
 
     /// End a session

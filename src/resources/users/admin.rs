@@ -70,7 +70,8 @@ impl UsersApi {
     ///
     /// Makes an account for somebody else; nobody is logged in by it. Its address is not verified: where mail is set up,
     /// it gets a letter with a code. An address that is in use, in any mix of upper and lower case, is refused with 409
-    /// `email_in_use`, one of the most common passwords with 400 `password_common`.
+    /// `email_in_use`, one of the most common passwords with 400 `password_common`, the address or the name as password with
+    /// 400 `password_personal`.
     #[oai(path = "/users", method = "post", operation_id = "create_user")]
     async fn create(
         &self,
@@ -79,7 +80,8 @@ impl UsersApi {
         body: JsonIn<AccountCreate>,
     ) -> Result<Created<Account>, Fail<(Forbidden, Conflict)>> {
         let AccountCreate { email, password, name, role } = body.0;
-        let password_hash = Some(app.passwords.hash(NewPassword::new(password.0, "/password")?).await?);
+        let password = NewPassword::new(password.0, "/password")?.of(&email, name.as_deref())?;
+        let password_hash = Some(app.passwords.hash(password).await?);
         let mut tx = admin.begin(&app.db).await?;
         let status = Status::Active;
         let user = UserValues { email, name, password_hash, role, status, email_verified_at: None };

@@ -8,12 +8,12 @@ use super::rules;
 use super::store::{self, UserValues};
 use crate::app::App;
 use crate::app::limit::{Ledger, Who};
-use crate::auth::password::{NewPassword, Verdict};
+use crate::auth::password::{self, NewPassword, Verdict};
 use crate::auth::{Caller, Enabled, LoggedIn, Public, Role, Status};
 use crate::db::signals::Actor;
 use crate::error::{Code, Error, FieldError};
 use crate::http::RequestId;
-use crate::http::answer::Read;
+use crate::http::answer::{NO_STORE, Private};
 use crate::http::client::Client;
 use crate::http::fail::{Conflict, Fail, RateLimited};
 use crate::http::payload::{JsonIn, JsonOut};
@@ -49,7 +49,8 @@ impl AccountApi {
     /// Makes an account and logs it in: the token of the answer works at once. Where mail is set up, the address gets a
     /// letter with a code that verifies it; a server may require that first, then all but reading, changing and deleting
     /// the account and logging out is refused with 403 `email_unverified`. An address that is in use, in any mix of upper
-    /// and lower case, is refused with 409, one of the most common passwords with 400 `password_common`.
+    /// and lower case, is refused with 409, one of the most common passwords with 400 `password_common`, the address or the
+    /// name as password with 400 `password_personal`.
     #[oai(path = "/user", method = "post", operation_id = "register_user")]
     async fn register(
         &self,
@@ -60,7 +61,8 @@ impl AccountApi {
         body: JsonIn<UserCreate>,
     ) -> Result<Registered, Fail<(Conflict, RateLimited)>> {
         let UserCreate { email, password, name } = body.0;
-        let password_hash = Some(app.passwords.hash(NewPassword::new(password.0, "/password")?).await?);
+        let password = NewPassword::new(password.0, "/password")?.of(&email, name.as_deref())?;
+        let password_hash = Some(app.passwords.hash(password).await?);
         let mut tx = app.db.begin().await?;
         let (role, status) = (Role::Active, Status::Active);
         let user = UserValues { email, name, password_hash, role, status, email_verified_at: None };
@@ -69,17 +71,17 @@ impl AccountApi {
         let account = Account { id: user.id, role: user.role, status: user.status, token_version };
         let session = sessions::open(&app, &mut tx, &client, account).await?;
         tx.commit().await?;
-        Ok(Registered::Created(JsonOut(session.into()), "/api/v1/user".into(), "no-store".into()))
+        Ok(Registered::Created(JsonOut(session.into()), "/api/v1/user".into(), NO_STORE.into()))
     }
 
     /// Read your account
     ///
     /// The account that the access token belongs to. A disabled one is told that it is.
     #[oai(path = "/user", method = "get", operation_id = "get_user")]
-    async fn get(&self, mut caller: LoggedIn, app: Data<&App>) -> Result<Read<User>, Fail<()>> {
+    async fn get(&self, mut caller: LoggedIn, app: Data<&App>) -> Result<Private<User>, Fail<()>> {
         let mut conn = caller.read(&app.db).await?;
         let user = store::find(&mut conn, caller.id).await?.ok_or_else(gone)?;
-        Ok(Read::Found(JsonOut(user.user)))
+        Ok(user.user.into())
     }
 
     /// Change your account
@@ -87,7 +89,7 @@ impl AccountApi {
     /// Changes only the fields that are sent. `"name": null` removes the name. Another address needs the present password,
     /// because whoever has the address can set a new one; a wrong one is refused with 400 `wrong_password`, and ten wrong ones
     /// within 15 minutes with 429. The new address is not
-    /// verified. Where mail is set up it gets a letter with a code, and the old one is told that there is a new one. Also
+    /// verified. It must not be the password, which is refused with 400 `password_personal`. Where mail is set up it gets a letter with a code, and the old one is told that there is a new one. Also
     /// for who must verify the address first: it may be mistyped.
     #[oai(path = "/user", method = "patch", operation_id = "update_user")]
     async fn update(
@@ -95,7 +97,7 @@ impl AccountApi {
         mut caller: Enabled,
         app: Data<&App>,
         body: JsonIn<UserUpdate>,
-    ) -> Result<Read<User>, Fail<(Conflict, RateLimited)>> {
+    ) -> Result<Private<User>, Fail<(Conflict, RateLimited)>> {
         let proved = prove_for(&app, &mut caller, &body.0).await?;
         let mut tx = caller.begin(&app.db).await?;
         let found = store::find_to_change(&mut tx, caller.id).await?.ok_or_else(gone)?;
@@ -106,15 +108,17 @@ impl AccountApi {
         let values = body.0.of(found.values());
         let after = super::update(&mut tx, &caller, &found, values, app.now()).await?;
         tx.commit().await?;
-        Ok(Read::Found(JsonOut(after.user)))
+        Ok(after.user.into())
     }
 
     /// Delete your account
     ///
-    /// Deletes the account for good. Its tokens stop working at once, its posts stay with `"owner": null`, its
+    /// Deletes the account for good. Needs a login that is at most 5 minutes old, unless the server is set up otherwise; with
+    /// an older one 401 `fresh_login_required`: log in again, and use the new token. A refresh is no login. Its tokens stop working at once, its posts stay with `"owner": null`, its
     /// votes are taken back. The last active admin must stay: 409 `last_admin`. Also for who must verify the address first.
     #[oai(path = "/user", method = "delete", operation_id = "delete_user")]
     async fn delete(&self, mut caller: Enabled, app: Data<&App>) -> Result<NoContent, Fail<(Conflict,)>> {
+        caller.has_logged_in_within(app.config.fresh_login, app.now())?;
         let mut tx = caller.begin(&app.db).await?;
         if store::is_last_admin(&mut tx, caller.id).await? {
             return Err(rules::last_admin().into());
@@ -128,7 +132,8 @@ impl AccountApi {
     /// Change your password
     ///
     /// Needs the present password; a wrong one is refused with 400 `wrong_password`, ten wrong ones within 15 minutes with
-    /// 429, a new one that is among the most common with 400 `password_common`. All other sessions end. This one goes on, but every access token that was
+    /// 429, a new one that is among the most common with 400 `password_common`, one that is the address or the name of the
+    /// account with 400 `password_personal`. All other sessions end. This one goes on, but every access token that was
     /// issued before, also the one of this request, stops working at once: get the next with the refresh token.
     #[oai(path = "/user/password", method = "post", operation_id = "change_password")]
     async fn change_password(
@@ -140,7 +145,10 @@ impl AccountApi {
         let PasswordChange { old_password, new_password } = body.0;
         let new_password = NewPassword::new(new_password.0, "/new_password")?;
         let token_version = prove(&app, &mut caller, old_password.0, "/old_password").await?;
-        let new_hash = app.passwords.hash(new_password).await?;
+        let mut conn = caller.read(&app.db).await?;
+        let User { email, name, .. } = store::find(&mut conn, caller.id).await?.ok_or_else(gone)?.user;
+        drop(conn);
+        let new_hash = app.passwords.hash(new_password.of(&email, name.as_deref())?).await?;
         let mut tx = app.db.begin().await?;
         let found = store::find_to_change(&mut tx, caller.id).await?.ok_or_else(gone)?;
         // another request has changed it meanwhile
@@ -195,7 +203,11 @@ async fn prove_for(app: &App, caller: &mut Caller, change: &UserUpdate) -> Resul
         let fault = FieldError::body("/password", "is needed for another address");
         return Err(Error::fields(Code::Invalid, vec![fault]));
     };
-    prove(app, caller, password.0.clone(), "/password").await.map(Some)
+    let token_version = prove(app, caller, password.0.clone(), "/password").await?;
+    if password::is_personal(&password.0, email, None) {
+        return Err(password::personal("/password"));
+    }
+    Ok(Some(token_version))
 }
 
 fn wrong_password(pointer: &str) -> Error {

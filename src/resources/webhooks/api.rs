@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::auth::Admin;
 use crate::db::signals;
 use crate::error::{Code, Error, FieldError};
-use crate::http::answer::{Accepted, Changed, Created, Found, Listed};
+use crate::http::answer::{Accepted, ChangedSecret, CreatedSecret, Found, Listed, NO_STORE};
 use crate::http::etag::{IfMatch, changed};
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
 use crate::http::page::{self, Newest};
@@ -69,7 +69,7 @@ impl WebhooksApi {
         mut admin: Admin,
         app: Data<&App>,
         body: JsonIn<WebhookCreate>,
-    ) -> Result<Created<Webhook>, Fail<(Forbidden, Conflict)>> {
+    ) -> Result<CreatedSecret<Webhook>, Fail<(Forbidden, Conflict)>> {
         fit(&app, &body.0.url)?;
         let mut tx = admin.begin(&app.db).await?;
         let most = app.config.webhook_limit;
@@ -81,7 +81,7 @@ impl WebhooksApi {
         tx.commit().await?;
         let location = format!("/api/v1/webhooks/{}", row.id);
         let (webhook, tag) = row.tagged_with_secret();
-        Ok(Created::Created(JsonOut(webhook), location, tag))
+        Ok(CreatedSecret::Created(JsonOut(webhook), location, tag, NO_STORE.into()))
     }
 
     /// Read a webhook
@@ -121,7 +121,8 @@ impl WebhooksApi {
         #[oai(name = "If-Match", validator(max_length = 1000))]
         if_match: Header<Option<String>>,
         body: JsonIn<WebhookUpdate>,
-    ) -> Result<Changed<Webhook>, Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>> {
+    ) -> Result<ChangedSecret<Webhook>, Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>>
+    {
         let (if_match, change) = (IfMatch::required(if_match.0.as_deref())?, body.0);
         if let Some(url) = &change.url {
             fit(&app, url)?;
@@ -139,7 +140,7 @@ impl WebhooksApi {
         }
         tx.commit().await?;
         let (webhook, tag) = if rotates { after.tagged_with_secret() } else { after.tagged() };
-        Ok(Changed::Changed(JsonOut(webhook), tag))
+        Ok(ChangedSecret::Changed(JsonOut(webhook), tag, NO_STORE.into()))
     }
 
     /// Delete a webhook

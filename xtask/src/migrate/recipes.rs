@@ -30,15 +30,19 @@ const WRITTEN_AFTER: &str = "0013_post_permissions";
 
 /// Replaces each migration number of a recipe by the one that the repository gives today.
 fn renumber(text: &str) -> String {
-    let head = Folder::of(&run::root()).set(Dialect::Sqlite).expect("sound").heads()[0].id.clone();
+    let set = Folder::of(&run::root()).set(Dialect::Sqlite).expect("sound");
+    let head = set.heads()[0].id.clone();
     let number = |id: &str| id[..4].parse::<usize>().expect("a migration begins with four digits");
-    let (written_after, newest) = (number(WRITTEN_AFTER), number(&head));
+    // a branch that was merged last may have a lower number than others
+    let highest = set.revisions().iter().map(|revision| number(&revision.id)).max().expect("there are some");
+    let written_after = number(WRITTEN_AFTER);
     let is_number =
         |word: &str| word.starts_with('0') && word.len() >= 4 && word.bytes().take(4).all(|byte| byte.is_ascii_digit());
     let word = |word: &str| match word {
         WRITTEN_AFTER => head.clone(),
-        _ if is_number(word) && number(word) >= written_after => {
-            format!("{:04}{}", number(word) - written_after + newest, &word[4..])
+        _ if is_number(word) && number(word) == written_after => format!("{:04}{}", number(&head), &word[4..]),
+        _ if is_number(word) && number(word) > written_after => {
+            format!("{:04}{}", number(word) - written_after + highest, &word[4..])
         }
         _ => word.to_owned(),
     };

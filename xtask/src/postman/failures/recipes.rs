@@ -45,6 +45,12 @@ pub const UNREACHABLE: &[Unreachable] = &[
     },
     Unreachable {
         status: 401,
+        code: "fresh_login_required",
+        why: "the login must first grow older than five minutes",
+        of: &[],
+    },
+    Unreachable {
+        status: 401,
         code: "identity_unknown",
         why: "the server must be set to an identity provider",
         of: &[],
@@ -143,6 +149,14 @@ pub const RECIPES: &[Recipe] = &[
         let (name, _) = properties.into_iter().find(|(_, schema)| schema["minLength"] == 8)?;
         attempt.known_field(name, json!("Password1"))?;
         attempt.blame("body", Some(&format!("/{name}")))
+    }),
+    each(400, "password_personal", |attempt| {
+        // the address is in the request, beside the password
+        attempt.known_field("email", json!("somebody.else@example.com"))?;
+        let properties = attempt.operation.body_properties();
+        properties.into_iter().find(|(name, schema)| *name == "password" && schema["minLength"] == 8)?;
+        attempt.known_field("password", json!("somebody.else@example.com"))?;
+        attempt.blame("body", Some("/password"))
     }),
     each(400, "reset_invalid", |attempt| attempt.unknown_code("confirm_password_reset")),
     each(400, "invitation_invalid", |attempt| attempt.unknown_code("accept_invitation")),
