@@ -18,9 +18,9 @@ use crate::db::{Db, Dialect};
 use crate::mail::transport::Mailer;
 use crate::resources::hooks::hooks;
 use crate::resources::users::store as users;
-use crate::resources::{LOCAL_TASKS, TASKS};
+use crate::resources::{self, LOCAL_TASKS};
 use crate::server::{accept, connections, document};
-use crate::tasks::{local, worker};
+use crate::tasks::local;
 use crate::{fixtures, server};
 
 /// Who can log in after the demo data was loaded.
@@ -90,7 +90,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let app = App::new(config.clone(), db, &secret, mailer);
     let (stopping, ended) = (watch::Sender::new(false), watch::Sender::new(false));
     let local = tokio::spawn(local::work(app.in_background(), LOCAL_TASKS, ended.subscribe()));
-    let worker = tokio::spawn(worker::work(app.in_background(), TASKS, stopping.subscribe()));
+    let worker = tokio::spawn(resources::work(app.in_background(), stopping.subscribe()));
     let stopped = async {
         stopped.await;
         let _ = stopping.send(true);
@@ -135,7 +135,7 @@ pub async fn work(config: Config) -> Result<(), Failure> {
     let _ = std::io::stdout().flush();
     let stopping = watch::Sender::new(false);
     let app = App::new(config, db, &secret, mailer).in_background();
-    let worker = tokio::spawn(worker::work(app, TASKS, stopping.subscribe()));
+    let worker = tokio::spawn(resources::work(app, stopping.subscribe()));
     stopped.await;
     let _ = stopping.send(true);
     worker.await.map_err(|error| Failure::Other(format!("the worker stopped: {error}")))

@@ -82,13 +82,13 @@ pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
         }
         Step::Run { name: None, .. } => print(&TASKS.iter().map(|kind| format!("{}\n", kind.name)).collect::<String>()),
         Step::Run { name: Some(name), payload, later } => {
-            known(&name)?
-                .check(&payload)
+            let kind = known(&name)?;
+            kind.check(&payload)
                 .map_err(|error| Failure::Usage(format!("--payload is not what {name} takes: {error}")))?;
             let now = crate::app::now();
             let run_at = now + TimeDelta::from_std(later.map_or(Duration::ZERO, |later| later.0)).unwrap_or_default();
             let mut tx = open(config).await?.begin().await?;
-            let id = store::insert(&mut tx, &name, &payload, run_at, now).await?;
+            let id = store::insert(&mut tx, &name, kind.pool, &payload, run_at, now).await?;
             tx.commit().await?;
             print(&format!("task {id}: {name}, at {}\n", run_at.format("%FT%TZ")))
         }

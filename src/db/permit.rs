@@ -10,7 +10,7 @@ use sea_query::Iden;
 
 use super::tables::{
     AuditEvents, DeletedIdentities, Deliveries, Identities, MailLimits, OneTimeCodes, PostStatistics, Posts,
-    RefreshTokens, Sessions, Tasks, Users, Votes, Webhooks,
+    RefreshTokens, Sessions, Tasks, Users, Votes, WebhookLeases, Webhooks,
 };
 use super::{DbError, DbResult};
 
@@ -173,6 +173,8 @@ unsignalled! {
     Deliveries;
     /// They are what signals ask for.
     Tasks;
+    /// They say which process sends, which is no change of the webhook.
+    WebhookLeases;
 }
 
 keeps! {

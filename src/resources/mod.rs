@@ -18,11 +18,14 @@ pub mod webhooks;
 use std::time::Duration;
 
 use poem_openapi::Tags;
+use tokio::sync::watch;
 
+use crate::app::App;
 use crate::tasks::Kind;
 use crate::tasks::local::Local;
 use crate::tasks::mail::SendMail;
 use crate::tasks::mail_limit::PurgeMailLimits;
+use crate::tasks::worker;
 
 /// The chapters of the document, in its order.
 #[derive(Tags)]
@@ -98,6 +101,11 @@ pub const TASKS: &[Kind] = &[
     Kind::every::<webhooks::tasks::PurgeDeliveries>(|config| Duration::from_secs(config.purge_interval)),
 ];
 
+/// Runs the jobs and sends the events of webhooks until `stop` turns true.
+pub async fn work(app: App, stop: watch::Receiver<bool>) {
+    futures_util::join!(worker::work(app.clone(), TASKS, stop.clone()), webhooks::dispatch::run(app, stop));
+}
+
 /// What each server runs itself, with what only its memory holds.
 pub const LOCAL_TASKS: &[Local] = &[statistics::tasks::FLUSH_STATISTICS];
 
@@ -114,10 +122,12 @@ mod tests {
     use poem_openapi::registry::Registry;
     use poem_openapi::types::Type;
 
+    use super::TASKS;
     use super::recovery::Purpose;
     use super::webhooks::model::{DeliveryStatus, DisabledReason};
     use crate::auth::caller::{Role, Status};
     use crate::db::tables::{Deliveries, InvitedGuests, OneTimeCodes, Tasks, Users, Webhooks, words};
+    use crate::tasks::Pool;
     use crate::tasks::store::STATES;
 
     /// Every word of an enum, as the document has them.
@@ -126,6 +136,12 @@ mod tests {
         T::register(&mut registry);
         let schema = registry.schemas.remove(&*T::name()).expect("an enum has a schema");
         schema.enum_items.iter().map(|word| word.as_str().expect("a word").to_owned()).collect()
+    }
+
+    #[test]
+    fn jobs_that_send_e_mails_have_workers_of_their_own() {
+        let of_mail: Vec<_> = TASKS.iter().filter(|kind| kind.pool == Pool::Mail).map(|kind| kind.name).collect();
+        assert_eq!(of_mail, ["send-mail", "send-code"]);
     }
 
     #[test]

@@ -56,6 +56,14 @@ impl Pool {
     /// Every pool.
     pub const ALL: [Self; 2] = [Self::General, Self::Mail];
 
+    /// The pool's name in the database; a released name never changes its meaning.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::General => "general",
+            Self::Mail => "mail",
+        }
+    }
+
     /// The number of jobs that the pool runs at once; none if this process runs no jobs.
     pub fn workers(self, config: &Config) -> usize {
         match self {

@@ -1,9 +1,7 @@
 //! All SQL for tasks.
 
 use chrono::{DateTime, Utc};
-use sea_query::{
-    Alias, Cond, Expr, ExprTrait, LockBehavior, LockType, OnConflict, Order, Query, SelectStatement, UpdateStatement,
-};
+use sea_query::{Cond, Expr, ExprTrait, LockBehavior, LockType, OnConflict, Order, Query, SelectStatement};
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::FromRow;
@@ -84,44 +82,17 @@ impl Waiting {
     }
 }
 
-/// Asks for a task, in the transaction that is open: it runs once that is committed, at this time or later.
+/// Enqueues a job in the open transaction: it is due at `run_at`, and runs once the transaction is committed.
 pub async fn enqueue<T: Task>(tx: &mut Conn, task: &T, run_at: DateTime<Utc>, now: DateTime<Utc>) -> DbResult<i64> {
-    add(tx, T::NAME, T::POOL, None, &payload(task), run_at, now).await
-}
-
-/// The same in a lane, whose tasks run one after the other: it waits until those that were asked for earlier have ended,
-/// or have failed for good.
-pub async fn enqueue_in<T: Task>(
-    tx: &mut Conn,
-    lane: &str,
-    task: &T,
-    run_at: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> DbResult<i64> {
-    add(tx, T::NAME, T::POOL, Some(lane), &payload(task), run_at, now).await
+    let payload = serde_json::to_value(task).expect("a task is plain data");
+    insert(tx, T::NAME, T::POOL, &payload, run_at, now).await
 }
 
 /// [`enqueue`] by name.
 pub async fn insert(
     tx: &mut Conn,
     name: &str,
-    payload: &Value,
-    run_at: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> DbResult<i64> {
-    // the command line, whose process has no workers to notify
-    add(tx, name, Pool::General, None, payload, run_at, now).await
-}
-
-fn payload(task: &impl Task) -> Value {
-    serde_json::to_value(task).expect("a task is plain data")
-}
-
-async fn add(
-    tx: &mut Conn,
-    name: &str,
     pool: Pool,
-    lane: Option<&str>,
     payload: &Value,
     run_at: DateTime<Utc>,
     now: DateTime<Utc>,
@@ -130,13 +101,13 @@ async fn add(
         tx.when_durable(move || pool.due().notify_one());
     }
     let columns =
-        [Tasks::Name, Tasks::Lane, Tasks::Payload, Tasks::State, Tasks::RunAt, Tasks::CreatedAt, Tasks::UpdatedAt];
+        [Tasks::Name, Tasks::Pool, Tasks::Payload, Tasks::State, Tasks::RunAt, Tasks::CreatedAt, Tasks::UpdatedAt];
     let statement = Query::insert()
         .into_table(Tasks::Table)
         .columns(columns)
         .values_panic([
             name.into(),
-            lane.map(str::to_owned).into(),
+            pool.as_str().into(),
             payload.to_string().into(),
             QUEUED.into(),
             run_at.into(),
@@ -150,13 +121,29 @@ async fn add(
 
 /// Makes the one task that runs by itself, unless it is there. One that would be due later than now and its interval
 /// was planned with a longer one.
-pub async fn plan(tx: &mut Conn, name: &str, latest: DateTime<Utc>, now: DateTime<Utc>) -> DbResult<()> {
-    let columns =
-        [Tasks::Name, Tasks::Payload, Tasks::Key, Tasks::State, Tasks::RunAt, Tasks::CreatedAt, Tasks::UpdatedAt];
+pub async fn plan(tx: &mut Conn, name: &str, pool: Pool, latest: DateTime<Utc>, now: DateTime<Utc>) -> DbResult<()> {
     let insert = Query::insert()
         .into_table(Tasks::Table)
-        .columns(columns)
-        .values_panic([name.into(), "{}".into(), name.into(), QUEUED.into(), now.into(), now.into(), now.into()])
+        .columns([
+            Tasks::Name,
+            Tasks::Pool,
+            Tasks::Payload,
+            Tasks::Key,
+            Tasks::State,
+            Tasks::RunAt,
+            Tasks::CreatedAt,
+            Tasks::UpdatedAt,
+        ])
+        .values_panic([
+            name.into(),
+            pool.as_str().into(),
+            "{}".into(),
+            name.into(),
+            QUEUED.into(),
+            now.into(),
+            now.into(),
+            now.into(),
+        ])
         .on_conflict(OnConflict::column(Tasks::Key).do_nothing().to_owned())
         .take();
     tx.write(Tasks::FREE, &insert).await?;
@@ -182,59 +169,64 @@ pub async fn unplan(tx: &mut Conn, name: &str) -> DbResult<()> {
     Ok(())
 }
 
-/// What is due, the longest first: queued, or left behind by a worker that has died; of a lane only its first.
-fn due(names: &[&str], limit: u64, now: DateTime<Utc>) -> SelectStatement {
-    let queued = Expr::col(Tasks::State).eq(QUEUED).and(Expr::col(Tasks::RunAt).lte(now));
-    let left = Expr::col(Tasks::State).eq(RUNNING).and(Expr::col(Tasks::LeaseUntil).lte(now));
+/// The jobs that a worker may claim.
+#[derive(Debug, Clone, Copy)]
+pub struct Queue<'a> {
+    /// Only jobs of this pool.
+    pub pool: Pool,
+    /// Only jobs of these names: the jobs of a newer release wait for a worker that knows them.
+    pub names: &'a [&'a str],
+}
+
+/// The ids of the queued jobs that are due, by the time since which they are. The index has this order, so the
+/// statement reads `limit` entries, however many jobs are queued.
+fn due(queue: Queue<'_>, limit: u64, now: DateTime<Utc>) -> SelectStatement {
+    claimable(queue, QUEUED, limit).and_where(Expr::col(Tasks::RunAt).lte(now)).take()
+}
+
+/// The ids of the jobs whose worker has not renewed its lease. Only as many jobs are running as there are workers, so
+/// the statement reads few entries.
+fn abandoned(queue: Queue<'_>, limit: u64, now: DateTime<Utc>) -> SelectStatement {
+    claimable(queue, RUNNING, limit).and_where(Expr::col(Tasks::LeaseUntil).lte(now)).take()
+}
+
+fn claimable(queue: Queue<'_>, state: &str, limit: u64) -> SelectStatement {
     Query::select()
         .column(Tasks::Id)
         .from(Tasks::Table)
-        // what another build has asked for waits for a worker that knows it
-        .and_where(Expr::col(Tasks::Name).is_in(names.iter().copied()))
-        .cond_where(Cond::any().add(queued).add(left))
-        .and_where(Expr::exists(earlier_of_the_lane()).not())
+        .and_where(Expr::col(Tasks::Pool).eq(queue.pool.as_str()))
+        .and_where(Expr::col(Tasks::State).eq(state))
+        .and_where(Expr::col(Tasks::Name).is_in(queue.names.iter().copied()))
         .order_by(Tasks::RunAt, Order::Asc)
         .order_by(Tasks::Id, Order::Asc)
         .limit(limit)
         .take()
 }
 
-/// What a task of a lane waits for. A task without a lane finds nothing: null is equal to nothing.
-///
-/// Of two workers at once none gets the second of a lane while the other has the first: that is there, queued or
-/// running, until what deletes or parks it is committed. So the lane of an object has the order of its ids, which are
-/// given while whoever changes the object keeps others from it.
-fn earlier_of_the_lane() -> SelectStatement {
-    let earlier = || Alias::new("earlier");
-    Query::select()
-        .expr(Expr::val(1))
-        .from_as(Tasks::Table, earlier())
-        .and_where(Expr::col((earlier(), Tasks::Lane)).equals((Tasks::Table, Tasks::Lane)))
-        .and_where(Expr::col((earlier(), Tasks::Id)).lt(Expr::col((Tasks::Table, Tasks::Id))))
-        .and_where(Expr::col((earlier(), Tasks::State)).ne(FAILED))
-        // asked of what is due, by the index: without the offset PostgreSQL would join the table with the whole of itself
-        .limit(1)
-        .offset(0)
-        .take()
+/// Whether there is a job to claim. Locks nothing.
+pub async fn is_due(conn: &mut Conn, queue: Queue<'_>, now: DateTime<Utc>) -> DbResult<bool> {
+    Ok(conn.maybe::<(i64,)>(&due(queue, 1, now)).await?.is_some()
+        || conn.maybe::<(i64,)>(&abandoned(queue, 1, now)).await?.is_some())
 }
 
-/// Whether there is something to take: a look that locks nothing.
-pub async fn is_due(conn: &mut Conn, names: &[&str], now: DateTime<Utc>) -> DbResult<bool> {
-    Ok(conn.maybe::<(i64,)>(&due(names, 1, now)).await?.is_some())
-}
-
-/// Takes what is due for a worker; of several workers at once each gets others.
-pub async fn take(
+/// Claims jobs for a worker, at most `limit`, until `until`. Concurrent workers claim different jobs.
+pub async fn claim(
     tx: &mut Conn,
     worker: &str,
-    names: &[&str],
+    queue: Queue<'_>,
     limit: u64,
     until: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> DbResult<Vec<Taken>> {
-    let due = due(names, limit, now).lock_with_behavior(LockType::Update, LockBehavior::SkipLocked).take();
+    let skipping_locked =
+        |mut select: SelectStatement| select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked).take();
     // as a subquery PostgreSQL might run it more than once, and lock more than the limit
-    let ids: Vec<(i64,)> = tx.all(&due).await?;
+    let mut ids: Vec<(i64,)> = tx.all(&skipping_locked(abandoned(queue, limit, now))).await?;
+    let rest = limit.saturating_sub(ids.len() as u64);
+    ids.extend(tx.all::<(i64,)>(&skipping_locked(due(queue, rest, now))).await?);
+    if ids.is_empty() {
+        return Ok(vec![]);
+    }
     let statement = Query::update()
         .table(Tasks::Table)
         .values([
@@ -273,32 +265,37 @@ pub async fn renew(conn: &mut Conn, task: &Taken, until: DateTime<Utc>) -> DbRes
     Ok(conn.write(Tasks::FREE, &statement).await? > 0)
 }
 
-/// It has ended well, and does not run by itself.
-pub async fn remove(conn: &mut Conn, task: &Taken) -> DbResult<()> {
-    let statement = Query::delete().from_table(Tasks::Table).cond_where(still_held(task)).take();
+/// Deletes jobs that have succeeded, but no recurring ones.
+pub async fn remove(conn: &mut Conn, tasks: &[&Taken]) -> DbResult<()> {
+    if tasks.is_empty() {
+        return Ok(());
+    }
+    let held = tasks.iter().fold(Cond::any(), |held, task| held.add(still_held(task)));
+    let statement = Query::delete().from_table(Tasks::Table).cond_where(held).take();
     conn.write(Tasks::FREE, &statement).await?;
     Ok(())
 }
 
-/// What becomes of a task that is kept.
-pub enum Next<'a> {
+/// The next state of a job that is kept after a run.
+#[derive(Debug)]
+pub enum Next {
     /// It is due again then, as if it had never run.
     Anew(DateTime<Utc>),
     /// It is tried again then.
-    Again(DateTime<Utc>, &'a str),
+    Again(DateTime<Utc>, String),
     /// It stays, for a person to look at.
-    Failed(&'a str),
+    Failed(String),
     /// It was not finished, and not for a fault of its own: that try does not count.
     Back(DateTime<Utc>),
 }
 
 /// Gives a task up, for what is next.
-pub async fn release(conn: &mut Conn, task: &Taken, next: Next<'_>, now: DateTime<Utc>) -> DbResult<()> {
+pub async fn release(conn: &mut Conn, task: &Taken, next: &Next, now: DateTime<Utc>) -> DbResult<()> {
     let (state, run_at, attempts, error) = match next {
-        Next::Anew(at) => (QUEUED, Some(at), 0, None),
-        Next::Again(at, error) => (QUEUED, Some(at), task.attempts, Some(error)),
-        Next::Failed(error) => (FAILED, None, task.attempts, Some(error)),
-        Next::Back(at) => (QUEUED, Some(at), task.attempts - 1, None),
+        Next::Anew(at) => (QUEUED, Some(*at), 0, None),
+        Next::Again(at, error) => (QUEUED, Some(*at), task.attempts, Some(error.as_str())),
+        Next::Failed(error) => (FAILED, None, task.attempts, Some(error.as_str())),
+        Next::Back(at) => (QUEUED, Some(*at), task.attempts - 1, None),
     };
     // what a mail server says may hold U+0000, which PostgreSQL cannot store
     let error = error.map(|error| error.replace('\0', "\u{fffd}"));
@@ -369,46 +366,6 @@ pub async fn retry(tx: &mut Conn, id: i64, now: DateTime<Utc>) -> DbResult<bool>
         .and_where(Expr::col(Tasks::State).ne(RUNNING))
         .take();
     Ok(tx.write(Tasks::FREE, &statement).await? > 0)
-}
-
-/// Postpones the queued tasks in the lanes whose names begin like this: none is due before `until`.
-pub async fn postpone_lanes(tx: &mut Conn, beginning: &str, until: DateTime<Utc>) -> DbResult<()> {
-    let statement =
-        queued_in_lanes(beginning).value(Tasks::RunAt, until).and_where(Expr::col(Tasks::RunAt).lt(until)).take();
-    tx.write(Tasks::FREE, &statement).await?;
-    Ok(())
-}
-
-/// Makes the queued tasks due now that were never tried, as [`postpone_lanes`] leaves them. A task that has failed keeps
-/// its own pause before the next try.
-pub async fn resume_lanes(tx: &mut Conn, beginning: &str, now: DateTime<Utc>) -> DbResult<()> {
-    let statement = queued_in_lanes(beginning)
-        .value(Tasks::RunAt, now)
-        .and_where(Expr::col(Tasks::Attempts).eq(0))
-        .and_where(Expr::col(Tasks::RunAt).gt(now))
-        .take();
-    tx.write(Tasks::FREE, &statement).await?;
-    tx.when_durable(|| Pool::General.due().notify_one());
-    Ok(())
-}
-
-fn queued_in_lanes(beginning: &str) -> UpdateStatement {
-    Query::update()
-        .table(Tasks::Table)
-        .and_where(Expr::col(Tasks::Lane).like(format!("{beginning}%")))
-        .and_where(Expr::col(Tasks::State).eq(QUEUED))
-        .take()
-}
-
-/// Takes out what waits in the lanes whose names begin like this; what runs goes on.
-pub async fn cancel_lanes(tx: &mut Conn, beginning: &str) -> DbResult<()> {
-    let statement = Query::delete()
-        .from_table(Tasks::Table)
-        .and_where(Expr::col(Tasks::Lane).like(format!("{beginning}%")))
-        .and_where(Expr::col(Tasks::State).eq(QUEUED))
-        .take();
-    tx.write(Tasks::FREE, &statement).await?;
-    Ok(())
 }
 
 /// Takes a task out; one that runs is stopped when its worker renews the lease. False if there is none.

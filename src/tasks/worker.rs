@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::store::{self, Next, Taken};
+use super::store::{self, Next, Queue, Taken};
 use super::{Fault, Kind, Pool, pause};
 use crate::app::App;
 use crate::app::metrics::Outcome;
@@ -32,22 +32,30 @@ pub async fn work(app: App, kinds: &'static [Kind], stop: watch::Receiver<bool>)
 
 async fn work_pool(app: App, pool: Pool, kinds: &'static [Kind], mut stop: watch::Receiver<bool>) {
     let workers = pool.workers(&app.config);
-    let kinds: Vec<&'static Kind> = kinds.iter().filter(|kind| kind.pool == pool).collect();
-    if workers == 0 || kinds.is_empty() {
+    // releases before 0.4 enqueue every job without a pool, which is the general one
+    let kinds: Vec<&'static Kind> = kinds.iter().filter(|kind| kind.pool == pool || pool == Pool::General).collect();
+    let own: Vec<&Kind> = kinds.iter().copied().filter(|kind| kind.pool == pool).collect();
+    if workers == 0 || own.is_empty() {
         return;
     }
     let name = format!("{:016x}", rand::random::<u64>());
     let names: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
-    names.iter().for_each(|name| app.metrics.expect(name));
+    let queue = Queue { pool, names: &names };
+    own.iter().for_each(|kind| app.metrics.expect(kind.name));
     let mut planned = false;
-    let mut database = Database::default();
+    let mut database = Database::of("jobs");
     let mut running = JoinSet::new();
+    // the results that are not in the database yet
+    let mut ended: Vec<Ended> = vec![];
     let cut = watch::Sender::new(false);
     while !*stop.borrow() {
-        planned = planned || database.answered(plan(&app, &kinds).await).is_some();
+        planned = planned || database.answered(plan(&app, &own).await).is_some();
         let free = workers.saturating_sub(running.len());
-        if planned && free > 0 {
-            let taken = database.answered(take(&app, &name, &names, free).await).unwrap_or_default();
+        if planned
+            && free > 0
+            && let Some(taken) = database.answered(settle_and_claim(&app, &ended, &name, queue, free).await)
+        {
+            ended.clear();
             for task in taken {
                 let kind = kinds.iter().find(|kind| kind.name == task.name).expect("only these are asked for");
                 running.spawn(run(app.clone(), kind, task, cut.subscribe()));
@@ -56,19 +64,27 @@ async fn work_pool(app: App, pool: Pool, kinds: &'static [Kind], mut stop: watch
         let full = running.len() >= workers;
         tokio::select! {
             _ = stop.changed() => break,
-            // what has ended leaves a free place, and the next of its lane
-            Some(_) = running.join_next() => {}
+            // leaves a free place
+            Some(end) = running.join_next() => ended.extend(end.ok().flatten()),
             () = tokio::time::sleep(LOOK), if !full => {}
             () = pool.due().notified(), if !full => {}
         }
-        while running.try_join_next().is_some() {}
+        while let Some(end) = running.try_join_next() {
+            ended.extend(end.ok().flatten());
+        }
     }
     let grace = Duration::from_secs(app.config.grace);
-    let finished = async { while running.join_next().await.is_some() {} };
-    if tokio::time::timeout(grace, finished).await.is_err() {
+    let mut finished = async || {
+        while let Some(end) = running.join_next().await {
+            ended.extend(end.ok().flatten());
+        }
+    };
+    if tokio::time::timeout(grace, finished()).await.is_err() {
         let _ = cut.send(true);
-        while running.join_next().await.is_some() {}
+        finished().await;
     }
+    // if this fails, the leases end and the jobs run again: they run at least once
+    database.answered(settle_and_claim(&app, &ended, &name, queue, 0).await);
 }
 
 async fn plan(app: &App, kinds: &[&Kind]) -> DbResult<()> {
@@ -76,21 +92,44 @@ async fn plan(app: &App, kinds: &[&Kind]) -> DbResult<()> {
     let mut tx = app.db.begin().await?;
     for kind in kinds {
         match kind.interval(&app.config) {
-            Some(every) => store::plan(&mut tx, kind.name, after(now, every), now).await?,
+            Some(every) => store::plan(&mut tx, kind.name, kind.pool, after(now, every), now).await?,
             None => store::unplan(&mut tx, kind.name).await?,
         }
     }
     tx.commit().await
 }
 
-async fn take(app: &App, worker: &str, names: &[&str], free: usize) -> DbResult<Vec<Taken>> {
-    // nothing is locked while there is nothing to do
-    if !store::is_due(&mut app.db.read().await?, names, app.now()).await? {
+/// The result of a run: the job, and its next state if it is kept.
+struct Ended {
+    task: Taken,
+    next: Option<Next>,
+}
+
+/// Records the results of runs and claims up to `free` jobs, in one transaction.
+async fn settle_and_claim(
+    app: &App,
+    ended: &[Ended],
+    worker: &str,
+    queue: Queue<'_>,
+    free: usize,
+) -> DbResult<Vec<Taken>> {
+    // takes no lock while there is nothing to write
+    if ended.is_empty() && (free == 0 || !store::is_due(&mut app.db.read().await?, queue, app.now()).await?) {
         return Ok(vec![]);
     }
     let now = app.now();
     let mut tx = app.db.begin().await?;
-    let taken = store::take(&mut tx, worker, names, free as u64, after(now, lease(app)), now).await?;
+    let done: Vec<&Taken> = ended.iter().filter(|end| end.next.is_none()).map(|end| &end.task).collect();
+    store::remove(&mut tx, &done).await?;
+    for Ended { task, next } in ended {
+        if let Some(next) = next {
+            store::release(&mut tx, task, next, now).await?;
+        }
+    }
+    let taken = match free {
+        0 => vec![],
+        free => store::claim(&mut tx, worker, queue, free as u64, after(now, lease(app)), now).await?,
+    };
     tx.commit().await?;
     Ok(taken)
 }
@@ -105,8 +144,8 @@ enum End {
     Lost,
 }
 
-/// Runs one task, and says in the database, in the metrics and in one line of the log what came of it.
-async fn run(app: App, kind: &'static Kind, task: Taken, mut cut: watch::Receiver<bool>) {
+/// Runs one job, and logs and counts its result. Returns `None` if the job belongs to another worker by now.
+async fn run(app: App, kind: &'static Kind, task: Taken, mut cut: watch::Receiver<bool>) -> Option<Ended> {
     let began = Instant::now();
     let end = tokio::select! {
         end = outcome(&app, kind, &task) => end,
@@ -120,17 +159,16 @@ async fn run(app: App, kind: &'static Kind, task: Taken, mut cut: watch::Receive
     let now = app.now();
     let next = match &end {
         End::Done => interval.map(|every| Next::Anew(after(now, every))),
-        // whoever has it now says what is next
         End::Lost => None,
         End::Cut => Some(Next::Back(now)),
         End::Fault(fault) => {
             let again = matches!(fault, Fault::Again(_)) && attempt < kind.attempts;
             let text = match fault {
-                Fault::Again(text) | Fault::Never(text) => text.as_str(),
+                Fault::Again(text) | Fault::Never(text) => text.clone(),
             };
             let pause = pause(Duration::from_secs(app.config.task_retry), attempt);
             match (again, interval) {
-                // what runs by itself comes again anyway, and never stops to
+                // a recurring job runs again anyway, and is never parked
                 (_, Some(every)) => Some(Next::Again(after(now, pause.min(every)), text)),
                 (true, None) => Some(Next::Again(after(now, pause), text)),
                 (false, None) => Some(Next::Failed(text)),
@@ -146,7 +184,10 @@ async fn run(app: App, kind: &'static Kind, task: Taken, mut cut: watch::Receive
     };
     app.metrics.ran(kind.name, outcome, took);
     match &end {
-        End::Lost => return tracing::warn!(id, task = task_name, attempt, millis, "task was cancelled or taken over"),
+        End::Lost => {
+            tracing::warn!(id, task = task_name, attempt, millis, "task was cancelled or taken over");
+            return None;
+        }
         End::Fault(fault) if matches!(next, Some(Next::Failed(_))) => {
             tracing::error!(id, task = task_name, attempt, millis, error = %fault, "task failed for good; accord task retry {id} runs it again");
         }
@@ -154,20 +195,7 @@ async fn run(app: App, kind: &'static Kind, task: Taken, mut cut: watch::Receive
         End::Cut => tracing::info!(id, task = task_name, attempt, millis, "task was put back"),
         End::Done => tracing::info!(id, task = task_name, attempt, millis, "task done"),
     }
-    // if this cannot be said, the lease runs out and it runs again: at least once is what is promised
-    if let Err(error) = settle(&app, &task, next, now).await {
-        let error: &(dyn std::error::Error + 'static) = &error;
-        tracing::warn!(error, id, task = task_name, "cannot write what came of a task: it runs again");
-    }
-}
-
-async fn settle(app: &App, task: &Taken, next: Option<Next<'_>>, now: DateTime<Utc>) -> DbResult<()> {
-    let mut tx = app.db.begin().await?;
-    match next {
-        None => store::remove(&mut tx, task).await?,
-        Some(next) => store::release(&mut tx, task, next, now).await?,
-    }
-    tx.commit().await
+    Some(Ended { task, next })
 }
 
 async fn outcome(app: &App, kind: &Kind, task: &Taken) -> End {
@@ -209,29 +237,36 @@ fn lease(app: &App) -> Duration {
     Duration::from_secs(app.config.task_lease)
 }
 
-fn after(now: DateTime<Utc>, pause: Duration) -> DateTime<Utc> {
+/// The time after a pause.
+pub fn after(now: DateTime<Utc>, pause: Duration) -> DateTime<Utc> {
     now + TimeDelta::from_std(pause).unwrap_or(TimeDelta::MAX)
 }
 
-/// Whether the database answers: a worker asks each second, and says only what has changed.
-#[derive(Default)]
-struct Database {
+/// Whether the database responds: background work asks each second, and logs only changes.
+pub struct Database {
+    work: &'static str,
     is_away: bool,
 }
 
 impl Database {
-    fn answered<T>(&mut self, result: DbResult<T>) -> Option<T> {
+    /// For background work of this name, which is a plural noun.
+    pub fn of(work: &'static str) -> Self {
+        Self { work, is_away: false }
+    }
+
+    /// The result, if the database responded.
+    pub fn answered<T>(&mut self, result: DbResult<T>) -> Option<T> {
         match result {
             Ok(answer) => {
                 if std::mem::take(&mut self.is_away) {
-                    tracing::info!("tasks run again");
+                    tracing::info!("{} run again", self.work);
                 }
                 Some(answer)
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.is_away, true) {
                     let error: &(dyn std::error::Error + 'static) = &error;
-                    tracing::warn!(error, "no tasks run until the database answers");
+                    tracing::warn!(error, "no {} run until the database responds", self.work);
                 }
                 None
             }
@@ -245,7 +280,6 @@ mod tests {
     use std::sync::{Arc, LazyLock, Mutex};
 
     use serde::{Deserialize, Serialize};
-    use serde_json::Value;
     use tempfile::TempDir;
 
     use super::super::Task;
@@ -292,32 +326,8 @@ mod tests {
         Ok(())
     });
 
-    /// What tasks with numbers have told.
-    static TOLD: Mutex<Vec<usize>> = Mutex::new(vec![]);
-
-    #[derive(Serialize, Deserialize)]
-    struct Tells {
-        number: usize,
-    }
-
-    impl Task for Tells {
-        const NAME: &'static str = "tells";
-
-        async fn run(self, _: &App) -> Result<(), Fault> {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            TOLD.lock().expect("no test panics with it").push(self.number);
-            Ok(())
-        }
-    }
-
-    const KINDS: &[Kind] = &[
-        Kind::of::<Counts>(),
-        Kind::of::<Fails>(),
-        Kind::of::<Refuses>(),
-        Kind::of::<Panics>(),
-        Kind::of::<Sleeps>(),
-        Kind::of::<Tells>(),
-    ];
+    const KINDS: &[Kind] =
+        &[Kind::of::<Counts>(), Kind::of::<Fails>(), Kind::of::<Refuses>(), Kind::of::<Panics>(), Kind::of::<Sleeps>()];
 
     async fn app(folder: &TempDir) -> App {
         let url = format!("sqlite:{}", folder.path().join("t.db").display());
@@ -334,6 +344,10 @@ mod tests {
         let id = store::enqueue(&mut tx, &task, app.now(), app.now()).await.expect("enqueues");
         tx.commit().await.expect("commits");
         id
+    }
+
+    fn queue<'a>(names: &'a [&'a str]) -> Queue<'a> {
+        Queue { pool: Pool::General, names }
     }
 
     async fn tasks(app: &App) -> Vec<Seen> {
@@ -391,8 +405,8 @@ mod tests {
         let now = app.now();
         assert!(store::retry(&mut tx, refuses, now).await.expect("writes"));
         let due = after(now, Duration::from_secs(60));
-        let again = store::take(&mut tx, "other", &["fails"], 1, due, due).await.expect("takes");
-        store::release(&mut tx, &again[0], Next::Back(now), now).await.expect("writes");
+        let again = store::claim(&mut tx, "other", queue(&["fails"]), 1, due, due).await.expect("takes");
+        store::release(&mut tx, &again[0], &Next::Back(now), now).await.expect("writes");
         tx.commit().await.expect("commits");
         work_until(&app, 1, async |app| find(&tasks(app).await, fails).0 == "failed").await;
         assert_eq!(find(&tasks(&app).await, fails), ("failed".into(), 2, "the mail server is not there".into()));
@@ -406,10 +420,11 @@ mod tests {
         let id = ask(&app, Counts { word: "left".into() }).await;
         let mut tx = app.db.begin().await.expect("a transaction");
         let now = app.now();
-        let dead = store::take(&mut tx, "dead", &["counts"], 1, after(now, lease(&app)), now).await.expect("takes");
+        let dead =
+            store::claim(&mut tx, "dead", queue(&["counts"]), 1, after(now, lease(&app)), now).await.expect("takes");
         assert_eq!(dead.iter().map(|task| task.id).collect::<Vec<_>>(), [id]);
-        assert!(!store::is_due(&mut tx, &["counts"], now).await.expect("reads"), "nobody else has it meanwhile");
-        assert!(store::is_due(&mut tx, &["counts"], after(now, lease(&app))).await.expect("reads"));
+        assert!(!store::is_due(&mut tx, queue(&["counts"]), now).await.expect("reads"), "nobody else has it meanwhile");
+        assert!(store::is_due(&mut tx, queue(&["counts"]), after(now, lease(&app))).await.expect("reads"));
         assert!(store::renew(&mut tx, &dead[0], now).await.expect("writes"), "its lease ends now");
         tx.commit().await.expect("commits");
         work_until(&app, 1, async |app| tasks(app).await.is_empty()).await;
@@ -431,82 +446,13 @@ mod tests {
         assert_eq!((seen[0].state.as_str(), seen[0].attempts, &seen[0].worker), ("queued", 0, &None));
     }
 
-    /// What a worker would get now, by the words.
-    async fn due(app: &App, at: DateTime<Utc>) -> Vec<String> {
-        let mut tx = app.db.begin().await.expect("a transaction");
-        let taken = store::take(&mut tx, "somebody", &["fails", "refuses", "counts"], 10, after(at, lease(app)), at)
-            .await
-            .expect("takes");
-        let word = |task: &Taken| serde_json::from_str::<Value>(&task.payload).expect("JSON")["word"].clone();
-        taken.iter().map(|task| word(task).as_str().expect("a text").to_owned()).collect()
-    }
-
-    #[tokio::test]
-    async fn of_a_lane_one_runs_at_a_time_and_in_order() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let app = app(&folder).await;
-        let now = app.now();
-        let mut tx = app.db.begin().await.expect("a transaction");
-        let mut ask = async |lane: &str, word: &str, at: DateTime<Utc>| {
-            let task = Counts { word: word.into() };
-            store::enqueue_in(&mut tx, lane, &task, at, now).await.expect("enqueues")
-        };
-        let first = ask("a", "a 1", now).await;
-        ask("a", "a 2", now - TimeDelta::hours(1)).await;
-        ask("b", "b 1", after(now, Duration::from_secs(60))).await;
-        ask("b", "b 2", now).await;
-        tx.commit().await.expect("commits");
-        // not committed, so each look finds the same
-        assert_eq!(due(&app, now).await, ["a 1"], "what is due earlier waits, and so does what is behind a pause");
-        assert_eq!(due(&app, after(now, Duration::from_secs(60))).await, ["a 1", "b 1"]);
-
-        let mut tx = app.db.begin().await.expect("a transaction");
-        let held = store::take(&mut tx, "somebody", &["counts"], 1, after(now, lease(&app)), now).await.expect("takes");
-        tx.commit().await.expect("commits");
-        assert_eq!(held[0].id, first);
-        assert!(due(&app, now).await.is_empty(), "while the first runs");
-        let mut tx = app.db.begin().await.expect("a transaction");
-        store::release(&mut tx, &held[0], Next::Again(after(now, Duration::from_secs(60)), "no"), now)
-            .await
-            .expect("x");
-        tx.commit().await.expect("commits");
-        assert!(due(&app, now).await.is_empty(), "while the first waits to be tried again");
-
-        let mut tx = app.db.begin().await.expect("a transaction");
-        let at = after(now, Duration::from_secs(61));
-        let held = store::take(&mut tx, "somebody", &["counts"], 1, after(at, lease(&app)), at).await.expect("takes");
-        store::release(&mut tx, &held[0], Next::Failed("no"), now).await.expect("writes");
-        tx.commit().await.expect("commits");
-        assert_eq!(due(&app, now).await, ["a 2"], "the parked one is passed");
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn lanes_keep_their_order_under_several_workers() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let app = app(&folder).await;
-        let mut tx = app.db.begin().await.expect("a transaction");
-        for number in 0..30 {
-            let task = Tells { number };
-            let lane = format!("lane {}", number % 3);
-            store::enqueue_in(&mut tx, &lane, &task, app.now(), app.now()).await.expect("enqueues");
-        }
-        tx.commit().await.expect("commits");
-        work_until(&app, 3, async |app| tasks(app).await.is_empty()).await;
-        let told = TOLD.lock().expect("no test panics with it").clone();
-        for lane in 0..3 {
-            let of_lane: Vec<_> = told.iter().copied().filter(|number| number % 3 == lane).collect();
-            assert_eq!(of_lane.len(), 10, "{told:?}");
-            assert!(of_lane.is_sorted(), "{told:?}");
-        }
-    }
-
     #[tokio::test]
     async fn what_this_build_does_not_know_waits_for_one_that_does() {
         let folder = tempfile::tempdir().expect("a folder");
         let app = app(&folder).await;
         let mut tx = app.db.begin().await.expect("a transaction");
         let now = app.now();
-        store::insert(&mut tx, "from-tomorrow", &serde_json::json!({}), now, now).await.expect("writes");
+        store::insert(&mut tx, "from-tomorrow", Pool::General, &serde_json::json!({}), now, now).await.expect("writes");
         tx.commit().await.expect("commits");
         ask(&app, Counts { word: "today".into() }).await;
         work_until(&app, 1, async |_| runs("today") == 1).await;

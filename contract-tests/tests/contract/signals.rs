@@ -274,11 +274,13 @@ async fn nothing_that_was_acknowledged_is_lost_when_servers_die() {
         }
     }
     let emptied = async {
-        while world.database.count("tasks").await > 0 {
+        while world.database.count("tasks").await > 0
+            || world.database.count("deliveries WHERE status = 'pending'").await > 0
+        {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), emptied).await.expect("all tasks are done");
+    tokio::time::timeout(Duration::from_secs(60), emptied).await.expect("all jobs and deliveries are done");
     assert!(acknowledged.len() >= 180, "{}", acknowledged.len());
 
     let root = world.root().await;

@@ -305,7 +305,9 @@ END $$"),
         Name: text(),
         Payload: text(),
         Key: text().null().unique(),
+        // written by releases before 0.4, whose workers may still run
         Lane: text().null(),
+        Pool: text().default("'general'"),
         State: text().words(&["queued", "running", "failed"]),
         RunAt: timestamp(),
         Attempts: bigint().default("0"),
@@ -315,7 +317,7 @@ END $$"),
         CreatedAt: timestamp(),
         UpdatedAt: timestamp(),
     } with [
-        index("tasks_due_idx", [State, RunAt, Id]),
+        index("tasks_due_idx", [Pool, State, RunAt, Id]),
         index("tasks_lane_idx", [Lane, Id]).only_where("lane IS NOT NULL"),
     ]
 
@@ -339,6 +341,16 @@ END $$"),
         index("webhooks_created_by_idx", [CreatedBy]),
     ]
 
+    /// Which process sends to a webhook, and when.
+    WebhookLeases {
+        WebhookId: bigint().references(Webhooks::Id, Cascade),
+        Worker: text(),
+        LeaseUntil: timestamp().null(),
+        PausedUntil: timestamp().null(),
+    } with [
+        primary_key([WebhookId]),
+    ]
+
     /// Events on their way to webhooks.
     Deliveries {
         Id: key(),
@@ -353,9 +365,12 @@ END $$"),
         Error: text().null(),
         TriedSince: timestamp().null(),
         LastAttemptAt: timestamp().null(),
+        NextAttemptAt: timestamp().default("'1970-01-01T00:00:00+00:00'"),
         CreatedAt: timestamp(),
     } with [
         unique("deliveries_event_key", [WebhookId, EventId]),
+        index("deliveries_due_idx", [WebhookId, NextAttemptAt, Id]).only_where("status = 'pending'"),
+        index("deliveries_object_idx", [WebhookId, Object, Id]).only_where("status = 'pending'"),
         index("deliveries_webhook_id_idx", [WebhookId, Id]),
         index("deliveries_created_at_idx", [CreatedAt]),
     ]

@@ -5,12 +5,11 @@ use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
 
-use super::events::{Event, TestEventType, TestedWebhook};
+use super::events::{Event, OutgoingEvent, TestEventType, TestedWebhook};
 use super::model::{
     Delivery, DeliveryPage, DeliveryStatus, Secret, StoredWebhook, Webhook, WebhookCreate, WebhookPage, WebhookUpdate,
 };
-use super::tasks::PublishEvent;
-use super::{rules, store};
+use super::{dispatch, rules, store};
 use crate::app::App;
 use crate::auth::Admin;
 use crate::db::signals;
@@ -132,11 +131,17 @@ impl WebhooksApi {
         if_match.allows(before.version)?;
         let secret = (change.rotate_secret == Some(true)).then(|| Secret::from(rules::new_secret()));
         let (rotates, stops) = (secret.is_some(), change.enabled == Some(false));
+        // the receiver may respond again
+        let resumes = change.enabled == Some(true) || change.url.is_some();
         let overlap = i64::try_from(app.config.webhook_secret_overlap).unwrap_or_default();
         let values = change.of(before.values(), secret, app.now() + TimeDelta::seconds(overlap));
         let after = signals::update(&mut tx, &admin, &before, values, app.now()).await?.ok_or_else(changed)?;
         if stops {
             super::stop(&mut tx, id.0).await?;
+        }
+        if resumes {
+            store::set_pause(&mut tx, id.0, None).await?;
+            dispatch::wake(&mut tx);
         }
         tx.commit().await?;
         let (webhook, tag) = if rotates { after.tagged_with_secret() } else { after.tagged() };
@@ -226,11 +231,10 @@ impl WebhooksApi {
         let mut tx = admin.begin(&app.db).await?;
         enabled(store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?)?;
         let none = || Error::not_found("Delivery", delivery_id.0);
-        let outgoing = store::find_outgoing(&mut tx, Some(id.0), delivery_id.0).await?.ok_or_else(none)?;
-        if store::restart(&mut tx, outgoing.id).await? {
-            super::send(&mut tx, id.0, &outgoing.object, outgoing.id, app.now()).await?;
+        if store::restart(&mut tx, id.0, delivery_id.0, app.now()).await? {
+            dispatch::wake(&mut tx);
         }
-        let delivery = store::find_delivery(&mut tx, outgoing.id).await?.ok_or_else(none)?;
+        let delivery = store::find_delivery(&mut tx, id.0, delivery_id.0).await?.ok_or_else(none)?;
         tx.commit().await?;
         Ok(Accepted::Accepted(JsonOut(delivery)))
     }
@@ -251,9 +255,9 @@ impl WebhooksApi {
         let mut tx = admin.begin(&app.db).await?;
         enabled(store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?)?;
         let tested = TestedWebhook { webhook_id: id.0 };
-        let event = PublishEvent::new(&Event::Test(TestEventType::Test, &tested), app.now());
-        let delivery = super::deliver(&mut tx, id.0, &event, app.now()).await?;
-        let delivery = delivery.ok_or_else(|| Error::internal("an event of this moment was delivered before"))?;
+        let event = OutgoingEvent::new(&Event::Test(TestEventType::Test, &tested), app.now());
+        let delivery = store::insert_delivery(&mut tx, id.0, &event, app.now()).await?;
+        dispatch::wake(&mut tx);
         tx.commit().await?;
         Ok(Accepted::Accepted(JsonOut(delivery)))
     }

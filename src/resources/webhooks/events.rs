@@ -66,6 +66,28 @@ impl Example for TestedWebhook {
     }
 }
 
+/// An event as it is stored and sent.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutgoingEvent {
+    /// The identifier, the same in each attempt to send the event.
+    pub id: String,
+    /// The type.
+    pub event_type: EventType,
+    /// The object of the event, such as `post:7`. Events of one object are sent in order.
+    pub object: String,
+    /// The JSON text of the request.
+    pub body: String,
+}
+
+impl OutgoingEvent {
+    /// An event that happens now.
+    pub fn new(event: &Event<'_>, now: DateTime<Utc>) -> Self {
+        let id = new_id();
+        Self { event_type: event.event_type(), object: event.object(), body: event.body(&id, now), id }
+    }
+}
+
 /// Declares the kinds of events: data, types of the document, the object whose events come in order, and each type's
 /// name among its kind and among all, its word, and what has happened.
 macro_rules! events {

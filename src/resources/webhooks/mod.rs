@@ -1,13 +1,14 @@
-//! Webhooks: what happens here is told to other programs, by requests that they can verify.
+//! Webhooks: requests that send events to other programs, signed so that the receiver can verify them.
 //!
-//! An event is written in the transaction of what it tells ([`announce`]), as a task in the lane of its object. That
-//! task makes a delivery for each webhook that wants it, each with a task of its own in the lane of webhook and object:
-//! events of one object arrive in their order, at least once, and one receiver that is away holds up nobody else.
+//! The transaction of a change inserts a delivery of its event for each webhook that wants it ([`announce`]). The
+//! dispatcher ([`dispatch`]) sends the pending deliveries of each webhook by itself, those of one object in order and at
+//! least once. So one receiver that is away, slow or silent delays nobody else.
 //!
-//! Must never be: an event of what was rolled back; a request to an address that only insiders reach; a secret in a
-//! log, an event, the audit or any answer but those that make one; a delivery that is tried without end.
+//! Must never be: an event of a change that was rolled back; a request to an address that only insiders reach; a secret
+//! in a log, an event, the audit or any response but those that create one; a delivery that is tried without end.
 
 pub mod api;
+pub mod dispatch;
 pub mod events;
 pub mod hook;
 pub mod model;
@@ -20,10 +21,9 @@ use chrono::{DateTime, Utc};
 use lettre::message::Mailbox;
 use url::Url;
 
-use self::events::Event;
-use self::model::{Delivery, DisabledReason, StoredWebhook};
+use self::events::{Event, OutgoingEvent};
+use self::model::{DisabledReason, StoredWebhook};
 use self::store::WebhookValues;
-use self::tasks::{DeliverWebhook, PublishEvent};
 use crate::auth::{Role, Status};
 use crate::db::signals::{self, Actor, Refused};
 use crate::db::{Conn, DbResult};
@@ -32,62 +32,29 @@ use crate::resources::audit::model::{Action, State};
 use crate::resources::audit::{self, Audited};
 use crate::resources::users::model::User;
 use crate::resources::users::store::{self as users, Filter};
-use crate::tasks::store::{cancel_lanes, enqueue_in, postpone_lanes, resume_lanes};
 
 /// Admins that are told of a webhook whose maker is gone.
 const TOLD: u64 = 100;
 
-/// Tells an event to whoever wants it, once the transaction that is open is committed.
+/// Sends an event to every enabled webhook that wants it, once the open transaction is committed.
 ///
 /// # Errors
-/// 503 when the database is away.
+/// The database is away.
 pub async fn announce(tx: &mut Conn, event: &Event<'_>, now: DateTime<Utc>) -> DbResult<()> {
-    let object = event.object();
-    enqueue_in(tx, &object, &PublishEvent::new(event, now), now, now).await?;
-    Ok(())
+    publish(tx, &OutgoingEvent::new(event, now), now).await
 }
 
-/// Sends an event to one webhook, whatever it wants; none if it has had it already.
-async fn deliver(
-    tx: &mut Conn,
-    webhook_id: i64,
-    event: &PublishEvent,
-    now: DateTime<Utc>,
-) -> DbResult<Option<Delivery>> {
-    let delivery = store::insert_delivery(tx, webhook_id, event, now).await?;
-    if let Some(delivery) = &delivery {
-        send(tx, webhook_id, &event.object, delivery.id, now).await?;
+/// Inserts a delivery of the event for every enabled webhook that wants it and does not have it yet.
+async fn publish(tx: &mut Conn, event: &OutgoingEvent, now: DateTime<Utc>) -> DbResult<()> {
+    if store::insert_deliveries(tx, event, now).await? > 0 {
+        dispatch::wake(tx);
     }
-    Ok(delivery)
-}
-
-/// Asks for a delivery to be sent.
-async fn send(tx: &mut Conn, webhook_id: i64, object: &str, delivery_id: i64, now: DateTime<Utc>) -> DbResult<()> {
-    let lane = format!("{}{object}", lanes(webhook_id));
-    enqueue_in(tx, &lane, &DeliverWebhook { delivery_id }, now, now).await?;
     Ok(())
 }
 
-/// What all lanes of a webhook begin with.
-fn lanes(webhook_id: i64) -> String {
-    format!("webhook:{webhook_id} ")
-}
-
-/// Postpones every queued delivery of a webhook whose receiver has timed out. The delivery that timed out is tried again
-/// first: one silent receiver holds few workers, and the other receivers get theirs.
-async fn postpone(tx: &mut Conn, webhook_id: i64, until: DateTime<Utc>) -> DbResult<()> {
-    postpone_lanes(tx, &lanes(webhook_id), until).await
-}
-
-/// Sends the postponed deliveries of a webhook whose receiver responds again.
-async fn resume(tx: &mut Conn, webhook_id: i64, now: DateTime<Utc>) -> DbResult<()> {
-    resume_lanes(tx, &lanes(webhook_id), now).await
-}
-
-/// Nothing more is sent: what waits has failed. Its tasks go, so that they hold up nothing that is sent again later.
+/// Sends nothing more: the pending deliveries have failed.
 async fn stop(tx: &mut Conn, webhook_id: i64) -> DbResult<()> {
-    store::fail_pending(tx, webhook_id).await?;
-    cancel_lanes(tx, &lanes(webhook_id)).await
+    store::fail_pending(tx, webhook_id).await
 }
 
 /// Disables a webhook whose receiver does not take events, and tells its maker, or all admins if that one is no admin
@@ -186,10 +153,9 @@ mod tests {
     use crate::resources::groups::store::GroupValues;
     use crate::resources::hooks::hooks;
 
-    /// The tasks that wait, by name.
-    async fn waiting(tx: &mut Conn) -> Vec<String> {
-        let seen = crate::tasks::store::list(tx, false, None, 10).await.expect("reads");
-        seen.into_iter().map(|task| task.name).collect()
+    /// The number of deliveries.
+    async fn deliveries(tx: &mut Conn) -> i64 {
+        store::count_deliveries(tx, 1, None).await.expect("reads")
     }
 
     #[tokio::test]
@@ -207,7 +173,7 @@ mod tests {
 
         let mut tx = db.begin().await.expect("a transaction");
         change(&mut tx).await;
-        assert!(waiting(&mut tx).await.is_empty(), "there is no webhook");
+        assert_eq!(deliveries(&mut tx).await, 0, "there is no webhook");
         drop(tx);
 
         let mut tx = db.begin().await.expect("a transaction");
@@ -218,13 +184,24 @@ mod tests {
         tx.commit().await.expect("commits");
         let mut tx = db.begin().await.expect("a transaction");
         change(&mut tx).await;
-        assert_eq!(waiting(&mut tx).await, ["publish-event"]);
+        assert_eq!(deliveries(&mut tx).await, 1);
         drop(tx);
-        assert!(waiting(&mut db.read().await.expect("reads")).await.is_empty(), "rolled back with its change");
+        assert_eq!(deliveries(&mut db.read().await.expect("reads")).await, 0, "rolled back with its change");
 
         let mut tx = db.begin().await.expect("a transaction");
         disable(&mut tx, &webhook, DisabledReason::Gone, now).await.expect("writes");
         change(&mut tx).await;
-        assert!(!waiting(&mut tx).await.contains(&"publish-event".into()), "it is disabled");
+        assert_eq!(deliveries(&mut tx).await, 0, "it is disabled");
+
+        let lease = |worker: &str| store::Lease { webhook_id: webhook.id, worker: worker.into() };
+        let (first, second) = (lease("first"), lease("second"));
+        let until = now + chrono::TimeDelta::seconds(60);
+        assert!(store::take_lease(&mut tx, &first, until, now).await.expect("writes"));
+        assert!(!store::take_lease(&mut tx, &second, until, now).await.expect("writes"), "the first has it");
+        assert!(
+            store::take_lease(&mut tx, &second, until, until).await.expect("writes"),
+            "the first has not renewed it"
+        );
+        assert!(!store::set_lease(&mut tx, &first, None).await.expect("writes"), "the first has lost it");
     }
 }

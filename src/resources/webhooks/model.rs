@@ -174,14 +174,6 @@ impl StoredWebhook {
         Some(words.into_iter().filter_map(|word| serde_json::from_value(word).ok()).collect())
     }
 
-    /// Whether it gets events of this type.
-    pub fn wants(&self, event_type: EventType) -> bool {
-        // by the words: a list of types that only a newer release knows is no list of none
-        let words = self.event_types.as_deref().and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
-        let listed = |words: Vec<String>| words.is_empty() || words.iter().any(|word| word == event_type.word());
-        self.enabled && words.is_none_or(listed)
-    }
-
     /// The secrets that sign now, the newest first.
     pub fn secrets(&self, now: DateTime<Utc>) -> Vec<&str> {
         let old = self.old_secret.as_deref().filter(|_| self.old_secret_until.is_some_and(|until| now < until));
@@ -346,7 +338,7 @@ page! {
 }
 
 /// What has become of a delivery
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryStatus {

@@ -129,11 +129,11 @@ pub fn is_given_up(since: DateTime<Utc>, retry_for: u64, now: DateTime<Utc>) -> 
     now - since >= most
 }
 
-/// How long the other deliveries of a webhook wait after one has timed out: as long as that delivery has been tried
-/// since `since`, at least twice the time-out in seconds, and at most an hour.
-pub fn pause_after_time_out(since: DateTime<Utc>, time_out: u64, now: DateTime<Utc>) -> TimeDelta {
+/// The pause after a failed attempt: as long as the attempts have failed (since `since`), so that each pause is about as
+/// long as all before it together; at least `shortest` seconds, at most an hour.
+pub fn pause(since: DateTime<Utc>, shortest: u64, now: DateTime<Utc>) -> TimeDelta {
     let longest = TimeDelta::hours(1);
-    let shortest = i64::try_from(time_out).ok().and_then(|seconds| TimeDelta::try_seconds(seconds.saturating_mul(2)));
+    let shortest = i64::try_from(shortest).ok().and_then(TimeDelta::try_seconds);
     (now - since).max(shortest.unwrap_or(longest)).min(longest)
 }
 
@@ -142,11 +142,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pause_after_a_time_out_grows_with_the_failure_and_is_bounded() {
+    fn pause_grows_with_the_failure_and_is_bounded() {
         let now = crate::app::now();
-        for (tried_for, time_out, pause) in [(10, 10, 20), (60, 10, 60), (7200, 10, 3600), (10, u64::MAX, 3600)] {
-            let pause_of = pause_after_time_out(now - TimeDelta::seconds(tried_for), time_out, now);
-            assert_eq!(pause_of.num_seconds(), pause, "{tried_for} {time_out}");
+        for (failed_for, shortest, seconds) in [(10, 20, 20), (60, 20, 60), (7200, 20, 3600), (10, u64::MAX, 3600)] {
+            let pause = pause(now - TimeDelta::seconds(failed_for), shortest, now);
+            assert_eq!(pause.num_seconds(), seconds, "{failed_for} {shortest}");
         }
     }
 

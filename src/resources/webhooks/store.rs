@@ -1,14 +1,16 @@
 //! All SQL for webhooks and their deliveries.
 
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, OnConflict, Order, Query, SelectStatement};
+use sea_query::{
+    Alias, CaseStatement, Cond, Expr, ExprTrait, IntoIden, LockType, OnConflict, Order, Query, SelectStatement,
+};
 use sqlx::FromRow;
 
+use super::events::OutgoingEvent;
 use super::model::{Delivery, DeliveryStatus, DisabledReason, Secret, StoredWebhook};
-use super::tasks::PublishEvent;
 use crate::db::keyset::newest;
 use crate::db::signals::{Changing, Signalled};
-use crate::db::tables::{Deliveries, Webhooks};
+use crate::db::tables::{Deliveries, WebhookLeases, Webhooks};
 use crate::db::{Conn, DbResult, Permit, Unsignalled};
 
 /// What a [`StoredWebhook`] is read from.
@@ -140,6 +142,12 @@ pub async fn find_to_change(conn: &mut Conn, id: i64) -> DbResult<Option<StoredW
     conn.maybe(&by_id(id).lock_exclusive().take()).await
 }
 
+/// The webhook with this id, for a transaction that records attempts: other such transactions wait until it ends, but not
+/// those that insert deliveries.
+pub async fn find_to_record(conn: &mut Conn, id: i64) -> DbResult<Option<StoredWebhook>> {
+    conn.maybe(&by_id(id).lock(LockType::NoKeyUpdate).take()).await
+}
+
 fn by_id(id: i64) -> SelectStatement {
     Query::select().columns(COLUMNS).from(Webhooks::Table).and_where(Expr::col(Webhooks::Id).eq(id)).take()
 }
@@ -155,20 +163,11 @@ pub async fn is_any_enabled(conn: &mut Conn) -> DbResult<bool> {
     Ok(conn.maybe::<(i64,)>(&statement).await?.is_some())
 }
 
-/// All there are, the oldest first: there are few.
-pub async fn all(conn: &mut Conn) -> DbResult<Vec<StoredWebhook>> {
-    conn.all(&everything()).await
-}
-
 /// Counts the webhooks, for a transaction that adds one if the limit allows. Concurrent transactions do so one after the
 /// other, so the limit also holds when several create at once.
 pub async fn count_to_add(tx: &mut Conn) -> DbResult<i64> {
     tx.lock("webhooks: limit").await?;
     count(tx).await
-}
-
-fn everything() -> SelectStatement {
-    Query::select().columns(COLUMNS).from(Webhooks::Table).order_by(Webhooks::Id, Order::Asc).take()
 }
 
 /// One page, the newest first.
@@ -184,7 +183,7 @@ pub async fn count(conn: &mut Conn) -> DbResult<i64> {
     Ok(conn.one::<(i64,)>(&statement).await?.0)
 }
 
-/// Notes when the failures began; none when something has succeeded.
+/// Records since when every attempt of a webhook has failed; `None` after a success.
 pub async fn set_first_failed(conn: &mut Conn, id: i64, since: Option<DateTime<Utc>>) -> DbResult<()> {
     let statement = Query::update()
         .table(Webhooks::Table)
@@ -195,116 +194,289 @@ pub async fn set_first_failed(conn: &mut Conn, id: i64, since: Option<DateTime<U
     Ok(())
 }
 
-/// Makes a delivery; none if the webhook has had this event.
+/// What [`insert_delivery`] and [`insert_deliveries`] write.
+const NEW_DELIVERY: [Deliveries; 8] = [
+    Deliveries::WebhookId,
+    Deliveries::EventId,
+    Deliveries::EventType,
+    Deliveries::Object,
+    Deliveries::Event,
+    Deliveries::Status,
+    Deliveries::NextAttemptAt,
+    Deliveries::CreatedAt,
+];
+
+fn new_delivery(webhook_id: Expr, event: &OutgoingEvent, now: DateTime<Utc>) -> [Expr; NEW_DELIVERY.len()] {
+    [
+        webhook_id,
+        event.id.as_str().into(),
+        event.event_type.word().into(),
+        event.object.as_str().into(),
+        event.body.as_str().into(),
+        DeliveryStatus::Pending.word().into(),
+        now.into(),
+        now.into(),
+    ]
+}
+
+/// Inserts a delivery of the event for every enabled webhook that wants it and does not have it yet. Returns how many.
+pub async fn insert_deliveries(conn: &mut Conn, event: &OutgoingEvent, now: DateTime<Utc>) -> DbResult<u64> {
+    let listed = format!("%\"{}\"%", event.event_type.word());
+    let wants = Cond::any()
+        .add(Expr::col(Webhooks::EventTypes).is_null())
+        .add(Expr::col(Webhooks::EventTypes).eq("[]"))
+        .add(Expr::col(Webhooks::EventTypes).like(listed));
+    let receivers = Query::select()
+        .exprs(new_delivery(Expr::col(Webhooks::Id), event, now))
+        .from(Webhooks::Table)
+        .and_where(Expr::col(Webhooks::Enabled).eq(true))
+        .cond_where(wants)
+        // a webhook that is being deleted or disabled gets no delivery: the row is read again after that has committed
+        .lock(LockType::KeyShare)
+        .take();
+    let statement = Query::insert()
+        .into_table(Deliveries::Table)
+        .columns(NEW_DELIVERY)
+        .select_from(receivers)
+        .expect("as many expressions as columns")
+        .on_conflict(OnConflict::columns([Deliveries::WebhookId, Deliveries::EventId]).do_nothing().to_owned())
+        .take();
+    conn.write(Deliveries::FREE, &statement).await
+}
+
+/// Inserts a delivery of the event for one webhook, whatever events it wants.
 pub async fn insert_delivery(
     conn: &mut Conn,
     webhook_id: i64,
-    event: &PublishEvent,
+    event: &OutgoingEvent,
     now: DateTime<Utc>,
-) -> DbResult<Option<Delivery>> {
+) -> DbResult<Delivery> {
     let statement = Query::insert()
         .into_table(Deliveries::Table)
-        .columns([
-            Deliveries::WebhookId,
-            Deliveries::EventId,
-            Deliveries::EventType,
-            Deliveries::Object,
-            Deliveries::Event,
-            Deliveries::Status,
-            Deliveries::CreatedAt,
-        ])
-        .values_panic([
-            webhook_id.into(),
-            event.id.as_str().into(),
-            event.event_type.word().into(),
-            event.object.as_str().into(),
-            event.body.as_str().into(),
-            DeliveryStatus::Pending.word().into(),
-            now.into(),
-        ])
-        .on_conflict(OnConflict::columns([Deliveries::WebhookId, Deliveries::EventId]).do_nothing().to_owned())
+        .columns(NEW_DELIVERY)
+        .values_panic(new_delivery(webhook_id.into(), event, now))
         .returning(Query::returning().columns(DELIVERY))
         .take();
-    conn.write_maybe(Deliveries::FREE, &statement).await
+    conn.write_one(Deliveries::FREE, &statement).await
 }
 
-/// A delivery as whoever sends it needs it.
+/// The lease of a webhook: the process that holds it is the only one that sends to the webhook.
+#[derive(Debug, Clone)]
+pub struct Lease {
+    /// The webhook.
+    pub webhook_id: i64,
+    /// The name of the dispatcher that holds the lease.
+    pub worker: String,
+}
+
+/// The webhooks that no dispatcher serves and that have a delivery to send now. Reads one index entry for each webhook,
+/// however many deliveries are pending.
+pub async fn due_webhooks(conn: &mut Conn, limit: u64, now: DateTime<Utc>) -> DbResult<Vec<i64>> {
+    // with EXISTS, PostgreSQL might read every delivery that is due
+    let next_attempt = Query::select()
+        .column((Deliveries::Table, Deliveries::NextAttemptAt))
+        .from(Deliveries::Table)
+        .and_where(Expr::col((Deliveries::Table, Deliveries::WebhookId)).equals((Webhooks::Table, Webhooks::Id)))
+        .and_where(pending(Deliveries::Table))
+        .order_by((Deliveries::Table, Deliveries::NextAttemptAt), Order::Asc)
+        .limit(1)
+        .take();
+    let lease = Expr::col((WebhookLeases::Table, WebhookLeases::WebhookId)).equals((Webhooks::Table, Webhooks::Id));
+    let statement = Query::select()
+        .column((Webhooks::Table, Webhooks::Id))
+        .from(Webhooks::Table)
+        .left_join(WebhookLeases::Table, lease)
+        .and_where(Expr::col((Webhooks::Table, Webhooks::Enabled)).eq(true))
+        .cond_where(past(WebhookLeases::LeaseUntil, now))
+        .cond_where(past(WebhookLeases::PausedUntil, now))
+        .and_where(Expr::from(next_attempt).lte(now))
+        .order_by((Webhooks::Table, Webhooks::Id), Order::Asc)
+        .limit(limit)
+        .take();
+    Ok(conn.all::<(i64,)>(&statement).await?.into_iter().map(|(id,)| id).collect())
+}
+
+/// Takes the lease of a webhook until then. Returns false if another dispatcher has it.
+pub async fn take_lease(conn: &mut Conn, lease: &Lease, until: DateTime<Utc>, now: DateTime<Utc>) -> DbResult<bool> {
+    let columns = [WebhookLeases::WebhookId, WebhookLeases::Worker, WebhookLeases::LeaseUntil];
+    let over_a_past_one = OnConflict::column(WebhookLeases::WebhookId)
+        .update_columns([WebhookLeases::Worker, WebhookLeases::LeaseUntil])
+        .action_cond_where(past(WebhookLeases::LeaseUntil, now))
+        .to_owned();
+    let statement = Query::insert()
+        .into_table(WebhookLeases::Table)
+        .columns(columns)
+        .values_panic([lease.webhook_id.into(), lease.worker.as_str().into(), until.into()])
+        .on_conflict(over_a_past_one)
+        .take();
+    Ok(conn.write(WebhookLeases::FREE, &statement).await? > 0)
+}
+
+/// Extends a lease until then, or ends it. Returns false if another dispatcher has it by now.
+pub async fn set_lease(conn: &mut Conn, lease: &Lease, until: Option<DateTime<Utc>>) -> DbResult<bool> {
+    let statement = Query::update()
+        .table(WebhookLeases::Table)
+        .value(WebhookLeases::LeaseUntil, until)
+        .and_where(Expr::col(WebhookLeases::WebhookId).eq(lease.webhook_id))
+        .and_where(Expr::col(WebhookLeases::Worker).eq(lease.worker.as_str()))
+        .take();
+    Ok(conn.write(WebhookLeases::FREE, &statement).await? > 0)
+}
+
+/// Until when nothing is sent to a webhook, or was not: the pause ends with the first success.
+pub async fn paused_until(conn: &mut Conn, webhook_id: i64) -> DbResult<Option<DateTime<Utc>>> {
+    let statement = Query::select()
+        .column(WebhookLeases::PausedUntil)
+        .from(WebhookLeases::Table)
+        .and_where(Expr::col(WebhookLeases::WebhookId).eq(webhook_id))
+        .take();
+    Ok(conn.maybe::<(Option<DateTime<Utc>>,)>(&statement).await?.and_then(|(until,)| until))
+}
+
+/// Sends nothing to a webhook before `until`; `None` ends the pause.
+pub async fn set_pause(conn: &mut Conn, webhook_id: i64, until: Option<DateTime<Utc>>) -> DbResult<()> {
+    let statement = Query::update()
+        .table(WebhookLeases::Table)
+        .value(WebhookLeases::PausedUntil, until)
+        .and_where(Expr::col(WebhookLeases::WebhookId).eq(webhook_id))
+        .take();
+    conn.write(WebhookLeases::FREE, &statement).await?;
+    Ok(())
+}
+
+/// `NULL` or a time that has passed.
+fn past(column: WebhookLeases, now: DateTime<Utc>) -> Cond {
+    let column = || Expr::col((WebhookLeases::Table, column));
+    Cond::any().add(column().is_null()).add(column().lte(now))
+}
+
+/// The condition of the partial indexes, which the planner recognises only as a literal.
+fn pending(deliveries: impl IntoIden) -> Expr {
+    Expr::col((deliveries.into_iden(), Deliveries::Status)).eq(Expr::cust("'pending'"))
+}
+
+/// A delivery to send.
 #[derive(FromRow)]
 #[expect(missing_docs, reason = "the migration documents them")]
 pub struct Outgoing {
     pub id: i64,
-    pub webhook_id: i64,
     pub event_id: String,
     pub object: String,
     pub event: String,
-    #[sqlx(try_from = "String")]
-    pub status: DeliveryStatus,
     pub tried_since: Option<DateTime<Utc>>,
+    /// The first pending delivery of the same object, which is sent first.
+    pub first_of_object: i64,
 }
 
-/// The delivery with this id; only of this webhook, if one is named.
-pub async fn find_outgoing(conn: &mut Conn, webhook_id: Option<i64>, id: i64) -> DbResult<Option<Outgoing>> {
-    let statement = Query::select()
-        .columns([
-            Deliveries::Id,
-            Deliveries::WebhookId,
-            Deliveries::EventId,
-            Deliveries::Object,
-            Deliveries::Event,
-            Deliveries::Status,
-            Deliveries::TriedSince,
-        ])
-        .from(Deliveries::Table)
-        .and_where(Expr::col(Deliveries::Id).eq(id))
-        .and_where_option(webhook_id.map(|id| Expr::col(Deliveries::WebhookId).eq(id)))
+/// The deliveries of a webhook that are due, the longest first. Reads `limit` entries of the index, and for each the
+/// first pending delivery of its object.
+pub async fn due_deliveries(
+    conn: &mut Conn,
+    webhook_id: i64,
+    limit: u64,
+    now: DateTime<Utc>,
+) -> DbResult<Vec<Outgoing>> {
+    let earlier = || Alias::new("earlier");
+    let first = Query::select()
+        .column((earlier(), Deliveries::Id))
+        .from_as(Deliveries::Table, earlier())
+        .and_where(Expr::col((earlier(), Deliveries::WebhookId)).equals((Deliveries::Table, Deliveries::WebhookId)))
+        .and_where(Expr::col((earlier(), Deliveries::Object)).equals((Deliveries::Table, Deliveries::Object)))
+        .and_where(pending(earlier()))
+        .order_by((earlier(), Deliveries::Id), Order::Asc)
+        .limit(1)
         .take();
-    conn.maybe(&statement).await
+    let statement = Query::select()
+        .columns([Deliveries::Id, Deliveries::EventId, Deliveries::Object, Deliveries::Event, Deliveries::TriedSince])
+        .expr_as(first, "first_of_object")
+        .from(Deliveries::Table)
+        .and_where(Expr::col(Deliveries::WebhookId).eq(webhook_id))
+        .and_where(pending(Deliveries::Table))
+        .and_where(Expr::col(Deliveries::NextAttemptAt).lte(now))
+        .order_by(Deliveries::NextAttemptAt, Order::Asc)
+        .order_by(Deliveries::Id, Order::Asc)
+        .limit(limit)
+        .take();
+    conn.all(&statement).await
 }
 
-/// The delivery with this id, as its answer shows it.
-pub async fn find_delivery(conn: &mut Conn, id: i64) -> DbResult<Option<Delivery>> {
-    let statement =
-        Query::select().columns(DELIVERY).from(Deliveries::Table).and_where(Expr::col(Deliveries::Id).eq(id)).take();
-    conn.maybe(&statement).await
-}
-
-/// What came of a try.
-pub struct Tried<'a> {
-    /// What becomes of the delivery.
-    pub status: DeliveryStatus,
-    /// What the receiver answered.
-    pub http_status: Option<u16>,
-    /// Why it has not succeeded.
-    pub error: Option<&'a str>,
-    /// When the first of these tries was made.
-    pub since: DateTime<Utc>,
-    /// When this one was made.
-    pub at: DateTime<Utc>,
-}
-
-/// Notes a try, unless the delivery was ended meanwhile.
-pub async fn note(conn: &mut Conn, id: i64, tried: Tried<'_>) -> DbResult<()> {
+/// Postpones the pending deliveries of an object: none is due before `until`.
+pub async fn postpone(conn: &mut Conn, webhook_id: i64, object: &str, until: DateTime<Utc>) -> DbResult<()> {
     let statement = Query::update()
         .table(Deliveries::Table)
-        .value(Deliveries::Status, tried.status.word())
-        .value(Deliveries::Attempts, Expr::col(Deliveries::Attempts).add(1))
-        .value(Deliveries::HttpStatus, tried.http_status.map(i64::from))
-        .value(Deliveries::Error, tried.error.map(str::to_owned))
-        .value(Deliveries::TriedSince, tried.since)
-        .value(Deliveries::LastAttemptAt, tried.at)
-        .and_where(Expr::col(Deliveries::Id).eq(id))
+        .value(Deliveries::NextAttemptAt, until)
+        .and_where(Expr::col(Deliveries::WebhookId).eq(webhook_id))
+        .and_where(Expr::col(Deliveries::Object).eq(object))
+        .and_where(pending(Deliveries::Table))
+        .and_where(Expr::col(Deliveries::NextAttemptAt).lt(until))
         .take();
     conn.write(Deliveries::FREE, &statement).await?;
     Ok(())
 }
 
-/// Lets a delivery begin again; false if it is still tried.
-pub async fn restart(conn: &mut Conn, id: i64) -> DbResult<bool> {
+/// The time of the next attempt of a delivery, if it is pending.
+pub async fn next_attempt(conn: &mut Conn, id: i64) -> DbResult<Option<DateTime<Utc>>> {
+    let statement = Query::select()
+        .column(Deliveries::NextAttemptAt)
+        .from(Deliveries::Table)
+        .and_where(Expr::col(Deliveries::Id).eq(id))
+        .and_where(pending(Deliveries::Table))
+        .take();
+    Ok(conn.maybe::<(DateTime<Utc>,)>(&statement).await?.map(|(at,)| at))
+}
+
+/// The delivery of a webhook with this id.
+pub async fn find_delivery(conn: &mut Conn, webhook_id: i64, id: i64) -> DbResult<Option<Delivery>> {
+    let statement = Query::select()
+        .columns(DELIVERY)
+        .from(Deliveries::Table)
+        .and_where(Expr::col(Deliveries::Id).eq(id))
+        .and_where(Expr::col(Deliveries::WebhookId).eq(webhook_id))
+        .take();
+    conn.maybe(&statement).await
+}
+
+/// The result of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AttemptResult {
+    /// The status of the delivery since.
+    pub status: DeliveryStatus,
+    /// The status of the receiver's response.
+    pub http_status: Option<u16>,
+    /// Why the attempt has failed.
+    pub error: Option<String>,
+}
+
+/// Records attempts that have had the same result: each delivery, and when the attempt began. Deliveries that were ended
+/// meanwhile stay as they are.
+pub async fn record(conn: &mut Conn, result: &AttemptResult, attempts: &[(i64, DateTime<Utc>)]) -> DbResult<()> {
+    let at = attempts
+        .iter()
+        .fold(CaseStatement::new(), |case, (id, at)| case.case(Expr::col(Deliveries::Id).eq(*id), Expr::val(*at)));
+    let statement = Query::update()
+        .table(Deliveries::Table)
+        .value(Deliveries::Status, result.status.word())
+        .value(Deliveries::Attempts, Expr::col(Deliveries::Attempts).add(1))
+        .value(Deliveries::HttpStatus, result.http_status.map(i64::from))
+        .value(Deliveries::Error, result.error.as_deref())
+        .value(Deliveries::TriedSince, Expr::col(Deliveries::TriedSince).if_null(at.clone()))
+        .value(Deliveries::LastAttemptAt, at)
+        .and_where(Expr::col(Deliveries::Id).is_in(attempts.iter().map(|(id, _)| *id)))
+        .and_where(pending(Deliveries::Table))
+        .take();
+    conn.write(Deliveries::FREE, &statement).await?;
+    Ok(())
+}
+
+/// Lets a delivery begin again; false if it is still tried, or there is none.
+pub async fn restart(conn: &mut Conn, webhook_id: i64, id: i64, now: DateTime<Utc>) -> DbResult<bool> {
     let statement = Query::update()
         .table(Deliveries::Table)
         .value(Deliveries::Status, DeliveryStatus::Pending.word())
         .value(Deliveries::TriedSince, Option::<DateTime<Utc>>::None)
+        .value(Deliveries::NextAttemptAt, now)
         .and_where(Expr::col(Deliveries::Id).eq(id))
+        .and_where(Expr::col(Deliveries::WebhookId).eq(webhook_id))
         .and_where(Expr::col(Deliveries::Status).ne(DeliveryStatus::Pending.word()))
         .take();
     Ok(conn.write(Deliveries::FREE, &statement).await? == 1)
