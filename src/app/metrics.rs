@@ -7,7 +7,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use poem::http::Method;
 use prometheus::core::Collector;
-use prometheus::{Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, proto};
+use prometheus::{
+    Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, proto,
+};
 
 /// Seconds by which durations are told apart: from a read to the longest time-out.
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -76,15 +78,16 @@ pub struct Metrics {
     pub connections: IntGauge,
     requests: IntCounterVec,
     request_seconds: HistogramVec,
+    clients_left: IntCounter,
     shed: IntCounterVec,
     runs: IntCounterVec,
     run_seconds: HistogramVec,
 }
 
-/// Counts a request as being answered until it is dropped.
-pub struct InFlight<'a>(&'a IntGauge);
+/// Counts a request as being in work until it is dropped.
+pub struct InFlight(IntGauge);
 
-impl Drop for InFlight<'_> {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -99,6 +102,7 @@ impl Metrics {
         start.set(started.timestamp_micros() as f64 / 1e6);
         let requests = Opts::new("accord_http_requests_total", "Requests that were answered");
         let request_seconds = HistogramOpts::new("accord_http_request_duration_seconds", "From head to answer");
+        let left = "Requests whose client left before the answer; they are counted in accord_http_requests_total, too";
         let shed = Opts::new("accord_connections_shed_total", "Connections beyond a limit, by the limit");
         let shed = register(&registry, IntCounterVec::new(shed, &["limit"]));
         for reason in Shed::ALL {
@@ -114,6 +118,7 @@ impl Metrics {
                 &registry,
                 HistogramVec::new(request_seconds.buckets(SECONDS.into()), &["operation"]),
             ),
+            clients_left: register(&registry, IntCounter::new("accord_http_clients_left_total", left)),
             shed,
             runs: register(&registry, IntCounterVec::new(runs, &["task", "outcome"])),
             run_seconds: register(&registry, HistogramVec::new(run_seconds.buckets(SECONDS.into()), &["task"])),
@@ -122,9 +127,19 @@ impl Metrics {
     }
 
     /// A request has come.
-    pub fn request(&self) -> InFlight<'_> {
+    pub fn request(&self) -> InFlight {
         self.in_flight.inc();
-        InFlight(&self.in_flight)
+        InFlight(self.in_flight.clone())
+    }
+
+    /// Requests in work, also those whose client has left.
+    pub fn in_flight(&self) -> i64 {
+        self.in_flight.get()
+    }
+
+    /// The client of a request left before its answer.
+    pub fn client_left(&self) {
+        self.clients_left.inc();
     }
 
     /// A request was answered. `operation` is one of those that are served, never what a client has sent.

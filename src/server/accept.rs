@@ -28,6 +28,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// headers would otherwise use up the whole grace time.
 const QUIET: Duration = Duration::from_millis(100);
 
+/// Pause between two looks at the requests in flight at the stop.
+const IN_FLIGHT_PAUSE: Duration = Duration::from_millis(20);
+
 /// Bytes of a request's line and headers at most.
 const HEAD_BYTES: usize = 64 * 1024;
 
@@ -125,7 +128,14 @@ where
     let _ = stopping.send(true);
     drop(listener);
     let grace = Duration::from_secs(config.grace);
-    if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
+    let finished = async {
+        graceful.shutdown().await;
+        // requests whose client has left have no connection any more
+        while app.metrics.in_flight() > 0 {
+            tokio::time::sleep(IN_FLIGHT_PAUSE).await;
+        }
+    };
+    if tokio::time::timeout(grace, finished).await.is_err() {
         tracing::warn!(seconds = config.grace, "requests were still running at the end of the grace time");
     }
     Ok(())

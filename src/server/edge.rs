@@ -1,17 +1,21 @@
 //! Around everything: request id, address of the client, log line, a task of its own for each request, CORS, deadline, and one form for every error.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use ipnet::IpNet;
 use poem::http::uri::{PathAndQuery, Uri};
 use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use crate::app::limit::Ledger;
-use crate::app::metrics::Metrics;
+use crate::app::metrics::{InFlight, Metrics};
 use crate::config::Config;
 use crate::db::Db;
 use crate::error::{Code, Error};
@@ -64,20 +68,47 @@ impl<E: Endpoint + 'static> Edge<E> {
         }
     }
 
-    async fn answer(&self, request: Request, request_id: &str, allow: Option<&str>) -> Response {
-        // A task of its own: a client that goes away, or the deadline, never cancels a statement half-way.
-        let inner = self.inner.clone();
-        let work = async move { inner.call(request).await.map(IntoResponse::into_response) };
-        let task = tokio::spawn(work.in_current_span());
-        match tokio::time::timeout(self.deadline, task).await {
-            Ok(Ok(Ok(response))) => response,
-            Ok(Ok(Err(error))) => refuse(error, request_id, allow),
-            Ok(Err(panic)) => Error::internal(panic).response(request_id),
-            Err(_) => {
-                let detail = format!("There was no answer within {} s.", self.deadline.as_secs());
-                Error::new(Code::Timeout, detail).response(request_id)
+    /// Runs the request in a task of its own: neither a client that leaves nor the deadline cancels a statement half-way.
+    /// The task also writes the log line, so that a request whose client has left is logged and counted when it ends.
+    async fn answer(
+        &self,
+        request: Request,
+        record: Record,
+        request_id: String,
+        allow: Option<&'static str>,
+    ) -> Response {
+        let (reply, answer) = oneshot::channel();
+        let (inner, deadline, span) = (self.inner.clone(), self.deadline, record.span.clone());
+        let id = request_id.clone();
+        let task = async move {
+            let work = async move { inner.call(request).await.map(IntoResponse::into_response) };
+            let work = AssertUnwindSafe(work).catch_unwind();
+            let mut work = pin!(work);
+            let respond = |ended| match ended {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => refuse(error, &id, allow),
+                // the panic hook has logged the cause
+                Err(_) => Error::internal("a request panicked").response(&id),
+            };
+            match tokio::time::timeout(deadline, &mut work).await {
+                Ok(ended) => {
+                    let response = respond(ended);
+                    record.answered(response.status(), reply.is_closed());
+                    drop(record);
+                    let _ = reply.send(response);
+                }
+                Err(_) => {
+                    let detail = format!("There was no answer within {} s.", deadline.as_secs());
+                    let response = Error::new(Code::Timeout, detail).response(&id);
+                    record.answered(response.status(), reply.is_closed());
+                    let _ = reply.send(response);
+                    record.ended_late(respond(work.await).status());
+                }
             }
-        }
+        };
+        tokio::spawn(task.instrument(span));
+        // no answer: the runtime stops
+        answer.await.unwrap_or_else(|error| Error::internal(error).response(&request_id))
     }
 
     /// Who is at the other end of the connection, or behind it.
@@ -100,7 +131,7 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
 
     async fn call(&self, mut request: Request) -> Result<Response> {
         let start = Instant::now();
-        let _in_flight = self.metrics.request();
+        let in_flight = self.metrics.request();
         let request_id = request_id(&request);
         let method = request.method().clone();
         request.extensions_mut().insert(Sent(method.clone()));
@@ -114,24 +145,30 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
         let known = document::route(&path);
         let allow = known.map(|route| route.allow.as_str());
         // the route, not the path: a path is what a client sends, and may hold anything
-        let route = known.map_or("-", |route| route.path.as_str()).to_owned();
+        let route = known.map_or("-", |route| route.path.as_str());
         let operation = known.and_then(|route| route.operation(&method)).unwrap_or("-");
         let origin = self.origin(&request);
 
         let span = tracing::info_span!("request", request_id, user_id = tracing::field::Empty);
+        let metrics = self.metrics.clone();
+        let record = Record { metrics, span, start, operation, method, route, client, _in_flight: in_flight };
         let hosts = request.headers().get_all(header::HOST).iter().count();
-        let mut response = match allow {
+        let refused = match allow {
             _ if request.extensions().get::<BeyondLimits>().is_some() => {
                 let detail = "Too many connections are open, in all or from your address; try again soon.";
-                Error::new(Code::Overloaded, detail).response(&request_id)
+                Some(Error::new(Code::Overloaded, detail).response(&request_id))
             }
             // RFC 9112 section 3.2; hyper lets it through
-            _ if hosts > 1 => Error::new(Code::Invalid, "Send one Host header.").response(&request_id),
-            Some(allow) if method == Method::OPTIONS => options(&request, allow, origin.is_some()),
-            _ => match self.check_load(&path, &method) {
-                Ok(()) => self.answer(request, &request_id, allow).instrument(span.clone()).await,
-                Err(overloaded) => overloaded.response(&request_id),
-            },
+            _ if hosts > 1 => Some(Error::new(Code::Invalid, "Send one Host header.").response(&request_id)),
+            Some(allow) if record.method == Method::OPTIONS => Some(options(&request, allow, origin.is_some())),
+            _ => self.check_load(&path, &record.method).err().map(|overloaded| overloaded.response(&request_id)),
+        };
+        let mut response = match refused {
+            Some(response) => {
+                record.answered(response.status(), false);
+                response
+            }
+            None => self.answer(request, record, request_id.clone(), allow).await,
         };
 
         let headers = response.headers_mut();
@@ -148,13 +185,43 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
             );
             headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         }
-        let _entered = span.enter();
-        let (status, took) = (response.status().as_u16(), start.elapsed());
-        self.metrics.answered(operation, &method, status, took);
-        let millis = took.as_secs_f64() * 1000.0;
-        let millis = (millis * 10.0).round() / 10.0;
-        tracing::info!(%method, route, status, millis, client = %client.0, "request");
         Ok(response)
+    }
+}
+
+/// What is logged and counted of a request. While it exists, the request is in work.
+struct Record {
+    metrics: Arc<Metrics>,
+    span: tracing::Span,
+    start: Instant,
+    operation: &'static str,
+    method: Method,
+    route: &'static str,
+    client: ClientAddress,
+    _in_flight: InFlight,
+}
+
+impl Record {
+    /// Logs and counts the answer; `client_left` if nobody waits for it any more.
+    fn answered(&self, status: StatusCode, client_left: bool) {
+        self.metrics.answered(self.operation, &self.method, status.as_u16(), self.start.elapsed());
+        if client_left {
+            self.metrics.client_left();
+        }
+        let client_left = client_left.then_some(true);
+        let (method, route, client) = (&self.method, self.route, self.client.0);
+        let (status, millis) = (status.as_u16(), self.millis());
+        self.span.in_scope(|| tracing::info!(%method, route, status, millis, %client, client_left, "request"));
+    }
+
+    /// Logs how a request ended that was answered at its deadline.
+    fn ended_late(&self, status: StatusCode) {
+        let (method, route, status, millis) = (&self.method, self.route, status.as_u16(), self.millis());
+        self.span.in_scope(|| tracing::warn!(%method, route, status, millis, "a request ended after its deadline"));
+    }
+
+    fn millis(&self) -> f64 {
+        (self.start.elapsed().as_secs_f64() * 10_000.0).round() / 10.0
     }
 }
 

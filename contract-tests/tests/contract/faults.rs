@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use contract_tests::{Database, Mailbox, Story, Wire, World, document};
+use contract_tests::{Database, Mailbox, Person, Story, Wire, World, document};
 use insta::assert_yaml_snapshot;
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
@@ -384,4 +384,84 @@ async fn what_was_acknowledged_survives_the_death_of_the_server() {
     let ann = world.nobody().named("ann").with_token(ann.token());
     story.tell("after the server was killed and started again it is there", ann.get("/api/v1/posts/1")).await;
     assert_yaml_snapshot!(story);
+}
+
+/// Runs `meanwhile` while nobody can write posts.
+async fn while_posts_are_locked(database: &Database, meanwhile: impl Future<Output = ()>) {
+    let url = database.url();
+    if Database::on_postgres() {
+        let mut other = PgConnectOptions::from_str(&url).unwrap().connect().await.unwrap();
+        sqlx::raw_sql("BEGIN; LOCK TABLE posts IN EXCLUSIVE MODE").execute(&mut other).await.unwrap();
+        meanwhile.await;
+        other.close().await.unwrap();
+    } else {
+        let mut other = SqliteConnectOptions::from_str(&url).unwrap().connect().await.unwrap();
+        sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
+        meanwhile.await;
+        other.close().await.unwrap();
+    }
+}
+
+/// Sends a post and leaves without waiting for the answer.
+async fn sends_a_post_and_leaves(world: &World, ann: &Person, request_id: &str) {
+    let post = json!({ "title": "Left alone", "content": "x" }).to_string();
+    let length = post.len().to_string();
+    let headers = [
+        ("Authorization", ann.authorization.as_deref().unwrap()),
+        ("Content-Type", "application/json"),
+        ("Content-Length", &length),
+        ("X-Request-Id", request_id),
+    ];
+    let mut wire = Wire::to(world).await;
+    wire.head("POST /api/v1/posts", &headers).await;
+    wire.send(post).await;
+    // until the request is in work, and until the server has seen that the client left
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    drop(wire);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+}
+
+#[tokio::test]
+async fn a_request_whose_client_leaves_is_logged_and_counted_when_it_ends() {
+    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let ann = world.ann().await;
+    while_posts_are_locked(&world.database, sends_a_post_and_leaves(&world, &ann, "left-alone")).await;
+    let of_request = |line: &&str| line.contains("left-alone") && line.contains("\"route\"");
+    let mut line = None;
+    for _ in 0..200 {
+        line = world.server.log().lines().find(of_request).map(str::to_owned);
+        if line.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let line = line.expect("the request is in the log");
+    for part in ["\"status\":201", "\"client_left\":true", "\"user_id\":1"] {
+        assert!(line.contains(part), "{line}");
+    }
+    assert_eq!(ann.get("/api/v1/posts/1").await.expect(200).body["title"], "Left alone");
+    let metrics = String::from_utf8(ann.get("/metrics").await.expect(200).bytes).unwrap();
+    for counted in [
+        r#"accord_http_requests_total{method="POST",operation="create_post",status="201"} 1"#,
+        "accord_http_clients_left_total 1",
+        "accord_http_requests_in_flight 1",
+    ] {
+        assert!(metrics.contains(counted), "{counted}: {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_asked_to_end_finishes_requests_whose_client_has_left() {
+    let mut world = World::with(&[("ACCORD_DB_TIMEOUT", "30"), ("ACCORD_GRACE", "30")]).await;
+    let ann = world.ann().await;
+    let meanwhile = async {
+        sends_a_post_and_leaves(&world, &ann, "left-alone").await;
+        world.server.terminate().await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    };
+    while_posts_are_locked(&world.database, meanwhile).await;
+    assert_eq!(world.server.ended().await.code(), Some(0), "{}", world.server.log());
+    assert!(world.server.log().contains("\"client_left\":true"), "{}", world.server.log());
+    let other = world.another_server(&[]).await;
+    assert_eq!(ann.at(&other).get("/api/v1/posts/1").await.expect(200).body["title"], "Left alone");
 }
