@@ -5,6 +5,7 @@ pub mod metrics;
 pub mod views;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, SubsecRound, Utc};
 
@@ -42,6 +43,7 @@ pub struct App {
     pub views: Arc<Views>,
     /// What operators measure.
     pub metrics: Arc<Metrics>,
+    stopping: Arc<AtomicBool>,
 }
 
 impl App {
@@ -53,7 +55,29 @@ impl App {
         let metrics = Arc::new(Metrics::new(now()));
         let oidc = Oidc::of(&config).map(Arc::new);
         let password_checks = Limit::new("password-checks", config.login_failures, A_QUARTER).map(Arc::new);
-        Self { config, db, tokens, oidc, codes, passwords, password_checks, mailer, views: Arc::default(), metrics }
+        Self {
+            config,
+            db,
+            tokens,
+            oidc,
+            codes,
+            passwords,
+            password_checks,
+            mailer,
+            views: Arc::default(),
+            metrics,
+            stopping: Arc::default(),
+        }
+    }
+
+    /// The process was asked to stop: from now on it is not ready, and its answers close their connections.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    /// Whether the process was asked to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
     }
 
     /// The same for work outside of requests, which waits for the database instead of being refused.

@@ -102,11 +102,13 @@ pub struct Config {
     demo: Value,
     pub max_body: usize,
     pub header_timeout: u64,
+    pub idle_timeout: u64,
     pub body_timeout: u64,
     pub write_timeout: u64,
     pub request_timeout: u64,
     pub max_connections: usize,
     pub connections_per_address: usize,
+    pub drain: u64,
     pub grace: u64,
     pub view_interval: u64,
     pub task_workers: usize,
@@ -278,6 +280,7 @@ impl Config {
             ("webhook_deliveries_ttl", self.webhook_deliveries_ttl, 10 * A_YEAR),
             ("db_timeout", self.db_timeout, AN_HOUR),
             ("header_timeout", self.header_timeout, AN_HOUR),
+            ("idle_timeout", self.idle_timeout, AN_HOUR),
             ("body_timeout", self.body_timeout, AN_HOUR),
             ("write_timeout", self.write_timeout, AN_HOUR),
             ("request_timeout", self.request_timeout, AN_HOUR),
@@ -286,7 +289,12 @@ impl Config {
                 return refuse(format!("`{name}` must be 1 to {most}, not {value}"));
             }
         }
-        for (name, value) in [("db_wait", self.db_wait), ("grace", self.grace), ("view_interval", self.view_interval)] {
+        for (name, value) in [
+            ("db_wait", self.db_wait),
+            ("drain", self.drain),
+            ("grace", self.grace),
+            ("view_interval", self.view_interval),
+        ] {
             if value > AN_HOUR {
                 return refuse(format!("`{name}` must be at most {AN_HOUR} seconds, not {value}"));
             }

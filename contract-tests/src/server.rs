@@ -1,6 +1,7 @@
 //! The real binary: built once, started on a free port, stopped when dropped.
 
 use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -45,7 +46,10 @@ pub(crate) fn root() -> PathBuf {
 
 /// The binary in a folder of its own, with the settings of tests and these over them.
 fn command(folder: &Path, database_url: &str, settings: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(binary());
+    prepare(Command::new(binary()), folder, database_url, settings)
+}
+
+fn prepare(mut command: Command, folder: &Path, database_url: &str, settings: &[(&str, &str)]) -> Command {
     let inherited = std::env::vars_os().map(|(name, _)| name);
     for name in inherited.filter(|name| SETTINGS.iter().any(|ours| name == ours) || begins_like_ours(name)) {
         command.env_remove(name);
@@ -57,6 +61,7 @@ fn command(folder: &Path, database_url: &str, settings: &[(&str, &str)]) -> Comm
         .env("ACCORD_ENV", "test")
         .env("ACCORD_DEMO", "false")
         .env("ACCORD_LOG", "info")
+        .env("ACCORD_DRAIN", "0")
         .env("ACCORD_RATE_LIMIT", "0")
         .env("ACCORD_RATE_LIMIT_ACCOUNT", "0")
         .env("ACCORD_LOGIN_FAILURES", "0")
@@ -71,6 +76,15 @@ fn command(folder: &Path, database_url: &str, settings: &[(&str, &str)]) -> Comm
         .env("SECRET_KEY", SECRET)
         .env("DATABASE_URL", database_url)
         .envs(settings.iter().copied());
+    command
+}
+
+/// The command with a socket that listens already.
+fn passing_on(socket: &std::net::TcpListener, folder: &Path, database_url: &str, settings: &[(&str, &str)]) -> Command {
+    // standard input becomes file descriptor 3, the first one that a supervisor passes on
+    let script = "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" serve";
+    let mut command = prepare(Command::new("sh"), folder, database_url, settings);
+    command.args(["-c", script]).arg(binary()).stdin(OwnedFd::from(socket.try_clone().unwrap()));
     command
 }
 
@@ -182,8 +196,32 @@ impl Server {
     /// Starts it and waits until it listens.
     pub(crate) async fn start(database_url: &str, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let command = command(folder.path(), database_url, settings);
+        Self::spawn(folder, command).await
+    }
+
+    /// Starts it on a socket that listens already, as a supervisor passes it on, and waits until it serves.
+    pub async fn on_socket(socket: &std::net::TcpListener, database_url: &str, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let command = passing_on(socket, folder.path(), database_url, settings);
+        Self::spawn(folder, command).await
+    }
+
+    /// A start on such a socket that must fail: the exit code and what stands on stderr.
+    pub async fn refused_socket(
+        socket: &std::net::TcpListener,
+        database_url: &str,
+        settings: &[(&str, &str)],
+    ) -> (i32, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let ended = timeout(PATIENCE, passing_on(socket, folder.path(), database_url, settings).output()).await;
+        let output = ended.expect("it ends by itself").expect("the binary runs");
+        let code = output.status.code().expect("it ends by itself");
+        (code, String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    async fn spawn(folder: TempDir, mut command: Command) -> Self {
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let mut command = command(folder.path(), database_url, settings);
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the binary runs");
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut line = String::new();

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use listenfd::ListenFd;
 use poem_openapi::types::{ParseFromJSON, Type};
 use serde_json::{Value, json};
 
@@ -149,10 +150,12 @@ impl From<ConfigError> for Failure {
 /// Runs the command line of the process.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // before there are threads: it takes the variables out of the environment
+    let inherited = ListenFd::from_env();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
         Ok(runtime) => {
-            let result = runtime.block_on(run(arguments));
+            let result = runtime.block_on(run(arguments, inherited));
             // a hash that is still being computed must not hold up the end
             runtime.shutdown_background();
             result
@@ -172,7 +175,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), Failure> {
+async fn run(arguments: Arguments, inherited: ListenFd) -> Result<(), Failure> {
     // what needs no settings
     match &arguments.command {
         Some(Command::Routes) => return print(&document::operations()),
@@ -188,7 +191,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             }
             config.host = host.unwrap_or(config.host);
             config.port = port.unwrap_or(config.port);
-            serve::run(config).await
+            serve::run(config, inherited).await
         }
         Command::Migrate(arguments) => migrate::run(&config, arguments).await,
         Command::Mail { step } => mail::run(&config, step).await,

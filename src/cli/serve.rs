@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use listenfd::ListenFd;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -30,8 +31,8 @@ const DEMO_ACCOUNT: &str = "ann@example.com";
 #[cfg(unix)]
 const FILE_SIZE_EXCEEDED: i32 = 25;
 
-/// Serves until SIGTERM or Ctrl-C.
-pub async fn run(config: Config) -> Result<(), Failure> {
+/// Serves until SIGTERM or Ctrl-C, on a socket that was passed on if there is one.
+pub async fn run(config: Config, inherited: ListenFd) -> Result<(), Failure> {
     survive_file_size_limit();
     fit(document::faults())?;
     logs(&config)?;
@@ -41,7 +42,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let mailer = mailer(&config)?;
     raise_file_limit(&config);
     // before the database: a port that is taken is told at once
-    let listener = listen(&config).await?;
+    let listener = listen(&config, inherited).await?;
     let wait = Duration::from_secs(config.db_wait);
     let db =
         Db::connect_within(&config.database(), hooks(&config)?, wait).await.map_err(|error| away(&config, &error))?;
@@ -75,7 +76,7 @@ pub async fn run(config: Config) -> Result<(), Failure> {
 
     let address = listener.local_addr().map_err(|error| Failure::Other(error.to_string()))?;
     let url = format!("http://{address}");
-    let stopped = stopped();
+    let mut signals = Signals::new();
     // the first line is for programs; the others are for people
     println!("listening on {url}");
     if !config.logs_json() {
@@ -92,8 +93,17 @@ pub async fn run(config: Config) -> Result<(), Failure> {
     let local = tokio::spawn(local::work(app.in_background(), LOCAL_TASKS, ended.subscribe()));
     let worker = tokio::spawn(resources::work(app.in_background(), stopping.subscribe()));
     let stopped = async {
-        stopped.await;
+        let drains = signals.next().await == Stop::Terminate && config.drain > 0;
+        app.stop();
         let _ = stopping.send(true);
+        if drains {
+            tracing::info!(seconds = config.drain, "stopping: not ready any more, but connections are still accepted");
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(config.drain)) => {}
+                _ = signals.next() => {}
+            }
+        }
+        tracing::info!("stopping: requests in flight may finish");
     };
     let served = accept::serve(listener, server::endpoint(app.clone()), &app, stopped).await;
     // no request comes any more: what they have left in memory is written
@@ -130,13 +140,14 @@ pub async fn work(config: Config) -> Result<(), Failure> {
     if let Some(unfit) = unfit(&db).await {
         return Err(Failure::Other(unfit));
     }
-    let stopped = stopped();
+    let mut signals = Signals::new();
     println!("working on {}", crate::config::mask(&config.database_url));
     let _ = std::io::stdout().flush();
     let stopping = watch::Sender::new(false);
     let app = App::new(config, db, &secret, mailer).in_background();
     let worker = tokio::spawn(resources::work(app, stopping.subscribe()));
-    stopped.await;
+    signals.next().await;
+    tracing::info!("stopping: tasks in work may finish");
     let _ = stopping.send(true);
     worker.await.map_err(|error| Failure::Other(format!("the worker stopped: {error}")))
 }
@@ -191,7 +202,31 @@ fn raise_file_limit(config: &Config) {
 #[cfg(not(unix))]
 fn raise_file_limit(_config: &Config) {}
 
-async fn listen(config: &Config) -> Result<TcpListener, Failure> {
+/// The socket that a supervisor has passed on (`LISTEN_FDS`), otherwise a new one by the settings.
+async fn listen(config: &Config, mut inherited: ListenFd) -> Result<TcpListener, Failure> {
+    let passed_on = inherited.take_tcp_listener(0).and_then(|socket| match socket {
+        Some(socket) => socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket)).map(Some),
+        None => Ok(None),
+    });
+    let passed_on = passed_on.map_err(|error| {
+        Failure::Other(format!("cannot use the socket of LISTEN_FDS: {error}; pass on one TCP socket that listens"))
+    })?;
+    let Some(listener) = passed_on else { return bind(config).await };
+    if inherited.len() > 1 {
+        tracing::warn!(sockets = inherited.len(), "LISTEN_FDS passes on several sockets: only the first one is used");
+    }
+    let address = listener.local_addr().map_err(|error| Failure::Other(error.to_string()))?;
+    if !address.ip().to_canonical().is_loopback() && !config.is_exposed() {
+        return Err(Failure::Config(format!(
+            "the socket of LISTEN_FDS listens on {address}, which other machines can reach, but HOST is {}: set HOST to \
+             its address, and SECRET_KEY",
+            config.host
+        )));
+    }
+    Ok(listener)
+}
+
+async fn bind(config: &Config) -> Result<TcpListener, Failure> {
     let (host, port) = (config.host.as_str(), config.port);
     TcpListener::bind((host, port)).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => Failure::Other(format!(
@@ -250,24 +285,43 @@ fn survive_file_size_limit() {
     let _handler = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(FILE_SIZE_EXCEEDED));
 }
 
-/// Resolves at SIGTERM or Ctrl-C. From the call on, not from the first poll: before it SIGTERM would kill.
-fn stopped() -> impl Future<Output = ()> {
+/// How the process was asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// SIGTERM, by a supervisor.
+    Terminate,
+    /// Ctrl-C, by a person who waits.
+    Interrupt,
+}
+
+/// Receives SIGTERM and Ctrl-C, from [`Signals::new`] on: before it SIGTERM kills.
+struct Signals {
     #[cfg(unix)]
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
-    async move {
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    fn new() -> Self {
+        Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
+        }
+    }
+
+    /// Resolves at the next signal.
+    async fn next(&mut self) -> Stop {
         let terminated = async {
             #[cfg(unix)]
-            if let Some(terminate) = &mut terminate {
+            if let Some(terminate) = &mut self.terminate {
                 terminate.recv().await;
                 return;
             }
             std::future::pending().await
         };
         tokio::select! {
-            () = terminated => {}
-            _ = tokio::signal::ctrl_c() => {}
+            () = terminated => Stop::Terminate,
+            _ = tokio::signal::ctrl_c() => Stop::Interrupt,
         }
-        tracing::info!("stopping: requests in flight may finish");
     }
 }
 

@@ -3,29 +3,31 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use poem::http::uri::Scheme;
+use poem::http::{HeaderValue, header};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Endpoint, Request, Response};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 
 use crate::app::App;
 use crate::server::connections::{Admitted, Connections};
-use crate::server::stream::{Activity, Stream};
+use crate::server::stream::{Activity, Patience, Stream};
 
 /// Pause after a failed accept, e.g. when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a connection without a request in work is watched before it is ended at the stop, twice: half-sent
-/// headers would otherwise use up the whole grace time.
+/// How long a connection without a request in work is watched before it is closed at the stop, twice: idle connections
+/// and half-sent headers would otherwise use up the whole grace time.
 const QUIET: Duration = Duration::from_millis(100);
 
 /// Pause between two looks at the requests in flight at the stop.
@@ -49,42 +51,93 @@ pub async fn serve<E>(listener: TcpListener, endpoint: E, app: &App, stop: impl 
 where
     E: Endpoint<Output = Response> + 'static,
 {
-    let config = &app.config;
-    let endpoint = Arc::new(endpoint);
-    let local = LocalAddr(listener.local_addr()?.into());
-    let connections = Connections::new(config, app.metrics.clone());
-    let graceful = GracefulShutdown::new();
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(config.header_timeout))
-        .max_headers(HEADERS)
-        .max_buf_size(HEAD_BYTES);
-    let mut http_reserve = http.clone();
-    let header_timeout = RESERVE_HEADER_TIMEOUT.min(Duration::from_secs(config.header_timeout));
-    http_reserve.header_read_timeout(header_timeout).keep_alive(false);
-    let stopping = watch::Sender::new(false);
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut stop => break,
-        };
-        let (stream, remote) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
+    let server = Server::new(endpoint, app, LocalAddr(listener.local_addr()?.into()));
+    let accepting = async {
+        loop {
+            match listener.accept().await {
+                Ok((stream, remote)) => server.take(stream, remote),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
-        };
-        let Admitted { place, displaced } = connections.admit(remote.ip());
-        let http = if place.is_reserve() { &http_reserve } else { &http };
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        () = stop => {}
+    }
+    // those that the kernel has accepted already would be reset when the listener closes
+    while let Some(Ok((stream, remote))) = listener.accept().now_or_never() {
+        server.take(stream, remote);
+    }
+    drop(listener);
+    let finished = async {
+        let _ = server.closing.send(true);
+        server.closing.closed().await;
+        // requests whose client has left have no connection any more
+        while app.metrics.in_flight() > 0 {
+            tokio::time::sleep(IN_FLIGHT_PAUSE).await;
+        }
+    };
+    if tokio::time::timeout(Duration::from_secs(app.config.grace), finished).await.is_err() {
+        tracing::warn!(seconds = app.config.grace, "requests were still running at the end of the grace time");
+    }
+    Ok(())
+}
+
+/// What all connections share.
+struct Server<E> {
+    endpoint: Arc<E>,
+    app: App,
+    local: LocalAddr,
+    connections: Arc<Connections>,
+    http: http1::Builder,
+    /// `true` when idle connections are to be closed. Each connection holds a receiver until it ends.
+    closing: watch::Sender<bool>,
+}
+
+impl<E: Endpoint<Output = Response> + 'static> Server<E> {
+    fn new(endpoint: E, app: &App, local: LocalAddr) -> Self {
+        let config = &app.config;
+        let mut http = http1::Builder::new();
+        // from the end of an answer to the end of the next head; `Stream` has the limit for heads alone
+        let next_request = config.idle_timeout.max(config.header_timeout);
+        http.timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(next_request))
+            .max_headers(HEADERS)
+            .max_buf_size(HEAD_BYTES);
+        Self {
+            endpoint: Arc::new(endpoint),
+            app: app.clone(),
+            local,
+            connections: Connections::new(config, app.metrics.clone()),
+            http,
+            closing: watch::Sender::new(false),
+        }
+    }
+
+    /// Serves a new connection in a task of its own.
+    fn take(&self, stream: TcpStream, remote: SocketAddr) {
         // small answers are not held back to be sent with later ones
         let _ = stream.set_nodelay(true);
+        let Admitted { place, displaced } = self.connections.admit(remote.ip());
+        let mut http = self.http.clone();
+        let mut patience = Patience {
+            head: Duration::from_secs(self.app.config.header_timeout),
+            write: Duration::from_secs(self.app.config.write_timeout),
+        };
+        if place.is_reserve() {
+            http.keep_alive(false);
+            patience.head = patience.head.min(RESERVE_HEADER_TIMEOUT);
+        }
         let activity = Arc::new(Activity::default());
-        let stream = Stream::new(stream, activity.clone(), Duration::from_secs(config.write_timeout));
-        let (endpoint, local, counted, held) = (endpoint.clone(), local.clone(), activity.clone(), place.clone());
+        let stream = Stream::new(stream, activity.clone(), patience);
+        let (endpoint, app, local) = (self.endpoint.clone(), self.app.clone(), self.local.clone());
+        let (counted, held) = (activity.clone(), place.clone());
         let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            counted.heads.fetch_add(1, Ordering::AcqRel);
+            counted.requests.fetch_add(1, Ordering::AcqRel);
             let mut request = Request::from((request, local.clone(), RemoteAddr(remote.into()), Scheme::HTTP));
             if held.is_reserve() {
                 match request.uri().path().starts_with("/health/") {
@@ -92,21 +145,24 @@ where
                     false => _ = request.extensions_mut().insert(BeyondLimits),
                 }
             }
-            let (endpoint, counted) = (endpoint.clone(), counted.clone());
+            let (endpoint, app, counted) = (endpoint.clone(), app.clone(), counted.clone());
             async move {
-                counted.requests.fetch_add(1, Ordering::AcqRel);
-                let response = endpoint.call(request).await.unwrap_or_else(|error| error.into_response());
+                let mut response = endpoint.call(request).await.unwrap_or_else(|error| error.into_response());
+                if app.is_stopping() {
+                    // the client opens its next connection elsewhere
+                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
                 counted.requests.fetch_sub(1, Ordering::AcqRel);
                 Ok::<_, Infallible>(hyper::Response::from(response))
             }
         });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-        let mut stopping = stopping.subscribe();
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let mut closing = self.closing.subscribe();
         tokio::spawn(async move {
             let idle = async {
-                // an error says that the loop has ended, which is the same
-                let _ = stopping.wait_for(|stopping| *stopping).await;
-                // twice, so that an answer just given to the connection is on its way
+                // an error says that the server has ended, which is the same
+                let _ = closing.wait_for(|closing| *closing).await;
+                // twice, so that a request that is on its way is answered
                 let mut quiet = 0;
                 while quiet < 2 {
                     tokio::time::sleep(QUIET).await;
@@ -125,20 +181,6 @@ where
             drop(place);
         });
     }
-    let _ = stopping.send(true);
-    drop(listener);
-    let grace = Duration::from_secs(config.grace);
-    let finished = async {
-        graceful.shutdown().await;
-        // requests whose client has left have no connection any more
-        while app.metrics.in_flight() > 0 {
-            tokio::time::sleep(IN_FLIGHT_PAUSE).await;
-        }
-    };
-    if tokio::time::timeout(grace, finished).await.is_err() {
-        tracing::warn!(seconds = config.grace, "requests were still running at the end of the grace time");
-    }
-    Ok(())
 }
 
 /// Resolves when a connection of the reserve has lost its place.

@@ -114,12 +114,15 @@ fn app(request: &Request) -> Result<&App, Error> {
 
 async fn ready(request: &Request) -> Result<Response> {
     let app = app(request)?;
-    let unready = |database: &str| {
-        let mut response =
-            json_response(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "unavailable", "database": database }));
+    let unavailable = |body: serde_json::Value| {
+        let mut response = json_response(StatusCode::SERVICE_UNAVAILABLE, &body);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         response
     };
+    if app.is_stopping() {
+        return Ok(unavailable(json!({ "status": "stopping" })));
+    }
+    let unready = |database: &str| unavailable(json!({ "status": "unavailable", "database": database }));
     // Through the pool: it is what requests use, and it gives up in time. An overloaded server is ready all the same: if
     // each one were taken out of service, none would be left.
     let db = app.db.in_background();

@@ -27,6 +27,7 @@ mod posts;
 mod races;
 mod readme;
 mod recovery;
+mod restarts;
 mod session;
 mod signals;
 mod start;
