@@ -1,6 +1,7 @@
 //! What a handler may use: settings, database, keys, password workers, counted views, metrics, clock.
 
 pub mod limit;
+pub mod logs;
 pub mod metrics;
 pub mod views;
 

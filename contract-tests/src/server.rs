@@ -1,11 +1,12 @@
 //! The real binary: built once, started on a free port, stopped when dropped.
 
 use std::ffi::OsStr;
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -17,6 +18,12 @@ use crate::world::SECRET;
 
 /// How long the binary may take to listen, to refuse, and to end.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Pause between two looks at a log that will have a certain line.
+const SHORT_PAUSE: Duration = Duration::from_millis(5);
+
+/// A log without lines for requests is complete when nothing comes for so long.
+const QUIET: Duration = Duration::from_millis(200);
 
 /// Variables of the one who runs the tests that must not reach the binary.
 const SETTINGS: &[&str] = &["DATABASE_URL", "SECRET_KEY", "HOST", "PORT", "DEBUG"];
@@ -188,6 +195,7 @@ pub struct Server {
     pub address: String,
     child: Child,
     folder: TempDir,
+    logs_requests: bool,
     /// Kept open: a closed pipe would be an error of the server's next line.
     _stdout: BufReader<ChildStdout>,
 }
@@ -220,13 +228,33 @@ impl Server {
         (code, String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
+    /// Starts it with a reader of its log that takes nothing until it is told to.
+    pub async fn with_stalled_log(database_url: &str, settings: &[(&str, &str)]) -> (Self, ChildStderr) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("log"), "").unwrap();
+        let mut command = command(folder.path(), database_url, settings);
+        command.stderr(Stdio::piped());
+        let mut server = Self::spawn_logging(folder, command).await;
+        let log = server.child.stderr.take().expect("stderr is piped");
+        (server, log)
+    }
+
     async fn spawn(folder: TempDir, mut command: Command) -> Self {
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the binary runs");
+        command.stderr(log);
+        Self::spawn_logging(folder, command).await
+    }
+
+    async fn spawn_logging(folder: TempDir, mut command: Command) -> Self {
+        let mut variables = command.as_std().get_envs();
+        let logs_requests = !variables.any(|(name, value)| {
+            name == "ACCORD_LOG" && value.is_some_and(|value| value.to_string_lossy().starts_with("warn"))
+        });
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut line = String::new();
         let read = timeout(PATIENCE, stdout.read_line(&mut line)).await;
-        let mut server = Self { address: String::new(), child, folder, _stdout: stdout };
+        let mut server = Self { address: String::new(), child, folder, logs_requests, _stdout: stdout };
         let Some(address) = line.trim_end().strip_prefix("listening on ") else {
             panic!("the first line of stdout is `listening on URL`, not {line:?} ({read:?}):\n{}", server.log());
         };
@@ -234,9 +262,37 @@ impl Server {
         server
     }
 
-    /// Everything it has logged.
+    /// Everything it has logged. It writes its log in a thread of its own: a last request, which is taken out again,
+    /// shows that the lines before it are there.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+        let read = || std::fs::read_to_string(self.folder.path().join("log")).unwrap();
+        let mark = format!("log-{:032x}", rand::random::<u128>());
+        if self.ask_for_line(&mark).is_err() {
+            // it has ended, and has written everything before
+            return read();
+        }
+        let until = Instant::now() + PATIENCE;
+        let mut log = read();
+        while !log.contains(&mark) && Instant::now() < until {
+            std::thread::sleep(if self.logs_requests { SHORT_PAUSE } else { QUIET });
+            let before = std::mem::replace(&mut log, read());
+            if !self.logs_requests && before == log {
+                break;
+            }
+        }
+        log.lines().filter(|line| !line.contains(&mark)).map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Sends a request with this id, for its line in the log.
+    fn ask_for_line(&self, id: &str) -> std::io::Result<()> {
+        let address = self.address.strip_prefix("http://").unwrap_or_default();
+        let mut stream = std::net::TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(stream, "GET /health/live HTTP/1.1\r\nHost: accord\r\nX-Request-Id: {id}\r\nConnection: close\r\n\r\n")?;
+        match stream.read(&mut [0; 16])? {
+            0 => Err(ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Asks it to end, as a supervisor does.

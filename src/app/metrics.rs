@@ -192,6 +192,11 @@ impl Moment {
         }
     }
 
+    /// A number that only grows.
+    pub fn counter(&self, name: &str, help: &str, value: u64) {
+        register(&self.0, IntCounter::new(name, help)).inc_by(value);
+    }
+
     /// All of them.
     pub fn gather(&self) -> Vec<proto::MetricFamily> {
         self.0.gather()

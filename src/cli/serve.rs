@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Failure, away, migrate::failed};
 use crate::app::App;
+use crate::app::logs::{self, Flush};
 use crate::auth::password::Passwords;
 use crate::auth::{Email, permission};
 use crate::config::{Config, Env};
@@ -35,7 +36,7 @@ const FILE_SIZE_EXCEEDED: i32 = 25;
 pub async fn run(config: Config, inherited: ListenFd) -> Result<(), Failure> {
     survive_file_size_limit();
     fit(document::faults())?;
-    logs(&config)?;
+    let _flush = logs(&config)?;
     let config = Arc::new(config);
     config.make_database_file()?;
     let secret = config.secret()?;
@@ -130,7 +131,7 @@ pub async fn work(config: Config) -> Result<(), Failure> {
         ));
     }
     survive_file_size_limit();
-    logs(&config)?;
+    let _flush = logs(&config)?;
     let config = Arc::new(config);
     let secret = config.secret()?;
     let mailer = mailer(&config)?;
@@ -160,14 +161,17 @@ fn fit(faults: Vec<String>) -> Result<(), Failure> {
     Err(Failure::Config(format!("the API is not fit to start:\n  {}", faults.join("\n  "))))
 }
 
-fn logs(config: &Config) -> Result<(), Failure> {
+/// Starts logging. The last lines are written when the result is dropped.
+fn logs(config: &Config) -> Result<Flush, Failure> {
     // what runs below us is told only when it warns: its debug lines hold statements and headers
     let ours = if config.debug { "debug" } else { &config.log };
     let filter = if ours.contains(['=', ',']) { ours.to_owned() } else { format!("warn,accord={ours}") };
     let filter = EnvFilter::try_new(&filter)
         .map_err(|error| Failure::Config(format!("ACCORD_LOG `{}`: {error}", config.log)))?;
     let color = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(color);
+    let queue = logs::Queue::to(std::io::stderr());
+    let (queue, flush) = queue.map_err(|error| Failure::Other(format!("cannot start the log: {error}")))?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue).with_ansi(color);
     let installed = if config.logs_json() {
         logs.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
     } else {
@@ -176,7 +180,7 @@ fn logs(config: &Config) -> Result<(), Failure> {
     installed.map_err(|error| Failure::Other(error.to_string()))?;
     // in the form and under the request id of every other line
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panic")));
-    Ok(())
+    Ok(flush)
 }
 
 /// Raises the limit of open files to what the kernel allows: 1024, the default of most systems, is less than

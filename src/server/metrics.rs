@@ -10,6 +10,7 @@ use prometheus::TextEncoder;
 use subtle::ConstantTimeEq;
 
 use crate::app::App;
+use crate::app::logs;
 use crate::app::metrics::Moment;
 use crate::db::{Db, DbResult};
 use crate::error::{Code, Error};
@@ -54,6 +55,11 @@ async fn moment(app: &App) -> Moment {
         "Always 1: which build this is",
         ["version", "commit"],
         [([info.version, info.commit], 1)],
+    );
+    moment.counter(
+        "accord_log_lines_dropped_total",
+        "Log lines that were dropped because the reader of the log was too slow or gone",
+        logs::dropped(),
     );
     moment.gauges(
         "accord_database_connections",

@@ -1,7 +1,10 @@
 //! What a server writes down: enough to find a request again, nothing that is private.
 
-use contract_tests::{Answer, SECRET, World};
+use std::time::Duration;
+
+use contract_tests::{Answer, SECRET, Server, World};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[tokio::test]
 async fn every_request_is_in_the_log_and_nothing_private_is() {
@@ -69,4 +72,47 @@ async fn a_pretty_log_tells_the_same() {
     let answer = world.nobody().get("/api/v1/info").header("X-Request-Id", "my-own-id").await.expect(200);
     let line = world.server.log().lines().find(|line| line.contains("my-own-id")).map(str::to_owned);
     assert!(line.is_some_and(|line| line.contains("200")), "{answer}\n{}", world.server.log());
+}
+
+#[tokio::test]
+async fn a_log_reader_that_stalls_stops_no_request_and_no_signal() {
+    let world = World::start().await;
+    // the statements, too: so that the pipe and the queue are full soon
+    let settings = [("ACCORD_LOG", "trace,accord=trace"), ("ACCORD_LOG_FORMAT", "json")];
+    let (mut server, log) = Server::with_stalled_log(&world.database.url(), &settings).await;
+    let ann = world.ann().await.at(&server);
+    let mut log = BufReader::new(log);
+    let list_posts = async || {
+        for _ in 0..100 {
+            ann.get("/api/v1/posts?search=anything").await.expect(200);
+        }
+    };
+    let dropped = async || -> u64 {
+        let metrics = String::from_utf8(ann.get("/metrics").await.expect(200).bytes).unwrap();
+        let line = metrics.lines().find_map(|line| line.strip_prefix("accord_log_lines_dropped_total "));
+        line.expect("the metric is there").parse().unwrap()
+    };
+    while dropped().await == 0 {
+        list_posts().await;
+    }
+
+    // the reader goes on: a line reports how many are missing
+    let reads = async {
+        let mut text = String::new();
+        loop {
+            text.clear();
+            assert!(log.read_line(&mut text).await.unwrap() > 0, "the log ends");
+            let line: Value = serde_json::from_str(&text).expect("a line of the log is JSON");
+            if let Some(missing) = line["dropped"].as_u64() {
+                return missing;
+            }
+        }
+    };
+    let missing = tokio::time::timeout(Duration::from_secs(60), reads).await.expect("a line reports what is missing");
+    assert!(missing > 0 && missing <= dropped().await);
+
+    // it stalls again: more than the pipe holds waits when the server is to stop
+    list_posts().await;
+    server.terminate().await;
+    assert_eq!(server.ended().await.code(), Some(0));
 }
