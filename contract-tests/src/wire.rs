@@ -38,6 +38,15 @@ impl Wire {
         Self { stream, sent: vec![] }
     }
 
+    /// Connects with a small buffer, so that the server keeps what is not read.
+    pub async fn slow(world: &World) -> Self {
+        let server = world.server.address.strip_prefix("http://").expect("an address");
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let stream = socket.connect(server.parse().expect("an address")).await.expect("the server listens");
+        Self { stream, sent: vec![] }
+    }
+
     /// Sends bytes as they are.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.sent.extend_from_slice(bytes.as_ref());

@@ -76,6 +76,9 @@ pub struct Metrics {
     in_flight: IntGauge,
     /// Open connections within the limits.
     pub connections: IntGauge,
+    /// Bytes of answers that wait for their clients.
+    pub unsent: IntGauge,
+    cut: IntCounter,
     requests: IntCounterVec,
     request_seconds: HistogramVec,
     clients_left: IntCounter,
@@ -102,6 +105,7 @@ impl Metrics {
         start.set(started.timestamp_micros() as f64 / 1e6);
         let requests = Opts::new("accord_http_requests_total", "Requests that were answered");
         let request_seconds = HistogramOpts::new("accord_http_request_duration_seconds", "From head to answer");
+        let cut = "Connections closed because their clients took large answers too slowly";
         let left = "Requests whose client left before the answer; they are counted in accord_http_requests_total, too";
         let shed = Opts::new("accord_connections_shed_total", "Connections beyond a limit, by the limit");
         let shed = register(&registry, IntCounterVec::new(shed, &["limit"]));
@@ -118,6 +122,11 @@ impl Metrics {
                 &registry,
                 HistogramVec::new(request_seconds.buckets(SECONDS.into()), &["operation"]),
             ),
+            unsent: register(
+                &registry,
+                IntGauge::new("accord_unsent_bytes", "Bytes of answers that wait for their clients"),
+            ),
+            cut: register(&registry, IntCounter::new("accord_connections_cut_total", cut)),
             clients_left: register(&registry, IntCounter::new("accord_http_clients_left_total", left)),
             shed,
             runs: register(&registry, IntCounterVec::new(runs, &["task", "outcome"])),
@@ -152,6 +161,11 @@ impl Metrics {
     /// A connection was accepted beyond a limit, or closed for a newer one.
     pub fn connection_shed(&self, reason: Shed) {
         self.shed.with_label_values(&[reason.as_str()]).inc();
+    }
+
+    /// A connection was closed because others needed its memory.
+    pub fn connection_cut(&self) {
+        self.cut.inc();
     }
 
     /// A task may run here: its counters begin at zero, for a rise from nothing to one is no rise to who watches them.

@@ -22,6 +22,7 @@ use tokio::sync::{oneshot, watch};
 use crate::app::App;
 use crate::server::connections::{Admitted, Connections};
 use crate::server::stream::{Activity, Patience, Stream};
+use crate::server::unsent::Unsent;
 
 /// Pause after a failed accept, e.g. when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -92,6 +93,7 @@ struct Server<E> {
     app: App,
     local: LocalAddr,
     connections: Arc<Connections>,
+    unsent: Arc<Unsent>,
     http: http1::Builder,
     /// `true` when idle connections are to be closed. Each connection holds a receiver until it ends.
     closing: watch::Sender<bool>,
@@ -112,6 +114,7 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
             app: app.clone(),
             local,
             connections: Connections::new(config, app.metrics.clone()),
+            unsent: Unsent::new(config.max_unsent, app.metrics.clone()),
             http,
             closing: watch::Sender::new(false),
         }
@@ -134,7 +137,7 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
         let activity = Arc::new(Activity::default());
         let stream = Stream::new(stream, activity.clone(), patience);
         let (endpoint, app, local) = (self.endpoint.clone(), self.app.clone(), self.local.clone());
-        let (counted, held) = (activity.clone(), place.clone());
+        let (unsent, counted, held) = (self.unsent.clone(), activity.clone(), place.clone());
         let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             counted.heads.fetch_add(1, Ordering::AcqRel);
             counted.requests.fetch_add(1, Ordering::AcqRel);
@@ -145,15 +148,17 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
                     false => _ = request.extensions_mut().insert(BeyondLimits),
                 }
             }
-            let (endpoint, app, counted) = (endpoint.clone(), app.clone(), counted.clone());
+            let (endpoint, app) = (endpoint.clone(), app.clone());
+            let (unsent, counted) = (unsent.clone(), counted.clone());
             async move {
                 let mut response = endpoint.call(request).await.unwrap_or_else(|error| error.into_response());
                 if app.is_stopping() {
                     // the client opens its next connection elsewhere
                     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
+                let response = unsent.hold(response.into(), &counted).await;
                 counted.requests.fetch_sub(1, Ordering::AcqRel);
-                Ok::<_, Infallible>(hyper::Response::from(response))
+                Ok::<_, Infallible>(response)
             }
         });
         let connection = http.serve_connection(TokioIo::new(stream), service);
@@ -176,6 +181,7 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
                     }
                 }
                 () = idle => {}
+                () = activity.cut.notified() => {}
                 () = closed_for_a_newer_one(displaced) => {}
             }
             drop(place);

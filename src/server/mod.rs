@@ -15,6 +15,7 @@ pub mod normalise;
 pub mod schema;
 pub mod stream;
 pub mod system;
+pub mod unsent;
 
 use poem::middleware::AddData;
 use poem::{Endpoint, EndpointExt, Response, Route};

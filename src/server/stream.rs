@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 
 /// What a connection is doing.
@@ -20,6 +21,10 @@ pub struct Activity {
     pub heads: AtomicUsize,
     /// Bytes are waiting for the client to take them.
     pub writing: AtomicBool,
+    /// Bytes that were sent.
+    pub sent: AtomicUsize,
+    /// Notified when the connection must end, because others need its memory.
+    pub cut: Notify,
 }
 
 impl Activity {
@@ -88,8 +93,11 @@ impl Stream {
     }
 
     /// Notes whether a write went on, and ends one that has not for too long.
-    fn watch<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn watch(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         self.activity.writing.store(written.is_pending(), Ordering::Release);
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.activity.sent.fetch_add(bytes, Ordering::Relaxed);
+        }
         if written.is_ready() {
             self.writing = None;
             return written;

@@ -327,3 +327,41 @@ async fn one_address_cannot_take_the_connections_of_others() {
         assert_eq!(warned, expected == 503, "{}", world.server.log());
     }
 }
+
+/// The number behind the name of a metric.
+async fn metric(world: &World, name: &str) -> u64 {
+    let metrics = String::from_utf8(world.nobody().get("/metrics").await.expect(200).bytes).unwrap();
+    let number = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    number.unwrap_or_else(|| panic!("{name}: {metrics}")).parse().unwrap()
+}
+
+#[tokio::test]
+async fn slow_clients_are_cut_when_their_answers_take_too_much_memory() {
+    const LIMIT: u64 = 8 << 20;
+    let limit = LIMIT.to_string();
+    let world = World::with(&[("ACCORD_MAX_UNSENT", &limit), ("ACCORD_WRITE_TIMEOUT", "300")]).await;
+    let ann = world.ann().await;
+    for number in 0..100 {
+        let content = format!("{number} {}", "€".repeat(19_990));
+        ann.post("/api/v1/posts").json(&json!({ "title": "A long post", "content": content })).await.expect(201);
+    }
+    let mut slow = vec![];
+    for _ in 0..6 {
+        let mut wire = Wire::slow(&world).await;
+        let token = ann.authorization.as_deref().unwrap();
+        wire.head("GET /api/v1/posts?limit=100", &[("Authorization", token)]).await;
+        slow.push(wire);
+    }
+    // six answers of 6 MB each: one of them fits
+    while metric(&world, "accord_connections_cut_total").await < 4 {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let list = ann.get("/api/v1/posts?limit=100").await.expect(200);
+    assert!(list.bytes.len() > 6_000_000, "{} bytes", list.bytes.len());
+    let unsent = metric(&world, "accord_unsent_bytes").await;
+    assert!(unsent <= LIMIT, "{unsent}");
+    drop(slow);
+    while metric(&world, "accord_unsent_bytes").await > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
