@@ -238,6 +238,7 @@ mod tests {
         let _newer = [(); 2].map(|()| admit(&connections, "192.0.2.2"));
         assert!(!is_closed(0) && is_closed(1) && !is_closed(2));
         drop(reserve);
-        assert_eq!((connections.state().reserve.len(), connections.state().probes), (2, 0));
+        let state = connections.state();
+        assert_eq!((state.reserve.len(), state.probes), (2, 0));
     }
 }
