@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::contract::Database;
 use crate::postgres::{self, Postgres};
 use crate::report::{Failed, Outcome, Report};
-use crate::{access, clients, contract, migrate, mutants, postman, product, rust, spec};
+use crate::{access, clients, contract, deny, migrate, mutants, postman, product, rust, spec};
 
 /// One line of the summary. `alone` runs just this step.
 struct Step {
@@ -25,6 +25,12 @@ const STEPS: &[Step] = &[
     },
     Step { name: "format", alone: "cargo xtask fmt", repair: "`cargo fmt`", run: |_| rust::fmt(&[]) },
     Step { name: "lint", alone: "cargo xtask lint", repair: "do as clippy says", run: |_| rust::lint(&[]) },
+    Step {
+        name: "dependencies",
+        alone: "cargo xtask deny",
+        repair: "replace the dependency that is named, or add it to deny.toml with the reason",
+        run: |_| deny::run(&[]),
+    },
     Step {
         name: "unit tests",
         alone: "cargo xtask test",

@@ -5,6 +5,7 @@ mod ci;
 mod clients;
 mod contract;
 mod db;
+mod deny;
 mod git;
 mod interrupt;
 mod migrate;
@@ -34,6 +35,12 @@ const TASKS: &[Task] = &[
     Task { name: "ci", arguments: "", about: "every check below, in order, with a summary", run: ci::run },
     Task { name: "fmt", arguments: "", about: "the sources are formatted", run: rust::fmt },
     Task { name: "lint", arguments: "", about: "clippy on all targets, warnings denied", run: rust::lint },
+    Task {
+        name: "deny",
+        arguments: "",
+        about: "the dependencies keep deny.toml: sources, bans, duplicates, licences; without network",
+        run: deny::run,
+    },
     Task {
         name: "test",
         arguments: "[FILTER…] [--e2e]",
