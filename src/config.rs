@@ -47,8 +47,9 @@ const A_MINUTE: u32 = 60;
 
 /// Seconds; longer time-outs are slips of the keyboard.
 const AN_HOUR: u64 = 3600;
-const A_FORTNIGHT: u64 = 14 * 24 * AN_HOUR;
-const A_YEAR: u64 = 366 * 24 * AN_HOUR;
+const A_DAY: u64 = 24 * AN_HOUR;
+const A_FORTNIGHT: u64 = 14 * A_DAY;
+const A_YEAR: u64 = 366 * A_DAY;
 
 /// Where the product runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -117,6 +118,7 @@ pub struct Config {
     pub task_lease: u64,
     pub task_retry: u64,
     pub purge_interval: u64,
+    pub audit_ttl: u32,
     mail_url: String,
     pub mail_from: String,
     pub mail_ca: String,
@@ -331,6 +333,10 @@ impl Config {
         }
         if self.purge_interval > A_YEAR {
             return refuse(format!("`purge_interval` must be at most {A_YEAR} seconds, not {}", self.purge_interval));
+        }
+        let (ttl, most) = (u64::from(self.audit_ttl), 10 * A_YEAR);
+        if ttl != 0 && !(A_DAY..=most).contains(&ttl) {
+            return refuse(format!("`audit_ttl` must be 0 (keep events for ever) or {A_DAY} to {most}, not {ttl}"));
         }
         let more = self.more_secret_keys();
         let mut secrets = vec![("SECRET_KEY", &self.secret_key), ("ACCORD_METRICS_TOKEN", &self.metrics_token)];

@@ -12,6 +12,7 @@ use crate::db::signals::Actor;
 use crate::db::tables::{Identities, Sessions, Users};
 use crate::db::{Conn, Db, DbResult};
 use crate::error::{Code, Error};
+use crate::http::Origin;
 
 /// What an account may do everywhere: `admin` everything, `staff` and `active` what they own
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
@@ -91,8 +92,8 @@ pub struct Caller {
     pub session_id: Option<i64>,
     /// When they logged in; `None` if the token of an identity provider does not say.
     pub logged_in_at: Option<DateTime<Utc>>,
-    /// Names the request, in the log and in the audit.
-    pub request_id: String,
+    /// The request, as the audit records it.
+    pub origin: Origin,
     conn: Option<Conn>,
 }
 
@@ -131,7 +132,7 @@ impl Caller {
     ///
     /// # Errors
     /// 401 `user_gone` or `token_revoked`, 503 when the database is away.
-    pub async fn prove(db: &Db, claims: &Claims, request_id: String) -> Result<Self, Error> {
+    pub async fn prove(db: &Db, claims: &Claims, origin: Origin) -> Result<Self, Error> {
         let (id, session_id) = (claims.user_id()?, claims.session_id()?);
         let mut conn = db.read().await?;
         match standing(&mut conn, id, session_id).await? {
@@ -140,7 +141,7 @@ impl Caller {
                 Err(Error::new(Code::TokenRevoked, "Log in again: the session has ended."))
             }
             Some((standing, session)) => {
-                let caller = Self::of(standing, request_id, conn);
+                let caller = Self::of(standing, origin, conn);
                 Ok(Self { session_id: session.session_id, logged_in_at: session.opened_at, ..caller })
             }
         }
@@ -150,7 +151,7 @@ impl Caller {
     ///
     /// # Errors
     /// 503 when the database is away.
-    pub async fn identified(db: &Db, identity: &Identity, request_id: String) -> DbResult<Option<Self>> {
+    pub async fn identified(db: &Db, identity: &Identity, origin: Origin) -> DbResult<Option<Self>> {
         let mut conn = db.read().await?;
         let user = Expr::col((Identities::Table, Identities::UserId)).equals((Users::Table, Users::Id));
         let statement = Query::select()
@@ -161,14 +162,14 @@ impl Caller {
             .and_where(Expr::col((Identities::Table, Identities::Subject)).eq(identity.subject.as_str()))
             .take();
         let found: Option<Standing> = conn.maybe(&statement).await?;
-        let caller = |standing| Self { logged_in_at: identity.logged_in_at, ..Self::of(standing, request_id, conn) };
+        let caller = |standing| Self { logged_in_at: identity.logged_in_at, ..Self::of(standing, origin, conn) };
         Ok(found.map(caller))
     }
 
-    fn of(standing: Standing, request_id: String, conn: Conn) -> Self {
+    fn of(standing: Standing, origin: Origin, conn: Conn) -> Self {
         let Standing { id, role, status, email_verified_at } = standing;
         let is_verified = email_verified_at.is_some();
-        Self { id, role, status, is_verified, session_id: None, logged_in_at: None, request_id, conn: Some(conn) }
+        Self { id, role, status, is_verified, session_id: None, logged_in_at: None, origin, conn: Some(conn) }
     }
 
     /// Rejects a caller whose login is older than `max_age` seconds: for changes that cannot be undone, which whoever has
@@ -212,7 +213,7 @@ impl Caller {
 
 impl<'a> From<&'a Caller> for Actor<'a> {
     fn from(caller: &'a Caller) -> Self {
-        Self { user_id: Some(caller.id), request_id: Some(&caller.request_id) }
+        caller.origin.actor(Some(caller.id))
     }
 }
 

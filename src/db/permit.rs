@@ -9,8 +9,8 @@ use std::marker::PhantomData;
 use sea_query::Iden;
 
 use super::tables::{
-    AuditEvents, DeletedIdentities, Deliveries, Identities, MailLimits, OneTimeCodes, PostStatistics, Posts,
-    RefreshTokens, Sessions, Tasks, Users, Votes, WebhookLeases, Webhooks,
+    AuditEvents, AuditRetention, DeletedIdentities, Deliveries, Identities, MailLimits, OneTimeCodes, PostStatistics,
+    Posts, RefreshTokens, Sessions, Tasks, Users, Votes, WebhookLeases, Webhooks,
 };
 use super::{DbError, DbResult};
 
@@ -153,10 +153,12 @@ macro_rules! keeps {
 }
 
 unsignalled! {
-    /// They are what is kept of signals, and only ever added.
+    /// They are what is kept of signals; triggers refuse to change or delete them.
     AuditEvents;
     /// They count e-mails; nobody waits for a change of them.
     MailLimits;
+    /// It says which audit events have expired; the job that deletes them is its only writer.
+    AuditRetention;
     /// They prove something for a while; what is changed with them has signals.
     OneTimeCodes;
     /// A view is no change that anyone waits for, and there are many.

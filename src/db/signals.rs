@@ -6,6 +6,7 @@
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,6 +23,8 @@ pub struct Actor<'a> {
     pub user_id: Option<i64>,
     /// The request, if there is one.
     pub request_id: Option<&'a str>,
+    /// The address of the client, if there is one.
+    pub address: Option<IpAddr>,
 }
 
 /// A row whose changes have signals; its store says how it is written.

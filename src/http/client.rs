@@ -9,6 +9,8 @@ use ipnet::IpNet;
 use poem::http::{HeaderMap, header};
 use poem::{FromRequest, Request, RequestBody, Result};
 
+use super::Origin;
+
 /// Each proxy adds the address it was called from at the right end; what stands left of that, anybody may have written.
 const FORWARDED_FOR: &str = "X-Forwarded-For";
 
@@ -46,18 +48,18 @@ const USER_AGENT: usize = 200;
 /// The sender of a request, as a session keeps it.
 #[derive(Debug, Clone)]
 pub struct Client {
-    /// Its address.
-    pub address: Option<String>,
+    /// Its address, and the request.
+    pub origin: Origin,
     /// What it calls itself, cut to 200 characters; none if that is not visible ASCII.
     pub user_agent: Option<String>,
 }
 
 impl<'a> FromRequest<'a> for Client {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
-        let address = request.data::<ClientAddress>().map(|client| client.0.to_string());
+        let origin = request.data::<Origin>().cloned().unwrap_or_default();
         let user_agent = request.headers().get(header::USER_AGENT).and_then(|name| name.to_str().ok());
         let user_agent = user_agent.map(|name| name.chars().take(USER_AGENT).collect());
-        Ok(Self { address, user_agent })
+        Ok(Self { origin, user_agent })
     }
 }
 

@@ -9,6 +9,22 @@ pub mod page;
 pub mod payload;
 pub mod sent;
 
-/// Names a request: in its answer, in the log, and in the audit. The edge puts it into the request's extensions.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub String);
+use std::net::IpAddr;
+
+use crate::db::signals::Actor;
+
+/// Where a request comes from, as the audit records it. The request middleware puts it into the request's extensions.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The `X-Request-Id`, as in the response and the log.
+    pub request_id: String,
+    /// The address of the client.
+    pub address: Option<IpAddr>,
+}
+
+impl Origin {
+    /// The actor of what the request does: this account, or nobody.
+    pub fn actor(&self, user_id: Option<i64>) -> Actor<'_> {
+        Actor { user_id, request_id: Some(&self.request_id), address: self.address }
+    }
+}

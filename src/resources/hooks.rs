@@ -18,6 +18,7 @@ use crate::resources::groups::store::Membership;
 use crate::resources::guests::EndInvitations;
 use crate::resources::guests::model::StoredInvitation as Invitation;
 use crate::resources::permissions::model::StoredPermission as Permission;
+use crate::resources::posts::RecordChangesByOthers;
 use crate::resources::posts::model::StoredPost as Post;
 use crate::resources::recovery::{EndCodes, Verify};
 use crate::resources::users::identities::RecordIdentities;
@@ -58,6 +59,7 @@ pub fn hooks(config: &Config) -> Result<Hooks, ConfigError> {
         .on::<Grant, _>(Announce)
         .on::<Post, _>(freeze.clone())
         .on::<Post, _>(EndGrants)
+        .on::<Post, _>(RecordChangesByOthers)
         .on::<Post, _>(Announce)
         .on::<Vote, _>(freeze.clone())
         .on::<Vote, _>(Announce)

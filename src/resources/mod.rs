@@ -51,7 +51,7 @@ pub enum Tag {
     Posts,
     /// At most one vote of a user for a post.
     Votes,
-    /// Who changed what may be done, and who failed to log in.
+    /// Who changed what may be done, who logged in and out or failed to, and from where.
     Audit,
     /// What happens here, told to other programs by signed requests, in order and at least once.
     Webhooks,
@@ -98,6 +98,10 @@ pub const TASKS: &[Kind] = &[
     Kind::every::<recovery::tasks::PurgeCodes>(|config| Duration::from_secs(config.purge_interval)),
     Kind::every::<PurgeMailLimits>(|config| Duration::from_secs(config.purge_interval)),
     Kind::every::<guests::tasks::PurgeInvitations>(|config| Duration::from_secs(config.purge_interval)),
+    Kind::every::<audit::tasks::PurgeAuditEvents>(|config| match config.audit_ttl {
+        0 => Duration::ZERO,
+        _ => Duration::from_secs(config.purge_interval),
+    }),
     Kind::every::<webhooks::tasks::PurgeDeliveries>(|config| Duration::from_secs(config.purge_interval)),
 ];
 

@@ -19,7 +19,7 @@ use crate::app::metrics::{InFlight, Metrics};
 use crate::config::Config;
 use crate::db::Db;
 use crate::error::{Code, Error};
-use crate::http::RequestId;
+use crate::http::Origin;
 use crate::http::client::ClientAddress;
 use crate::http::sent::Sent;
 use crate::server::accept::BeyondLimits;
@@ -136,8 +136,8 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
         let method = request.method().clone();
         request.extensions_mut().insert(Sent(method.clone()));
         tidy_path(&mut request);
-        request.extensions_mut().insert(RequestId(request_id.clone()));
         let client = self.client(&request);
+        request.extensions_mut().insert(Origin { request_id: request_id.clone(), address: Some(client.0) });
         request.extensions_mut().insert(client);
         let ledger = Ledger::default();
         request.extensions_mut().insert(ledger.clone());

@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::error::{Code, Error, FieldError};
 use crate::http::client::ClientAddress;
 use crate::http::payload::ValidBody;
-use crate::http::{RequestId, json};
+use crate::http::{Origin, json};
 use crate::resources::sessions;
 use crate::resources::users::identities;
 use crate::server::{document, schema};
@@ -378,10 +378,10 @@ impl Endpoint for Guard {
             if self.is_expensive(&request) { Some(app.db.admit_expensive().await.map_err(Error::from)?) } else { None };
         let mut user_id = None;
         if let Some(proof) = proof {
-            let RequestId(request_id) = request.data().cloned().unwrap_or_else(|| RequestId(String::new()));
+            let origin: Origin = request.data().cloned().unwrap_or_default();
             let caller = match proof {
-                Proof::Session(claims) => Caller::prove(&app.db, &claims, request_id).await?,
-                Proof::Identity(identity) => identities::caller(&app, &identity, &request_id).await?,
+                Proof::Session(claims) => Caller::prove(&app.db, &claims, origin).await?,
+                Proof::Identity(identity) => identities::caller(&app, &identity, &origin).await?,
             };
             tracing::Span::current().record("user_id", caller.id);
             self.access.admits(&caller, &app.config)?;

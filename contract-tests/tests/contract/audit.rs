@@ -1,8 +1,10 @@
-//! The audit: every change of who may do what, and every failed login.
+//! The audit: every change of who may do what, every login and logout, and every failed login.
 
-use contract_tests::{Database, Story, World};
+use std::time::Duration;
+
+use contract_tests::{Call, Database, Person, Story, World, command_line};
 use insta::assert_yaml_snapshot;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::Connection;
 
 #[tokio::test]
@@ -61,21 +63,24 @@ async fn events_are_found_by_who_what_and_when() {
         assert_eq!(page["items"].as_array().unwrap().len() as i64, page["total"].as_i64().unwrap(), "{query}");
         page["total"].as_i64().unwrap()
     };
-    assert_eq!(count("actor_id=3").await, 4);
+    assert_eq!(count("actor_id=3").await, 5);
     assert_eq!(count("actor_id=1").await, 0);
     assert_eq!(count("action=group_created").await, 3);
     assert_eq!(count("object_type=group&object_id=2").await, 2);
-    // those of the fixtures
-    assert_eq!(count("object_type=user").await, 5);
+    // those of the fixtures, and the login
+    assert_eq!(count("object_type=user").await, 6);
+    assert_eq!(count("address=127.0.0.1").await, 5);
+    assert_eq!(count("address=192.0.2.1").await, 0);
+    assert_eq!(count("address=2001:db8::1").await, 0);
     assert_eq!(count("object_type=user&object_id=2").await, 1);
     assert_eq!(count("object_id=2").await, 3);
     assert_eq!(count("object_type=permission").await, 0);
     let third = root.get("/api/v1/audit-events?object_type=group&limit=2").await.expect(200).body;
     let at = third["items"][1]["created_at"].as_str().unwrap().to_owned();
-    assert_eq!((count(&format!("since={at}")).await, count(&format!("until={at}")).await), (2, 7));
+    assert_eq!((count(&format!("since={at}")).await, count(&format!("until={at}")).await), (2, 8));
     // in UTC this is the year 10000
     let never = "9999-12-31T23:59:59-23:59";
-    assert_eq!((count(&format!("since={never}")).await, count(&format!("until={never}")).await), (0, 9));
+    assert_eq!((count(&format!("since={never}")).await, count(&format!("until={never}")).await), (0, 10));
     let next = third["next"].as_str().unwrap();
     let rest = root.get(format!("/api/v1/audit-events?object_type=group&limit=2&cursor={next}")).await.expect(200).body;
     let ids = [&third, &rest].map(|page| page["items"].as_array().unwrap().clone()).concat();
@@ -125,6 +130,159 @@ async fn each_way_to_fail_to_log_in_is_an_event() {
 }
 
 #[tokio::test]
+async fn failed_logins_beyond_ten_an_hour_are_counted_in_one_event() {
+    let world = World::start().await;
+    let (nobody, ann, root) = (world.nobody(), world.ann().await, world.root().await);
+    let wrong = |email: String| json!({ "email": email, "password": "not the password" });
+    for number in 0..30 {
+        for email in ["ann@example.com".to_owned(), "ben@example.com".into(), format!("nobody{number}@example.com")] {
+            nobody.post("/api/v1/authenticate").json(&wrong(email)).await.refused(401, "invalid_credentials");
+        }
+        let passwords = json!({ "old_password": "not the password", "new_password": "another password of ann" });
+        ann.post("/api/v1/user/password").json(&passwords).await.refused(400, "wrong_password");
+    }
+    let events = root.get("/api/v1/audit-events?action=login_failed&limit=100").await.expect(200);
+    let events = events.body["items"].as_array().unwrap();
+    // an hour may end meanwhile
+    assert!((44..=88).contains(&events.len()), "{events:#?}");
+    for (account, reason) in [
+        (json!(1), "credentials"),
+        (json!(2), "credentials"),
+        (json!(null), "credentials"),
+        (json!(1), "present_password"),
+    ] {
+        let same = |event: &&Value| event["object_id"] == account && event["after"]["reason"] == reason;
+        let counted: i64 = events.iter().filter(same).map(|event| event["occurrences"].as_i64().unwrap()).sum();
+        assert_eq!(counted, 30, "{account} {reason}: {events:#?}");
+    }
+    for event in events {
+        assert_eq!(event["address"], "127.0.0.1");
+        assert!(event["created_at"].as_str() <= event["last_at"].as_str(), "{event}");
+    }
+}
+
+#[tokio::test]
+async fn logins_logouts_and_ended_sessions_are_events_with_the_address_of_the_client() {
+    let world = World::with(&[("ACCORD_TRUSTED_PROXIES", "127.0.0.1")]).await;
+    let root = world.root().await;
+    let nobody = world.nobody();
+    let from = |call: Call| call.header("X-Forwarded-For", "2001:db8::7");
+    let credentials = json!({ "email": "ann@example.com", "password": "the password of ann" });
+    let form = [("grant_type", "password"), ("username", "ann@example.com"), ("password", "the password of ann")];
+    let first = from(nobody.post("/api/v1/authenticate").json(&credentials)).await.expect(200);
+    let second = from(nobody.post("/api/v1/login").form(&form)).await.expect(200);
+    let second = nobody.with_token(second.text("/access_token"));
+    let first_id = first.body["session_id"].as_i64().unwrap();
+    let second_id = from(second.get("/api/v1/sessions")).await.expect(200).body["items"][0]["id"].as_i64().unwrap();
+    from(second.delete(format!("/api/v1/sessions/{first_id}"))).await.expect(204);
+    from(second.post("/api/v1/logout")).await.expect(204);
+    let new = json!({ "email": "eve@example.com", "password": "a long password" });
+    let eve = from(nobody.post("/api/v1/user").json(&new)).await.expect(201);
+    let events = root.get("/api/v1/audit-events?address=2001:db8::7").await.expect(200);
+    let told: Vec<_> = events.body["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .rev()
+        .map(|event| {
+            assert_eq!((&event["actor_id"], &event["occurrences"]), (&event["object_id"], &json!(1)), "{event}");
+            let session =
+                [&event["before"], &event["after"]].into_iter().find_map(|state| state["session_id"].as_i64());
+            (event["action"].as_str().unwrap(), event["object_id"].as_i64().unwrap(), session)
+        })
+        .collect();
+    let (eve_id, eve_session) = (eve.id(), eve.body["session_id"].as_i64());
+    assert_eq!(
+        told,
+        [
+            ("logged_in", 1, Some(first_id)),
+            ("logged_in", 1, Some(second_id)),
+            ("session_revoked", 1, Some(first_id)),
+            ("logged_out", 1, Some(second_id)),
+            ("user_created", eve_id, None),
+            ("logged_in", eve_id, eve_session),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn changes_of_posts_by_others_than_the_owner_are_events() {
+    let world = World::start().await;
+    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let post = ann.writes("A post").await.id();
+    let path = format!("/api/v1/posts/{post}");
+    let change = |by: &Person, title: &str| by.patch(&path).header("If-Match", "*").json(&json!({ "title": title }));
+    change(&ann, "Her own").await.expect(200);
+    let grant = json!({ "user_id": 2, "permission": "can_edit_post", "object_id": post });
+    root.post("/api/v1/grants").json(&grant).await.expect(201);
+    change(&ben, "By the holder of a grant").await.expect(200);
+    root.delete(&path).header("If-Match", "*").await.expect(204);
+    let own = root.writes("Another post").await.id();
+    root.delete(format!("/api/v1/posts/{own}")).header("If-Match", "*").await.expect(204);
+    let events = root.get("/api/v1/audit-events?object_type=post").await.expect(200);
+    let told: Vec<_> = events.body["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| {
+            (
+                event["action"].as_str().unwrap(),
+                &event["actor_id"],
+                &event["object_id"],
+                &event["before"],
+                &event["after"],
+            )
+        })
+        .collect();
+    let (ann, post, changed) = (json!({ "user_id": 1 }), json!(post), json!({ "changed": ["title"], "user_id": 1 }));
+    assert_eq!(
+        told,
+        [("post_deleted", &json!(3), &post, &ann, &Value::Null), ("post_updated", &json!(2), &post, &ann, &changed),]
+    );
+}
+
+#[tokio::test]
+async fn events_are_deleted_when_they_have_expired_and_by_nobody_else() {
+    let mut world = World::start().await;
+    world.root().await;
+    let old = "INSERT INTO audit_events (action, object_type, created_at)
+        VALUES ('group_created', 'group', '2024-01-02 03:04:05.000001+00:00')";
+    world.database.execute(old).await;
+    let delete = "DELETE FROM audit_events WHERE action = 'group_created'";
+    let refused = by_hand(&world, delete).await.expect_err("it has not expired").to_string();
+    assert!(refused.contains("never deleted"), "{refused}");
+    let kept = world.database.count("audit_events WHERE action <> 'group_created'").await;
+    for (ttl, left) in [("0", 1), ("31622400", 0)] {
+        let settings = [("ACCORD_TASK_WORKERS", "1"), ("ACCORD_AUDIT_TTL", ttl)];
+        world.server = world.another_server(&settings).await;
+        let run = command_line(&["task", "run", "purge-audit-events"], &world.database.url(), "").await;
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let done = async {
+            while world.database.count("tasks WHERE name = 'purge-audit-events' AND key IS NULL").await > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), done).await.expect("the task ends");
+        assert_eq!(world.database.count("audit_events WHERE action = 'group_created'").await, left, "{ttl}");
+    }
+    assert_eq!(world.database.count("audit_events WHERE action <> 'group_created'").await, kept);
+    let refused = by_hand(&world, "DELETE FROM audit_events").await.expect_err("they have not expired").to_string();
+    assert!(refused.contains("never deleted"), "{refused}");
+}
+
+/// A statement of somebody who has the database.
+async fn by_hand(world: &World, statement: &'static str) -> Result<(), sqlx::Error> {
+    let url = world.database.url();
+    if Database::on_postgres() {
+        let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut connection).await.map(drop)
+    } else {
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut connection).await.map(drop)
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_written_down_is_not_done() {
     if !Database::on_postgres() {
         // a trigger of SQLite cannot say that its disk is full, and the code is the same
@@ -155,6 +313,7 @@ async fn what_cannot_be_written_down_is_not_done() {
     let account = json!({ "email": "eve@example.com", "password": "a long password" });
     let wrong = json!({ "email": "ann@example.com", "password": "not the password" });
     let password = json!({ "old_password": "the password of ann", "new_password": "a long password" });
+    let right = json!({ "email": "ann@example.com", "password": "the password of ann" });
     let permission = json!({ "name": "can_pin_post", "target": "posts", "description": "Pin posts" });
     for call in [
         world.nobody().post("/api/v1/user").json(&account),
@@ -176,11 +335,15 @@ async fn what_cannot_be_written_down_is_not_done() {
         root.delete("/api/v1/permissions/can_edit_post"),
         root.post("/api/v1/grants").json(&json!({ "group_id": 2, "permission": "can_edit_post" })),
         root.delete("/api/v1/grants/1"),
+        ann.post("/api/v1/logout"),
+        ann.delete("/api/v1/sessions/1"),
+        world.nobody().post("/api/v1/authenticate").json(&right),
+        root.delete(format!("/api/v1/posts/{post}")),
     ] {
         call.header("If-Match", "*").await.refused(503, "database_unavailable");
     }
     assert_eq!(state().await, before);
-    let right = json!({ "email": "ann@example.com", "password": "the password of ann" });
+    sqlx::raw_sql("DROP TRIGGER no_space ON audit_events").execute(&mut other).await.unwrap();
     world.nobody().post("/api/v1/authenticate").json(&right).await.expect(200);
 }
 
@@ -217,20 +380,23 @@ async fn nobody_changes_an_event_not_even_by_hand() {
     let world = World::start().await;
     let root = world.root().await;
     root.post("/api/v1/groups").json(&json!({ "name": "Editors" })).await.expect(201);
-    let url = world.database.url();
-    for statement in ["UPDATE audit_events SET actor_id = 1", "DELETE FROM audit_events", "TRUNCATE audit_events"] {
-        let done = if Database::on_postgres() {
-            let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
-            sqlx::raw_sql(statement).execute(&mut connection).await.map(drop)
-        } else {
-            let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-            sqlx::raw_sql(statement).execute(&mut connection).await.map(drop)
-        };
+    let wrong = json!({ "email": "ann@example.com", "password": "not the password" });
+    world.nobody().post("/api/v1/authenticate").json(&wrong).await.refused(401, "invalid_credentials");
+    for statement in [
+        "UPDATE audit_events SET actor_id = 1",
+        "UPDATE audit_events SET occurrences = occurrences + 1",
+        "UPDATE audit_events SET occurrences = 1 WHERE action = 'login_failed'",
+        "UPDATE audit_events SET occurrences = occurrences + 1, id = 99 WHERE action = 'login_failed'",
+        "UPDATE audit_events SET occurrences = occurrences + 1, address = NULL WHERE action = 'login_failed'",
+        "DELETE FROM audit_events",
+        "TRUNCATE audit_events",
+    ] {
+        let done = by_hand(&world, statement).await;
         // SQLite does not know the word
         let refusal =
             if statement.starts_with("TRUNCATE") && !Database::on_postgres() { "syntax error" } else { "never" };
         let error = done.expect_err(statement).to_string();
         assert!(error.contains(refusal), "{statement}: {error}");
     }
-    assert_eq!(root.get("/api/v1/audit-events").await.body["items"][0]["actor_id"], 3);
+    assert_eq!(root.get("/api/v1/audit-events?action=group_created").await.body["items"][0]["actor_id"], 3);
 }

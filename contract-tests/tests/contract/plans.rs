@@ -137,7 +137,14 @@ async fn every_filter_of_grants_and_events_has_its_index() {
         (
             "audit_events",
             "audit-events",
-            &["actor_id=2", "action=user_created", "object_type=user", "object_id=2", "object_type=user&object_id=2"],
+            &[
+                "actor_id=2",
+                "address=192.0.2.1",
+                "action=user_created",
+                "object_type=user",
+                "object_id=2",
+                "object_type=user&object_id=2",
+            ],
         ),
     ] {
         for filter in filters {

@@ -255,7 +255,18 @@ END"),
         index("grants_object_id_idx", [ObjectId, Id]),
     ]
 
-    /// What changed who may do what; rows are only ever added.
+    /// From when on audit events are kept: one row. Those from before have expired and can be deleted.
+    AuditRetention {
+        Id: bigint().check("id = 1"),
+        ExpiredBefore: timestamp(),
+        CreatedAt: timestamp(),
+        UpdatedAt: timestamp(),
+    } with [
+        primary_key([Id]),
+    ]
+
+    /// What changed who may do what, and who logged in. Rows are added; many failed logins are counted in one row, and
+    /// rows that have expired are deleted. Triggers refuse everything else.
     AuditEvents {
         Id: key(),
         ActorId: bigint().null(),
@@ -266,21 +277,50 @@ END"),
         After: text().null(),
         RequestId: text().null(),
         CreatedAt: timestamp(),
+        Address: text().null(),
+        Occurrences: bigint().default("1"),
+        LastAt: timestamp().null(),
+        AggregationKey: text().null(),
     } with [
+        unique_index("audit_events_aggregation_key_key", [AggregationKey]).only_where("aggregation_key IS NOT NULL"),
+        index("audit_events_address_idx", [Address, Id]).only_where("address IS NOT NULL"),
         index("audit_events_actor_id_idx", [ActorId, Id]),
         index("audit_events_created_at_idx", [CreatedAt]),
         index("audit_events_action_idx", [Action, Id]),
         index("audit_events_object_type_idx", [ObjectType, Id]),
         index("audit_events_object_id_idx", [ObjectId, ObjectType, Id]),
-        sqlite("CREATE TRIGGER audit_events_update BEFORE UPDATE ON audit_events BEGIN
+        sqlite("CREATE TRIGGER audit_events_update BEFORE UPDATE ON audit_events
+    WHEN NOT (OLD.aggregation_key IS NOT NULL AND NEW.occurrences = OLD.occurrences + 1
+        AND NEW.id IS OLD.id
+        AND NEW.actor_id IS OLD.actor_id
+        AND NEW.action IS OLD.action
+        AND NEW.object_type IS OLD.object_type
+        AND NEW.object_id IS OLD.object_id
+        AND NEW.before IS OLD.before
+        AND NEW.after IS OLD.after
+        AND NEW.request_id IS OLD.request_id
+        AND NEW.created_at IS OLD.created_at
+        AND NEW.address IS OLD.address
+        AND NEW.aggregation_key IS OLD.aggregation_key) BEGIN
     SELECT RAISE(ABORT, 'audit events are never changed');
 END"),
-        sqlite("CREATE TRIGGER audit_events_delete BEFORE DELETE ON audit_events BEGIN
-    SELECT RAISE(ABORT, 'audit events are never deleted');
+        sqlite("CREATE TRIGGER audit_events_delete BEFORE DELETE ON audit_events
+    WHEN NOT EXISTS (SELECT 1 FROM audit_retention WHERE OLD.created_at < expired_before) BEGIN
+    SELECT RAISE(ABORT, 'audit events are never deleted before they expire');
 END"),
         postgres("CREATE FUNCTION audit_events_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'audit events are never changed or deleted';
+    IF TG_OP = 'UPDATE' THEN
+        IF OLD.aggregation_key IS NOT NULL AND NEW.occurrences = OLD.occurrences + 1
+            AND to_jsonb(NEW) - 'occurrences' - 'last_at' = to_jsonb(OLD) - 'occurrences' - 'last_at' THEN
+            RETURN NEW;
+        END IF;
+    ELSIF TG_OP = 'DELETE' THEN
+        IF OLD.created_at < (SELECT max(expired_before) FROM audit_retention) THEN
+            RETURN OLD;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'audit events are never changed, and never deleted before they expire';
 END $$"),
         postgres("CREATE TRIGGER audit_events_update BEFORE UPDATE OR DELETE ON audit_events
     FOR EACH ROW EXECUTE FUNCTION audit_events_refuse()"),
@@ -397,7 +437,7 @@ mod tests {
 
     /// Tables whose rows say otherwise when they changed, or never do.
     const NEVER_UPDATED: &[(&str, &str)] = &[
-        ("audit_events", "never changed"),
+        ("audit_events", "counted at `last_at`, else never changed"),
         ("deleted_identities", "added, never changed"),
         ("deliveries", "`last_attempt_at` and the event of its end"),
         ("grants", "given and taken, never changed"),

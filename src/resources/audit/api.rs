@@ -22,8 +22,11 @@ pub struct AuditApi;
 impl AuditApi {
     /// List audit events
     ///
-    /// Every change of users, groups, permissions and grants, and every failed login, the newest first. Events hold
-    /// no e-mail address, name of a person, password or token, and nobody can change or delete them.
+    /// Every change of users, groups, permissions and grants, what others than its owner did to a post, logins, failed
+    /// logins, logouts and ended sessions, the newest first. Events hold the IP address of the client, but no e-mail
+    /// address, name of a person, password or token. Nobody can change or delete them; they are deleted after a year, or
+    /// as the operator has set it. Of the failed logins of one hour, account, client network and reason the first ten are an
+    /// event each, the others are counted in one more.
     #[oai(path = "/audit-events", method = "get", operation_id = "list_audit_events")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn list(
@@ -46,6 +49,9 @@ impl AuditApi {
         /// Only what was done to objects with this identifier
         #[oai(validator(minimum(value = "1")))]
         object_id: Query<Option<i64>>,
+        /// Only what was done from this IP address
+        #[oai(validator(min_length = 2, max_length = 45, pattern = "^[0-9a-f.:]*$"))]
+        address: Query<Option<String>>,
         /// Only events of this time or later
         since: Query<Option<DateTime<Utc>>>,
         /// Only events before this time
@@ -59,6 +65,7 @@ impl AuditApi {
             action: action.0,
             object_type: object_type.0,
             object_id: object_id.0,
+            address: address.0,
             since: since.0,
             until: until.0,
         };

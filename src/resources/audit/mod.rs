@@ -1,11 +1,14 @@
-//! The audit: who changed what may be done, and who failed to log in.
+//! The audit: who changed what may be done, who logged in and out or failed to, and from where.
 //!
-//! Each event is written in the transaction of what it tells, so neither is there without the other.
+//! Each event is written in the transaction of what it tells, so neither is there without the other. Failed logins are
+//! aggregated, because strangers cause them: eleven rows at most for each hour, account, client network and reason. Rows go only
+//! when they are older than `audit_ttl` (`tasks`).
 //! Must never be: a password, hash, token, e-mail address or name of a person in an event; an event that is changed.
 
 pub mod api;
 pub mod model;
 pub mod store;
+pub mod tasks;
 
 use async_trait::async_trait;
 

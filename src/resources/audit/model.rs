@@ -49,8 +49,11 @@ actions! {
     UserCreated = "user_created", User, "An account was registered, or made by an admin";
     UserUpdated = "user_updated", User, "Role, status, address or name of an account were changed, or the address was verified";
     UserDeleted = "user_deleted", User, "An account was deleted";
-    PasswordChanged = "password_changed", User, "An account got another password";
-    LoginFailed = "login_failed", User, "Somebody failed to log in, or gave a wrong present password with a token; the object is the account, if there is one";
+    PasswordChanged = "password_changed", User, "An account got another password, which ended its other sessions";
+    LoggedIn = "logged_in", User, "Somebody logged in, also by registering or by accepting an invitation; tokens of an identity provider open no session here";
+    LoggedOut = "logged_out", User, "Somebody logged out";
+    SessionRevoked = "session_revoked", User, "Somebody ended one of their sessions";
+    LoginFailed = "login_failed", User, "Somebody failed to log in, or gave a wrong present password with a token; the object is the account, if there is one. Of one hour, account, client network and reason the first ten are an event each, the others are counted in one more";
     RefreshTokenReused = "refresh_token_reused", User, "Somebody used a refresh token of the account again; its session was ended";
     IdentityLinked = "identity_linked", User, "An identity of the provider was linked to an account";
     GroupCreated = "group_created", Group, "A group was made";
@@ -63,6 +66,8 @@ actions! {
     PermissionDeleted = "permission_deleted", Permission, "A permission was deleted, with its grants";
     GrantCreated = "grant_created", Grant, "A permission was granted";
     GrantDeleted = "grant_deleted", Grant, "A grant was taken back, or went with its holder, its permission or its object";
+    PostUpdated = "post_updated", Post, "An admin or the holder of a grant changed a post of somebody else";
+    PostDeleted = "post_deleted", Post, "An admin or the holder of a grant deleted a post of somebody else";
     GuestInvited = "guest_invited", InvitedGuest, "Somebody was invited";
     InvitationAccepted = "invitation_accepted", InvitedGuest, "Whoever was invited has made an account";
     InvitationDeleted = "invitation_deleted", InvitedGuest, "An invitation was taken back, has expired, or went with its inviter";
@@ -85,6 +90,8 @@ pub enum ObjectType {
     Permission,
     /// A grant
     Grant,
+    /// A post
+    Post,
     /// An invitation
     InvitedGuest,
     /// A webhook
@@ -99,6 +106,7 @@ impl ObjectType {
             Self::Group => "group",
             Self::Permission => "permission",
             Self::Grant => "grant",
+            Self::Post => "post",
             Self::InvitedGuest => "invited_guest",
             Self::Webhook => "webhook",
         }
@@ -109,7 +117,8 @@ impl TryFrom<String> for ObjectType {
     type Error = String;
 
     fn try_from(word: String) -> Result<Self, String> {
-        let types = [Self::User, Self::Group, Self::Permission, Self::Grant, Self::InvitedGuest, Self::Webhook];
+        let types =
+            [Self::User, Self::Group, Self::Permission, Self::Grant, Self::Post, Self::InvitedGuest, Self::Webhook];
         types.into_iter().find(|kind| kind.word() == word).ok_or_else(|| format!("`{word}` is no object type"))
     }
 }
@@ -125,10 +134,10 @@ pub struct State {
     /// Status of an account
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// Which private fields of an account were changed, or which of a webhook: `email`, `email_verified_at`, `url`
+    /// Which private fields of an account were changed, or which of a post or a webhook: `email`, `title`, `url`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<Vec<String>>,
-    /// The session of a refresh token that was used again
+    /// The session that was opened or ended
     #[oai(validator(minimum(value = "1")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<i64>,
@@ -144,7 +153,7 @@ pub struct State {
     /// Whose rows a permission may be granted on
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
-    /// The member, the user that holds the grant, or the account of an invitation
+    /// The member, the user that holds the grant, the owner of a post, or the account of an invitation
     #[oai(validator(minimum(value = "1")))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<i64>,
@@ -167,7 +176,7 @@ pub struct State {
     pub enabled: Option<bool>,
 }
 
-/// One change, or one failed login
+/// One change, login or logout, or the failed logins of an hour
 #[derive(Debug, Object, Serialize)]
 #[oai(example)]
 pub struct AuditEvent {
@@ -193,12 +202,21 @@ pub struct AuditEvent {
     /// The `X-Request-Id` of the request, as in the log; null for the command line
     #[oai(nullable)]
     pub request_id: Option<String>,
+    /// The IP address of the client; null for the command line, for jobs, and for events of earlier releases
+    #[oai(nullable)]
+    pub address: Option<String>,
+    /// How often it was done: more than once only for failed logins. All but `last_at` tells of the first
+    #[oai(validator(minimum(value = "1")))]
+    pub occurrences: i64,
+    /// When it was done for the last time
+    pub last_at: DateTime<Utc>,
     /// When it was done
     pub created_at: DateTime<Utc>,
 }
 
 impl Example for AuditEvent {
     fn example() -> Self {
+        let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
         let state = |role| State { role: Some(role), status: Some(Status::Active), ..State::default() };
         Self {
             id: 1,
@@ -209,7 +227,10 @@ impl Example for AuditEvent {
             before: Some(state(Role::Active)),
             after: Some(state(Role::Staff)),
             request_id: Some("4f2a9c1b7d3e4a5f8c6b0d9e2f1a3b5c".into()),
-            created_at: DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range"),
+            address: Some("192.0.2.1".into()),
+            occurrences: 1,
+            last_at: at,
+            created_at: at,
         }
     }
 }

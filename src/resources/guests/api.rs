@@ -16,7 +16,6 @@ use crate::auth::{Caller, Needs, Public, Role, Status, code};
 use crate::db::Constraint;
 use crate::db::signals::{self, Actor};
 use crate::error::{Code, Error, FieldError};
-use crate::http::RequestId;
 use crate::http::answer::{Listed, NO_STORE, Read};
 use crate::http::client::Client;
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, RateLimited};
@@ -197,7 +196,6 @@ impl GuestsApi {
         _public: Public,
         app: Data<&App>,
         client: Client,
-        request_id: Data<&RequestId>,
         body: JsonIn<InvitationAcceptance>,
     ) -> Result<Joined, Fail<(Conflict, RateLimited)>> {
         let InvitationAcceptance { code, password } = body.0;
@@ -216,7 +214,7 @@ impl GuestsApi {
         if !stands(&mut tx, &found).await? {
             return Err(invalid().into());
         }
-        let by = Actor { user_id: None, request_id: Some(&request_id.0.0) };
+        let by = client.origin.actor(None);
         let (email, role, status) = (found.email.clone(), found.role, Status::Active);
         let user = UserValues { email, name: None, password_hash, role, status, email_verified_at: Some(now) };
         let StoredUser { user, token_version, .. } = users::create(&mut tx, by, user, now).await?;

@@ -10,9 +10,8 @@ use crate::app::App;
 use crate::auth::password::NewPassword;
 use crate::auth::{Email, Public, Status, code};
 use crate::db::Conn;
-use crate::db::signals::Actor;
 use crate::error::{Code, Error, FieldError};
-use crate::http::RequestId;
+use crate::http::Origin;
 use crate::http::fail::{Conflict, Fail, RateLimited};
 use crate::http::payload::JsonIn;
 use crate::resources::users::model::StoredUser;
@@ -60,7 +59,7 @@ impl RecoveryApi {
         &self,
         _public: Public,
         app: Data<&App>,
-        request_id: Data<&RequestId>,
+        origin: Data<&Origin>,
         body: JsonIn<PasswordResetConfirm>,
     ) -> Result<NoContent, Fail<(Conflict, RateLimited)>> {
         let PasswordResetConfirm { code, password } = body.0;
@@ -75,7 +74,7 @@ impl RecoveryApi {
         let mut tx = app.db.begin().await?;
         let found = take(&mut tx, &app, user_id, &code_hash, Purpose::Reset).await?;
         let values = verified(&app, &found);
-        let by = Actor { user_id: Some(user_id), request_id: Some(&request_id.0.0) };
+        let by = origin.actor(Some(user_id));
         users::update(&mut tx, by, &found, UserValues { password_hash, ..values }, app.now()).await?;
         sessions::store::revoke_all(&mut tx, user_id, None, app.now()).await?;
         tx.commit().await?;
@@ -91,14 +90,14 @@ impl RecoveryApi {
         &self,
         _public: Public,
         app: Data<&App>,
-        request_id: Data<&RequestId>,
+        origin: Data<&Origin>,
         body: JsonIn<EmailVerification>,
     ) -> Result<NoContent, Fail<(Conflict, RateLimited)>> {
         let code_hash = code::hash(&body.0.code);
         let user_id = for_whom(&app, &code_hash, Purpose::Verify).await?;
         let mut tx = app.db.begin().await?;
         let found = take(&mut tx, &app, user_id, &code_hash, Purpose::Verify).await?;
-        let by = Actor { user_id: Some(user_id), request_id: Some(&request_id.0.0) };
+        let by = origin.actor(Some(user_id));
         users::update(&mut tx, by, &found, verified(&app, &found), app.now()).await?;
         tx.commit().await?;
         Ok(NoContent::Done)

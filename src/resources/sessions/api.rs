@@ -12,9 +12,8 @@ use crate::auth::Email;
 use crate::auth::access::{disabled, unverified};
 use crate::auth::password::Verdict;
 use crate::auth::{Caller, LoggedIn, Public, Status};
-use crate::db::signals::Actor;
 use crate::error::{Code, Error, FieldError};
-use crate::http::RequestId;
+use crate::http::Origin;
 use crate::http::answer::{NO_STORE, Private};
 use crate::http::client::Client;
 use crate::http::fail::{Fail, Forbidden, NotFound, RateLimited, Unauthorized};
@@ -68,11 +67,9 @@ impl SessionApi {
         _public: Public,
         app: Data<&App>,
         client: Client,
-        request_id: Data<&RequestId>,
         body: JsonIn<Credentials>,
     ) -> Result<SessionResponse, Fail<(Unauthorized, Forbidden, RateLimited)>> {
-        let from = Origin { client: &client, request_id: &request_id.0.0 };
-        let pair = with_password(&app, from, &body.0.email, body.0.password.0).await?;
+        let pair = with_password(&app, &client, &body.0.email, body.0.password.0).await?;
         Ok(SessionResponse::Opened(JsonOut(pair.into()), NO_STORE.into()))
     }
 
@@ -87,11 +84,9 @@ impl SessionApi {
         _public: Public,
         app: Data<&App>,
         client: Client,
-        request_id: Data<&RequestId>,
         body: FormIn<TokenRequest>,
     ) -> Result<TokenResponse, Fail<(Unauthorized, Forbidden, RateLimited)>> {
-        let from = Origin { client: &client, request_id: &request_id.0.0 };
-        let pair = with_grant(&app, from, body.0).await.map_err(oauth)?;
+        let pair = with_grant(&app, &client, body.0).await.map_err(oauth)?;
         Ok(TokenResponse::Issued(JsonOut(pair.into()), NO_STORE.into()))
     }
 
@@ -108,10 +103,10 @@ impl SessionApi {
         &self,
         _public: Public,
         app: Data<&App>,
-        request_id: Data<&RequestId>,
+        origin: Data<&Origin>,
         body: JsonIn<Refresh>,
     ) -> Result<SessionResponse, Fail<(Unauthorized, Forbidden, RateLimited)>> {
-        let pair = with_refresh_token(&app, &request_id.0.0, &body.0.refresh_token).await?;
+        let pair = with_refresh_token(&app, &origin, &body.0.refresh_token).await?;
         Ok(SessionResponse::Opened(JsonOut(pair.into()), NO_STORE.into()))
     }
 
@@ -124,7 +119,10 @@ impl SessionApi {
     async fn log_out(&self, mut caller: LoggedIn, app: Data<&App>) -> Result<NoContent, Fail<()>> {
         let mut tx = caller.begin(&app.db).await?;
         if let Some(session_id) = caller.session_id {
-            store::revoke(&mut tx, session_id, app.now()).await?;
+            // of two at once one ends it, and is recorded
+            if store::revoke(&mut tx, session_id, app.now()).await? {
+                audit::record(&mut tx, &*caller, ended(Action::LoggedOut, caller.id, session_id)).await?;
+            }
         }
         tx.commit().await?;
         Ok(NoContent::Done)
@@ -176,19 +174,18 @@ impl SessionApi {
         if !store::revoke_of(&mut tx, caller.id, id.0, app.now()).await? {
             return Err(Error::not_found("Session", id.0).into());
         }
+        audit::record(&mut tx, &caller, ended(Action::SessionRevoked, caller.id, id.0)).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }
 }
 
-/// Where a login comes from.
-#[derive(Clone, Copy)]
-struct Origin<'a> {
-    client: &'a Client,
-    request_id: &'a str,
+/// The event of a session that its owner has ended.
+fn ended(action: Action, user_id: i64, session_id: i64) -> Event {
+    Event::of(action, user_id).before(State { session_id: Some(session_id), ..State::default() })
 }
 
-async fn with_password(app: &App, from: Origin<'_>, email: &Email, password: String) -> Result<Pair, Error> {
+async fn with_password(app: &App, client: &Client, email: &Email, password: String) -> Result<Pair, Error> {
     let mut conn = app.db.read().await?;
     let login = store::find_login(&mut conn, email).await?;
     // hashing takes tens of milliseconds: no connection is held meanwhile
@@ -197,43 +194,42 @@ async fn with_password(app: &App, from: Origin<'_>, email: &Email, password: Str
     let wrong = || Error::new(Code::InvalidCredentials, "Check the address and the password.");
     let user_id = login.as_ref().map(|login| login.account.id);
     let (Some(login), Verdict::Right | Verdict::RightUpgrade(_)) = (login, &verdict) else {
-        failed(app, from.request_id, user_id, "credentials").await?;
+        failed(app, &client.origin, user_id, "credentials").await?;
         return Err(wrong());
     };
     // only to whoever knows the password
     if login.account.status == Status::Disabled {
-        failed(app, from.request_id, user_id, "account_disabled").await?;
+        failed(app, &client.origin, user_id, "account_disabled").await?;
         return Err(disabled());
     }
     if app.config.require_verified && login.email_verified_at.is_none() {
-        failed(app, from.request_id, user_id, "email_unverified").await?;
+        failed(app, &client.origin, user_id, "email_unverified").await?;
         return Err(unverified());
     }
     let mut tx = app.db.begin().await?;
     if !store::stands(&mut tx, login.account).await? {
         // the event is written in another one
         drop(tx);
-        failed(app, from.request_id, user_id, "credentials").await?;
+        failed(app, &client.origin, user_id, "credentials").await?;
         return Err(wrong());
     }
     if let Verdict::RightUpgrade(new) = verdict {
         store::upgrade_hash(&mut tx, login.account.id, &login.password_hash, new).await?;
     }
-    let pair = open(app, &mut tx, from.client, login.account).await?;
+    let pair = open(app, &mut tx, client, login.account).await?;
     tx.commit().await?;
     Ok(pair)
 }
 
 /// Writes a failed login down, in a transaction of its own: there is none that it could be part of.
-async fn failed(app: &App, request_id: &str, user_id: Option<i64>, reason: &str) -> Result<(), Error> {
-    let by = Actor { user_id: None, request_id: Some(request_id) };
+async fn failed(app: &App, origin: &Origin, user_id: Option<i64>, reason: &str) -> Result<(), Error> {
     let after = State { reason: Some(reason.into()), ..State::default() };
     let mut tx = app.db.begin().await?;
-    audit::record(&mut tx, by, Event::of(Action::LoginFailed, user_id).after(after)).await?;
+    audit::record(&mut tx, origin.actor(None), Event::of(Action::LoginFailed, user_id).after(after)).await?;
     Ok(tx.commit().await?)
 }
 
-async fn with_refresh_token(app: &App, request_id: &str, refresh_token: &str) -> Result<Pair, Error> {
+async fn with_refresh_token(app: &App, origin: &Origin, refresh_token: &str) -> Result<Pair, Error> {
     let (token_hash, now) = (hash(refresh_token), app.now());
     let mut tx = app.db.begin().await?;
     store::hold(&mut tx, &token_hash).await?;
@@ -251,10 +247,9 @@ async fn with_refresh_token(app: &App, request_id: &str, refresh_token: &str) ->
             ));
         }
         if store::revoke(&mut tx, used.session_id, now).await? {
-            let by = Actor { user_id: None, request_id: Some(request_id) };
             let after = State { session_id: Some(used.session_id), ..State::default() };
             let event = Event::of(Action::RefreshTokenReused, used.user_id).after(after);
-            audit::record(&mut tx, by, event).await?;
+            audit::record(&mut tx, origin.actor(None), event).await?;
         }
         tx.commit().await?;
         return Err(Error::new(
@@ -273,14 +268,14 @@ async fn with_refresh_token(app: &App, request_id: &str, refresh_token: &str) ->
     Ok(pair)
 }
 
-async fn with_grant(app: &App, from: Origin<'_>, request: TokenRequest) -> Result<Pair, Error> {
+async fn with_grant(app: &App, client: &Client, request: TokenRequest) -> Result<Pair, Error> {
     let missing = |field: &str| FieldError::body(format!("/{field}"), "is required for this grant_type");
     match (request.grant_type, request.username, request.password, request.refresh_token) {
         (GrantType::Password, Some(username), Some(password), _) => {
-            with_password(app, from, &Email::new(&username), password.0).await
+            with_password(app, client, &Email::new(&username), password.0).await
         }
         (GrantType::RefreshToken, _, _, Some(refresh_token)) => {
-            with_refresh_token(app, from.request_id, &refresh_token).await
+            with_refresh_token(app, &client.origin, &refresh_token).await
         }
         (GrantType::Password, username, password, _) => {
             let absent = [("username", username.is_none()), ("password", password.is_none())];
@@ -315,7 +310,7 @@ mod tests {
     use crate::config::Config;
     use crate::db::Db;
     use crate::db::migrate::{self, Direction, Target};
-    use crate::db::signals::Hooks;
+    use crate::db::signals::{Actor, Hooks};
     use crate::mail::transport::Mailer;
     use crate::resources::users;
     use crate::resources::users::store::UserValues;
@@ -331,8 +326,7 @@ mod tests {
         let app = App::new(Arc::new(config), db, "a secret of this test, 32 bytes long", mailer);
 
         let (email, password) = (Email::new("ann@example.com"), "correct horse");
-        let client = Client { address: None, user_agent: None };
-        let from = Origin { client: &client, request_id: "r1" };
+        let client = Client { origin: Origin::default(), user_agent: None };
         let status = Status::Active;
         let imported = bcrypt::hash(password, 4).expect("bcrypt");
         let (email_of_user, password_hash) = (email.clone(), Some(imported));
@@ -342,11 +336,11 @@ mod tests {
         let id = users::create(&mut tx, Actor::default(), user, app.now()).await.expect("inserts").user.id;
         tx.commit().await.expect("commits");
 
-        assert!(with_password(&app, from, &email, "wrong horse".into()).await.is_err());
-        with_password(&app, from, &email, password.into()).await.expect("logs in");
+        assert!(with_password(&app, &client, &email, "wrong horse".into()).await.is_err());
+        with_password(&app, &client, &email, password.into()).await.expect("logs in");
         let mut conn = app.db.read().await.expect("a connection");
         let (hash, _) = users::store::password(&mut conn, id).await.expect("reads").expect("is there");
         assert!(hash.starts_with("$argon2id$"), "{hash}");
-        with_password(&app, from, &email, password.into()).await.expect("logs in with the new hash");
+        with_password(&app, &client, &email, password.into()).await.expect("logs in with the new hash");
     }
 }

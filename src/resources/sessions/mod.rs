@@ -19,6 +19,8 @@ use crate::app::App;
 use crate::auth::Email;
 use crate::db::{Conn, Db, DbResult};
 use crate::http::client::{Client, ClientAddress};
+use crate::resources::audit::model::{Action, State};
+use crate::resources::audit::{self, Event};
 
 /// An access token and the refresh token that gives the next pair.
 pub struct Pair {
@@ -34,11 +36,14 @@ pub struct Pair {
     pub expires_in: i64,
 }
 
-/// Opens a session for an account whose credentials hold.
+/// Opens a session for an account whose credentials hold, and records the login.
 pub async fn open(app: &App, conn: &mut Conn, client: &Client, account: Account) -> DbResult<Pair> {
     let now = app.now();
     let term = Term::of(app, now, now);
     let session_id = store::insert(conn, account.id, client, now, term.expires_at).await?;
+    let after = State { session_id: Some(session_id), ..State::default() };
+    let event = Event::of(Action::LoggedIn, account.id).after(after);
+    audit::record(conn, client.origin.actor(Some(account.id)), event).await?;
     issue(app, conn, account, session_id, term).await
 }
 

@@ -94,7 +94,7 @@ pub async fn insert(
         .columns([Sessions::UserId, Sessions::Address, Sessions::UserAgent, Sessions::CreatedAt, Sessions::ExpiresAt])
         .values_panic([
             user_id.into(),
-            client.address.clone().into(),
+            client.origin.address.map(|address| address.to_string()).into(),
             client.user_agent.clone().into(),
             now.into(),
             expires_at.into(),

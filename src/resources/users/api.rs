@@ -10,9 +10,7 @@ use crate::app::App;
 use crate::app::limit::{Ledger, Who};
 use crate::auth::password::{self, NewPassword, Verdict};
 use crate::auth::{Caller, Enabled, LoggedIn, Public, Role, Status};
-use crate::db::signals::Actor;
 use crate::error::{Code, Error, FieldError};
-use crate::http::RequestId;
 use crate::http::answer::{NO_STORE, Private};
 use crate::http::client::Client;
 use crate::http::fail::{Conflict, Fail, RateLimited};
@@ -57,7 +55,6 @@ impl AccountApi {
         _public: Public,
         app: Data<&App>,
         client: Client,
-        request_id: Data<&RequestId>,
         body: JsonIn<UserCreate>,
     ) -> Result<Registered, Fail<(Conflict, RateLimited)>> {
         let UserCreate { email, password, name } = body.0;
@@ -66,7 +63,7 @@ impl AccountApi {
         let mut tx = app.db.begin().await?;
         let (role, status) = (Role::Active, Status::Active);
         let user = UserValues { email, name, password_hash, role, status, email_verified_at: None };
-        let by = Actor { user_id: None, request_id: Some(&request_id.0.0) };
+        let by = client.origin.actor(None);
         let StoredUser { user, token_version, .. } = super::create(&mut tx, by, user, app.now()).await?;
         let account = Account { id: user.id, role: user.role, status: user.status, token_version };
         let session = sessions::open(&app, &mut tx, &client, account).await?;

@@ -16,6 +16,7 @@ use crate::auth::{Caller, Email, Role, Status, password};
 use crate::db::Conn;
 use crate::db::signals::{Actor, Context, Hook, Refused};
 use crate::error::{Code, Error};
+use crate::http::Origin;
 use crate::resources::audit::model::{Action, State};
 use crate::resources::audit::{self, Event};
 
@@ -26,13 +27,13 @@ const NAME: usize = 80;
 ///
 /// # Errors
 /// 401 `identity_unknown`, 503 when the database is away.
-pub async fn caller(app: &App, identity: &Identity, request_id: &str) -> Result<Caller, Error> {
-    let proven = async || Caller::identified(&app.db, identity, request_id.into()).await;
+pub async fn caller(app: &App, identity: &Identity, origin: &Origin) -> Result<Caller, Error> {
+    let proven = async || Caller::identified(&app.db, identity, origin.clone()).await;
     if let Some(caller) = proven().await? {
         return Ok(caller);
     }
     if app.config.oidc_link_by_email || app.config.oidc_provision {
-        adopt(app, identity, request_id).await?;
+        adopt(app, identity, origin).await?;
     }
     proven().await?.ok_or_else(|| {
         let detail = "The token is good, but nobody here is who it means; ask the operator for an account.";
@@ -41,11 +42,11 @@ pub async fn caller(app: &App, identity: &Identity, request_id: &str) -> Result<
 }
 
 /// Links an account to an identity, if there is one that may be; of two requests at once one does.
-async fn adopt(app: &App, identity: &Identity, request_id: &str) -> Result<(), Error> {
+async fn adopt(app: &App, identity: &Identity, origin: &Origin) -> Result<(), Error> {
     let Some(email) = identity.email.as_deref().and_then(Email::checked) else { return Ok(()) };
     let now = app.now();
     let mut tx = app.db.begin().await?;
-    let by = Actor { user_id: None, request_id: Some(request_id) };
+    let by = origin.actor(None);
     let hash = identity_hash(&identity.issuer, &identity.subject);
     let found = match store::find_by_email_to_change(&mut tx, &email).await? {
         // an address that the provider gives to somebody else does not bring them the account
