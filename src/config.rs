@@ -101,6 +101,7 @@ pub struct Config {
     pub fresh_login: u32,
     pub refresh_grace: u32,
     demo: Value,
+    docs: Value,
     pub max_body: usize,
     pub header_timeout: u64,
     pub idle_timeout: u64,
@@ -236,6 +237,9 @@ impl Config {
         }
         if matches!(&self.demo, Value::String(demo) if demo != "auto") {
             return refuse("ACCORD_DEMO must be true, false or auto");
+        }
+        if matches!(&self.docs, Value::String(docs) if docs != "auto") {
+            return refuse("ACCORD_DOCS must be true, false or auto");
         }
         for origin in self.cors_origins() {
             let parsed = url::Url::parse(&origin).map(|url| url.origin().ascii_serialization());
@@ -431,6 +435,19 @@ impl Config {
             Value::Boolean(demo) => *demo,
             _ => self.env == Env::Dev && !self.is_exposed(),
         }
+    }
+
+    /// Whether the docs viewer is served.
+    pub fn docs(&self) -> bool {
+        match &self.docs {
+            Value::Boolean(docs) => *docs,
+            _ => self.env != Env::Prod,
+        }
+    }
+
+    /// The sentence of a 404 for a path that does not exist.
+    pub fn paths_hint(&self) -> &'static str {
+        if self.docs() { "See /docs for the paths there are." } else { "See /openapi.json for the paths there are." }
     }
 
     /// Whether strangers may reach the server: in production, and wherever `host` is not a loopback address. Demo data,
@@ -755,6 +772,7 @@ mod tests {
         let config = load("", &[("DATABASE_URL", "sqlite://a%20b.db?mode=rwc")]).expect("valid");
         assert_eq!(config.database_file(), Some("a b.db".into()));
         assert!(refusal("", &[("ACCORD_DEMO", "maybe")]).contains("true, false or auto"));
+        assert!(refusal("", &[("ACCORD_DOCS", "maybe")]).contains("true, false or auto"));
         assert!(refusal("", &[("ACCORD_DB_TIMEOUT", "9223372036854775807")]).contains("1 to 3600"));
         assert!(refusal("", &[("ACCORD_BODY_TIMEOUT", "0")]).contains("1 to 3600"));
         assert!(refusal("", &[("ACCORD_CORS_ORIGINS", "*")]).contains("is no origin"));

@@ -81,7 +81,9 @@ pub async fn run(config: Config, inherited: ListenFd) -> Result<(), Failure> {
     // the first line is for programs; the others are for people
     println!("listening on {url}");
     if !config.logs_json() {
-        println!("  docs viewer    {url}/docs");
+        if config.docs() {
+            println!("  docs viewer    {url}/docs");
+        }
         println!("  database       {}", crate::config::mask(&config.database_url));
         if demo {
             println!("  demo account   {DEMO_ACCOUNT}, password: correct horse battery");

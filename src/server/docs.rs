@@ -97,4 +97,14 @@ mod tests {
         assert!(script.content.contains("SwaggerUIBundle") && script.content.len() > 1_000_000);
         assert!(!PAGE.contains("://"), "the page loads nothing from elsewhere");
     }
+
+    #[test]
+    fn tokens_are_stored_for_the_tab_only() {
+        assert!(!PAGE.contains("persistAuthorization:") && !PAGE.contains("localStorage.setItem"));
+        // what the page replaces is still there to be replaced
+        let (_, script) = assets();
+        assert!(
+            script.content.contains("persistAuthorizationIfNeeded") && script.content.contains("restoreAuthorization")
+        );
+    }
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -41,6 +42,8 @@ pub struct Edge<E> {
     deadline: Duration,
     origins: Vec<String>,
     proxies: Vec<IpNet>,
+    /// [`Config::paths_hint`]
+    paths_hint: &'static str,
     metrics: Arc<Metrics>,
     /// The database that the operations wait for.
     db: Option<Db>,
@@ -54,6 +57,7 @@ impl<E: Endpoint + 'static> Edge<E> {
             deadline: Duration::from_secs(config.request_timeout),
             origins: config.cors_origins(),
             proxies: config.trusted_proxies(),
+            paths_hint: config.paths_hint(),
             metrics,
             db: Some(db),
         }
@@ -79,6 +83,7 @@ impl<E: Endpoint + 'static> Edge<E> {
     ) -> Response {
         let (reply, answer) = oneshot::channel();
         let (inner, deadline, span) = (self.inner.clone(), self.deadline, record.span.clone());
+        let paths_hint = self.paths_hint;
         let id = request_id.clone();
         let task = async move {
             let work = async move { inner.call(request).await.map(IntoResponse::into_response) };
@@ -86,7 +91,7 @@ impl<E: Endpoint + 'static> Edge<E> {
             let mut work = pin!(work);
             let respond = |ended| match ended {
                 Ok(Ok(response)) => response,
-                Ok(Err(error)) => refuse(error, &id, allow),
+                Ok(Err(error)) => refuse(error, &id, allow, paths_hint),
                 // the panic hook has logged the cause
                 Err(_) => Error::internal("a request panicked").response(&id),
             };
@@ -113,10 +118,30 @@ impl<E: Endpoint + 'static> Edge<E> {
 
     /// Who is at the other end of the connection, or behind it.
     fn client(&self, request: &Request) -> ClientAddress {
+        self.warn_of_unknown_proxy(request);
         // a connection that is no socket names nobody
         let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let peer = request.remote_addr().as_socket_addr().map_or(nobody, |socket| socket.ip());
         ClientAddress::of(peer, request.headers(), &self.proxies)
+    }
+
+    /// Warns once if a proxy seems to stand in front of the server that the settings do not name: all its clients would
+    /// share one address in rate limits, sessions and the audit. Anybody can send the header, so it is no more than a hint.
+    fn warn_of_unknown_proxy(&self, request: &Request) {
+        static WARNED: AtomicBool = AtomicBool::new(false);
+        if !self.proxies.is_empty() {
+            return;
+        }
+        let mut forwarded = ["x-forwarded-for", "forwarded"].into_iter();
+        if let Some(header) = forwarded.find(|name| request.headers().contains_key(*name))
+            && !WARNED.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                header,
+                "a request has come through a proxy, but `trusted_proxies` is empty: all clients of the proxy count as \
+                 one. Set ACCORD_TRUSTED_PROXIES to its address, or remove the header there"
+            );
+        }
     }
 
     /// The origin of the request, if it may call from a browser.
@@ -269,11 +294,11 @@ fn options(request: &Request, allow: &str, cross_origin: bool) -> Response {
 }
 
 /// Any error of ours, poem or poem-openapi as the one error body.
-fn refuse(error: poem::Error, request_id: &str, allow: Option<&str>) -> Response {
+fn refuse(error: poem::Error, request_id: &str, allow: Option<&str>, paths_hint: &'static str) -> Response {
     let ours = match error.downcast_ref::<Error>() {
         Some(ours) => ours.clone(),
         None => match error.status() {
-            StatusCode::NOT_FOUND => Error::new(Code::RouteNotFound, "See /docs for the paths there are."),
+            StatusCode::NOT_FOUND => Error::new(Code::RouteNotFound, paths_hint),
             StatusCode::METHOD_NOT_ALLOWED => {
                 Error::new(Code::MethodNotAllowed, format!("The path takes {}.", allow.unwrap_or_default()))
             }
@@ -301,7 +326,8 @@ mod tests {
             async { tokio::time::sleep(Duration::from_millis(50)).await }
         });
         let metrics = Arc::new(Metrics::new(crate::app::now()));
-        Edge { inner: Arc::new(inner), deadline, origins: vec![], proxies: vec![], metrics, db: None }
+        let (origins, proxies) = (vec![], vec![]);
+        Edge { inner: Arc::new(inner), deadline, origins, proxies, paths_hint: "", metrics, db: None }
     }
 
     async fn problem(endpoint: impl Endpoint<Output = Response>) -> (StatusCode, serde_json::Value, bool) {

@@ -35,7 +35,7 @@ fn admit(request: &Request, app: &App) -> Result<(), Error> {
     let token = app.config.metrics_token.as_bytes();
     if token.is_empty() {
         return match app.config.is_exposed() {
-            true => Err(Error::new(Code::RouteNotFound, "See /docs for the paths there are.")),
+            true => Err(Error::new(Code::RouteNotFound, app.config.paths_hint())),
             false => Ok(()),
         };
     }

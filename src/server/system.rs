@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::db::DbError;
 use crate::db::migrate::{self, Fitness};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::server::compressed::Compressed;
 use crate::server::{docs, document, metrics};
 
@@ -67,17 +67,22 @@ impl Endpoint for Page {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
+        if matches!(self, Self::Docs | Self::DocsStyle | Self::DocsScript) && !app(&request)?.config.docs() {
+            return Err(Error::new(Code::RouteNotFound, app(&request)?.config.paths_hint()).into());
+        }
         Ok(match self {
-            Self::Front => json_response(
-                StatusCode::OK,
-                &json!({
+            Self::Front => {
+                let mut links = json!({
                     "name": "Accord",
                     "message": "Hello World",
                     "version": document::VERSION,
-                    "docs": "/docs",
-                    "openapi": "/openapi.json",
-                }),
-            ),
+                });
+                if app(&request)?.config.docs() {
+                    links["docs"] = "/docs".into();
+                }
+                links["openapi"] = "/openapi.json".into();
+                json_response(StatusCode::OK, &links)
+            }
             Self::Docs => docs::page(&request),
             Self::DocsStyle => docs::style(&request),
             Self::DocsScript => docs::script(&request),

@@ -52,6 +52,27 @@ async fn the_docs_viewer_needs_no_other_host() {
 }
 
 #[tokio::test]
+async fn the_docs_viewer_is_closed_by_a_setting_and_in_production() {
+    let prod = [("ACCORD_ENV", "prod"), ("ACCORD_PASSWORD_MEMORY", "19456")];
+    let open = [("ACCORD_ENV", "prod"), ("ACCORD_PASSWORD_MEMORY", "19456"), ("ACCORD_DOCS", "true")];
+    for (settings, served) in
+        [([].as_slice(), true), (&[("ACCORD_DOCS", "false")], false), (&prod, false), (&open, true)]
+    {
+        let world = World::with(settings).await;
+        let nobody = world.nobody();
+        for path in ["/docs", "/docs/swagger-ui.js", "/docs/swagger-ui.css"] {
+            let answer = nobody.get(path).await;
+            match served {
+                true => answer.expect(200),
+                false => answer.refused(404, "route_not_found"),
+            };
+        }
+        assert_eq!(nobody.get("/").await.expect(200).body["docs"].is_string(), served);
+        nobody.get("/openapi.json").await.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn a_server_is_not_ready_before_its_database_is_migrated() {
     let database = Database::empty().await;
     let (url, mut story) = (database.url(), Story::default());

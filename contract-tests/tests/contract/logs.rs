@@ -67,6 +67,26 @@ async fn every_request_is_in_the_log_and_nothing_private_is() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_is_not_trusted_is_warned_of_once() {
+    let warnings = |world: &World| world.server.log().matches("ACCORD_TRUSTED_PROXIES").count();
+    let ask = async |world: &World, header: &str, value: &str| {
+        world.nobody().get("/api/v1/info").header(header, value).await.expect(200);
+    };
+    let world = World::start().await;
+    world.nobody().get("/api/v1/info").await.expect(200);
+    assert_eq!(warnings(&world), 0);
+    for _ in 0..3 {
+        ask(&world, "X-Forwarded-For", "192.0.2.1").await;
+        ask(&world, "Forwarded", "for=192.0.2.1").await;
+    }
+    assert_eq!(warnings(&world), 1, "{}", world.server.log());
+    assert!(!world.server.log().contains("192.0.2.1"), "{}", world.server.log());
+    let world = World::with(&[("ACCORD_TRUSTED_PROXIES", "127.0.0.1")]).await;
+    ask(&world, "X-Forwarded-For", "192.0.2.1").await;
+    assert_eq!(warnings(&world), 0);
+}
+
+#[tokio::test]
 async fn a_pretty_log_tells_the_same() {
     let world = World::with(&[("ACCORD_LOG_FORMAT", "pretty")]).await;
     let answer = world.nobody().get("/api/v1/info").header("X-Request-Id", "my-own-id").await.expect(200);
