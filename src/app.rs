@@ -16,6 +16,7 @@ use self::views::Views;
 use crate::auth::code::Codes;
 use crate::auth::oidc::Oidc;
 use crate::auth::password::Passwords;
+use crate::auth::seal::Seals;
 use crate::auth::token::Tokens;
 use crate::config::Config;
 use crate::db::Db;
@@ -34,6 +35,8 @@ pub struct App {
     pub oidc: Option<Arc<Oidc>>,
     /// Makes the codes of letters.
     pub codes: Codes,
+    /// Encrypts secrets that the database holds.
+    pub seals: Seals,
     /// Hashes and verifies passwords, a bounded number at once.
     pub passwords: Passwords,
     /// Counts wrong passwords of callers that have a token; `None` without `login_failures`.
@@ -53,6 +56,7 @@ impl App {
         let tokens = Arc::new(Tokens::new(secret, &config.more_secret_keys(), config.token_ttl));
         let passwords = Passwords::of(&config);
         let codes = Codes::new(secret, &config.more_secret_keys());
+        let seals = Seals::new(secret, &config.more_secret_keys());
         let metrics = Arc::new(Metrics::new(now()));
         let oidc = Oidc::of(&config).map(Arc::new);
         let password_checks = Limit::new("password-checks", config.login_failures, A_QUARTER).map(Arc::new);
@@ -62,6 +66,7 @@ impl App {
             tokens,
             oidc,
             codes,
+            seals,
             passwords,
             password_checks,
             mailer,
@@ -79,6 +84,7 @@ impl App {
     /// Whether the process was asked to stop.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+        }
     }
 
     /// The same for work outside of requests, which waits for the database instead of being refused.

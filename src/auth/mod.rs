@@ -10,6 +10,7 @@ pub mod email;
 pub mod oidc;
 pub mod password;
 pub mod permission;
+pub mod seal;
 pub mod token;
 
 pub use access::{Access, Admin, Enabled, LoggedIn, Needs, Public};

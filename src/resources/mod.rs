@@ -103,6 +103,7 @@ pub const TASKS: &[Kind] = &[
         _ => Duration::from_secs(config.purge_interval),
     }),
     Kind::every::<webhooks::tasks::PurgeDeliveries>(|config| Duration::from_secs(config.purge_interval)),
+    Kind::every::<webhooks::tasks::SealSecrets>(|config| Duration::from_secs(config.purge_interval)),
 ];
 
 /// Runs the jobs and sends the events of webhooks until `stop` turns true.

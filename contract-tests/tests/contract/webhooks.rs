@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract_tests::Treatment::{Answers, Hangs, HangsUp, Redirects};
-use contract_tests::{Answer, Person, Receiver, Story, World};
+use contract_tests::{Answer, Person, Receiver, SECRET, Story, World, command_line};
 use futures_util::future::join_all;
 use insta::assert_yaml_snapshot;
 use serde_json::{Value, json};
@@ -254,6 +254,55 @@ async fn both_secrets_sign_while_the_receiver_changes_over() {
     test(&root).await;
     let received = receiver.gets(2).await.remove(1);
     assert_eq!(received.signatures(), [received.signed_by(&secrets[2])], "the overlap is over");
+}
+
+#[tokio::test]
+async fn secrets_are_encrypted_at_rest_and_again_after_a_change_of_keys() {
+    const OTHER_KEY: &str = "another secret, which comes after it";
+    let receiver = Receiver::start(&[Answers(204)]).await;
+    let mut world = World::with(&[BY_ITSELF, PRIVATE]).await;
+    let root = world.root().await;
+    let secret = create(&root, &receiver.url).await.text("/secret").to_owned();
+    let plain = async |world: &World| {
+        let plain = format!("webhooks WHERE secret LIKE '%{}%' OR secret LIKE 'whsec%'", &secret[10..30]);
+        world.database.count(&plain).await
+    };
+    let seal = async |world: &World| {
+        let run = command_line(&["task", "run", "seal-webhook-secrets"], &world.database.url(), "").await;
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let done = async {
+            while world.database.count("tasks WHERE name = 'seal-webhook-secrets' AND key IS NULL").await > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), done).await.expect("the task ends");
+    };
+    let mut number = 0;
+    let mut signs = async |world: &World| {
+        number += 1;
+        test(&world.root().await).await;
+        let received = receiver.gets(number).await.remove(number - 1);
+        assert_eq!(received.signatures(), [received.signed_by(&secret)], "{number}");
+    };
+    assert_eq!(plain(&world).await, 0);
+    signs(&world).await;
+
+    // as 0.3.0 has written it
+    world.database.execute(&format!("UPDATE webhooks SET secret = '{secret}'")).await;
+    signs(&world).await;
+    seal(&world).await;
+    assert_eq!(plain(&world).await, 0);
+    signs(&world).await;
+
+    let (old, new) = (("ACCORD_MORE_SECRET_KEYS", SECRET), ("SECRET_KEY", OTHER_KEY));
+    world.server = world.another_server(&[BY_ITSELF, PRIVATE, old, new]).await;
+    signs(&world).await;
+    seal(&world).await;
+    world.server = world.another_server(&[BY_ITSELF, PRIVATE, new]).await;
+    signs(&world).await;
+    let events = world.root().await.get("/api/v1/audit-events?object_type=webhook").await.expect(200);
+    let actions: Vec<_> = events.body["items"].as_array().unwrap().iter().map(|event| &event["action"]).collect();
+    assert_eq!(actions, ["webhook_created"], "it is the same secret");
 }
 
 #[tokio::test]

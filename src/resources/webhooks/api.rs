@@ -7,7 +7,7 @@ use poem_openapi::param::{Header, Path, Query};
 
 use super::events::{Event, OutgoingEvent, TestEventType, TestedWebhook};
 use super::model::{
-    Delivery, DeliveryPage, DeliveryStatus, Secret, StoredWebhook, Webhook, WebhookCreate, WebhookPage, WebhookUpdate,
+    Delivery, DeliveryPage, DeliveryStatus, StoredWebhook, Webhook, WebhookCreate, WebhookPage, WebhookUpdate,
 };
 use super::{dispatch, rules, store};
 use crate::app::App;
@@ -75,11 +75,12 @@ impl WebhooksApi {
         if store::count_to_add(&mut tx).await? >= most.into() {
             return Err(Error::new(Code::TooManyWebhooks, format!("There are {most} already; delete one.")).into());
         }
-        let values = body.0.by(Some(admin.id), rules::new_secret().into());
+        let secret = rules::new_secret();
+        let values = body.0.by(Some(admin.id), app.seals.seal(&secret));
         let row: StoredWebhook = signals::insert_new(&mut tx, &admin, values, app.now()).await?;
         tx.commit().await?;
         let location = format!("/api/v1/webhooks/{}", row.id);
-        let (webhook, tag) = row.tagged_with_secret();
+        let (webhook, tag) = row.tagged_with_secret(secret.into());
         Ok(CreatedSecret::Created(JsonOut(webhook), location, tag, NO_STORE.into()))
     }
 
@@ -129,12 +130,13 @@ impl WebhooksApi {
         let mut tx = admin.begin(&app.db).await?;
         let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
         if_match.allows(before.version)?;
-        let secret = (change.rotate_secret == Some(true)).then(|| Secret::from(rules::new_secret()));
-        let (rotates, stops) = (secret.is_some(), change.enabled == Some(false));
+        let secret = (change.rotate_secret == Some(true)).then(rules::new_secret);
+        let stops = change.enabled == Some(false);
         // the receiver may respond again
         let resumes = change.enabled == Some(true) || change.url.is_some();
         let overlap = i64::try_from(app.config.webhook_secret_overlap).unwrap_or_default();
-        let values = change.of(before.values(), secret, app.now() + TimeDelta::seconds(overlap));
+        let sealed = secret.as_deref().map(|secret| app.seals.seal(secret));
+        let values = change.of(before.values(), sealed, app.now() + TimeDelta::seconds(overlap));
         let after = signals::update(&mut tx, &admin, &before, values, app.now()).await?.ok_or_else(changed)?;
         if stops {
             super::stop(&mut tx, id.0).await?;
@@ -144,7 +146,10 @@ impl WebhooksApi {
             dispatch::wake(&mut tx);
         }
         tx.commit().await?;
-        let (webhook, tag) = if rotates { after.tagged_with_secret() } else { after.tagged() };
+        let (webhook, tag) = match secret {
+            Some(secret) => after.tagged_with_secret(secret.into()),
+            None => after.tagged(),
+        };
         Ok(ChangedSecret::Changed(JsonOut(webhook), tag, NO_STORE.into()))
     }
 

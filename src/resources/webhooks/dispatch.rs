@@ -280,7 +280,11 @@ async fn send_sequences(
 
 async fn send(app: &App, webhook: &StoredWebhook, outgoing: &Outgoing, now: DateTime<Utc>) -> Result<u16, Refusal> {
     let (id, timestamp) = (outgoing.event_id.as_str(), now.timestamp());
-    let signatures = rules::signatures(&webhook.secrets(now), id, timestamp, &outgoing.event);
+    let Some(secrets) = webhook.secrets(&app.seals, now) else {
+        let error = "the key of the secret is neither SECRET_KEY nor in ACCORD_MORE_SECRET_KEYS".to_owned();
+        return Err(error.into());
+    };
+    let signatures = rules::signatures(&secrets, id, timestamp, &outgoing.event);
     let sent = Sent { id, timestamp, signatures, body: outgoing.event.clone() };
     let time_out = Duration::from_secs(app.config.webhook_timeout);
     sender::send(&webhook.url, app.config.webhook_private, time_out, sent).await

@@ -24,6 +24,7 @@ use url::Url;
 use self::events::{Event, OutgoingEvent};
 use self::model::{DisabledReason, StoredWebhook};
 use self::store::WebhookValues;
+use crate::auth::seal::{Sealed, Seals};
 use crate::auth::{Role, Status};
 use crate::db::signals::{self, Actor, Refused};
 use crate::db::{Conn, DbResult};
@@ -80,6 +81,20 @@ async fn disable(
     Ok(())
 }
 
+/// A secret is sealed with a key that is not known here.
+struct UnknownKey;
+
+/// The webhook with its secrets sealed by the present key. Returns `None` if they are already.
+fn sealed(webhook: &StoredWebhook, seals: &Seals) -> Result<Option<WebhookValues>, UnknownKey> {
+    let values = webhook.values();
+    if [Some(&values.secret), values.old_secret.as_ref()].into_iter().flatten().all(|secret| seals.is_current(secret)) {
+        return Ok(None);
+    }
+    let again = |secret: &Sealed| seals.open(secret).map(|text| seals.seal(&text)).ok_or(UnknownKey);
+    let (secret, old_secret) = (again(&values.secret)?, values.old_secret.as_ref().map(again).transpose()?);
+    Ok(Some(WebhookValues { secret, old_secret, ..values }))
+}
+
 impl StoredWebhook {
     /// What the audit keeps: no URL, which may have a secret in it.
     fn state(&self) -> State {
@@ -93,7 +108,8 @@ impl StoredWebhook {
             ("description", self.description != new.description),
             ("events", self.event_types != new.event_types),
             ("enabled", self.enabled != new.enabled),
-            ("secret", self.secret.expose() != new.secret.expose()),
+            // sealed with another key it is the same secret
+            ("secret", self.old_secret_until != new.old_secret_until),
         ];
         fields.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name.to_owned()).collect()
     }
@@ -105,6 +121,11 @@ impl Audited for StoredWebhook {
     }
 
     fn updated(&self, new: &Self) -> Option<audit::Event> {
+        let seals = |row: &Self| (row.secret.clone(), row.old_secret.clone());
+        // what `SealSecrets` does changes no webhook
+        if self.old_secret_until == new.old_secret_until && seals(self) != seals(new) {
+            return None;
+        }
         let disabled = new.disabled_reason().filter(|_| self.enabled);
         let (action, after) = match disabled {
             Some(why) => (Action::WebhookDisabled, State { reason: Some(why.word().into()), ..new.state() }),
@@ -144,7 +165,7 @@ fn host(url: &str) -> String {
 mod tests {
     use poem_openapi::types::Example;
 
-    use super::model::{Secret, WebhookCreate};
+    use super::model::WebhookCreate;
     use super::*;
     use crate::config::Config;
     use crate::db::Db;
@@ -177,10 +198,10 @@ mod tests {
         drop(tx);
 
         let mut tx = db.begin().await.expect("a transaction");
-        let secret = Secret::from(rules::new_secret());
+        let secret = Sealed::from(rules::new_secret());
         let new = WebhookCreate::example().by(None, secret.clone());
         let webhook: StoredWebhook = signals::insert_new(&mut tx, by, new, now).await.expect("inserts");
-        assert!(!format!("{:?}", webhook.secret).contains(&secret.expose()[6..]), "debugging shows no secret");
+        assert!(!format!("{:?}", webhook.secret).contains(&secret.as_str()[6..]), "debugging shows no secret");
         tx.commit().await.expect("commits");
         let mut tx = db.begin().await.expect("a transaction");
         change(&mut tx).await;

@@ -10,6 +10,7 @@ use sqlx::FromRow;
 
 use super::events::{EventType, Told};
 use super::store::WebhookValues;
+use crate::auth::seal::{Sealed, Seals};
 use crate::http::etag::etag;
 use crate::http::page::page;
 
@@ -133,7 +134,7 @@ pub struct StoredWebhook {
     pub enabled: bool,
     pub disabled_reason: Option<String>,
     #[sqlx(try_from = "String")]
-    pub secret: Secret,
+    pub secret: Sealed,
     pub old_secret: Option<String>,
     pub old_secret_until: Option<DateTime<Utc>>,
     pub first_failed_at: Option<DateTime<Utc>>,
@@ -154,7 +155,7 @@ impl StoredWebhook {
             event_types: row.event_types,
             enabled: row.enabled,
             secret: row.secret,
-            old_secret: row.old_secret.map(Secret::from),
+            old_secret: row.old_secret.map(Sealed::from),
             old_secret_until: row.old_secret_until,
             first_failed_at: row.first_failed_at,
             created_by: row.created_by,
@@ -174,10 +175,10 @@ impl StoredWebhook {
         Some(words.into_iter().filter_map(|word| serde_json::from_value(word).ok()).collect())
     }
 
-    /// The secrets that sign now, the newest first.
-    pub fn secrets(&self, now: DateTime<Utc>) -> Vec<&str> {
-        let old = self.old_secret.as_deref().filter(|_| self.old_secret_until.is_some_and(|until| now < until));
-        std::iter::once(self.secret.expose()).chain(old).collect()
+    /// The secrets that sign now, the newest first. Returns `None` if the key of one is not known here.
+    pub fn secrets(&self, seals: &Seals, now: DateTime<Utc>) -> Option<Vec<String>> {
+        let old = self.old_secret.clone().filter(|_| self.old_secret_until.is_some_and(|until| now < until));
+        std::iter::once(self.secret.clone()).chain(old.map(Sealed::from)).map(|secret| seals.open(&secret)).collect()
     }
 
     /// What its answer shows, and the tag that names this version.
@@ -189,8 +190,7 @@ impl StoredWebhook {
     }
 
     /// The same with the secret, which the tag does not know.
-    pub fn tagged_with_secret(self) -> (Webhook, String) {
-        let secret = self.secret.clone();
+    pub fn tagged_with_secret(self, secret: Secret) -> (Webhook, String) {
         let (webhook, tag) = self.tagged();
         (Webhook { secret: Some(secret), ..webhook }, tag)
     }
@@ -237,7 +237,7 @@ pub struct WebhookCreate {
 
 impl WebhookCreate {
     /// The webhook of this admin, with this secret.
-    pub fn by(self, user_id: Option<i64>, secret: Secret) -> WebhookValues {
+    pub fn by(self, user_id: Option<i64>, secret: Sealed) -> WebhookValues {
         WebhookValues {
             url: self.url,
             description: self.description,
@@ -292,7 +292,7 @@ pub struct WebhookUpdate {
 impl WebhookUpdate {
     /// The webhook with this change. Of a new secret the present one keeps signing until then, and one from before that no
     /// longer.
-    pub fn of(self, mut webhook: WebhookValues, secret: Option<Secret>, until: DateTime<Utc>) -> WebhookValues {
+    pub fn of(self, mut webhook: WebhookValues, secret: Option<Sealed>, until: DateTime<Utc>) -> WebhookValues {
         // what was wrong with another address, or before an admin took care of it, says nothing any more
         if self.url.is_some() || self.enabled == Some(true) {
             webhook.first_failed_at = None;

@@ -113,9 +113,9 @@ pub fn new_secret() -> String {
 }
 
 /// What stands in `webhook-signature`: a signature by each secret, as the Standard Webhooks have it.
-pub fn signatures(secrets: &[&str], id: &str, timestamp: i64, body: &str) -> String {
-    let sign = |secret: &&str| {
-        let key = STANDARD.decode(secret.trim_start_matches(SECRET_PREFIX)).expect("only we make secrets");
+pub fn signatures<S: AsRef<str>>(secrets: &[S], id: &str, timestamp: i64, body: &str) -> String {
+    let sign = |secret: &S| {
+        let key = STANDARD.decode(secret.as_ref().trim_start_matches(SECRET_PREFIX)).expect("only we make secrets");
         let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes a key of any length");
         mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
         format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))

@@ -7,7 +7,8 @@ use sea_query::{
 use sqlx::FromRow;
 
 use super::events::OutgoingEvent;
-use super::model::{Delivery, DeliveryStatus, DisabledReason, Secret, StoredWebhook};
+use super::model::{Delivery, DeliveryStatus, DisabledReason, StoredWebhook};
+use crate::auth::seal::Sealed;
 use crate::db::keyset::newest;
 use crate::db::signals::{Changing, Signalled};
 use crate::db::tables::{Deliveries, WebhookLeases, Webhooks};
@@ -55,8 +56,8 @@ pub struct WebhookValues {
     pub event_types: Option<String>,
     pub enabled: bool,
     pub disabled_reason: Option<DisabledReason>,
-    pub secret: Secret,
-    pub old_secret: Option<Secret>,
+    pub secret: Sealed,
+    pub old_secret: Option<Sealed>,
     pub old_secret_until: Option<DateTime<Utc>>,
     pub first_failed_at: Option<DateTime<Utc>>,
     pub created_by: Option<i64>,
@@ -70,8 +71,8 @@ impl WebhookValues {
             (Webhooks::EventTypes, self.event_types.into()),
             (Webhooks::Enabled, self.enabled.into()),
             (Webhooks::DisabledReason, self.disabled_reason.map(DisabledReason::word).into()),
-            (Webhooks::Secret, self.secret.expose().into()),
-            (Webhooks::OldSecret, self.old_secret.as_ref().map(Secret::expose).into()),
+            (Webhooks::Secret, self.secret.as_str().into()),
+            (Webhooks::OldSecret, self.old_secret.as_ref().map(Sealed::as_str).into()),
             (Webhooks::OldSecretUntil, self.old_secret_until.into()),
             (Webhooks::FirstFailedAt, self.first_failed_at.into()),
             (Webhooks::CreatedBy, self.created_by.into()),

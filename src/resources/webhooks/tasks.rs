@@ -4,9 +4,13 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::events::OutgoingEvent;
-use super::{dispatch, store};
+use super::{UnknownKey, dispatch, store};
 use crate::app::App;
+use crate::db::signals::{self, Actor};
 use crate::tasks::{Fault, Task};
+
+/// The largest `webhook_limit`.
+const MOST: u64 = 10_000;
 
 /// Deliveries deleted in one transaction: others want to write, too.
 const AT_ONCE: u64 = 500;
@@ -66,5 +70,45 @@ impl Task for PurgeDeliveries {
             purged += store::delete_deliveries(&mut tx, &ids).await?;
             tx.commit().await?;
         }
+    }
+}
+
+/// Encrypts the secrets that are in plain or sealed with another key than the present one. Once it has run after a change
+/// of keys, the old key is not needed any more.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealSecrets {}
+
+impl Task for SealSecrets {
+    const NAME: &'static str = "seal-webhook-secrets";
+
+    async fn run(self, app: &App) -> Result<(), Fault> {
+        let (mut sealed, mut unknown) = (0, 0);
+        for webhook in store::page(&mut app.db.read().await?, None, MOST).await? {
+            if super::sealed(&webhook, &app.seals).is_ok_and(|values| values.is_none()) {
+                continue;
+            }
+            let mut tx = app.db.begin().await?;
+            // an admin may have rotated or deleted it meanwhile
+            let Some(webhook) = store::find_to_change(&mut tx, webhook.id).await? else { continue };
+            match super::sealed(&webhook, &app.seals) {
+                Ok(Some(values)) => {
+                    signals::update(&mut tx, Actor::default(), &webhook, values, app.now()).await?;
+                    tx.commit().await?;
+                    sealed += 1;
+                }
+                Ok(None) => {}
+                Err(UnknownKey) => unknown += 1,
+            }
+        }
+        if unknown > 0 {
+            tracing::warn!(
+                webhooks = unknown,
+                "secrets are sealed with a key that is neither SECRET_KEY nor in ACCORD_MORE_SECRET_KEYS: add the key, or \
+                 rotate the secrets"
+            );
+        }
+        tracing::info!(webhooks = sealed, "sealed");
+        Ok(())
     }
 }
