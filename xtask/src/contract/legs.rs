@@ -16,10 +16,12 @@ pub const ACCESS: &str = "access";
 
 /// What a server is given for these legs: no person waits for the next login, no log is read, the stories run
 /// beside it, passwords protect nobody, and the many webhooks call nobody.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("ACCORD_RATE_LIMIT", "0"),
     ("ACCORD_RATE_LIMIT_ACCOUNT", "0"),
     ("ACCORD_LOGIN_FAILURES", "0"),
+    // people log in once, and on a busy machine minutes pass before they delete their accounts
+    ("ACCORD_FRESH_LOGIN", "86400"),
     ("ACCORD_LOG", "warn"),
     ("ACCORD_DB_TIMEOUT", "30"),
     ("ACCORD_PASSWORD_MEMORY", "64"),

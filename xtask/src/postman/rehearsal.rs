@@ -227,7 +227,8 @@ impl Stage {
     fn server(&self, folder: &Path, way: &Way) -> anyhow::Result<Server> {
         let limited = way.runs.iter().any(|step| step.collection == path(FAILURES));
         // webhooks call nobody
-        let mut settings = vec![("ACCORD_TASK_WORKERS", "0")];
+        // on a busy machine minutes pass between the login of a run and the end of its account
+        let mut settings = vec![("ACCORD_TASK_WORKERS", "0"), ("ACCORD_FRESH_LOGIN", "86400")];
         if limited {
             settings.push(("ACCORD_PASSWORD_MEMORY", "64"));
         } else {
