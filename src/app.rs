@@ -84,7 +84,6 @@ impl App {
     /// Whether the process was asked to stop.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
-        }
     }
 
     /// The same for work outside of requests, which waits for the database instead of being refused.

@@ -81,10 +81,12 @@ codes! {
     AlreadyGranted = 409, "The permission is granted already";
     Vetoed = 409, "A rule of this server does not allow the change";
     TooManyWebhooks = 409, "There are as many webhooks as there may be";
+    IdempotencyKeyInUse = 409, "The request with this key is still running";
     WebhookDisabled = 409, "The webhook is disabled";
     PreconditionFailed = 412, "The resource has changed since it was read";
     PayloadTooLarge = 413, "The body is too large";
     UnsupportedMediaType = 415, "The operation does not take this media type";
+    IdempotencyKeyReused = 422, "The key belongs to another request";
     PreconditionRequired = 428, "The operation needs an If-Match header";
     RateLimited = 429, "Too many requests";
     Internal = 500, "A fault of the server";

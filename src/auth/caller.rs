@@ -202,6 +202,11 @@ impl Caller {
         self.conn = Some(conn);
     }
 
+    /// Gives the connection back to the pool, so that a request does not hold two.
+    pub(crate) fn release(&mut self) {
+        self.conn = None;
+    }
+
     /// A transaction for writing, on the same connection where the database allows it.
     ///
     /// # Errors

@@ -9,8 +9,8 @@ use std::marker::PhantomData;
 use sea_query::Iden;
 
 use super::tables::{
-    AuditEvents, AuditRetention, DeletedIdentities, Deliveries, Identities, MailLimits, OneTimeCodes, PostStatistics,
-    Posts, RefreshTokens, Sessions, Tasks, Users, Votes, WebhookLeases, Webhooks,
+    AuditEvents, AuditRetention, DeletedIdentities, Deliveries, IdempotencyKeys, Identities, MailLimits, OneTimeCodes,
+    PostStatistics, Posts, RefreshTokens, Sessions, Tasks, Users, Votes, WebhookLeases, Webhooks,
 };
 use super::{DbError, DbResult};
 
@@ -163,6 +163,8 @@ unsignalled! {
     OneTimeCodes;
     /// A view is no change that anyone waits for, and there are many.
     PostStatistics;
+    /// They repeat an answer; what it tells of has signals.
+    IdempotencyKeys;
     /// They belong to a login.
     RefreshTokens;
     /// Logging in and out changes nobody's data.

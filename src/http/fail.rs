@@ -44,6 +44,8 @@ statuses! {
     PreconditionFailed = 412;
     /// `If-Match` is missing.
     PreconditionRequired = 428;
+    /// `Idempotency-Key` belongs to another request.
+    Unprocessable = 422;
     /// Called too often; the guard limits every operation that declares this.
     RateLimited = 429;
     /// Credentials in the body are wrong, on an operation that needs no token.

@@ -5,6 +5,7 @@ pub mod grants;
 pub mod groups;
 pub mod guests;
 pub mod hooks;
+pub mod idempotency;
 pub mod info;
 pub mod permissions;
 pub mod posts;
@@ -97,6 +98,7 @@ pub const TASKS: &[Kind] = &[
     Kind::every::<sessions::tasks::PurgeSessions>(|config| Duration::from_secs(config.purge_interval)),
     Kind::every::<recovery::tasks::PurgeCodes>(|config| Duration::from_secs(config.purge_interval)),
     Kind::every::<PurgeMailLimits>(|config| Duration::from_secs(config.purge_interval)),
+    Kind::every::<idempotency::tasks::PurgeIdempotencyKeys>(|config| Duration::from_secs(config.purge_interval)),
     Kind::every::<guests::tasks::PurgeInvitations>(|config| Duration::from_secs(config.purge_interval)),
     Kind::every::<audit::tasks::PurgeAuditEvents>(|config| match config.audit_ttl {
         0 => Duration::ZERO,

@@ -286,7 +286,9 @@ fn options(request: &Request, allow: &str, cross_origin: bool) -> Response {
         let headers = response.headers_mut();
         let methods = HeaderValue::from_str(allow).expect("made of method names");
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-        let accepted = HeaderValue::from_static("Authorization, Content-Type, If-Match, If-None-Match, X-Request-Id");
+        let accepted = HeaderValue::from_static(
+            "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id",
+        );
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, accepted);
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from(600));
     }

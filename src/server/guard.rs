@@ -27,6 +27,7 @@ use crate::error::{Code, Error, FieldError};
 use crate::http::client::ClientAddress;
 use crate::http::payload::ValidBody;
 use crate::http::{Origin, json};
+use crate::resources::idempotency::{self, Claimed};
 use crate::resources::sessions;
 use crate::resources::users::identities;
 use crate::server::{document, schema};
@@ -145,6 +146,8 @@ struct Guard {
     limited: bool,
     /// Whether each call reads many rows.
     expensive: bool,
+    /// Whether it declares `Idempotency-Key`.
+    takes_key: bool,
     /// Whether it takes the word of whoever calls for who they are.
     credentials: bool,
     by_address: OnceLock<Option<Limit>>,
@@ -192,11 +195,13 @@ impl Guard {
         let operation = &document["paths"][path][method.as_str().to_lowercase()];
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let body = operation["requestBody"]["content"].as_object().and_then(|content| content.iter().next());
+        let parameters: Vec<_> = parameters.map(|parameter| Parameter::new(document, parameter)).collect();
         Self {
             endpoint,
             access,
+            takes_key: parameters.iter().any(|parameter| parameter.name == idempotency::HEADER),
             template: path.split('/').map(Into::into).collect(),
-            parameters: parameters.map(|parameter| Parameter::new(document, parameter)).collect(),
+            parameters,
             body: body.map(|(media_type, content)| Body {
                 media_type: media_type.clone(),
                 validator: schema::compile(document, &content["schema"]),
@@ -245,15 +250,15 @@ impl Guard {
         } else {
             self.by_account.get_or_init(|| Limit::new("account", config.rate_limit_account, A_MINUTE))
         };
-        let Some(limit) = limit else { return self.endpoint.call(request).await };
+        let Some(limit) = limit else { return self.run(request, app, user_id).await };
         let client = request.data::<ClientAddress>().copied();
-        let Some(who) = account.who(app, client).await? else { return self.endpoint.call(request).await };
+        let Some(who) = account.who(app, client).await? else { return self.run(request, app, user_id).await };
         // The headers show what is left for strangers also to who has a count of their own: the difference would reveal that
         // somebody has logged in to the account from their network.
         let (everybody, silent) = (who.without_network(), Ledger::default());
         let counted = everybody.as_ref().map(|everybody| limit.take(everybody, ledger).is_ok());
         limit.take(&who, if everybody.is_some() { &silent } else { ledger })?;
-        let answer = self.endpoint.call(request).await;
+        let answer = self.run(request, app, user_id).await;
         if is_login && !is_wrong_password(&answer) {
             match everybody {
                 Some(everybody) => {
@@ -263,6 +268,27 @@ impl Guard {
                     }
                 }
                 None => limit.give_back(&who, ledger),
+            }
+        }
+        answer
+    }
+
+    /// Calls the handler; with an `Idempotency-Key` once, however often the request is sent.
+    async fn run(&self, mut request: Request, app: &App, user_id: Option<i64>) -> Result<Response> {
+        let key = request.header(idempotency::HEADER).filter(|_| self.takes_key).map(str::to_owned);
+        let (Some(key), Some(user_id)) = (key, user_id) else { return self.endpoint.call(request).await };
+        let body = request.data::<ValidBody>().map(|ValidBody(body)| body.clone()).unwrap_or_default();
+        let operation = format!("{} {}", request.method(), request.uri());
+        let claim = match idempotency::claim(app, user_id, &key, &operation, &body).await? {
+            Claimed::Replay(response) => return Ok(response),
+            Claimed::Run(claim) => claim,
+        };
+        request.extensions_mut().insert(claim.clone());
+        let answer = self.endpoint.call(request).await;
+        if !answer.as_ref().is_ok_and(|response| response.status().is_success()) {
+            // only who sends the same request again notices that the key was not given up, and waits
+            if let Err(error) = idempotency::release(app, &claim).await {
+                tracing::warn!(%error, "an Idempotency-Key stays claimed");
             }
         }
         answer
@@ -379,13 +405,17 @@ impl Endpoint for Guard {
         let mut user_id = None;
         if let Some(proof) = proof {
             let origin: Origin = request.data().cloned().unwrap_or_default();
-            let caller = match proof {
+            let mut caller = match proof {
                 Proof::Session(claims) => Caller::prove(&app.db, &claims, origin).await?,
                 Proof::Identity(identity) => identities::caller(&app, &identity, &origin).await?,
             };
             tracing::Span::current().record("user_id", caller.id);
             self.access.admits(&caller, &app.config)?;
             user_id = Some(caller.id);
+            if self.takes_key && request.headers().contains_key(idempotency::HEADER) {
+                // claiming the key takes a connection
+                caller.release();
+            }
             request.extensions_mut().insert(Proven::new(caller));
         }
         let mut faults = self.parameter_faults(&request);
@@ -402,7 +432,7 @@ impl Endpoint for Guard {
         if self.limited {
             return self.limit_account(request, &app, user_id, &ledger).await;
         }
-        self.endpoint.call(request).await
+        self.run(request, &app, user_id).await
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::auth::access::{self, Access};
 use crate::error::{Code, Error, FieldError};
+use crate::resources::idempotency;
 
 /// U+0000 is refused wherever a client sends text: PostgreSQL cannot store it, SQLite would.
 pub const NO_NUL: &str = "^[^\\u0000]*$";
@@ -56,6 +57,12 @@ const FAILURES: &[(&str, &str, &str, Code)] = &[
         "UnsupportedMediaType",
         "The body is of a media type that the operation does not take",
         Code::UnsupportedMediaType,
+    ),
+    (
+        "422",
+        "UnprocessableContent",
+        "`Idempotency-Key` was used with another request in the last 24 hours",
+        Code::IdempotencyKeyReused,
     ),
     ("428", "PreconditionRequired", "`If-Match` is missing", Code::PreconditionRequired),
     (
@@ -203,6 +210,10 @@ fn responses(operation: &mut Value, access: Access, links: Option<&Value>) {
     }
     if operation.get("requestBody").is_some() {
         by_shape.extend(["408", "413", "415"]);
+    }
+    let parameters = operation["parameters"].as_array();
+    if parameters.into_iter().flatten().any(|parameter| parameter["name"] == idempotency::HEADER) {
+        by_shape.extend(["409", "422"]);
     }
     let Some(declared) = operation["responses"].as_object_mut() else { return };
     for status in by_shape {

@@ -13,6 +13,7 @@ mod fixtures;
 mod grants;
 mod guests;
 mod http;
+mod idempotency;
 mod info;
 mod limits;
 mod lists;

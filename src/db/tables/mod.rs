@@ -110,6 +110,22 @@ tables! {
         primary_key([IdentityHash]),
     ]
 
+    /// Creates that clients may send again, and the answers of those that have run.
+    IdempotencyKeys {
+        UserId: bigint().references(Users::Id, Cascade),
+        KeyHash: text(),
+        RequestHash: text(),
+        Run: text().unique(),
+        Status: bigint().null(),
+        Headers: text().null(),
+        Body: text().null(),
+        ClaimedUntil: timestamp(),
+        CreatedAt: timestamp(),
+    } with [
+        primary_key([UserId, KeyHash]),
+        index("idempotency_keys_created_at_idx", [CreatedAt]),
+    ]
+
     /// The refresh tokens of each login.
     RefreshTokens {
         TokenHash: text(),
@@ -441,6 +457,7 @@ mod tests {
         ("deleted_identities", "added, never changed"),
         ("deliveries", "`last_attempt_at` and the event of its end"),
         ("grants", "given and taken, never changed"),
+        ("idempotency_keys", "replaced whole, or changed once, when the answer is stored"),
         ("identities", "linked and unlinked, never changed"),
         ("invited_guests", "changed once, at `accepted_at`"),
         ("memberships", "joined and left, never changed"),

@@ -10,9 +10,10 @@ use crate::app::App;
 use crate::auth::{Admin, Caller, Role};
 use crate::error::Error;
 use crate::http::answer::{Listed, Read};
-use crate::http::fail::{Conflict, Fail, Forbidden, NotFound};
+use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, Unprocessable};
 use crate::http::page::{self, Newest};
 use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
@@ -91,13 +92,15 @@ impl GrantsApi {
         &self,
         mut admin: Admin,
         app: Data<&App>,
+        /// Makes it safe to send the request again: with the same key it is done once within 24 hours, and answered the same
+        #[oai(name = "Idempotency-Key")]
+        key: Idempotent,
         body: JsonIn<GrantCreate>,
-    ) -> Result<Granted, Fail<(Forbidden, NotFound, Conflict)>> {
+    ) -> Result<Keyed<Granted>, Fail<(Forbidden, NotFound, Conflict, Unprocessable)>> {
         let mut tx = admin.begin(&app.db).await?;
         let grant = super::create(&mut tx, &admin, body.0, app.now()).await?;
-        tx.commit().await?;
         let location = format!("/api/v1/grants/{}", grant.id);
-        Ok(Granted::Created(JsonOut(grant), location))
+        Ok(key.commit(tx, Granted::Created(JsonOut(grant), location)).await?)
     }
 
     /// Read a grant

@@ -13,9 +13,10 @@ use crate::db::{Conn, Constraint, DbError};
 use crate::error::{Code, Error};
 use crate::http::answer::{Changed, Created, Found, Listed};
 use crate::http::etag::{IfMatch, changed};
-use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
+use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
 use crate::http::page::{self, Newest};
 use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::users::store as users;
 use crate::resources::{NoContent, Tag};
 
@@ -81,15 +82,17 @@ impl GroupsApi {
         &self,
         mut admin: Admin,
         app: Data<&App>,
+        /// Makes it safe to send the request again: with the same key it is done once within 24 hours, and answered the same
+        #[oai(name = "Idempotency-Key")]
+        key: Idempotent,
         body: JsonIn<GroupCreate>,
-    ) -> Result<Created<Group>, Fail<(Forbidden, Conflict)>> {
+    ) -> Result<Keyed<Created<Group>>, Fail<(Forbidden, Conflict, Unprocessable)>> {
         let mut tx = admin.begin(&app.db).await?;
         let values = GroupValues { name: body.0.name };
         let row: StoredGroup = signals::insert_new(&mut tx, &admin, values, app.now()).await.map_err(taken)?;
-        tx.commit().await?;
         let (group, tag) = row.tagged();
         let location = format!("/api/v1/groups/{}", group.id);
-        Ok(Created::Created(JsonOut(group), location, tag))
+        Ok(key.commit(tx, Created::Created(JsonOut(group), location, tag)).await?)
     }
 
     /// Read a group

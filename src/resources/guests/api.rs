@@ -18,10 +18,11 @@ use crate::db::signals::{self, Actor};
 use crate::error::{Code, Error, FieldError};
 use crate::http::answer::{Listed, NO_STORE, Read};
 use crate::http::client::Client;
-use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, RateLimited};
+use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, RateLimited, Unprocessable};
 use crate::http::page::{self, Newest};
 use crate::http::payload::{JsonIn, JsonOut};
 use crate::mail::letter::{Invitation, until};
+use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::sessions::model::Session;
 use crate::resources::sessions::{self, store::Account};
 use crate::resources::users::model::StoredUser;
@@ -76,8 +77,11 @@ impl GuestsApi {
         &self,
         inviter: Needs<CanInvite>,
         app: Data<&App>,
+        /// Makes it safe to send the request again: with the same key it is done once within 24 hours, and answered the same
+        #[oai(name = "Idempotency-Key")]
+        key: Idempotent,
         body: JsonIn<InvitedGuestCreate>,
-    ) -> Result<Invited, Fail<(Forbidden, Conflict, RateLimited)>> {
+    ) -> Result<Keyed<Invited>, Fail<(Forbidden, Conflict, Unprocessable, RateLimited)>> {
         let InvitedGuestCreate { email, role } = body.0;
         let (mut caller, held) = inviter.ask(&app.db, None).await?;
         rules::may_invite(caller.role, held.0, role)?;
@@ -110,9 +114,8 @@ impl GuestsApi {
             }
             false => refused.into(),
         })?;
-        tx.commit().await?;
         let location = format!("/api/v1/invited-guests/{}", invited.id);
-        Ok(Invited::Created(JsonOut(invited.at(now)), location))
+        Ok(key.commit(tx, Invited::Created(JsonOut(invited.at(now)), location)).await?)
     }
 
     /// List invitations

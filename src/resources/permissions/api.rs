@@ -15,9 +15,10 @@ use crate::db::signals;
 use crate::error::{Code, Error};
 use crate::http::answer::{Changed, Created, Found, Listed};
 use crate::http::etag::{IfMatch, changed};
-use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
+use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
 use crate::http::page::{self, Newest};
 use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
@@ -105,14 +106,16 @@ impl PermissionsApi {
         &self,
         mut admin: Admin,
         app: Data<&App>,
+        /// Makes it safe to send the request again: with the same key it is done once within 24 hours, and answered the same
+        #[oai(name = "Idempotency-Key")]
+        key: Idempotent,
         body: JsonIn<PermissionCreate>,
-    ) -> Result<Created<Permission>, Fail<(Forbidden, Conflict)>> {
+    ) -> Result<Keyed<Created<Permission>>, Fail<(Forbidden, Conflict, Unprocessable)>> {
         let mut tx = admin.begin(&app.db).await?;
         let row = super::create(&mut tx, &admin, body.0, app.now()).await?;
-        tx.commit().await?;
         let location = format!("/api/v1/permissions/{}", row.name);
         let (permission, tag) = row.tagged();
-        Ok(Created::Created(JsonOut(permission), location, tag))
+        Ok(key.commit(tx, Created::Created(JsonOut(permission), location, tag)).await?)
     }
 
     /// Read a permission

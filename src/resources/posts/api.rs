@@ -13,10 +13,11 @@ use crate::auth::{Caller, Needs};
 use crate::db::{Conn, signals};
 use crate::error::Error;
 use crate::http::etag::{IfMatch, changed, etag, is_current};
-use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
+use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
 use crate::http::page::{self, Cursor};
 use crate::http::payload::{JsonIn, JsonOut};
 use crate::http::sent::Sent;
+use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
@@ -143,14 +144,16 @@ impl PostsApi {
         &self,
         mut caller: Caller,
         app: Data<&App>,
+        /// Makes it safe to send the request again: with the same key it is done once within 24 hours, and answered the same
+        #[oai(name = "Idempotency-Key")]
+        key: Idempotent,
         body: JsonIn<PostCreate>,
-    ) -> Result<CreatedResponse, Fail<(Conflict,)>> {
+    ) -> Result<Keyed<CreatedResponse>, Fail<(Conflict, Unprocessable)>> {
         let mut tx = caller.begin(&app.db).await?;
         let row = signals::insert_new(&mut tx, &caller, body.0.by(Some(caller.id)), app.now()).await?;
-        tx.commit().await?;
         let (post, tag) = tagged(row);
         let location = format!("/api/v1/posts/{}", post.id);
-        Ok(CreatedResponse::Created(JsonOut(post), location, tag))
+        Ok(key.commit(tx, CreatedResponse::Created(JsonOut(post), location, tag)).await?)
     }
 
     /// Read a post

@@ -13,9 +13,10 @@ use crate::auth::{Admin, Caller, Email, Role, Status};
 use crate::error::Error;
 use crate::http::answer::{Changed, Created, Found, Listed, Read};
 use crate::http::etag::IfMatch;
-use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
+use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
 use crate::http::page::{self, Newest};
 use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
@@ -77,8 +78,11 @@ impl UsersApi {
         &self,
         mut admin: Admin,
         app: Data<&App>,
+        /// Makes it safe to send the request again: with the same key it is done once within 24 hours, and answered the same
+        #[oai(name = "Idempotency-Key")]
+        key: Idempotent,
         body: JsonIn<AccountCreate>,
-    ) -> Result<Created<Account>, Fail<(Forbidden, Conflict)>> {
+    ) -> Result<Keyed<Created<Account>>, Fail<(Forbidden, Conflict, Unprocessable)>> {
         let AccountCreate { email, password, name, role } = body.0;
         let password = NewPassword::new(password.0, "/password")?.of(&email, name.as_deref())?;
         let password_hash = Some(app.passwords.hash(password).await?);
@@ -86,9 +90,8 @@ impl UsersApi {
         let status = Status::Active;
         let user = UserValues { email, name, password_hash, role, status, email_verified_at: None };
         let (account, tag) = super::create(&mut tx, &admin, user, app.now()).await?.tagged();
-        tx.commit().await?;
         let location = format!("/api/v1/users/{}", account.user.id);
-        Ok(Created::Created(JsonOut(account), location, tag))
+        Ok(key.commit(tx, Created::Created(JsonOut(account), location, tag)).await?)
     }
 
     /// Read a user

@@ -16,9 +16,10 @@ use crate::db::signals;
 use crate::error::{Code, Error, FieldError};
 use crate::http::answer::{Accepted, ChangedSecret, CreatedSecret, Found, Listed, NO_STORE};
 use crate::http::etag::{IfMatch, changed};
-use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired};
+use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
 use crate::http::page::{self, Newest};
 use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
@@ -67,8 +68,11 @@ impl WebhooksApi {
         &self,
         mut admin: Admin,
         app: Data<&App>,
+        /// Makes it safe to send the request again: with the same key it is done once within 24 hours, and answered the same
+        #[oai(name = "Idempotency-Key")]
+        key: Idempotent,
         body: JsonIn<WebhookCreate>,
-    ) -> Result<CreatedSecret<Webhook>, Fail<(Forbidden, Conflict)>> {
+    ) -> Result<Keyed<CreatedSecret<Webhook>>, Fail<(Forbidden, Conflict, Unprocessable)>> {
         fit(&app, &body.0.url)?;
         let mut tx = admin.begin(&app.db).await?;
         let most = app.config.webhook_limit;
@@ -78,10 +82,9 @@ impl WebhooksApi {
         let secret = rules::new_secret();
         let values = body.0.by(Some(admin.id), app.seals.seal(&secret));
         let row: StoredWebhook = signals::insert_new(&mut tx, &admin, values, app.now()).await?;
-        tx.commit().await?;
         let location = format!("/api/v1/webhooks/{}", row.id);
         let (webhook, tag) = row.tagged_with_secret(secret.into());
-        Ok(CreatedSecret::Created(JsonOut(webhook), location, tag, NO_STORE.into()))
+        Ok(key.commit(tx, CreatedSecret::Created(JsonOut(webhook), location, tag, NO_STORE.into())).await?)
     }
 
     /// Read a webhook
