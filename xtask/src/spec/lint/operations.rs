@@ -242,9 +242,9 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: "response-status-listed",
-        about: "Only statuses of the house are used, so that clients handle few: 400 for any invalid input, never \
-            422.",
-        repair: "use 200, 201, 202, 204, 304, 400, 401, 403, 404, 408, 409, 412, 413, 415, 428 or 429",
+        about: "Only statuses of the house are used, so that clients handle few: 400 for any invalid input, \
+            422 only for an Idempotency-Key of another request.",
+        repair: "use 200, 201, 202, 204, 304, 400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 428 or 429",
         run: |document| {
             let is_number = |status: &str| status.len() == 3 && status.bytes().all(|c| c.is_ascii_digit());
             statuses(
@@ -256,8 +256,10 @@ pub const CHECKS: &[Check] = &[
     },
 ];
 
-const LISTED: [&str; 16] =
-    ["200", "201", "202", "204", "304", "400", "401", "403", "404", "408", "409", "412", "413", "415", "428", "429"];
+const LISTED: [&str; 17] = [
+    "200", "201", "202", "204", "304", "400", "401", "403", "404", "408", "409", "412", "413", "415", "422", "428",
+    "429",
+];
 
 /// Operations that something is wrong with.
 pub fn each(document: &Document, is_wrong: impl Fn(&Operation) -> bool, at: &[&str], problem: &str) -> Vec<Fault> {
