@@ -1,4 +1,4 @@
--- parent: 0014_webhook_leases
+-- parent: 0016_webhook_leases
 -- message: Audit logins with client addresses and retention
 -- created: 2026-11-29
 -- locks: both indexes are partial and begin empty, and the audit has few writers

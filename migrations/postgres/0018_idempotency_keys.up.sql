@@ -1,4 +1,4 @@
--- parent: 0031_audit_logins
+-- parent: 0017_audit_logins
 -- message: Keys of requests that are sent again
 -- created: 2026-11-29
 

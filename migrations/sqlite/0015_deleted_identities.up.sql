@@ -1,4 +1,4 @@
--- parent: 0030_mail_limits
+-- parent: 0014_mail_limits
 -- message: Identities whose accounts were deleted
 -- created: 2026-11-29
 

@@ -1,4 +1,4 @@
--- parent: 0020_deleted_identities
+-- parent: 0015_deleted_identities
 -- message: Pools of jobs, leases of webhooks, times of deliveries
 -- created: 2026-11-29
 -- locks: each index is built by one read of its table, and those of deliveries hold pending rows only
