@@ -13,6 +13,8 @@ CREATE TABLE webhook_leases (
     worker       TEXT NOT NULL,
     lease_until  TIMESTAMPTZ,
     paused_until TIMESTAMPTZ,
+    created_at   TIMESTAMPTZ NOT NULL,
+    updated_at   TIMESTAMPTZ NOT NULL,
     CONSTRAINT webhook_leases_pkey PRIMARY KEY (webhook_id),
     CONSTRAINT webhook_leases_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhooks (id) ON DELETE CASCADE
 );

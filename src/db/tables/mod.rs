@@ -403,6 +403,8 @@ END $$"),
         Worker: text(),
         LeaseUntil: timestamp().null(),
         PausedUntil: timestamp().null(),
+        CreatedAt: timestamp(),
+        UpdatedAt: timestamp(),
     } with [
         primary_key([WebhookId]),
     ]

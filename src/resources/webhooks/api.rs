@@ -145,7 +145,7 @@ impl WebhooksApi {
             super::stop(&mut tx, id.0).await?;
         }
         if resumes {
-            store::set_pause(&mut tx, id.0, None).await?;
+            store::set_pause(&mut tx, id.0, None, app.now()).await?;
             dispatch::wake(&mut tx);
         }
         tx.commit().await?;

@@ -137,7 +137,7 @@ async fn release(app: &App, lease: &Lease) -> DbResult<()> {
 
 async fn set_lease(app: &App, lease: &Lease, until: Option<DateTime<Utc>>) -> DbResult<bool> {
     let mut tx = app.db.begin().await?;
-    let held = store::set_lease(&mut tx, lease, until).await?;
+    let held = store::set_lease(&mut tx, lease, until, app.now()).await?;
     tx.commit().await?;
     Ok(held)
 }
@@ -338,7 +338,7 @@ async fn record(app: &App, webhook_id: i64, attempts: &[Attempt]) -> Result<(), 
         if timed_out || webhook.first_failed_at.is_some() {
             let shortest = app.config.webhook_timeout.saturating_mul(2);
             let pause = |since| now + rules::pause(since, shortest, now);
-            store::set_pause(&mut tx, webhook_id, first_failed_at.filter(|_| timed_out).map(pause)).await?;
+            store::set_pause(&mut tx, webhook_id, first_failed_at.filter(|_| timed_out).map(pause), now).await?;
         }
         let failing = given_up && first_failed_at.is_some_and(|since| rules::is_given_up(since, retry_for, now));
         let why = match (gone, failing) {

@@ -199,7 +199,7 @@ mod tests {
 
         let mut tx = db.begin().await.expect("a transaction");
         let secret = Sealed::from(rules::new_secret());
-        let new = WebhookCreate::example().by(None, secret.clone());
+        let new = WebhookValues { event_types: None, ..WebhookCreate::example().by(None, secret.clone()) };
         let webhook: StoredWebhook = signals::insert_new(&mut tx, by, new, now).await.expect("inserts");
         assert!(!format!("{:?}", webhook.secret).contains(&secret.as_str()[6..]), "debugging shows no secret");
         tx.commit().await.expect("commits");
@@ -223,6 +223,6 @@ mod tests {
             store::take_lease(&mut tx, &second, until, until).await.expect("writes"),
             "the first has not renewed it"
         );
-        assert!(!store::set_lease(&mut tx, &first, None).await.expect("writes"), "the first has lost it");
+        assert!(!store::set_lease(&mut tx, &first, None, now).await.expect("writes"), "the first has lost it");
     }
 }

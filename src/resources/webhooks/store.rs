@@ -299,25 +299,37 @@ pub async fn due_webhooks(conn: &mut Conn, limit: u64, now: DateTime<Utc>) -> Db
 
 /// Takes the lease of a webhook until then. Returns false if another dispatcher has it.
 pub async fn take_lease(conn: &mut Conn, lease: &Lease, until: DateTime<Utc>, now: DateTime<Utc>) -> DbResult<bool> {
-    let columns = [WebhookLeases::WebhookId, WebhookLeases::Worker, WebhookLeases::LeaseUntil];
+    let columns = [
+        WebhookLeases::WebhookId,
+        WebhookLeases::Worker,
+        WebhookLeases::LeaseUntil,
+        WebhookLeases::CreatedAt,
+        WebhookLeases::UpdatedAt,
+    ];
     let over_a_past_one = OnConflict::column(WebhookLeases::WebhookId)
-        .update_columns([WebhookLeases::Worker, WebhookLeases::LeaseUntil])
+        .update_columns([WebhookLeases::Worker, WebhookLeases::LeaseUntil, WebhookLeases::UpdatedAt])
         .action_cond_where(past(WebhookLeases::LeaseUntil, now))
         .to_owned();
     let statement = Query::insert()
         .into_table(WebhookLeases::Table)
         .columns(columns)
-        .values_panic([lease.webhook_id.into(), lease.worker.as_str().into(), until.into()])
+        .values_panic([lease.webhook_id.into(), lease.worker.as_str().into(), until.into(), now.into(), now.into()])
         .on_conflict(over_a_past_one)
         .take();
     Ok(conn.write(WebhookLeases::FREE, &statement).await? > 0)
 }
 
 /// Extends a lease until then, or ends it. Returns false if another dispatcher has it by now.
-pub async fn set_lease(conn: &mut Conn, lease: &Lease, until: Option<DateTime<Utc>>) -> DbResult<bool> {
+pub async fn set_lease(
+    conn: &mut Conn,
+    lease: &Lease,
+    until: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> DbResult<bool> {
     let statement = Query::update()
         .table(WebhookLeases::Table)
         .value(WebhookLeases::LeaseUntil, until)
+        .value(WebhookLeases::UpdatedAt, now)
         .and_where(Expr::col(WebhookLeases::WebhookId).eq(lease.webhook_id))
         .and_where(Expr::col(WebhookLeases::Worker).eq(lease.worker.as_str()))
         .take();
@@ -335,10 +347,16 @@ pub async fn paused_until(conn: &mut Conn, webhook_id: i64) -> DbResult<Option<D
 }
 
 /// Sends nothing to a webhook before `until`; `None` ends the pause.
-pub async fn set_pause(conn: &mut Conn, webhook_id: i64, until: Option<DateTime<Utc>>) -> DbResult<()> {
+pub async fn set_pause(
+    conn: &mut Conn,
+    webhook_id: i64,
+    until: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
     let statement = Query::update()
         .table(WebhookLeases::Table)
         .value(WebhookLeases::PausedUntil, until)
+        .value(WebhookLeases::UpdatedAt, now)
         .and_where(Expr::col(WebhookLeases::WebhookId).eq(webhook_id))
         .take();
     conn.write(WebhookLeases::FREE, &statement).await?;
