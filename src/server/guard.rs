@@ -278,7 +278,7 @@ impl Guard {
         let key = request.header(idempotency::HEADER).filter(|_| self.takes_key).map(str::to_owned);
         let (Some(key), Some(user_id)) = (key, user_id) else { return self.endpoint.call(request).await };
         let body = request.data::<ValidBody>().map(|ValidBody(body)| body.clone()).unwrap_or_default();
-        let operation = format!("{} {}", request.method(), request.uri());
+        let operation = format!("{} {}", request.method(), request.uri().path());
         let claim = match idempotency::claim(app, user_id, &key, &operation, &body).await? {
             Claimed::Replay(response) => return Ok(response),
             Claimed::Run(claim) => claim,

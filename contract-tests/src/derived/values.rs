@@ -265,9 +265,9 @@ fn strings(document: &Document, schema: &Value, given: &Value, form: Form, found
             ("letter", with('x')),
             ("digit", with('1')),
         ];
-        // neither NUL nor line ends can stand in a header
-        let odd =
-            odd.into_iter().filter(|(label, _)| form != Form::Header || !["nul", "newline", "umlaut"].contains(label));
+        // a header holds neither NUL nor line ends, and spaces around its value are no part of it (RFC 9110 section 5.5)
+        let fits = |label: &str, text: &str| !["nul", "newline", "umlaut"].contains(&label) && text.trim() == text;
+        let odd = odd.into_iter().filter(|(label, text)| form != Form::Header || fits(label, text));
         found.extend(odd.map(|(label, text)| edge(C::Pattern, label, json!(text))));
     }
     for text in misformatted(schema["format"].as_str().unwrap_or_default()) {

@@ -55,14 +55,16 @@ pub enum Claimed {
     Replay(Response),
 }
 
-/// Claims a key for a request of this user; `operation` and `body` say what the request is.
+/// Claims a key for a request of this user to this operation; `body` tells whether a repeated request is the same.
 ///
 /// # Errors
 /// 409 `idempotency_key_in_use` while another request with the key runs, 422 `idempotency_key_reused` if the key belongs to
 /// another request.
 pub async fn claim(app: &App, user_id: i64, key: &str, operation: &str, body: &Value) -> Result<Claimed, Error> {
-    let (now, request_hash) = (app.now(), hash(&format!("{operation}\n{body}")));
-    let claim = Claim { user_id, key: key.into(), run: format!("{:032x}", rand::random::<u128>()) };
+    // each operation has keys of its own
+    let key = &format!("{operation} {key}");
+    let (now, request_hash) = (app.now(), hash(&body.to_string()));
+    let claim = Claim { user_id, key: key.clone(), run: format!("{:032x}", rand::random::<u128>()) };
     // a run that has not ended by then has died: its transaction is over, and with it what it has changed
     let claimed_until = now + TimeDelta::seconds((2 * app.config.request_timeout).cast_signed());
     let mut tx = app.db.begin().await?;
