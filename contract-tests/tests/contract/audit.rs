@@ -340,7 +340,7 @@ async fn what_cannot_be_written_down_is_not_done() {
         world.nobody().post("/api/v1/authenticate").json(&right),
         root.delete(format!("/api/v1/posts/{post}")),
     ] {
-        call.header("If-Match", "*").await.refused(503, "database_unavailable");
+        call.header("If-Match", "*").await.refused(503, "database_unwritable");
     }
     assert_eq!(state().await, before);
     sqlx::raw_sql("DROP TRIGGER no_space ON audit_events").execute(&mut other).await.unwrap();
