@@ -247,11 +247,18 @@ pub const CHECKS: &[Check] = &[
         repair: "use 200, 201, 202, 204, 304, 400, 401, 403, 404, 408, 409, 412, 413, 415, 422, 428 or 429",
         run: |document| {
             let is_number = |status: &str| status.len() == 3 && status.bytes().all(|c| c.is_ascii_digit());
-            statuses(
+            let mut faults = statuses(
                 document,
                 |status| is_number(status) && !status.starts_with('5') && !LISTED.contains(&status),
                 "is not among our statuses",
-            )
+            );
+            let operations = document.operations().into_iter().filter(|operation| !operation.takes("Idempotency-Key"));
+            faults.extend(operations.flat_map(|operation| {
+                let statuses = operation.node.entries("responses").filter(|(status, _)| *status == "422");
+                let fault = |status| operation.node.fault_at(&["responses", status], "`422` is for an Idempotency-Key");
+                statuses.map(|(status, _)| fault(status)).collect::<Vec<_>>()
+            }));
+            faults
         },
     },
 ];
