@@ -220,6 +220,18 @@ impl Config {
         Ok(config)
     }
 
+    /// Listens where the command line says instead; the settings are checked again, since a host that other machines can
+    /// reach needs more of them.
+    ///
+    /// # Errors
+    /// The settings do not fit the host.
+    pub fn listen_on(mut self, host: Option<String>, port: Option<u16>) -> Result<Self, ConfigError> {
+        self.host = host.unwrap_or(self.host);
+        self.port = port.unwrap_or(self.port);
+        self.check()?;
+        Ok(self)
+    }
+
     /// What one setting alone cannot show.
     fn check(&self) -> Result<(), ConfigError> {
         if !self.database_url.starts_with("sqlite:")

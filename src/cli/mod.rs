@@ -189,9 +189,7 @@ async fn run(arguments: Arguments, inherited: ListenFd) -> Result<(), Failure> {
             if no_tasks {
                 config.task_workers = 0;
             }
-            config.host = host.unwrap_or(config.host);
-            config.port = port.unwrap_or(config.port);
-            serve::run(config, inherited).await
+            serve::run(config.listen_on(host, port)?, inherited).await
         }
         Command::Migrate(arguments) => migrate::run(&config, arguments).await,
         Command::Mail { step } => mail::run(&config, step).await,

@@ -93,6 +93,11 @@ async fn server_that_other_machines_reach_needs_a_secret_key_and_has_no_demo_dat
         assert!(words.iter().all(|word| told.contains(word)), "{words:?}: {told}");
         assert_plain(&told);
     }
+    // a host of the command line is checked like one of the settings
+    let settings = [("ACCORD_ENV", "dev"), ("SECRET_KEY", ""), ("ACCORD_DEMO", "false")];
+    let ended = command_line_with(&["serve", "--host", "0.0.0.0", "--port", "0"], &url, &settings).await;
+    assert_eq!(ended.code, CONFIGURATION, "{}", ended.stderr);
+    assert!(ended.stderr.contains("SECRET_KEY") && ended.stderr.contains("0.0.0.0"), "{}", ended.stderr);
 }
 
 #[tokio::test]
