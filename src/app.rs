@@ -76,17 +76,17 @@ impl App {
         }
     }
 
-    /// The process was asked to stop: from now on it is not ready, and its answers close their connections.
+    /// Marks the process as stopping: it is not ready any more, and its responses close their connections.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
     }
 
-    /// Whether the process was asked to stop.
+    /// Returns whether the process is stopping.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
 
-    /// The same for work outside of requests, which waits for the database instead of being refused.
+    /// Returns an `App` for work outside of requests: it waits for the database where a request would be refused.
     pub fn in_background(&self) -> Self {
         Self { db: self.db.in_background(), ..self.clone() }
     }

@@ -449,7 +449,7 @@ impl Config {
         }
     }
 
-    /// Whether the docs viewer is served.
+    /// Returns whether the docs viewer is served.
     pub fn docs(&self) -> bool {
         match &self.docs {
             Value::Boolean(docs) => *docs,

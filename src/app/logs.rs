@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Bytes that wait to be written at most; as many again are being written.
 const CAPACITY: usize = 4 << 20;
 
-/// How long the end of the process waits for the last lines.
+/// The longest wait for the last lines at the end of the process.
 const FLUSH_TIME: Duration = Duration::from_secs(1);
 
 /// Lines that no queue of this process could take or write.

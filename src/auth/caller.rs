@@ -90,7 +90,7 @@ pub struct Caller {
     pub is_verified: bool,
     /// The login that the token belongs to; none if it is one of an identity provider.
     pub session_id: Option<i64>,
-    /// When they logged in; `None` if the token of an identity provider does not say.
+    /// The time of the login; `None` if the token of an identity provider does not have it.
     pub logged_in_at: Option<DateTime<Utc>>,
     /// The request, as the audit records it.
     pub origin: Origin,
@@ -115,7 +115,7 @@ struct Session {
     token_version: i64,
     /// The session if it is this user's and not revoked.
     session_id: Option<i64>,
-    /// When that was opened.
+    /// The time of the login that opened the session.
     opened_at: Option<DateTime<Utc>>,
 }
 

@@ -63,7 +63,7 @@ pub struct Identity {
     pub email: Option<String>,
     /// What they are called.
     pub name: Option<String>,
-    /// When they logged in, if the provider says so.
+    /// The time of the login, if the token has it.
     pub logged_in_at: Option<DateTime<Utc>>,
 }
 
@@ -76,9 +76,9 @@ pub struct Oidc {
     /// Between two fetches at least.
     wait: Duration,
     keys: RwLock<Option<Keys>>,
-    /// When the last fetch of the keys ended. Held during a fetch, so that many requests make one.
+    /// The end of the last fetch of the keys. Held during a fetch, so that many requests make one.
     fetched: Mutex<Option<Instant>>,
-    /// Whether only tokens of type `at+jwt` count.
+    /// Rejects tokens of any type but `at+jwt`.
     only_typed: bool,
 }
 
@@ -111,7 +111,7 @@ struct Claims {
     email_verified: Value,
     #[serde(default)]
     name: Option<String>,
-    /// When the person logged in, in seconds since 1970 (RFC 9068 section 2.2.1).
+    /// The time of the login, in seconds since 1970 (RFC 9068 section 2.2.1).
     #[serde(default)]
     auth_time: Option<i64>,
     /// Claims that say what kind of token it is, see [`Oidc::is_access_token`].
@@ -197,7 +197,7 @@ impl Oidc {
         self.judge(claims.claims, now)
     }
 
-    /// Whether a token is an access token. A provider signs ID tokens with the same keys, and clients hand them around
+    /// Returns whether a token is an access token. A provider signs ID tokens with the same keys, and clients hand them around
     /// freely: they prove who has logged in to a client, not that the client may act for them (RFC 9068 section 5, RFC 8725
     /// section 3.11). Type `at+jwt` says what a token is. Many providers do not send it, so of other tokens all are
     /// rejected that have a mark of an ID token.

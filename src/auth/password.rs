@@ -58,8 +58,8 @@ impl NewPassword {
     }
 }
 
-/// Whether a password is the address of its account, the part of it before the `@`, or the name, in any case: who guesses
-/// passwords tries these right after the most common ones.
+/// Returns whether a password equals the address of its account, the part before the `@`, or the name, ignoring case.
+/// Attackers try these right after the most common passwords.
 pub fn is_personal(password: &str, email: &Email, name: Option<&str>) -> bool {
     let (password, address) = (password.trim().to_lowercase(), email.as_str());
     let local_part = address.split_once('@').map_or(address, |(local_part, _)| local_part);

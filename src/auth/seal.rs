@@ -14,10 +14,10 @@ use ring::hkdf::{HKDF_SHA256, Salt};
 
 use crate::auth::token::key_id;
 
-/// What a sealed text begins with, its version included.
+/// The prefix of a sealed text, with the version of the format.
 const PREFIX: &str = "sealed:1:";
 
-/// What the keys are derived for.
+/// The purpose of the derived keys (the `info` of HKDF).
 const PURPOSE: &[u8] = b"accord: secrets at rest";
 
 /// A text as the database has it: sealed, or in plain if an earlier release has written it.
@@ -92,7 +92,7 @@ impl Seals {
         String::from_utf8(text.to_vec()).ok()
     }
 
-    /// Whether a text is sealed with the key that seals now.
+    /// Returns whether a text is sealed with the present key.
     pub fn is_current(&self, sealed: &Sealed) -> bool {
         let id = sealed.0.strip_prefix(PREFIX).and_then(|rest| rest.split_once(':')).map(|(id, _)| id);
         id == Some(self.keys[0].id.as_str())

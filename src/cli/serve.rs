@@ -291,7 +291,7 @@ fn survive_file_size_limit() {
     let _handler = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(FILE_SIZE_EXCEEDED));
 }
 
-/// How the process was asked to stop.
+/// The kind of stop that was requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
     /// SIGTERM, by a supervisor.

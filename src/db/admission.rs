@@ -1,4 +1,4 @@
-//! Admission control (load shedding): refuses at once what could not get a connection soon.
+//! Admission control (load shedding): refuses a request at once if it could not get a connection soon.
 //!
 //! Under more load than the database can take, a queue without a bound makes every request late: each waits for all
 //! before it. Each pool therefore has a gate with as many slots as the pool has connections. The gate estimates the wait
@@ -18,7 +18,7 @@ const WEIGHT: u64 = 16;
 /// Waiting for so many mean times of a slot is never too long: where each takes long, a short wait is none.
 const TURNS: u32 = 4;
 
-/// How long somebody waits for a slot.
+/// The policy of a caller that finds no free slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Patience {
     /// A request: refused at once if the expected wait is too long.
@@ -36,7 +36,7 @@ pub struct Gate {
     held: AtomicU64,
     /// The expected wait above which a request is refused; `None` admits everything.
     longest: Option<Duration>,
-    /// How long an admitted one waits at most.
+    /// The longest wait of an admitted request.
     timeout: Duration,
 }
 
@@ -60,12 +60,12 @@ impl Gate {
         })
     }
 
-    /// How many wait for a slot.
+    /// Returns the number of callers that wait for a slot.
     pub(super) fn waiting(&self) -> u32 {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Whether a request that came now would be refused.
+    /// Tests whether a new request would be admitted.
     ///
     /// # Errors
     /// [`DbError::Overloaded`]

@@ -19,10 +19,10 @@ const STATEMENTS: usize = 256;
 /// A statement may run this many times as long as a request waits for a connection.
 const STATEMENT_FACTOR: u32 = 2;
 
-/// How much later than the server's own `statement_timeout` this side gives up.
+/// The delay of the client's time-out after the server's own `statement_timeout`.
 const STATEMENT_MARGIN: Duration = Duration::from_secs(1);
 
-/// One connection of so many is for expensive requests.
+/// Expensive requests get one connection in this many.
 const EXPENSIVE_SHARE: u32 = 4;
 
 /// How to reach the database.
@@ -167,7 +167,7 @@ pub(super) async fn within<T>(
     })
 }
 
-/// Whether the connection itself is lost, so that nothing else can be sent on it.
+/// Returns whether the connection itself is lost, so that nothing else can be sent on it.
 pub(super) fn is_disconnected(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed)
 }
@@ -180,7 +180,7 @@ pub fn is_unmigrated(error: &sqlx::Error) -> bool {
     })
 }
 
-/// Whether the database can be read, but not be written: its disk is full or broken, or it has become a standby.
+/// Returns whether the database can be read, but not be written: its disk is full or broken, or it has become a standby.
 pub fn is_unwritable(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|error| error.code()).is_some_and(|code| {
         // PostgreSQL: 53100 disk_full, 58030 io_error, 25006 read_only_sql_transaction.

@@ -110,25 +110,25 @@ pub struct Db {
     patience: Patience,
 }
 
-/// When a change could not be stored; `None` after one that is durable.
+/// The time of the last failure to store a change; `None` after a change that is durable.
 type Unwritable = Arc<Mutex<Option<Instant>>>;
 
-/// How long readiness believes that no change can be stored, before it tries one itself. What it writes is small, so it
-/// could fit where the changes of requests do not: without the pause each of their failures would end readiness for one
-/// probe only.
+/// The time after a failure to store a change in which the server is not ready. Then readiness writes a row itself. That
+/// row is small and may fit where the changes of requests do not: without the pause, each failure would end readiness
+/// for one probe only.
 const UNWRITABLE_PAUSE: Duration = Duration::from_secs(5);
 
 /// The queues before the pools.
 #[derive(Clone)]
 struct Gates {
     readers: Arc<Gate>,
-    /// The same gate as `readers` on PostgreSQL.
+    /// On PostgreSQL this is the gate of `readers`.
     writer: Arc<Gate>,
     /// A share of the readers for expensive requests, so that cheap ones find a connection beside them.
     expensive: Arc<Gate>,
 }
 
-/// How long PostgreSQL may be silent. A server that has failed over, or a network that drops packets, closes no
+/// Time-outs for a silent PostgreSQL. A server that has failed over, or a network that drops packets, closes no
 /// connection: without these limits every connection of the pool would wait for ever.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
@@ -163,7 +163,7 @@ pub struct Conn {
     hooks: Hooks,
     limits: Limits,
     unwritable: Unwritable,
-    /// Whether the transaction has changes.
+    /// Set by the first write of the transaction.
     has_written: bool,
     /// What the signals of this transaction have to say once it is durable.
     after_commit: Vec<Box<dyn FnOnce() + Send + Sync>>,
@@ -232,12 +232,12 @@ impl Db {
         }
     }
 
-    /// The same database for workers and probes: they wait for their turn, where a request would be refused.
+    /// Returns a handle for workers and probes: they wait where a request would be refused.
     pub fn in_background(&self) -> Self {
         Self { patience: Patience::Background, ..self.clone() }
     }
 
-    /// Whether a request that comes now would be refused for overload, before anything is done for it.
+    /// Tests whether a new request would be admitted, before any work is done for it.
     ///
     /// # Errors
     /// [`DbError::Overloaded`]
@@ -290,8 +290,8 @@ impl Db {
         }
     }
 
-    /// Whether changes can be stored, as far as the last one tells. After one that could not, a change of this function's
-    /// own decides: without it a server that is taken out of service for its full disk would never come back.
+    /// Tests whether changes can be stored. After a failed change this function writes one itself: otherwise a server that
+    /// is taken out of service for its full disk would never come back.
     ///
     /// # Errors
     /// Changes cannot be stored, or the database is away.
@@ -362,7 +362,7 @@ impl Conn {
         Ok(())
     }
 
-    /// What a failed statement means for the connection and for the database.
+    /// Marks the connection and the database after a failed statement, and converts the error.
     fn failed(&mut self, error: sqlx::Error) -> DbError {
         // what the database itself refuses leaves a transaction that can be rolled back
         let undecided = error.as_database_error().is_none() && self.transaction != Transaction::None;

@@ -157,7 +157,7 @@ unsignalled! {
     AuditEvents;
     /// They count e-mails; nobody waits for a change of them.
     MailLimits;
-    /// It says which audit events have expired; the job that deletes them is its only writer.
+    /// The table marks expired audit events; the job that deletes them is the only writer.
     AuditRetention;
     /// They prove something for a while; what is changed with them has signals.
     OneTimeCodes;

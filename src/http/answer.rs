@@ -18,8 +18,8 @@ pub enum Listed<T: Type + Serialize + Send> {
     Page(JsonOut<T>),
 }
 
-/// What is there now, and not for caches: the caller's own account or sessions. Other answers to requests with a token are
-/// not stored by shared caches either (RFC 9111 section 3.5); browsers may, until the tab is closed or the ETag differs.
+/// A resource that no cache may store: the caller's own account or sessions. Shared caches do not store other responses to
+/// requests with a token either (RFC 9111 section 3.5), but browsers do.
 #[derive(ApiResponse)]
 pub enum Private<T: Type + Serialize + Send> {
     /// As it is now

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 
 use crate::db::signals::Actor;
 
-/// Where a request comes from, as the audit records it. The request middleware puts it into the request's extensions.
+/// The origin of a request, as the audit records it. The request middleware puts it into the request's extensions.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
     /// The `X-Request-Id`, as in the response and the log.

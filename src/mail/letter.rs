@@ -13,19 +13,19 @@ pub trait Letter: Serialize {
     /// The name of its templates: `letters/NAME.txt`, which has the subject, and `letters/NAME.html`.
     const NAME: &'static str;
 
-    /// How often an address gets it.
+    /// The limit on repeated e-mails of this kind to one address.
     const REPEAT: Repeat = Repeat::Dropped;
 }
 
-/// What becomes of an e-mail whose address got one of the same kind a moment ago (`tasks::mail_limit`).
+/// The treatment of an e-mail whose address got one of the same kind less than five minutes ago (`tasks::mail_limit`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
-    /// It is not sent: the earlier one serves the same purpose.
+    /// Dropped: the earlier e-mail serves the same purpose.
     Dropped,
-    /// It is sent when the pause ends, unless another one waits for that already: a security notice must not be lost,
+    /// Sent when the pause ends, unless another one waits for that already: a security notice must not be lost,
     /// and all of its kind say the same.
     Delayed,
-    /// It is sent at once: each says something else. Only the number per day is limited.
+    /// Sent at once, since each says something else. Only the number per day is limited.
     Sent,
 }
 

@@ -27,7 +27,7 @@ use crate::server::unsent::Unsent;
 /// Pause after a failed accept, e.g. when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a connection without a request in work is watched before it is closed at the stop, twice: idle connections
+/// The interval at which a connection is looked at during the stop; it is closed after two without a request: idle connections
 /// and half-sent headers would otherwise use up the whole grace time.
 const QUIET: Duration = Duration::from_millis(100);
 
@@ -87,7 +87,7 @@ where
     Ok(())
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct Server<E> {
     endpoint: Arc<E>,
     app: App,

@@ -57,7 +57,7 @@ enum Kind {
     Reserve { id: u64, probe: Mutex<Option<oneshot::Sender<()>>> },
 }
 
-/// What a new connection gets.
+/// The admission of a new connection.
 pub struct Admitted {
     /// Its place.
     pub place: Arc<Place>,
@@ -142,7 +142,7 @@ impl State {
 }
 
 impl Place {
-    /// Whether the connection is beyond the limits: only health probes are answered.
+    /// Returns whether the connection is beyond the limits, so that only health probes are answered.
     pub fn is_reserve(&self) -> bool {
         matches!(self.kind, Kind::Reserve { .. })
     }

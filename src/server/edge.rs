@@ -30,7 +30,7 @@ use crate::server::guard::percent_decode;
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What the paths of operations begin with.
+/// The prefix of the paths of operations.
 const OPERATIONS: &str = "/api/";
 
 /// Characters of a client's own request id at most.
@@ -214,7 +214,7 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
     }
 }
 
-/// What is logged and counted of a request. While it exists, the request is in work.
+/// The log line and the counters of a request. The request is in progress while this value exists.
 struct Record {
     metrics: Arc<Metrics>,
     span: tracing::Span,

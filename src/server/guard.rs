@@ -144,9 +144,9 @@ struct Guard {
     body: Option<Body>,
     /// An operation that declares 429 is limited, one that does not is not.
     limited: bool,
-    /// Whether each call reads many rows.
+    /// Set if each call reads many rows.
     expensive: bool,
-    /// Whether it declares `Idempotency-Key`.
+    /// Set if the operation declares `Idempotency-Key`.
     takes_key: bool,
     /// Whether it takes the word of whoever calls for who they are.
     credentials: bool,
@@ -223,7 +223,7 @@ impl Guard {
         }
     }
 
-    /// Whether the database has more to do for the request than to find a page of rows.
+    /// Returns whether the request needs more from the database than one page of rows.
     fn is_expensive(&self, request: &Request) -> bool {
         let is_named = |pair: &str| {
             let name = percent_decode(pair.split('=').next().unwrap_or_default());

@@ -34,7 +34,7 @@ impl Activity {
     }
 }
 
-/// How long a client may take.
+/// The time-outs for a client.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
     /// To send the head of a request, from its first byte on; that of the first request from the connection on.
@@ -56,7 +56,7 @@ pub struct Stream {
 
 /// A head that has begun to arrive.
 struct Head {
-    /// How many had arrived before it: it ends when there are more.
+    /// The number of heads that had arrived before: the head has ended when there are more.
     before: usize,
     began: Instant,
     deadline: Option<Pin<Box<Sleep>>>,

@@ -21,8 +21,8 @@ const SMALL: u64 = 16 * 1024;
 /// A connection that takes its answer within this time is never closed for others.
 const FAIR: Duration = Duration::from_millis(250);
 
-/// How long an answer waits for the bytes of others to be taken, and between two looks. Longer than [`FAIR`], so that
-/// the slow ones are closed meanwhile.
+/// The longest wait of a response for other connections to be drained or closed, and the interval between two checks.
+/// Longer than [`FAIR`], so that slow connections are closed meanwhile.
 const WAIT: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(25);
 
@@ -46,7 +46,7 @@ struct Waiting {
     activity: Arc<Activity>,
     bytes: usize,
     since: Instant,
-    /// What the connection had sent before.
+    /// The bytes that the connection had sent before.
     sent: usize,
     is_cut: bool,
 }

@@ -35,7 +35,7 @@ const BATCH: u64 = 500;
 /// Counts an e-mail of this kind to this address and returns when to send it. Returns `None` if the limit is reached: the
 /// e-mail must not be sent.
 ///
-/// One statement decides, so of several callers at once no more than the limit succeed.
+/// A single statement decides, so concurrent callers cannot exceed the limit.
 pub async fn admit<L: Letter>(tx: &mut Conn, to: &Address, now: DateTime<Utc>) -> DbResult<Option<DateTime<Utc>>> {
     let old = |column: MailLimits| Expr::col((MailLimits::Table, column));
     let day_is_over = || old(MailLimits::CreatedAt).lte(now - DAY);

@@ -203,7 +203,7 @@ fn claimable(queue: Queue<'_>, state: &str, limit: u64) -> SelectStatement {
         .take()
 }
 
-/// Whether there is a job to claim. Locks nothing.
+/// Returns whether there is a job to claim. Locks nothing.
 pub async fn is_due(conn: &mut Conn, queue: Queue<'_>, now: DateTime<Utc>) -> DbResult<bool> {
     Ok(conn.maybe::<(i64,)>(&due(queue, 1, now)).await?.is_some()
         || conn.maybe::<(i64,)>(&abandoned(queue, 1, now)).await?.is_some())

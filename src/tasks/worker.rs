@@ -242,7 +242,7 @@ pub fn after(now: DateTime<Utc>, pause: Duration) -> DateTime<Utc> {
     now + TimeDelta::from_std(pause).unwrap_or(TimeDelta::MAX)
 }
 
-/// Whether the database responds: background work asks each second, and logs only changes.
+/// Tracks whether the database responds, so that background work, which asks each second, logs only changes.
 pub struct Database {
     work: &'static str,
     is_away: bool,

@@ -92,7 +92,7 @@ pub fn run(_: &[String]) -> Outcome {
     Ok(Report::passed(lock.package.len(), note))
 }
 
-/// What this machine builds: the packages of other platforms may not have been downloaded.
+/// The packages that this machine builds: those of other platforms may not have been downloaded.
 fn metadata() -> anyhow::Result<Metadata> {
     let rustc = run::silently(std::process::Command::new("rustc").arg("-vV"))?;
     let host = rustc.lines().find_map(|line| line.strip_prefix("host: ")).context("`rustc -vV` names no host")?;

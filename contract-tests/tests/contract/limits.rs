@@ -1,5 +1,4 @@
-//! Who is limited: by the address they call from, behind proxies too, and by the account they name; and how many
-//! connections are served.
+//! Rate limits by client address (also behind proxies) and by account, and limits on connections.
 
 use std::collections::BTreeSet;
 

@@ -150,7 +150,7 @@ tables! {
         index("one_time_codes_expires_at_idx", [ExpiresAt]),
     ]
 
-    /// How many e-mails of a kind an address got in a day.
+    /// The number of e-mails of each kind to an address in a day.
     MailLimits {
         AddressHash: text(),
         Kind: text(),
@@ -281,8 +281,8 @@ END"),
         primary_key([Id]),
     ]
 
-    /// What changed who may do what, and who logged in. Rows are added; many failed logins are counted in one row, and
-    /// rows that have expired are deleted. Triggers refuse everything else.
+    /// The audit: changes of accounts and access, and logins. Rows are added; many failed logins are counted in one row,
+    /// and expired rows are deleted. Triggers refuse everything else.
     AuditEvents {
         Id: key(),
         ActorId: bigint().null(),

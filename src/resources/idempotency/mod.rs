@@ -32,7 +32,7 @@ pub const HEADER: &str = "Idempotency-Key";
 /// Characters of a key at most.
 const LONGEST: usize = 255;
 
-/// How long an answer is stored.
+/// The time for which a response is stored.
 const LIFETIME: TimeDelta = TimeDelta::hours(24);
 
 /// Headers of an answer that are stored: all that a create declares but the ones that belong to a request.
@@ -47,11 +47,11 @@ pub struct Claim {
     run: String,
 }
 
-/// What becomes of a request with a key.
+/// The result of claiming a key.
 pub enum Claimed {
-    /// It runs.
+    /// The request runs.
     Run(Claim),
-    /// It has run before.
+    /// The request has run before: its stored response.
     Replay(Response),
 }
 

@@ -1,4 +1,4 @@
-//! What is done about keys of requests outside of requests.
+//! The job that deletes expired idempotency keys.
 
 use serde::{Deserialize, Serialize};
 

@@ -51,7 +51,7 @@ impl Hook<StoredPost> for RecordChangesByOthers {
 }
 
 impl StoredPost {
-    /// What the audit keeps: the owner, and no text.
+    /// The state that the audit stores: the owner, and no text.
     fn state(&self) -> State {
         State { user_id: self.owner_id, ..State::default() }
     }

@@ -57,7 +57,7 @@ async fn refresh(app: &App, conn: &mut Conn, session_id: i64, session: store::St
     issue(app, conn, session.account, session_id, term).await.map(Some)
 }
 
-/// How long the tokens of a session are valid. The session ends `session_ttl` seconds after its login, however often it
+/// The validity of the tokens of a session. The session ends `session_ttl` seconds after its login, however often it
 /// is refreshed, and no token of it is valid beyond that (OWASP ASVS 7.3.2).
 #[derive(Clone, Copy)]
 struct Term {

@@ -260,7 +260,7 @@ pub struct Standing {
     /// Its account.
     #[sqlx(flatten)]
     pub account: Account,
-    /// When it was opened.
+    /// The time of the login.
     pub created_at: DateTime<Utc>,
 }
 

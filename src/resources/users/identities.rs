@@ -96,7 +96,7 @@ async fn provision(
     }
 }
 
-/// What is kept of an identity whose account was deleted: enough to recognise it, not to read who it was.
+/// The hash that identifies an identity whose account was deleted; it does not reveal the subject.
 fn identity_hash(issuer: &str, subject: &str) -> String {
     let digest = Sha256::new().chain_update(issuer).chain_update("\0").chain_update(subject).finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -191,7 +191,7 @@ pub async fn insert_deleted_identity(tx: &mut Conn, hash: &str, now: DateTime<Ut
     Ok(())
 }
 
-/// Whether an account of this identity was deleted.
+/// Returns whether an account of this identity was deleted.
 pub async fn is_deleted_identity(conn: &mut Conn, hash: &str) -> DbResult<bool> {
     let statement = Query::select()
         .column(DeletedIdentities::IdentityHash)

@@ -195,7 +195,7 @@ pub async fn set_first_failed(conn: &mut Conn, id: i64, since: Option<DateTime<U
     Ok(())
 }
 
-/// What [`insert_delivery`] and [`insert_deliveries`] write.
+/// The columns that [`insert_delivery`] and [`insert_deliveries`] write.
 const NEW_DELIVERY: [Deliveries; 8] = [
     Deliveries::WebhookId,
     Deliveries::EventId,
