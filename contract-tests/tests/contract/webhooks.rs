@@ -585,6 +585,22 @@ async fn many_pending_events_are_delivered_in_order_per_object_and_once() {
 }
 
 #[tokio::test]
+async fn delivery_that_a_stop_interrupts_is_sent_by_another_process_at_once() {
+    let receiver = Receiver::start(&[Hangs]).await;
+    let settings =
+        [BY_ITSELF, PRIVATE, NOT_PURGING, ("ACCORD_TASK_LEASE", "3600"), ("ACCORD_GRACE", "0"), ("ACCORD_DRAIN", "0")];
+    let mut world = World::with(&settings).await;
+    create(&world.root().await, &receiver.url).await;
+    announce(&world, 1, 1).await;
+    receiver.gets(1).await;
+    world.server.terminate().await;
+    world.server.ended().await;
+    receiver.treats(Answers(200));
+    let _other = world.another_server(&settings).await;
+    receiver.gets(2).await;
+}
+
+#[tokio::test]
 async fn webhook_limit_holds_when_the_first_webhooks_are_created_concurrently() {
     let world = World::with(&[("ACCORD_WEBHOOK_LIMIT", "2")]).await;
     let root = world.root().await;

@@ -26,7 +26,7 @@ use crate::tasks::worker::{Database, after};
 /// The name of deliveries in the metrics, and of the job that sent one before 0.4.
 pub const NAME: &str = "deliver-webhook";
 
-/// How often a dispatcher looks for deliveries that are due.
+/// The interval at which a dispatcher looks for due deliveries.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Webhooks that a process serves at the same time.
@@ -94,8 +94,11 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     }
     let finished = async { while serving.join_next().await.is_some() {} };
     if tokio::time::timeout(Duration::from_secs(app.config.grace), finished).await.is_err() {
-        // their leases end by themselves, and the deliveries are sent again: they are sent at least once
         serving.shutdown().await;
+        // another process sends at once what was cut: deliveries are sent at least once
+        for webhook_id in served {
+            let _ = release(&app, &Lease { webhook_id, worker: worker.clone() }).await;
+        }
     }
 }
 
