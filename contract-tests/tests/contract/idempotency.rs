@@ -145,6 +145,9 @@ async fn stored_answers_are_unreadable_and_purged_after_a_day() {
     let readable = "idempotency_keys WHERE body LIKE '%secret%' OR body LIKE '%example.com%'";
     assert_eq!(world.database.count(readable).await, 0);
     assert_eq!(world.database.count("idempotency_keys").await, 1);
+    // as after a change of SECRET_KEY without the old one among the others
+    world.database.execute("UPDATE idempotency_keys SET body = 'sealed:1:unknown:AAAA'").await;
+    create(&root, "/api/v1/webhooks", KEY, &webhook).await.refused(422, "idempotency_key_reused");
     world.database.execute("UPDATE idempotency_keys SET created_at = '2026-01-02 03:04:05+00:00'").await;
     let purged = async {
         while world.database.count("idempotency_keys").await > 0 {

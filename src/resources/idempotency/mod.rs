@@ -10,19 +10,17 @@ pub mod tasks;
 
 use std::marker::PhantomData;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Request, RequestBody, Response};
 use poem_openapi::registry::{MetaParamIn, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions};
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use self::store::Entry;
 use crate::app::App;
+use crate::auth::seal::{Sealed, Seals};
 use crate::db::Conn;
 use crate::error::{Code, Error, FieldError};
 
@@ -45,6 +43,8 @@ pub struct Claim {
     key: String,
     /// Names this run: one that was taken for dead must not store its answer.
     run: String,
+    /// Encrypts the answer, which may show the secret of a webhook.
+    seals: Seals,
 }
 
 /// The result of claiming a key.
@@ -62,9 +62,10 @@ pub enum Claimed {
 /// another request.
 pub async fn claim(app: &App, user_id: i64, key: &str, operation: &str, body: &Value) -> Result<Claimed, Error> {
     // each operation has keys of its own
-    let key = &format!("{operation} {key}");
+    let key = format!("{operation} {key}");
     let (now, request_hash) = (app.now(), hash(&body.to_string()));
-    let claim = Claim { user_id, key: key.clone(), run: format!("{:032x}", rand::random::<u128>()) };
+    let run = format!("{:032x}", rand::random::<u128>());
+    let claim = Claim { user_id, key, run, seals: app.seals.clone() };
     // a run that has not ended by then has died: its transaction is over, and with it what it has changed
     let claimed_until = now + TimeDelta::seconds((2 * app.config.request_timeout).cast_signed());
     let mut tx = app.db.begin().await?;
@@ -76,12 +77,13 @@ pub async fn claim(app: &App, user_id: i64, key: &str, operation: &str, body: &V
     drop(tx);
     match entry {
         Some(entry) if entry.request_hash != request_hash => {
-            let detail = "was used with another request in the last 24 hours; use a new key for each request";
-            let fault = FieldError::parameter(format!("header.{HEADER}"), detail);
-            Err(Error::fields(Code::IdempotencyKeyReused, vec![fault]))
+            Err(reused("was used with another request in the last 24 hours; use a new key for each request"))
         }
         Some(Entry { status: Some(status), headers: Some(headers), body: Some(body), .. }) => {
-            replay(key, status, &headers, &body).map(Claimed::Replay)
+            // `None` after the key of the server that has encrypted it was taken away
+            let body = app.seals.open(&Sealed::from(body));
+            let body = body.ok_or_else(|| reused("was used, and its answer can no longer be read; use a new key"))?;
+            replay(status, &headers, body).map(Claimed::Replay)
         }
         // it runs, or has failed a moment ago
         _ => Err(in_use()),
@@ -99,10 +101,15 @@ fn in_use() -> Error {
     Error::new(Code::IdempotencyKeyInUse, "The first request with this key has not ended; try again in a second.")
 }
 
-fn replay(key: &str, status: i64, headers: &str, body: &str) -> Result<Response, Error> {
+fn reused(detail: &str) -> Error {
+    let fault = FieldError::parameter(format!("header.{HEADER}"), detail);
+    Error::fields(Code::IdempotencyKeyReused, vec![fault])
+}
+
+fn replay(status: i64, headers: &str, body: String) -> Result<Response, Error> {
     let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
     let headers: Option<Vec<(String, String)>> = serde_json::from_str(headers).ok();
-    let (Some(status), Some(headers), Some(body)) = (status, headers, open(key, body)) else {
+    let (Some(status), Some(headers)) = (status, headers) else {
         return Err(Error::internal("a stored answer cannot be read"));
     };
     let mut response = Response::builder().status(status).body(body);
@@ -118,29 +125,6 @@ fn hash(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Answers are encrypted by the key that the client sends, of which the table has only a hash: an answer may show the
-/// secret of a webhook, which nobody who reads the table should learn.
-fn cipher(key: &str) -> LessSafeKey {
-    let digest = Sha256::new().chain_update("accord idempotency answer\0").chain_update(key).finalize();
-    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &digest).expect("a digest is as long as a key"))
-}
-
-fn seal(key: &str, body: &[u8]) -> String {
-    let nonce: [u8; NONCE_LEN] = rand::random();
-    let mut sealed = body.to_vec();
-    let done = cipher(key).seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut sealed);
-    done.expect("a body is shorter than AES-GCM allows");
-    STANDARD.encode([&nonce[..], &sealed].concat())
-}
-
-fn open(key: &str, sealed: &str) -> Option<Vec<u8>> {
-    let bytes = STANDARD.decode(sealed).ok()?;
-    let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>()?;
-    let mut sealed = sealed.to_vec();
-    let nonce = Nonce::assume_unique_for_key(*nonce);
-    Some(cipher(key).open_in_place(nonce, Aad::empty(), &mut sealed).ok()?.to_vec())
-}
-
 /// Declares the header for a create; the handler commits with it. Without the header it only commits.
 pub struct Idempotent(Option<Claim>);
 
@@ -152,13 +136,13 @@ impl Idempotent {
     pub async fn commit<A: IntoResponse>(self, mut tx: Conn, answer: A) -> Result<Keyed<A>, Error> {
         let mut response = answer.into_response();
         if let Some(claim) = self.0 {
-            let body = response.take_body().into_bytes().await.map_err(Error::internal)?;
+            let body = response.take_body().into_string().await.map_err(Error::internal)?;
             let named =
                 |name: &HeaderName| Some((name.to_string(), response.headers().get(name)?.to_str().ok()?.to_owned()));
             let headers: Vec<_> = STORED.iter().filter_map(named).collect();
             let headers = serde_json::to_string(&headers).map_err(Error::internal)?;
             let status = response.status().as_u16().into();
-            if !store::finish(&mut tx, &claim, status, headers, seal(&claim.key, &body)).await? {
+            if !store::finish(&mut tx, &claim, status, headers, claim.seals.seal(&body).as_str().into()).await? {
                 return Err(in_use());
             }
             response.set_body(body);
@@ -217,19 +201,5 @@ impl<'a> ApiExtractor<'a> for Idempotent {
         _: ExtractParamOptions<String>,
     ) -> poem::Result<Self> {
         Ok(Self(request.data::<Claim>().cloned()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answer_is_read_only_with_its_key() {
-        let sealed = seal("one", b"{}");
-        assert_eq!(open("one", &sealed).as_deref(), Some(&b"{}"[..]));
-        assert_eq!(open("two", &sealed), None);
-        assert_eq!(open("one", "AAAA"), None);
-        assert_ne!(seal("one", b"{}"), sealed);
     }
 }
