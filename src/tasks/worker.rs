@@ -149,7 +149,7 @@ async fn run(app: App, kind: &'static Kind, task: Taken, mut cut: watch::Receive
     let began = Instant::now();
     let end = tokio::select! {
         end = outcome(&app, kind, &task) => end,
-        () = lost(&app, &task) => End::Lost,
+        () = lost(lease(&app), || renew(&app, &task)) => End::Lost,
         _ = cut.wait_for(|cut| *cut) => End::Cut,
     };
     let took = began.elapsed();
@@ -209,22 +209,23 @@ async fn outcome(app: &App, kind: &Kind, task: &Taken) -> End {
     }
 }
 
-/// Resolves when the task is not ours any more: cancelled, or the lease ran out while the database was away. From then
-/// on another worker may run it.
-async fn lost(app: &App, task: &Taken) {
-    let lease = lease(app);
+/// Renews the lease of a job.
+async fn renew(app: &App, task: &Taken) -> DbResult<bool> {
+    let mut tx = app.db.begin().await?;
+    let held = store::renew(&mut tx, task, after(app.now(), lease(app))).await?;
+    tx.commit().await?;
+    Ok(held)
+}
+
+/// Renews a lease of this length again and again, with a function that returns whether the lease was still held. Resolves
+/// when it is lost: it was taken away, or it ended while the database was away. From then on another worker may have it.
+pub async fn lost<F: Future<Output = DbResult<bool>>>(lease: Duration, renew: impl Fn() -> F) {
     let mut held_until = Instant::now() + lease;
     loop {
         tokio::time::sleep(lease / RENEWALS).await;
         let asked = Instant::now();
-        let renewed = async {
-            let mut tx = app.db.begin().await?;
-            let held = store::renew(&mut tx, task, after(app.now(), lease)).await?;
-            tx.commit().await?;
-            DbResult::Ok(held)
-        };
-        // a database that does not answer must not make us late
-        match tokio::time::timeout_at((held_until - lease / RENEWALS).into(), renewed).await {
+        // a database that does not respond must not delay the end of the lease
+        match tokio::time::timeout_at((held_until - lease / RENEWALS).into(), renew()).await {
             Ok(Ok(true)) => held_until = asked + lease,
             Ok(Ok(false)) | Err(_) => return,
             Ok(Err(_)) => {}
@@ -232,8 +233,8 @@ async fn lost(app: &App, task: &Taken) {
     }
 }
 
-/// How long a task is a worker's without renewal: so long it waits when the process dies.
-fn lease(app: &App) -> Duration {
+/// The length of a lease: the time that a job or a webhook waits for another process when its own has died.
+pub fn lease(app: &App) -> Duration {
     Duration::from_secs(app.config.task_lease)
 }
 

@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::app::metrics::Outcome;
 use crate::db::signals::Refused;
 use crate::db::{Conn, DbResult};
-use crate::tasks::worker::{Database, after};
+use crate::tasks::worker::{self, Database, after};
 
 /// The name of deliveries in the metrics, and of the job that sent one before 0.4.
 pub const NAME: &str = "deliver-webhook";
@@ -37,9 +37,6 @@ const BATCH: u64 = 128;
 
 /// Requests to one receiver at the same time.
 const REQUESTS: usize = 32;
-
-/// Renewals in the time of a lease: a database that is away for a while must not cost the lease.
-const RENEWALS: u32 = 4;
 
 /// 410: the receiver says that it is gone, and does not want to be asked again.
 const GONE: u16 = 410;
@@ -115,23 +112,20 @@ async fn due_webhooks(app: &App, limit: u64) -> DbResult<Vec<i64>> {
 async fn serve(app: &App, lease: &Lease, stop: watch::Receiver<bool>) -> Result<(), Refused> {
     let mut tx = app.db.begin().await?;
     let now = app.now();
-    let taken = store::take_lease(&mut tx, lease, after(now, lease_time(app)), now).await?;
+    let taken = store::take_lease(&mut tx, lease, after(now, worker::lease(app)), now).await?;
     tx.commit().await?;
     if !taken {
         return Ok(());
     }
+    let renew = || set_lease(app, lease, Some(after(app.now(), worker::lease(app))));
     tokio::select! {
         sent = send_all(app, lease.webhook_id, &stop) => sent?,
-        () = lost(app, lease) => {
+        () = worker::lost(worker::lease(app), renew) => {
             tracing::warn!(webhook = lease.webhook_id, "the lease of a webhook is lost");
             return Ok(());
         }
     }
     Ok(release(app, lease).await?)
-}
-
-fn lease_time(app: &App) -> Duration {
-    Duration::from_secs(app.config.task_lease)
 }
 
 async fn release(app: &App, lease: &Lease) -> DbResult<()> {
@@ -143,22 +137,6 @@ async fn set_lease(app: &App, lease: &Lease, until: Option<DateTime<Utc>>) -> Db
     let held = store::set_lease(&mut tx, lease, until, app.now()).await?;
     tx.commit().await?;
     Ok(held)
-}
-
-/// Renews a lease. Resolves when it is lost: from then on another process may send.
-async fn lost(app: &App, lease: &Lease) {
-    let time = lease_time(app);
-    let mut held_until = Instant::now() + time;
-    loop {
-        tokio::time::sleep(time / RENEWALS).await;
-        let asked = Instant::now();
-        let renewed = set_lease(app, lease, Some(after(app.now(), time)));
-        match tokio::time::timeout_at((held_until - time / RENEWALS).into(), renewed).await {
-            Ok(Ok(true)) => held_until = asked + time,
-            Ok(Ok(false)) | Err(_) => return,
-            Ok(Err(_)) => {}
-        }
-    }
 }
 
 /// Sends what is due to a webhook, until nothing is, or the webhook is paused, disabled or deleted.
