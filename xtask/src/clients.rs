@@ -4,7 +4,9 @@
 mod check;
 mod culprit;
 mod package;
+mod proxy;
 mod python;
+mod retries;
 mod rust;
 mod story;
 mod tools;
@@ -15,9 +17,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use serde_json::Value;
 
+use self::proxy::Proxy;
 use crate::product::{self, Server};
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::{run, spec};
@@ -30,6 +33,8 @@ struct Language {
     generator: view::Generator,
     /// From the client view to sources in the package.
     generate: fn(&Places, view: &Path, package: &Path) -> anyhow::Result<()>,
+    /// Connects the generated code to the retries of the package.
+    retries: retries::Retries,
     /// Compiles package and examples, and answers everything the compiler complains about.
     compile: fn(&Places) -> anyhow::Result<Vec<check::Complaint>>,
     /// The file in `examples` that must not compile.
@@ -118,7 +123,7 @@ fn tell(language: &Language, document: &Value, server: &Server) -> anyhow::Resul
 
     progress("is generated");
     let view = view::view(document, language.generator);
-    package::assemble(&places, document, &view, language.generate)?;
+    package::assemble(&places, document, &view, language.generate, &language.retries)?;
 
     progress("is compiled");
     let misspelt = places.package.join("examples").join(language.misspelt);
@@ -127,11 +132,13 @@ fn tell(language: &Language, document: &Value, server: &Server) -> anyhow::Resul
 
     progress("tells its story");
     let mut command = (language.story)(&places);
-    command.arg(&server.address).current_dir(&places.package);
+    let proxy = Proxy::start(&server.address, story::LOST)?;
+    command.arg(&proxy.address).current_dir(&places.package);
     let steps = story::told(&mut command).map_err(|error| {
         let log = server.log_tail();
         anyhow!("{error:#}\nthe server's last line: {}", log.lines().last().unwrap_or_default())
     })?;
+    ensure!(proxy.has_lost_an_answer(), "no request had the title \"{}\", so no answer was lost", story::LOST);
     Ok(Told { refusals, steps })
 }
 

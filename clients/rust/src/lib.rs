@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod generated;
+mod idempotent_posts;
+mod retries;
 
 pub use generated::*;
 

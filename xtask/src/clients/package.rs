@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use serde_json::Value;
 
+use super::retries::Retries;
 use super::{Places, culprit};
 use crate::run;
 
@@ -21,6 +22,7 @@ pub fn assemble(
     document: &Value,
     view: &Value,
     generate: fn(&Places, &Path, &Path) -> anyhow::Result<()>,
+    retries: &Retries,
 ) -> anyhow::Result<()> {
     let version = document["info"]["version"].as_str().context("the document has no info.version")?;
     let staging = tempfile::tempdir_in(places.package.parent().context("a package lies in target/clients")?)?;
@@ -43,6 +45,7 @@ pub fn assemble(
         eprintln!("clients: the generator fails, each operation is tried alone …");
         return Err(anyhow!("{error:#}\n{}", culprit::sentence(view, |view| generated(view).is_ok())));
     }
+    retries.connect(document, &package)?;
     replace(&package, &places.package)
 }
 
@@ -112,17 +115,19 @@ mod tests {
         file(&places.package, "dist/compiled", "kept");
 
         let document = json!({ "info": { "version": "1.2.3" } });
-        assemble(&places, &document, &json!({ "view": true }), |_, view, package| {
+        let generate = |_: &Places, view: &Path, package: &Path| {
             file(package, "src/generated", &std::fs::read_to_string(view)?);
             Ok(())
-        })
-        .expect("a package");
+        };
+        let retries = Retries { file: "src/list", template: "{paths}", replacements: &[] };
+        assemble(&places, &document, &json!({ "view": true }), generate, &retries).expect("a package");
 
         let read = |name: &str| std::fs::read_to_string(places.package.join(name)).ok();
         assert_eq!(read("manifest").as_deref(), Some("version = \"1.2.3\""));
         assert_eq!(read("src/lib").as_deref(), Some("ours"));
         assert!(LICENCES.iter().all(|licence| read(licence).is_some()));
         assert_eq!(read("src/generated").as_deref(), Some("{\"view\":true}"));
+        assert_eq!(read("src/list").as_deref(), Some("[]"));
         assert_eq!(read("src/of-yesterday"), None);
         assert_eq!(read("dist/compiled").as_deref(), Some("kept"));
     }

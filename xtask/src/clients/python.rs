@@ -7,6 +7,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::check::{self, Complaint};
+use super::retries::{Replacement, Retries};
 use super::{Language, Places, tools, view};
 use crate::run;
 
@@ -15,10 +16,30 @@ pub const LANGUAGE: Language = Language {
     install,
     generator: view::Generator::OpenapiPythonClient,
     generate,
+    retries: RETRIES,
     compile,
     misspelt: "misspelt.py",
     story,
 };
+
+/// Makes both generated clients construct the HTTP clients of `retries.py`; `httpx_args` are their arguments.
+const RETRIES: Retries = Retries {
+    file: "accord_client/idempotent_posts.py",
+    template: "\"\"\"The paths of the POST operations that take an `Idempotency-Key`.\"\"\"\n\n\
+               IDEMPOTENT_POSTS: tuple[str, ...] = tuple({paths})\n",
+    replacements: &[
+        Replacement {
+            file: CLIENT,
+            from: "import httpx\n",
+            to: "import httpx\n\nfrom .retries import AsyncRetryClient, RetryClient\n",
+            times: 1,
+        },
+        Replacement { file: CLIENT, from: "= httpx.Client(", to: "= RetryClient(", times: 2 },
+        Replacement { file: CLIENT, from: "= httpx.AsyncClient(", to: "= AsyncRetryClient(", times: 2 },
+    ],
+};
+
+const CLIENT: &str = "accord_client/client.py";
 
 fn install(places: &Places) -> anyhow::Result<()> {
     let python = tools::PYTHON.find()?;

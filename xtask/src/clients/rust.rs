@@ -7,6 +7,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::check::{self, Complaint};
+use super::retries::{Replacement, Retries};
 use super::{Language, Places, tools, view};
 use crate::run;
 
@@ -15,9 +16,32 @@ pub const LANGUAGE: Language = Language {
     install,
     generator: view::Generator::Progenitor,
     generate,
+    retries: RETRIES,
     compile,
     misspelt: "misspelt.rs",
     story,
+};
+
+/// Adds the number of retries to the client. progenitor's library can generate a client with data of ours, its command
+/// cannot, and `Client::new` would have one more argument.
+const RETRIES: Retries = Retries {
+    file: "src/idempotent_posts.rs",
+    template: "//! The paths of the POST operations that take an `Idempotency-Key`.\n\n\
+               pub const IDEMPOTENT_POSTS: &[&str] = &{paths};\n",
+    replacements: &[
+        Replacement {
+            file: "src/generated.rs",
+            from: "    pub(crate) client: reqwest::Client,\n}",
+            to: "    pub(crate) client: reqwest::Client,\n    pub(crate) retries: u32,\n}",
+            times: 1,
+        },
+        Replacement {
+            file: "src/generated.rs",
+            from: "            client,\n        }",
+            to: "            client,\n            retries: crate::retries::DEFAULT,\n        }",
+            times: 1,
+        },
+    ],
 };
 
 /// The generator is as new as the library that its code calls, which the manifest pins.

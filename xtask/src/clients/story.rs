@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 
 /// What a story prints, line by line.
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     "register",
     "log in",
     "create",
@@ -14,10 +14,14 @@ const STEPS: [&str; 11] = [
     "be refused with the old etag",
     "learn that nothing has changed",
     "remove the rating with null",
+    "create once though the answer is lost",
     "be told which field is at fault",
     "read a code of a newer server",
     "delete",
 ];
+
+/// The title of the post whose first answer is lost, in every story.
+pub const LOST: &str = "Lost answer";
 
 /// Runs a story to its end; answers its number of steps.
 pub fn told(command: &mut Command) -> anyhow::Result<usize> {

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::Context;
 
 use super::check::{self, Complaint};
+use super::retries::Retries;
 use super::{Language, Places, tools, view};
 use crate::run;
 
@@ -14,9 +15,18 @@ pub const LANGUAGE: Language = Language {
     install,
     generator: view::Generator::OpenapiTypescript,
     generate,
+    retries: RETRIES,
     compile,
     misspelt: "misspelt.ts",
     story,
+};
+
+/// `createClient` is ours and hands the retries to openapi-fetch.
+const RETRIES: Retries = Retries {
+    file: "src/idempotent-posts.ts",
+    template: "/** The paths of the POST operations that take an `Idempotency-Key`. */\n\
+               export const idempotentPosts: readonly string[] = {paths};\n",
+    replacements: &[],
 };
 
 fn install(places: &Places) -> anyhow::Result<()> {
