@@ -17,6 +17,7 @@ use poem::http::{HeaderValue, header};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Endpoint, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use crate::app::App;
@@ -48,31 +49,28 @@ const RESERVE_HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct BeyondLimits;
 
 /// Serves until `stop` resolves, then lets the requests in flight finish within the grace time.
+///
+/// # Errors
+/// The thread that accepts connections cannot start, or has ended.
 pub async fn serve<E>(listener: TcpListener, endpoint: E, app: &App, stop: impl Future<Output = ()>) -> io::Result<()>
 where
     E: Endpoint<Output = Response> + 'static,
 {
-    let server = Server::new(endpoint, app, LocalAddr(listener.local_addr()?.into()));
-    let accepting = async {
-        loop {
-            match listener.accept().await {
-                Ok((stream, remote)) => server.take(stream, remote),
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    };
+    let local = LocalAddr(listener.local_addr()?.into());
+    let listener = listener.into_std()?;
+    let server = Arc::new(Server::new(endpoint, app, local));
+    let (stop_accepting, stopped) = oneshot::channel();
+    let (closed, mut listener_closed) = oneshot::channel();
+    let (end, ended) = oneshot::channel();
+    let door = Door { listener, server: server.clone(), stopped, closed, ended };
+    let door = std::thread::Builder::new().name("accept".into()).spawn(|| door.run())?;
     tokio::select! {
-        () = accepting => {}
-        () = stop => {}
+        () = stop => {
+            drop(stop_accepting);
+            let _ = (&mut listener_closed).await;
+        }
+        _ = &mut listener_closed => {}
     }
-    // those that the kernel has accepted already would be reset when the listener closes
-    while let Some(Ok((stream, remote))) = listener.accept().now_or_never() {
-        server.take(stream, remote);
-    }
-    drop(listener);
     let finished = async {
         let _ = server.closing.send(true);
         server.closing.closed().await;
@@ -84,7 +82,58 @@ where
     if tokio::time::timeout(Duration::from_secs(app.config.grace), finished).await.is_err() {
         tracing::warn!(seconds = app.config.grace, "requests were still running at the end of the grace time");
     }
-    Ok(())
+    drop(end);
+    door.join().unwrap_or_else(|_| Err(io::Error::other("the thread that accepts connections panicked")))
+}
+
+/// Accepts connections, and serves those in the reserve, in a thread of its own: while the other threads have more to do
+/// than they can, new connections are still accepted, and refused or answered.
+struct Door<E> {
+    listener: std::net::TcpListener,
+    server: Arc<Server<E>>,
+    /// Ends when no more connections are to be accepted.
+    stopped: oneshot::Receiver<()>,
+    /// Dropped when the listener is closed.
+    closed: oneshot::Sender<()>,
+    /// Ends when the connections that are still open are not to be served any longer.
+    ended: oneshot::Receiver<()>,
+}
+
+impl<E: Endpoint<Output = Response> + 'static> Door<E> {
+    fn run(self) -> io::Result<()> {
+        let Self { listener, server, stopped, closed, ended } = self;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let listener = TcpListener::from_std(listener)?;
+            let accepting = async {
+                loop {
+                    match listener.accept().await {
+                        Ok((stream, remote)) => {
+                            server.take(stream, remote);
+                            // the connections of the reserve first: more of them would only displace each other
+                            tokio::task::yield_now().await;
+                        }
+                        Err(error) => {
+                            tracing::warn!(%error, "cannot accept a connection");
+                            tokio::time::sleep(ACCEPT_PAUSE).await;
+                        }
+                    }
+                }
+            };
+            tokio::select! {
+                () = accepting => {}
+                _ = stopped => {}
+            }
+            // those that the kernel has accepted already would be reset when the listener closes
+            while let Some(Ok((stream, remote))) = listener.accept().now_or_never() {
+                server.take(stream, remote);
+            }
+            drop(listener);
+            drop(closed);
+            let _ = ended.await;
+            Ok(())
+        })
+    }
 }
 
 /// The state that all connections share.
@@ -95,6 +144,8 @@ struct Server<E> {
     connections: Arc<Connections>,
     unsent: Arc<Unsent>,
     http: http1::Builder,
+    /// Runs the connections within the limits, and all requests.
+    requests: Handle,
     /// `true` when idle connections are to be closed. Each connection holds a receiver until it ends.
     closing: watch::Sender<bool>,
 }
@@ -116,6 +167,7 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
             connections: Connections::new(config, app.metrics.clone()),
             unsent: Unsent::new(config.max_unsent, app.metrics.clone()),
             http,
+            requests: Handle::current(),
             closing: watch::Sender::new(false),
         }
     }
@@ -124,6 +176,8 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
     fn take(&self, stream: TcpStream, remote: SocketAddr) {
         // small answers are not held back to be sent with later ones
         let _ = stream.set_nodelay(true);
+        // it is polled by the runtime that serves it
+        let Ok(stream) = stream.into_std() else { return };
         let Admitted { place, displaced } = self.connections.admit(remote.ip());
         let mut http = self.http.clone();
         let mut patience = Patience {
@@ -134,8 +188,8 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
             http.keep_alive(false);
             patience.head = patience.head.min(RESERVE_HEADER_TIMEOUT);
         }
+        let runtime = if place.is_reserve() { Handle::current() } else { self.requests.clone() };
         let activity = Arc::new(Activity::default());
-        let stream = Stream::new(stream, activity.clone(), patience);
         let (endpoint, app, local) = (self.endpoint.clone(), self.app.clone(), self.local.clone());
         let (unsent, counted, held) = (self.unsent.clone(), activity.clone(), place.clone());
         let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
@@ -161,9 +215,11 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
                 Ok::<_, Infallible>(response)
             }
         });
-        let connection = http.serve_connection(TokioIo::new(stream), service);
         let mut closing = self.closing.subscribe();
-        tokio::spawn(async move {
+        runtime.spawn(async move {
+            let Ok(stream) = TcpStream::from_std(stream) else { return };
+            let stream = Stream::new(stream, activity.clone(), patience);
+            let connection = http.serve_connection(TokioIo::new(stream), service);
             let idle = async {
                 // an error says that the server has ended, which is the same
                 let _ = closing.wait_for(|closing| *closing).await;

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use poem::http::uri::{PathAndQuery, Uri};
 use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
@@ -47,6 +48,8 @@ pub struct Edge<E> {
     metrics: Arc<Metrics>,
     /// The database that the operations wait for.
     db: Option<Db>,
+    /// Runs the requests, also those of connections that another runtime serves.
+    runtime: Handle,
 }
 
 impl<E: Endpoint + 'static> Edge<E> {
@@ -60,6 +63,7 @@ impl<E: Endpoint + 'static> Edge<E> {
             paths_hint: config.paths_hint(),
             metrics,
             db: Some(db),
+            runtime: Handle::current(),
         }
     }
 
@@ -111,7 +115,7 @@ impl<E: Endpoint + 'static> Edge<E> {
                 }
             }
         };
-        tokio::spawn(task.instrument(span));
+        self.runtime.spawn(task.instrument(span));
         // no answer: the runtime stops
         answer.await.unwrap_or_else(|error| Error::internal(error).response(&request_id))
     }
@@ -329,7 +333,7 @@ mod tests {
         });
         let metrics = Arc::new(Metrics::new(crate::app::now()));
         let (origins, proxies) = (vec![], vec![]);
-        Edge { inner: Arc::new(inner), deadline, origins, proxies, paths_hint: "", metrics, db: None }
+        Edge { inner: Arc::new(inner), deadline, origins, proxies, paths_hint: "", metrics, db: None, runtime: Handle::current() }
     }
 
     async fn problem(endpoint: impl Endpoint<Output = Response>) -> (StatusCode, serde_json::Value, bool) {
