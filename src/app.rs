@@ -91,6 +91,11 @@ impl App {
         Self { db: self.db.in_background(), ..self.clone() }
     }
 
+    /// Returns an `App` for a request that changes something.
+    pub fn for_changes(&self) -> Self {
+        Self { db: self.db.for_changes(), ..self.clone() }
+    }
+
     /// The time, in microseconds: what both databases give back unchanged.
     pub fn now(&self) -> DateTime<Utc> {
         now()

@@ -134,7 +134,7 @@ pub struct Config {
     pub webhook_deliveries_ttl: u64,
     pub webhook_limit: u32,
     pub webhook_private: bool,
-    pub password_workers: usize,
+    pub password_workers: u32,
     pub password_queue: usize,
     pub password_memory: u32,
     pub password_time: u32,
@@ -277,7 +277,7 @@ impl Config {
         for (name, value, most) in [
             ("database_connections", self.database_connections.into(), 10_000),
             ("max_connections", self.max_connections as u64, 1_000_000),
-            ("password_workers", self.password_workers as u64, 1_000),
+            ("password_workers", self.password_workers.into(), 1_000),
             ("password_queue", self.password_queue as u64, 1_000_000),
             ("password_memory", self.password_memory.into(), 1 << 21),
             ("password_time", self.password_time.into(), 1_000),

@@ -24,4 +24,6 @@ pub mod error;
 pub mod config;
 
 pub mod db;
+
+pub mod admission;
 pub mod outgoing;

@@ -13,12 +13,16 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use tokio::sync::Semaphore;
 
+use crate::admission::{Gate, Patience};
 use crate::auth::Email;
 use crate::config::Config;
 use crate::error::{Code, Error, FieldError};
 
-/// How long a request waits for a worker before it is told to come back.
+/// The longest wait of an admitted request for a worker.
 const WAIT: Duration = Duration::from_secs(10);
+
+/// The expected wait for a worker above which a request is refused.
+const LONGEST: Duration = Duration::from_millis(500);
 
 /// Where it is from, and under which license, stands in the `.md` file beside it.
 static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
@@ -84,8 +88,8 @@ pub fn is_hash(text: &str) -> bool {
 /// Hashes and verifies, a bounded number at once: each takes its memory, and unbounded ones exhaust it.
 #[derive(Clone)]
 pub struct Passwords {
-    workers: Arc<Semaphore>,
-    /// Places for those who wait for a worker.
+    workers: Arc<Gate>,
+    /// Places for those who wait for a worker: each holds the memory of its request.
     queue: Arc<Semaphore>,
     params: Params,
     /// Verified for an unknown address, so that it costs what a known one costs.
@@ -109,10 +113,10 @@ impl Passwords {
         Self::new(config.password_workers, config.password_queue, config.password_params())
     }
 
-    fn new(workers: usize, queue: usize, params: Params) -> Self {
+    fn new(workers: u32, queue: usize, params: Params) -> Self {
         let nobody = argon2id("nobody's password", &params).into();
-        let [workers, queue] = [workers, queue].map(|permits| Arc::new(Semaphore::new(permits)));
-        Self { workers, queue, params, nobody }
+        let workers = Gate::new(workers, LONGEST, WAIT);
+        Self { workers, queue: Arc::new(Semaphore::new(queue)), params, nobody }
     }
 
     /// The argon2id hash, as a PHC string.
@@ -134,19 +138,19 @@ impl Passwords {
     }
 
     /// Workers that are free.
-    pub fn idle(&self) -> usize {
-        self.workers.available_permits()
+    pub fn idle(&self) -> u32 {
+        self.workers.free()
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
         let overloaded = || Error::new(Code::Overloaded, "Too many logins at once; try again soon.");
         let Ok(place) = self.queue.try_acquire() else { return Err(overloaded()) };
-        let permit = tokio::time::timeout(WAIT, self.workers.clone().acquire_owned()).await;
+        let worker = self.workers.enter(Patience::Request).await;
         drop(place);
-        let Ok(Ok(permit)) = permit else { return Err(overloaded()) };
+        let worker = worker.map_err(|_| overloaded())?;
         let done = tokio::task::spawn_blocking(move || {
             let result = work();
-            drop(permit);
+            drop(worker);
             result
         });
         done.await.map_err(Error::internal)
@@ -309,7 +313,7 @@ mod tests {
     #[tokio::test]
     async fn who_finds_the_queue_full_is_refused_at_once() {
         let passwords = Passwords::new(1, 2, params(64, 2));
-        let busy = passwords.workers.clone().acquire_owned().await.expect("never closed");
+        let busy = passwords.workers.enter(Patience::Request).await.expect("free");
         let wait = || {
             tokio::spawn({
                 let passwords = passwords.clone();
@@ -327,5 +331,17 @@ mod tests {
         for one in waiting {
             assert_eq!(one.await.expect("ends").expect("gets its turn"), Verdict::Wrong);
         }
+    }
+
+    #[tokio::test]
+    async fn who_would_wait_too_long_for_a_worker_is_refused_at_once() {
+        // each takes a good part of a second
+        let passwords = Passwords::new(1, 100, params(65_536, 8));
+        let verify = || passwords.verify("x".into(), None);
+        verify().await.expect("a free worker");
+        let results = futures_util::future::join_all((0..30).map(|_| verify())).await;
+        let refused = results.iter().filter_map(|result| result.as_ref().err()).collect::<Vec<_>>();
+        assert!((20..30).contains(&refused.len()), "{} of 30 are refused", refused.len());
+        assert!(refused.iter().all(|error| error.code == Code::Overloaded));
     }
 }

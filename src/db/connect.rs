@@ -9,9 +9,9 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 
-use super::admission::{Gate, Patience};
 use super::signals::Hooks;
 use super::{Db, DbError, Dialect, Gates, Limits, Pools};
+use crate::admission::{Gate, Patience};
 
 /// Statements kept prepared per connection; more than the product has.
 const STATEMENTS: usize = 256;
@@ -24,6 +24,9 @@ const STATEMENT_MARGIN: Duration = Duration::from_secs(1);
 
 /// Expensive requests get one connection in this many.
 const EXPENSIVE_SHARE: u32 = 4;
+
+/// One connection to PostgreSQL in this many is kept for readers.
+const READERS_SHARE: u32 = 4;
 
 /// How to reach the database.
 #[derive(Debug, Clone)]
@@ -131,10 +134,13 @@ impl Db {
         let limits = Limits { statement: *timeout * STATEMENT_FACTOR + STATEMENT_MARGIN, release: *timeout };
         let gate = |slots| Gate::new(slots, *queue, *timeout);
         let readers = gate(*connections);
-        let writer = if matches!(pools, Pools::Postgres(_)) { readers.clone() } else { gate(1) };
+        let writers = match pools {
+            Pools::Sqlite { .. } => gate(1),
+            Pools::Postgres(_) => gate((*connections - *connections / READERS_SHARE).max(1)),
+        };
         let expensive = gate((*connections / EXPENSIVE_SHARE).max(1));
-        let gates = Gates { readers, writer, expensive };
-        Ok(Self { pools, hooks, limits, unwritable: Arc::default(), gates, patience: Patience::Request })
+        let gates = Gates { readers, writers, expensive };
+        Ok(Self { pools, hooks, limits, unwritable: Arc::default(), gates, patience: Patience::Request, for_changes: false })
     }
 
     /// [`Db::connect`], again and again until `wait` is over: the database may start after us.

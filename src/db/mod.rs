@@ -5,7 +5,6 @@
 
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is the seam")]
 
-mod admission;
 pub mod connect;
 mod constraint;
 pub mod keyset;
@@ -25,13 +24,12 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow, PgPool, Postgres, Sqlite, SqlitePool};
 use sqlx_core::transaction::TransactionManager;
 
-pub use admission::Slot;
 pub use constraint::Constraint;
 pub use permit::{Permit, Unsignalled};
 
-use self::admission::{Gate, Patience};
 use self::permit::Covers;
 use self::signals::Hooks;
+use crate::admission::{Gate, Patience, Refused, Slot};
 
 /// Result of a statement.
 pub type DbResult<T> = Result<T, DbError>;
@@ -79,6 +77,15 @@ impl From<sqlx::Error> for DbError {
     }
 }
 
+impl From<Refused> for DbError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Overloaded(wait) => Self::Overloaded(wait),
+            Refused::TimedOut => Self::Unavailable(sqlx::Error::PoolTimedOut),
+        }
+    }
+}
+
 /// A row type that both databases can be read into; `#[derive(FromRow)]` gives it.
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin> Row for T {}
@@ -108,6 +115,8 @@ pub struct Db {
     unwritable: Unwritable,
     gates: Gates,
     patience: Patience,
+    /// Set for requests that change something.
+    for_changes: bool,
 }
 
 /// The time of the last failure to store a change; `None` after a change that is durable.
@@ -121,9 +130,10 @@ const UNWRITABLE_PAUSE: Duration = Duration::from_secs(5);
 /// The queues before the pools.
 #[derive(Clone)]
 struct Gates {
+    /// On PostgreSQL every connection has a slot of this gate.
     readers: Arc<Gate>,
-    /// On PostgreSQL this is the gate of `readers`.
-    writer: Arc<Gate>,
+    /// SQLite's one writer. On PostgreSQL a share of the connections, so that readers find one beside many changes.
+    writers: Arc<Gate>,
     /// A share of the readers for expensive requests, so that cheap ones find a connection beside them.
     expensive: Arc<Gate>,
 }
@@ -157,8 +167,8 @@ enum Pools {
 /// not answer, the connection is closed rather than pooled: sqlx's SQLite connection is unusable after a failed COMMIT.
 pub struct Conn {
     inner: Inner,
-    /// Its place in the pool.
-    _slot: Slot,
+    /// Its places in the gates.
+    _slots: [Option<Slot>; 2],
     transaction: Transaction,
     hooks: Hooks,
     limits: Limits,
@@ -225,10 +235,10 @@ impl Db {
 
     /// Of each pool its name, and how many requests wait for one of its connections.
     pub fn queues(&self) -> Vec<(&'static str, u32)> {
-        let Gates { readers, writer, .. } = &self.gates;
+        let (readers, writers) = (self.gates.readers.waiting(), self.gates.writers.waiting());
         match &self.pools {
-            Pools::Sqlite { .. } => vec![("readers", readers.waiting()), ("writer", writer.waiting())],
-            Pools::Postgres(_) => vec![("all", readers.waiting())],
+            Pools::Sqlite { .. } => vec![("readers", readers), ("writer", writers)],
+            Pools::Postgres(_) => vec![("all", readers + writers)],
         }
     }
 
@@ -237,12 +247,37 @@ impl Db {
         Self { patience: Patience::Background, ..self.clone() }
     }
 
+    /// Returns a handle for requests that change something: on PostgreSQL, also the connections that they first read with
+    /// count for the share of the writers.
+    pub fn for_changes(&self) -> Self {
+        Self { for_changes: true, ..self.clone() }
+    }
+
     /// Tests whether a new request would be admitted, before any work is done for it.
     ///
     /// # Errors
     /// [`DbError::Overloaded`]
-    pub fn check_load(&self, writes: bool) -> DbResult<()> {
-        if writes { self.gates.writer.check() } else { self.gates.readers.check() }
+    pub fn check_load(&self, changes: bool) -> DbResult<()> {
+        if changes {
+            self.gates.writers.check()?;
+        }
+        if self.reads_from_pool(changes) {
+            self.gates.readers.check()?;
+        }
+        Ok(())
+    }
+
+    /// Whether the connection for reading or for a change comes from the pool that readers use.
+    fn reads_from_pool(&self, for_change: bool) -> bool {
+        !for_change || matches!(self.pools, Pools::Postgres(_))
+    }
+
+    /// Waits for the places of a connection.
+    async fn enter(&self, for_change: bool) -> DbResult<[Option<Slot>; 2]> {
+        let writer = if for_change { Some(self.gates.writers.enter(self.patience).await?) } else { None };
+        let reader =
+            if self.reads_from_pool(for_change) { Some(self.gates.readers.enter(self.patience).await?) } else { None };
+        Ok([writer, reader])
     }
 
     /// A place among the requests that read many rows. It must be held before a connection is taken.
@@ -250,27 +285,32 @@ impl Db {
     /// # Errors
     /// [`DbError::Overloaded`], or no place became free in time.
     pub async fn admit_expensive(&self) -> DbResult<Slot> {
-        self.gates.expensive.enter(self.patience).await
+        Ok(self.gates.expensive.enter(self.patience).await?)
     }
 
     /// A connection for reading.
     pub async fn read(&self) -> DbResult<Conn> {
-        let slot = self.gates.readers.enter(self.patience).await?;
-        let inner = match &self.pools {
-            Pools::Sqlite { readers, .. } => Inner::Sqlite(readers.acquire().await?),
-            Pools::Postgres(pool) => Inner::Postgres(pool.acquire().await?),
+        let (inner, slots) = match &self.pools {
+            Pools::Sqlite { readers, .. } => {
+                let slots = self.enter(false).await?;
+                (Inner::Sqlite(readers.acquire().await?), slots)
+            }
+            Pools::Postgres(pool) => {
+                let slots = self.enter(self.for_changes).await?;
+                (Inner::Postgres(pool.acquire().await?), slots)
+            }
         };
-        Ok(self.conn(inner, slot))
+        Ok(self.conn(inner, slots))
     }
 
     /// A transaction for writing.
     pub async fn begin(&self) -> DbResult<Conn> {
-        let slot = self.gates.writer.enter(self.patience).await?;
+        let slots = self.enter(true).await?;
         let inner = match &self.pools {
             Pools::Sqlite { writer, .. } => Inner::Sqlite(writer.acquire().await?),
             Pools::Postgres(pool) => Inner::Postgres(pool.acquire().await?),
         };
-        let mut conn = self.conn(inner, slot);
+        let mut conn = self.conn(inner, slots);
         conn.begin().await?;
         Ok(conn)
     }
@@ -319,10 +359,10 @@ impl Db {
         conn.commit().await
     }
 
-    fn conn(&self, inner: Inner, slot: Slot) -> Conn {
+    fn conn(&self, inner: Inner, slots: [Option<Slot>; 2]) -> Conn {
         Conn {
             inner,
-            _slot: slot,
+            _slots: slots,
             transaction: Transaction::None,
             hooks: self.hooks.clone(),
             limits: self.limits,

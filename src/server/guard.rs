@@ -387,9 +387,13 @@ impl Endpoint for Guard {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let Some(app) = request.data::<App>().cloned() else {
+        let Some(mut app) = request.data::<App>().cloned() else {
             return Err(Error::internal("the router has no App").into());
         };
+        if !request.method().is_safe() {
+            app = app.for_changes();
+            request.extensions_mut().insert(app.clone());
+        }
         let proof = match self.access {
             Access::Public => None,
             _ => Some(verify(&app, authorization(&request)?.map(str::to_owned)).await?),

@@ -72,7 +72,7 @@ async fn moment(app: &App) -> Moment {
     moment.gauges("accord_password_workers", "Password workers by what they do", ["state"], {
         let idle = app.passwords.idle();
         [("idle", idle), ("busy", app.config.password_workers.saturating_sub(idle))]
-            .map(|(state, number)| ([state.to_owned()], i64::try_from(number).unwrap_or(i64::MAX)))
+            .map(|(state, number)| ([state.to_owned()], number.into()))
     });
     // what is counted is told also while the database is away
     let waiting = waiting(app).await.inspect_err(|error| tracing::warn!(%error, "cannot count the tasks"));

@@ -1,8 +1,8 @@
-//! Admission control (load shedding): refuses a request at once if it could not get a connection soon.
+//! Admission control (load shedding): refuses a request at once if it could not begin soon.
 //!
-//! Under more load than the database can take, a queue without a bound makes every request late: each waits for all
-//! before it. Each pool therefore has a gate with as many slots as the pool has connections. The gate estimates the wait
-//! of a new request by Little's law, from the number that wait and the mean time that a slot is held.
+//! Under more load than a pool can take, a queue without a bound makes every request late: each waits for all before it.
+//! Each pool of connections or workers therefore has a gate with as many slots as the pool has members. The gate estimates
+//! the wait of a new request by Little's law, from the number that wait and the mean time that a slot is held.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -10,17 +10,24 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{DbError, DbResult};
-
 /// The mean moves by this part of the difference to each new value.
 const WEIGHT: u64 = 16;
 
 /// Waiting for so many mean times of a slot is never too long: where each takes long, a short wait is none.
 const TURNS: u32 = 4;
 
+/// The reason why a caller gets no slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// The expected wait is too long; about so long.
+    Overloaded(Duration),
+    /// An admitted caller has waited for longer than the time-out.
+    TimedOut,
+}
+
 /// The policy of a caller that finds no free slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Patience {
+pub enum Patience {
     /// A request: refused at once if the expected wait is too long.
     Request,
     /// A worker or a probe, of which there are few: waits for its turn.
@@ -49,7 +56,7 @@ pub struct Slot {
 
 impl Gate {
     /// With so many slots. `longest` of zero admits everything.
-    pub(super) fn new(size: u32, longest: Duration, timeout: Duration) -> Arc<Self> {
+    pub fn new(size: u32, longest: Duration, timeout: Duration) -> Arc<Self> {
         Arc::new(Self {
             slots: Arc::new(Semaphore::new(size as usize)),
             size,
@@ -60,33 +67,38 @@ impl Gate {
         })
     }
 
+    /// Returns the number of slots that are free.
+    pub fn free(&self) -> u32 {
+        u32::try_from(self.slots.available_permits()).unwrap_or(self.size)
+    }
+
     /// Returns the number of callers that wait for a slot.
-    pub(super) fn waiting(&self) -> u32 {
+    pub fn waiting(&self) -> u32 {
         self.waiting.load(Ordering::Relaxed)
     }
 
     /// Tests whether a new request would be admitted.
     ///
     /// # Errors
-    /// [`DbError::Overloaded`]
-    pub(super) fn check(&self) -> DbResult<()> {
-        if self.slots.available_permits() > 0 { Ok(()) } else { self.admit(self.waiting()) }
+    /// [`Refused::Overloaded`]
+    pub fn check(&self) -> Result<(), Refused> {
+        if self.free() > 0 { Ok(()) } else { self.admit(self.waiting()) }
     }
 
     /// Refuses a request that is too far behind in the queue.
-    fn admit(&self, before: u32) -> DbResult<()> {
+    fn admit(&self, before: u32) -> Result<(), Refused> {
         let Some(longest) = self.longest else { return Ok(()) };
         let held = Duration::from_micros(self.held.load(Ordering::Relaxed));
         let expected = held * (before + 1) / self.size;
-        if expected > longest.max(held * TURNS) { Err(DbError::Overloaded(expected)) } else { Ok(()) }
+        if expected > longest.max(held * TURNS) { Err(Refused::Overloaded(expected)) } else { Ok(()) }
     }
 
     /// A slot, as soon as one is free; they are given in the order of the calls.
     ///
     /// # Errors
-    /// [`DbError::Overloaded`] at once, if the wait is expected to be too long; [`DbError::Unavailable`] when an admitted
+    /// [`Refused::Overloaded`] at once, if the wait is expected to be too long; [`Refused::TimedOut`] when an admitted
     /// call has waited for `timeout`.
-    pub(super) async fn enter(self: &Arc<Self>, patience: Patience) -> DbResult<Slot> {
+    pub async fn enter(self: &Arc<Self>, patience: Patience) -> Result<Slot, Refused> {
         let permit = match self.slots.clone().try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => self.wait(patience).await?,
@@ -94,15 +106,14 @@ impl Gate {
         Ok(Slot { gate: self.clone(), since: Instant::now(), _permit: permit })
     }
 
-    async fn wait(&self, patience: Patience) -> DbResult<OwnedSemaphorePermit> {
+    async fn wait(&self, patience: Patience) -> Result<OwnedSemaphorePermit, Refused> {
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
         let _place = Place(self);
         if patience == Patience::Request {
             self.admit(before)?;
         }
         let permit = tokio::time::timeout(self.timeout, self.slots.clone().acquire_owned()).await;
-        let permit = permit.map_err(|_| DbError::from(sqlx::Error::PoolTimedOut))?;
-        permit.map_err(|_| DbError::from(sqlx::Error::PoolClosed))
+        permit.map_err(|_| Refused::TimedOut)?.map_err(|_| Refused::TimedOut)
     }
 }
 
@@ -118,7 +129,7 @@ impl Drop for Place<'_> {
 impl Drop for Slot {
     fn drop(&mut self) {
         let took = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let mean = |held: u64| Some(held - held / WEIGHT + took / WEIGHT);
+        let mean = |held: u64| Some(if held == 0 { took } else { held - held / WEIGHT + took / WEIGHT });
         // `Some` in each case, so it cannot fail
         let _ = self.gate.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, mean);
     }
@@ -139,7 +150,7 @@ mod tests {
         (gate, slot)
     }
 
-    async fn join(gate: &Arc<Gate>, patience: Patience) -> tokio::task::JoinHandle<DbResult<()>> {
+    async fn join(gate: &Arc<Gate>, patience: Patience) -> tokio::task::JoinHandle<Result<(), Refused>> {
         let (gate, before) = (gate.clone(), gate.waiting());
         let entered = tokio::spawn({
             let gate = gate.clone();
@@ -159,9 +170,9 @@ mod tests {
             admitted.push(join(&gate, Patience::Request).await);
         }
         assert_eq!(gate.waiting(), 5, "5 × 20 ms are 100 ms");
-        assert!(matches!(gate.check(), Err(DbError::Overloaded(_))));
+        assert!(matches!(gate.check(), Err(Refused::Overloaded(_))));
         let refused = gate.enter(Patience::Request).await.map(drop);
-        assert!(matches!(refused, Err(DbError::Overloaded(wait)) if wait == Duration::from_millis(120)), "{refused:?}");
+        assert!(matches!(refused, Err(Refused::Overloaded(wait)) if wait == Duration::from_millis(120)), "{refused:?}");
         let patient = join(&gate, Patience::Background).await;
         assert_eq!(gate.waiting(), 6);
         drop(slot);
