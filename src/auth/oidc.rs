@@ -261,7 +261,6 @@ impl Oidc {
         if let Some(key) = self.known(id, FRESH).flatten() {
             return Ok(Some(key));
         }
-        let arrived = Instant::now();
         // a request with an old but good key does not wait: one request fetches, the others continue
         let mut fetched = match (self.known(id, USABLE).flatten(), self.fetched.try_lock()) {
             (_, Ok(fetched)) => fetched,
@@ -273,7 +272,7 @@ impl Oidc {
             return Ok(Some(key));
         }
         // it also shares a failure: requests that fetched one after the other would each wait for all before them
-        if fetched.is_none_or(|ended| ended < arrived && ended.elapsed() >= self.wait) {
+        if fetched.is_none_or(|ended| ended.elapsed() >= self.wait) {
             let keys = timeout(PATIENCE, self.fetch()).await.unwrap_or_else(|_| Err("no answer in time".into()));
             *fetched = Some(Instant::now());
             match keys {
