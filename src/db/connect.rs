@@ -140,7 +140,15 @@ impl Db {
         };
         let expensive = gate((*connections / EXPENSIVE_SHARE).max(1));
         let gates = Gates { readers, writers, expensive };
-        Ok(Self { pools, hooks, limits, unwritable: Arc::default(), gates, patience: Patience::Request, for_changes: false })
+        Ok(Self {
+            pools,
+            hooks,
+            limits,
+            unwritable: Arc::default(),
+            gates,
+            patience: Patience::Request,
+            for_changes: false,
+        })
     }
 
     /// [`Db::connect`], again and again until `wait` is over: the database may start after us.

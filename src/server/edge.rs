@@ -333,7 +333,16 @@ mod tests {
         });
         let metrics = Arc::new(Metrics::new(crate::app::now()));
         let (origins, proxies) = (vec![], vec![]);
-        Edge { inner: Arc::new(inner), deadline, origins, proxies, paths_hint: "", metrics, db: None, runtime: Handle::current() }
+        Edge {
+            inner: Arc::new(inner),
+            deadline,
+            origins,
+            proxies,
+            paths_hint: "",
+            metrics,
+            db: None,
+            runtime: Handle::current(),
+        }
     }
 
     async fn problem(endpoint: impl Endpoint<Output = Response>) -> (StatusCode, serde_json::Value, bool) {
