@@ -114,17 +114,20 @@ pub fn run(arguments: &[String]) -> Outcome {
     let patches = options.sampled(patches);
     if !patches.is_empty() {
         let workshop = Workshop::open()?;
-        // only who migrates waits for a PostgreSQL
-        let postgres = OnceCell::new();
-        let migrates = |binary: &Path| -> anyhow::Result<()> {
-            if postgres.get().is_none() {
-                let _first = postgres.set(Postgres::start()?);
+        // only who needs a PostgreSQL waits for it
+        let started = OnceCell::new();
+        let postgres = || -> anyhow::Result<&Postgres> {
+            if started.get().is_none() {
+                let _first = started.set(Postgres::start()?);
             }
-            migrate::there_and_back_with(binary, postgres.get().context("it was started")?).map(drop)
+            started.get().context("it was started")
         };
+        let url = || Ok(postgres()?.url().to_owned());
+        let migrates =
+            |binary: &Path| -> anyhow::Result<()> { migrate::there_and_back_with(binary, postgres()?).map(drop) };
         for (kind, patch) in patches {
             let migrates: Option<build::Migrates<'_>> = if kind == MIGRATION { Some(&migrates) } else { None };
-            fates.push(fate(kind, &patch.name, || workshop.try_out(patch, migrates))?);
+            fates.push(fate(kind, &patch.name, || workshop.try_out(patch, &url, migrates))?);
         }
     }
     tell(&fates)
@@ -208,9 +211,7 @@ mod tests {
 
     #[test]
     fn a_sample_depends_on_the_seed_alone() {
-        let patch =
-            |name: &str| Patch { name: name.into(), file: String::new(), from: String::new(), to: String::new() };
-        let patches: Vec<Patch> = ('a'..='z').map(|letter| patch(&letter.to_string())).collect();
+        let patches: Vec<Patch> = ('a'..='z').map(|letter| Patch { name: letter.into(), ..Patch::default() }).collect();
         let sample = |seed: &str, reverse: bool| {
             let words = ["--sample", "5", "--seed", seed].map(String::from);
             let mut all: Vec<_> = patches.iter().map(|patch| ("code", patch)).collect();

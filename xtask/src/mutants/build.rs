@@ -8,9 +8,8 @@ use anyhow::Context;
 use tempfile::TempDir;
 
 use super::Notice;
-use super::list::Patch;
-use crate::product;
-use crate::{contract, run, spec};
+use super::list::{Database, Patch};
+use crate::{contract, postgres, product, run, spec};
 
 /// Where a build leaves the server, and where the mutants are kept; both below the root of the repository.
 const TARGET: &str = "target";
@@ -39,12 +38,21 @@ impl Workshop {
         Ok(Self { tree })
     }
 
-    /// The first check that notices the change; `migrates` tells those of migrations.
-    pub fn try_out(&self, patch: &Patch, migrates: Option<Migrates<'_>>) -> anyhow::Result<Option<Notice>> {
+    /// The first check that notices the change: the test that the patch names, or any. `migrates` tells those of
+    /// migrations.
+    pub fn try_out(
+        &self,
+        patch: &Patch,
+        postgres: PostgresUrl<'_>,
+        migrates: Option<Migrates<'_>>,
+    ) -> anyhow::Result<Option<Notice>> {
         let file = self.tree.join(&patch.file);
         let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", patch.file))?;
         std::fs::write(&file, patch.apply(&text)?)?;
-        let found = self.check(migrates);
+        let found = match &patch.test {
+            Some(test) => self.build().and_then(|binary| one_test(&binary, test, patch.database, postgres)),
+            None => self.check(migrates),
+        };
         std::fs::write(&file, text)?;
         found
     }
@@ -86,6 +94,9 @@ impl Drop for Workshop {
     }
 }
 
+/// Gives the URL of a PostgreSQL, which is started at the first call.
+pub type PostgresUrl<'a> = &'a dyn Fn() -> anyhow::Result<String>;
+
 /// Goes up, down and up with a server.
 pub type Migrates<'a> = &'a dyn Fn(&Path) -> anyhow::Result<()>;
 
@@ -117,15 +128,45 @@ fn derived(leg: &'static str, binary: &Path) -> anyhow::Result<Option<Notice>> {
 
 /// The stories against the mutant.
 fn stories(binary: &Path) -> anyhow::Result<Option<Notice>> {
-    let mut command = run::cargo(["test", "--quiet", "--workspace", "--test", "*"]);
-    command.env("ACCORD_BIN", binary).env("ACCORD_CONTRACT_DATABASE", "sqlite").env("INSTA_UPDATE", "no");
+    let mut command = tests(binary, Database::Sqlite);
+    command.args(["--workspace", "--test", "*"]);
+    failure("stories", &mut command)
+}
+
+/// One test against the mutant.
+fn one_test(
+    binary: &Path,
+    name: &str,
+    database: Database,
+    postgres: PostgresUrl<'_>,
+) -> anyhow::Result<Option<Notice>> {
+    let mut command = tests(binary, database);
+    if let Database::Postgres = database {
+        command.env(postgres::URL_VARIABLE, postgres()?);
+    }
+    command.args(["--workspace", "--test", "contract", "--", "--exact", name]);
+    failure("test", &mut command)
+}
+
+fn tests(binary: &Path, database: Database) -> Command {
+    let mut command = run::cargo(["test", "--quiet"]);
+    let database = match database {
+        Database::Sqlite => "sqlite",
+        Database::Postgres => "postgres",
+    };
+    command.env("ACCORD_BIN", binary).env("ACCORD_CONTRACT_DATABASE", database).env("INSTA_UPDATE", "no");
     command.env_remove("RUST_BACKTRACE").stderr(std::process::Stdio::null());
-    let ended = run::keeping_stdout(&mut command)?;
+    command
+}
+
+/// The first test that fails.
+fn failure(check: &'static str, command: &mut Command) -> anyhow::Result<Option<Notice>> {
+    let ended = run::keeping_stdout(command)?;
     if ended.success {
         return Ok(None);
     }
     let failed = ended.stdout.lines().find_map(|line| line.strip_prefix("---- ")?.strip_suffix(" stdout ----"));
-    Ok(Some(Notice { check: "stories", sentence: failed.unwrap_or("they do not run").into() }))
+    Ok(Some(Notice { check, sentence: failed.unwrap_or("they do not run").into() }))
 }
 
 fn first_line(text: &str) -> String {

@@ -33,7 +33,7 @@ pub struct Edit {
 }
 
 /// A change of one place of a file.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {
     pub name: String,
@@ -41,6 +41,20 @@ pub struct Patch {
     pub file: String,
     pub from: String,
     pub to: String,
+    /// The contract test that must fail, as `module::name`. Without one, all checks of a server are tried.
+    pub test: Option<String>,
+    /// The database of `test`; SQLite if not given.
+    #[serde(default)]
+    pub database: Database,
+}
+
+/// The database that a test of a mutant runs on.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Database {
+    #[default]
+    Sqlite,
+    Postgres,
 }
 
 impl Mutants {
@@ -136,6 +150,18 @@ mod tests {
         for patch in mutants.migration.iter().chain(&mutants.code) {
             let text = std::fs::read_to_string(run::root().join(&patch.file)).expect("a file of the repository");
             patch.apply(&text).unwrap_or_else(|error| panic!("{}: {error}", patch.name));
+        }
+    }
+
+    #[test]
+    fn every_named_test_exists() {
+        let mutants = Mutants::read().expect("the list");
+        for Patch { name, test, .. } in mutants.migration.iter().chain(&mutants.code) {
+            let Some(test) = test else { continue };
+            let (module, function) = test.split_once("::").unwrap_or_else(|| panic!("{name}: {test} has no module"));
+            let file = run::root().join(format!("contract-tests/tests/contract/{module}.rs"));
+            let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name}: {test}: {error}"));
+            assert!(text.contains(&format!("fn {function}(")), "{name}: there is no test {test}");
         }
     }
 
