@@ -1,5 +1,7 @@
 //! One server with one database, and the people who use it.
 
+use std::time::Duration;
+
 use reqwest::{Client, Method, redirect};
 use serde_json::json;
 
@@ -11,6 +13,9 @@ use crate::server::Server;
 
 /// Signs the access tokens of every world, so that tests can forge them.
 pub const SECRET: &str = "a secret that every contract test knows";
+
+/// The time for an answer.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running server and its database. Both are gone when it is dropped.
 pub struct World {
@@ -45,7 +50,8 @@ impl World {
     pub async fn on(database: Database, url: &str, settings: &[(&str, &str)]) -> Self {
         let server = Server::start(url, settings).await;
         // a client that follows, stores and unpacks would hide what was answered
-        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
+        // a server that has stopped answering fails its test
+        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().timeout(PATIENCE).build().unwrap();
         Self { server, database, client }
     }
 

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 #[tokio::test]
 async fn a_stopping_server_is_not_ready_but_serves_until_the_drain_time_is_over() {
-    let mut world = World::with(&[("ACCORD_DRAIN", "300")]).await;
+    let mut world = World::with(&[("ACCORD_DRAIN", "60")]).await;
     let nobody = world.nobody();
     let mut idle = Wire::to(&world).await;
     idle.head("GET /api/v1/info", &[]).await;
