@@ -48,36 +48,13 @@ pub fn document() -> &'static Value {
 /// The document as `openapi/accord.yaml` has it.
 pub fn yaml() -> &'static str {
     static YAML: OnceLock<String> = OnceLock::new();
-    YAML.get_or_init(|| to_yaml(document()))
+    YAML.get_or_init(|| accord_openapi::to_yaml(document()))
 }
 
 /// The document as JSON.
 pub fn json() -> &'static str {
     static JSON: OnceLock<String> = OnceLock::new();
     JSON.get_or_init(|| serde_json::to_string_pretty(document()).expect("plain data"))
-}
-
-/// Canonical text of a document. Times are put in quotes: YAML 1.1 would read them as a type of its own.
-pub fn to_yaml(document: &Value) -> String {
-    let text = yaml_serde::to_string(document).expect("plain data");
-    let quoted = |line: &str| match line.split_once(": ") {
-        Some((key, value)) if is_time(value) => format!("{key}: '{value}'\n"),
-        _ => format!("{line}\n"),
-    };
-    text.lines().map(quoted).collect()
-}
-
-fn is_time(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() > 19 && bytes[..4].iter().all(u8::is_ascii_digit) && bytes[4] == b'-' && bytes[10] == b'T'
-}
-
-/// A document read from YAML.
-///
-/// # Errors
-/// The text is no YAML; the error names line and column.
-pub fn from_yaml(text: &str) -> Result<Value, yaml_serde::Error> {
-    yaml_serde::from_str(text)
 }
 
 /// What `get_info` answers.
@@ -212,6 +189,6 @@ mod tests {
 
     #[test]
     fn the_canonical_text_reads_back_as_the_document() {
-        assert_eq!(&from_yaml(yaml()).expect("our own text"), document());
+        assert_eq!(&accord_openapi::from_yaml(yaml()).expect("our own text"), document());
     }
 }

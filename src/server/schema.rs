@@ -2,7 +2,7 @@
 
 use jsonschema::Validator;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::error::{Code, Error, FieldError};
 
@@ -14,7 +14,7 @@ const NAME_LENGTH: usize = 80;
 
 /// A validator for one schema of the document.
 pub fn compile(document: &Value, schema: &Value) -> Validator {
-    let schema = to_json_schema(&resolve(document, schema));
+    let schema = accord_openapi::to_json_schema(&resolve(document, schema));
     jsonschema::draft202012::options()
         .should_validate_formats(true)
         .build(&schema)
@@ -34,45 +34,6 @@ pub fn resolve(document: &Value, schema: &Value) -> Value {
         Value::Array(items) => items.iter().map(|item| resolve(document, item)).collect(),
         other => other.clone(),
     }
-}
-
-/// One schema of OpenAPI 3.0, without references, as JSON Schema 2020-12.
-pub fn to_json_schema(schema: &Value) -> Value {
-    let Value::Object(map) = schema else { return schema.clone() };
-    let mut out = Map::new();
-    for (key, value) in map {
-        let converted = match key.as_str() {
-            "nullable" | "example" | "discriminator" | "deprecated" | "xml" | "externalDocs" | "readOnly"
-            | "writeOnly" => continue,
-            // 3.0's booleans are the numbers of 2020-12
-            "exclusiveMinimum" | "exclusiveMaximum" if value.is_boolean() => continue,
-            "minimum" if map.get("exclusiveMinimum") == Some(&json!(true)) => {
-                out.insert("exclusiveMinimum".into(), value.clone());
-                continue;
-            }
-            "maximum" if map.get("exclusiveMaximum") == Some(&json!(true)) => {
-                out.insert("exclusiveMaximum".into(), value.clone());
-                continue;
-            }
-            "properties" => {
-                let properties = value.as_object().into_iter().flatten();
-                Value::Object(properties.map(|(name, schema)| (name.clone(), to_json_schema(schema))).collect())
-            }
-            "items" | "additionalProperties" | "not" => to_json_schema(value),
-            "allOf" | "anyOf" | "oneOf" => value.as_array().into_iter().flatten().map(to_json_schema).collect(),
-            _ => value.clone(),
-        };
-        out.insert(key.clone(), converted);
-    }
-    // a format says what integers fit; the validator knows only bounds
-    if map.get("format") == Some(&json!("int64")) {
-        out.entry("maximum").or_insert(json!(i64::MAX));
-        out.entry("minimum").or_insert(json!(i64::MIN));
-    }
-    if map.get("nullable") == Some(&json!(true)) {
-        return json!({ "anyOf": [{ "type": "null" }, out] });
-    }
-    Value::Object(out)
 }
 
 /// Faults of the body, each with its pointer; none when it is valid.
@@ -171,6 +132,8 @@ fn words(options: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn faults(schema: Value, body: Value) -> Vec<(Code, String, String)> {

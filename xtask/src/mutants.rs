@@ -159,15 +159,15 @@ fn of_document(edit: &Edit, document: &Value) -> anyhow::Result<Option<Notice>> 
 
 /// The edits of the sweep that the comparison notices; none if one of them passes.
 fn of_every_node(document: &Value) -> Option<Notice> {
-    let missed = spec::diff::sweep::unnoticed(document);
+    let missed = accord_openapi::diff::sweep::unnoticed(document);
     missed.iter().for_each(|(pointer, edit)| eprintln!("unnoticed: {edit} {pointer}"));
-    let sentence = format!("{} edits, all noticed", spec::diff::sweep::edits(document).len());
+    let sentence = format!("{} edits, all noticed", accord_openapi::diff::sweep::edits(document).len());
     missed.is_empty().then_some(Notice { check: "spec check", sentence })
 }
 
 /// The worst difference between the committed document and the one that is served.
 fn disagreement(committed: &Value, served: &Value) -> Option<Notice> {
-    let worst = spec::diff::compare(committed, served).into_iter().max_by_key(|finding| finding.verdict)?;
+    let worst = accord_openapi::diff::compare(committed, served).into_iter().max_by_key(|finding| finding.verdict)?;
     Some(Notice { check: "spec check", sentence: format!("{} at {}", worst.id(), worst.place) })
 }
 

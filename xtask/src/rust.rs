@@ -29,16 +29,25 @@ pub fn test(arguments: &[String]) -> Outcome {
     if !flags.is_empty() {
         return contract::run(&[vec!["sqlite".to_owned()], filters].concat());
     }
-    // all packages at once, here as in the other tasks: cargo then builds what they share with one set of features
-    let mut command = run::cargo(["test", "--workspace", "--lib", "--bins", "--no-fail-fast", "--"]);
-    command.args(filters);
-    let ended = run::keeping_stdout(&mut command)?;
-    let count = Count::of(&ended.stdout);
-    if !ended.success {
-        let text = format!("{}\n{}", failures(&ended.stdout), "a unit test fails, or does not compile (see above)");
-        return Err(Failed::new(count.passed, count.failed, text).into());
+    let (mut passed, mut failed, mut output) = (0, 0, String::new());
+    for targets in [&["--lib", "--bins"][..], &["--doc"]] {
+        // all packages at once, here as in the other tasks: cargo then builds what they share with one set of features
+        let mut command = run::cargo(["test", "--workspace", "--no-fail-fast"]);
+        command.args(targets).arg("--").args(&filters);
+        let ended = run::keeping_stdout(&mut command)?;
+        let count = Count::of(&ended.stdout);
+        passed += count.passed;
+        if !ended.success {
+            // a test that does not compile is not counted
+            failed += count.failed.max(1);
+            output.push_str(&failures(&ended.stdout));
+        }
     }
-    Ok(Report::passed(count.passed, format!("{} unit tests", count.passed)))
+    if failed > 0 {
+        let text = format!("{output}\na unit test fails, or does not compile (see above)");
+        return Err(Failed::new(passed, failed, text).into());
+    }
+    Ok(Report::passed(passed, format!("{passed} unit tests")))
 }
 
 /// The sums of all `test result:` lines.

@@ -4,7 +4,7 @@
 mod changelog;
 mod check;
 mod compat;
-pub mod diff;
+mod diff;
 mod lint;
 mod release;
 mod released;
@@ -44,7 +44,7 @@ pub fn run(arguments: &[String]) -> Outcome {
 /// The committed document.
 pub fn committed() -> anyhow::Result<Value> {
     let text = read(DOCUMENT)?;
-    document::from_yaml(&text).map_err(|error| {
+    accord_openapi::from_yaml(&text).map_err(|error| {
         anyhow::anyhow!("{DOCUMENT} is no valid YAML: {error}\nrepair it, or run `cargo xtask spec write`")
     })
 }
@@ -52,9 +52,9 @@ pub fn committed() -> anyhow::Result<Value> {
 fn write() -> Outcome {
     let mut written = vec![];
     let texts = [
-        (DOCUMENT, document::to_yaml(document::document())),
+        (DOCUMENT, accord_openapi::to_yaml(document::document())),
         (OPERATIONS, document::operations()),
-        (RULES, diff::page::rules_page()),
+        (RULES, accord_openapi::diff::page::rules_page()),
     ];
     for (name, text) in texts {
         let path = path(name);
@@ -75,17 +75,4 @@ fn path(name: &str) -> PathBuf {
 fn read(name: &str) -> anyhow::Result<String> {
     std::fs::read_to_string(path(name))
         .with_context(|| format!("cannot read {name}: `cargo xtask spec write` makes it"))
-}
-
-/// The methods a path item may have, in the order people expect.
-pub const METHODS: [&str; 8] = ["get", "post", "put", "patch", "delete", "head", "options", "trace"];
-
-/// Every operation: path, method, itself.
-pub fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
-    let paths = document["paths"].as_object().into_iter().flatten();
-    paths
-        .flat_map(|(path, item)| {
-            METHODS.iter().filter_map(move |method| Some((path.as_str(), *method, item.get(method)?)))
-        })
-        .collect()
 }

@@ -15,17 +15,16 @@ mod texts;
 mod whole;
 mod words;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
 use self::document::{Document, unescape};
-use super::METHODS;
-use super::source::{self, Named};
-use crate::report::{Failed, Outcome, Report, Usage};
+use crate::{METHODS, Named};
 
 /// One rule.
 pub struct Check {
+    /// The id, that of Spectral or Redocly where they have the rule.
     pub id: &'static str,
     /// One sentence: what must hold, and why.
     pub about: &'static str,
@@ -39,6 +38,7 @@ pub struct Check {
 pub struct Fault {
     /// JSON pointer (RFC 6901) into the document.
     pub pointer: String,
+    /// What is wrong there.
     pub problem: String,
 }
 
@@ -70,74 +70,11 @@ pub fn faults(document: &Value) -> Vec<(&'static Check, Fault)> {
     checks().flat_map(of_check).collect()
 }
 
-/// How the faults are told.
-#[derive(Clone, Copy, PartialEq)]
-enum Format {
-    Text,
-    Json,
-}
-
-impl Format {
-    fn read(name: &str) -> Result<Self, Usage> {
-        match name {
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json),
-            _ => Err(Usage(USAGE.into())),
-        }
-    }
-}
-
-const USAGE: &str = "say `cargo xtask spec lint [DOCUMENT…] [--format text|json]` or `cargo xtask spec lint --list`";
-
-/// `cargo xtask spec lint [DOCUMENT…] [--format text|json] | --list`
-pub fn run(arguments: &[&str]) -> Outcome {
-    let (mut names, mut format) = (vec![], Format::Text);
-    let mut rest = arguments.iter().copied();
-    while let Some(argument) = rest.next() {
-        match argument.strip_prefix("--format=") {
-            Some(name) => format = Format::read(name)?,
-            None if argument == "--format" => format = Format::read(rest.next().unwrap_or_default())?,
-            None if argument == "--list" => return list(),
-            None if argument.starts_with('-') => return Err(Usage(format!("there is no `{argument}`; {USAGE}")).into()),
-            None => names.push(argument),
-        }
-    }
-    if names.is_empty() {
-        names.push("committed");
-    }
-    let documents = names.into_iter().map(source::document).collect::<anyhow::Result<Vec<_>>>()?;
-    report(&documents, format)
-}
-
-fn list() -> Outcome {
-    let width = checks().map(|check| check.id.len()).max().unwrap_or_default();
-    for check in checks() {
-        println!("{:width$}  {}", check.id, check.about);
-    }
-    Ok(Report::passed(0, format!("{} checks", checks().count())))
-}
-
-fn report(documents: &[Named], format: Format) -> Outcome {
-    let found: Vec<_> = documents.iter().map(|named| (named, faults(&named.value))).collect();
-    let count = found.iter().map(|(_, faults)| faults.len()).sum();
-    let broken: BTreeSet<&str> = found.iter().flat_map(|(_, faults)| faults).map(|(check, _)| check.id).collect();
-    if format == Format::Json {
-        println!("{:#}", as_json(&found));
-    }
-    let total = checks().count();
-    let names: Vec<&str> = documents.iter().map(|named| named.name.as_str()).collect();
-    if count == 0 {
-        return Ok(Report::passed(total, format!("{} keeps all {total} rules", names.join(", "))));
-    }
-    let last = format!("{} breaks {} of {total} rules, in {count} places", names.join(", "), broken.len());
-    let text = if format == Format::Json { last } else { format!("{}\n{last}", as_text(&found)) };
-    Err(Failed::new(total - broken.len(), count, text).into())
-}
-
-type Found<'a> = [(&'a Named, Vec<(&'static Check, Fault)>)];
+/// Documents, each with its faults.
+pub type Found<'a> = [(&'a Named, Vec<(&'static Check, Fault)>)];
 
 /// A paragraph for each rule that is broken: why it is one, what to do, and each place with its pointer.
-fn as_text(found: &Found) -> String {
+pub fn as_text(found: &Found) -> String {
     let mut lines = vec![];
     for (named, faults) in found {
         for check in checks() {
@@ -156,7 +93,8 @@ fn as_text(found: &Found) -> String {
     lines.join("\n")
 }
 
-fn as_json(found: &Found) -> Value {
+/// The same as an object: the number of rules, and each fault with its document.
+pub fn as_json(found: &Found) -> Value {
     let entry = |named: &Named, check: &Check, fault: &Fault| {
         json!({
             "document": named.name,

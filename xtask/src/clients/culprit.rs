@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::spec;
+use accord_openapi::{METHODS, operations};
 
 /// One sentence for the failure's text.
 pub fn sentence(view: &Value, generates: impl Fn(&Value) -> bool) -> String {
-    let operations = spec::operations(view);
+    let operations = operations(view);
     let fails = |path: &str, method: &str| !generates(&alone(view, path, method));
     let culprits = operations.iter().filter(|(path, method, _)| fails(path, method));
     let named: Vec<String> = culprits
@@ -28,7 +28,7 @@ fn alone(view: &Value, path: &str, method: &str) -> Value {
     if let Some(paths) = alone["paths"].as_object_mut() {
         paths.retain(|other, _| other == path);
         let items = paths.values_mut().filter_map(Value::as_object_mut);
-        items.for_each(|item| item.retain(|key, _| key == method || !spec::METHODS.contains(&key.as_str())));
+        items.for_each(|item| item.retain(|key, _| key == method || !METHODS.contains(&key.as_str())));
     }
     alone
 }
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn the_operation_that_fails_alone_is_named() {
-        let view = spec::committed().expect("the committed document");
+        let view = crate::spec::committed().expect("the committed document");
         let without = |word: &'static str| move |view: &Value| !view["paths"].to_string().contains(word);
         let named = sentence(&view, without("\"operationId\":\"vote\""));
         assert_eq!(named, "it stumbles over vote (POST /api/v1/vote); each other operation alone is taken");

@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use super::schema::resolved;
-use crate::spec;
 
 /// An operation and where it stands.
 pub struct Operation<'a> {
@@ -16,7 +15,7 @@ pub struct Operation<'a> {
 
 /// Every operation, in the order of the document.
 pub fn operations(document: &Value) -> Vec<Operation<'_>> {
-    let all = spec::operations(document).into_iter();
+    let all = accord_openapi::operations(document).into_iter();
     all.map(|(path, method, value)| {
         let id = value["operationId"].as_str().unwrap_or_default();
         Operation { document, id, method, path, value }

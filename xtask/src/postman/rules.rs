@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::collection::{SCHEMA, variables};
 use super::compare::requests;
-use crate::spec;
 
 /// Every rule that is broken, with the place.
 pub fn faults(collection: &Value, environment: &Value) -> Vec<String> {
@@ -49,7 +48,7 @@ pub fn faults(collection: &Value, environment: &Value) -> Vec<String> {
 
 /// Operations of the document without a request of their own, and requests that are no operation.
 pub fn missing_operations(collection: &Value, document: &Value) -> Vec<String> {
-    let (operations, requests) = (spec::operations(document), requests(collection));
+    let (operations, requests) = (accord_openapi::operations(document), requests(collection));
     let mut faults = vec![];
     for (path, method, operation) in &operations {
         let address = format!("{{{{baseUrl}}}}{path}");
@@ -87,7 +86,9 @@ fn item_faults(item: &Value) -> Vec<String> {
     let request = &item["request"];
     check(filled(&item["name"]), "name is required");
     check(
-        request["method"].as_str().is_some_and(|method| spec::METHODS.contains(&method.to_lowercase().as_str())),
+        request["method"]
+            .as_str()
+            .is_some_and(|method| accord_openapi::METHODS.contains(&method.to_lowercase().as_str())),
         "method",
     );
     check(request.get("auth").is_none_or(is_auth), "auth: not of the form {type, TYPE: [{key, value, type}]}");

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use ::accord::server::document;
+use accord_openapi::diff::page::rules_page;
+use accord_openapi::diff::report::{Comparison, Difference, short};
+use accord_openapi::{diff, operations, to_yaml};
 use serde_json::Value;
 
-use super::diff::page::rules_page;
-use super::diff::report::{Comparison, Difference, short};
-use super::{DOCUMENT, OPERATIONS, RULES, committed, diff, operations, read};
+use super::{DOCUMENT, OPERATIONS, RULES, committed, read};
 use crate::report::{Failed, Outcome, Report};
 use crate::run;
 
@@ -21,7 +22,7 @@ pub fn check() -> Outcome {
     let comparison = Comparison::new(DOCUMENT, "the code", diff::compare(&file, served));
     let mut faults: Vec<String> =
         comparison.differences.iter().map(|difference| disagreement(difference, &file, served)).collect();
-    if faults.is_empty() && text != document::to_yaml(served) {
+    if faults.is_empty() && text != to_yaml(served) {
         faults.push(format!("{DOCUMENT}: means what the code serves, but is not in canonical form: `{WRITE}`"));
     }
     faults.extend(lines(&read(OPERATIONS)?, &document::operations()));

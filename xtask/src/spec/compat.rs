@@ -17,13 +17,13 @@ mod merge_base;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use accord_openapi::diff::report::{Comparison, Difference};
+use accord_openapi::diff::{self, Finding, Verdict};
 use anyhow::Context;
 use semver::Version;
 use serde_json::Value;
 
 use self::merge_base::MergeBase;
-use super::diff::report::{Comparison, Difference};
-use super::diff::{self, Finding, Verdict};
 use super::{DOCUMENT, changelog, released, source};
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::run;
@@ -254,7 +254,7 @@ fn listed(operations: impl Iterator<Item = Vec<String>>) -> String {
 
 /// An operation as people may call it: its id, its method and path in either document.
 fn names_of(operation: &str, documents: &[&Value; 2]) -> Vec<String> {
-    let all = documents.iter().flat_map(|document| super::operations(document));
+    let all = documents.iter().flat_map(|document| accord_openapi::operations(document));
     let same = all.filter(|(_, _, value)| value["operationId"] == operation);
     let mut names = vec![operation.to_owned()];
     for (path, method, _) in same {

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use ::accord::server::document;
+use accord_openapi::{lint, to_yaml};
 use semver::Version;
 use serde_json::Value;
 
-use super::{DOCUMENT, changelog, compat, lint, released, source};
+use super::{DOCUMENT, changelog, compat, released, source};
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::run;
 
@@ -27,7 +28,7 @@ fn release(root: &Path, version: &Version, served: &Value) -> Outcome {
         let count = reasons.len();
         return Err(Failed::new(0, count, format!("{version} is not released:\n{}", reasons.join("\n"))).into());
     }
-    released::record(root, version, &document::to_yaml(&committed))?;
+    released::record(root, version, &to_yaml(&committed))?;
     let files = format!("{} and {}", released::name(version), released::SUMS);
     let next = compat::next_breaking(version);
     Ok(Report::passed(1, format!("wrote {files}: commit both; what breaks it from now on has to be {next} or higher")))
@@ -47,7 +48,7 @@ fn against(root: &Path, version: &Version, committed: &Value, served: &Value) ->
         );
         reasons.push(format!("{DOCUMENT} has version {has}: {repair}"));
     }
-    let canonical = document::to_yaml(served);
+    let canonical = to_yaml(served);
     if std::fs::read_to_string(root.join(DOCUMENT)).ok().as_deref() != Some(canonical.as_str()) {
         reasons.push(format!("{DOCUMENT} is not what the code serves: `cargo xtask spec check` says where"));
     }
@@ -72,7 +73,7 @@ mod tests {
     fn ready() -> (Repository, Value, Version) {
         let repository = Repository::new();
         let served = document::document().clone();
-        repository.write(DOCUMENT, &document::to_yaml(&served));
+        repository.write(DOCUMENT, &to_yaml(&served));
         let version: Version = document::VERSION.parse().expect("our version is SemVer");
         repository.write(changelog::CHANGELOG, &format!("# Changelog\n\n## {version}\n\n- All of it.\n"));
         repository.commit("ready");
@@ -89,7 +90,7 @@ mod tests {
         let report = release(repository.root(), &version, &served).expect("nothing speaks against it");
         assert!(report.note.contains(&released::name(&version)) && report.note.contains("commit both"));
         let text = std::fs::read_to_string(repository.root().join(released::name(&version))).expect("written");
-        assert_eq!(text, document::to_yaml(&served));
+        assert_eq!(text, to_yaml(&served));
         let sums = std::fs::read_to_string(repository.root().join(released::SUMS)).expect("written");
         assert!(sums.ends_with(&format!("  v{version}.yaml\n")) && sums.find("  ") == Some(64), "{sums}");
         assert_eq!(released::newest(repository.root()).expect("readable"), Some(version.clone()));
@@ -107,21 +108,21 @@ mod tests {
         assert!(refusal(&repository, &version, &served).contains(&format!("no section `## {version}`")));
 
         let (repository, mut served, version) = ready();
-        repository.write(DOCUMENT, &format!("# by hand\n{}", document::to_yaml(&served)));
+        repository.write(DOCUMENT, &format!("# by hand\n{}", to_yaml(&served)));
         assert!(refusal(&repository, &version, &served).contains("`cargo xtask spec check` says where"));
 
         served["paths"]["/api/v1/posts"]["get"]["summary"] = "TODO".into();
-        repository.write(DOCUMENT, &document::to_yaml(&served));
+        repository.write(DOCUMENT, &to_yaml(&served));
         assert!(refusal(&repository, &version, &served).contains("`cargo xtask spec lint` says where"));
     }
 
     #[test]
     fn what_breaks_the_last_promise_is_not_released() {
         let (repository, mut served, version) = ready();
-        released::record(repository.root(), &Version::new(0, 0, 1), &document::to_yaml(&served)).expect("recorded");
+        released::record(repository.root(), &Version::new(0, 0, 1), &to_yaml(&served)).expect("recorded");
         let map = served["paths"].as_object_mut().expect("paths");
         map.remove("/api/v1/info").expect("it is there");
-        repository.write(DOCUMENT, &document::to_yaml(&served));
+        repository.write(DOCUMENT, &to_yaml(&served));
         let told = refusal(&repository, &version, &served);
         assert!(told.contains("CHANGELOG.md does not say what"), "{told}");
         assert!(!repository.root().join(released::name(&version)).exists());

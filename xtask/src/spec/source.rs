@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ::accord::server::document;
+use accord_openapi::{Named, parse};
 use anyhow::{Context, bail};
 use semver::Version;
 use serde_json::Value;
@@ -11,13 +12,6 @@ use serde_json::Value;
 use super::{DOCUMENT, released};
 use crate::git::Git;
 use crate::run;
-
-/// A document and how people call it.
-#[derive(Debug)]
-pub struct Named {
-    pub name: String,
-    pub value: Value,
-}
 
 /// Every way to name a document, for messages.
 pub const NAMES: &str = "  served        what the code serves
@@ -77,25 +71,6 @@ fn release(root: &Path, version: &Version) -> anyhow::Result<Named> {
 fn from_file(path: &Path, name: &str) -> anyhow::Result<Value> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
     parse(&text, name)
-}
-
-/// YAML or JSON, whichever it is.
-///
-/// # Errors
-/// It is neither, or no document of OpenAPI 3; the error calls it by `name`.
-pub fn parse(text: &str, name: &str) -> anyhow::Result<Value> {
-    let json = text.trim_start().starts_with('{').then(|| serde_json::from_str(text).ok()).flatten();
-    let value: Value = match json {
-        Some(value) => value,
-        None => document::from_yaml(text).with_context(|| format!("{name} is neither YAML nor JSON"))?,
-    };
-    match value["openapi"].as_str() {
-        Some(version) if version.starts_with("3.") && value["paths"].is_object() => Ok(value),
-        Some(version) if version.starts_with("3.") => bail!("{name} has no `paths`: it is no whole OpenAPI document"),
-        Some(version) => bail!("{name} is OpenAPI {version}; this reads OpenAPI 3"),
-        None if value.get("swagger").is_some() => bail!("{name} is Swagger 2; this reads OpenAPI 3: convert it first"),
-        None => bail!("{name} is no OpenAPI document: it has no `openapi: 3…` at its top"),
-    }
 }
 
 fn fetch(url: &str) -> anyhow::Result<String> {

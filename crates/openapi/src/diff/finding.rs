@@ -9,17 +9,23 @@ use super::rules::{Rule, Verdict};
 /// One difference between two documents, at one place where it is of effect.
 #[derive(Debug, Clone)]
 pub struct Finding {
+    /// The rule that it falls under.
     pub rule: &'static Rule,
-    /// What stands in front of the rule's name in the id.
+    /// The part of the id before the rule's name.
     pub prefix: &'static str,
+    /// Whom it breaks.
     pub verdict: Verdict,
     /// The id of the operation: the old one, else the new one.
     pub operation: Option<String>,
+    /// The way to the place, in words.
     pub place: Place,
-    /// Where it is written in the old document; what is not there is named by what would hold it.
+    /// JSON pointer into the old document; of a value that is not there, the pointer to what would hold it.
     pub pointer_old: String,
+    /// The same for the new document.
     pub pointer_new: String,
+    /// The value in the old document.
     pub old: Option<Value>,
+    /// The value in the new document.
     pub new: Option<Value>,
     /// The schemas that differ, if it is a difference between schemas.
     pub between: Option<Between>,
@@ -28,13 +34,16 @@ pub struct Finding {
 /// Two schemas: where each is written, which may be more than one place that all hold, or none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Between {
+    /// JSON pointers into the old document.
     pub old: Vec<String>,
+    /// JSON pointers into the new document.
     pub new: Vec<String>,
     /// Callers send their values; else they receive them.
     pub sent: bool,
 }
 
 impl Finding {
+    /// The id of the rule at this place: prefix and name.
     pub fn id(&self) -> String {
         format!("{}{}", self.prefix, self.rule.name)
     }
@@ -49,19 +58,31 @@ pub struct Place(pub Vec<Step>);
 pub enum Step {
     /// A part of the document that is of no operation: `info`, `components.schemas.Post`.
     Part(String),
+    /// An operation.
     Operation {
+        /// In upper case.
         method: String,
+        /// The path template.
         path: String,
     },
+    /// A callback by its name.
     Callback(String),
+    /// A parameter.
     Parameter {
+        /// `path`, `query`, `header` or `cookie`.
         location: String,
+        /// Its name.
         name: String,
     },
+    /// The body of the request.
     RequestBody,
+    /// The response with this status, `2XX` or `default`.
     Status(String),
+    /// A header of the response.
     Header(String),
+    /// A link of the response.
     Link(String),
+    /// The content of this media type.
     MediaType(String),
     /// A property by its name, `*` for the entries of a list, an alternative in brackets.
     Field(String),
@@ -103,7 +124,9 @@ impl Place {
 
 /// What stands at a place on one side, as a finding keeps it.
 pub struct Spot {
+    /// JSON pointer.
     pub pointer: String,
+    /// The value, if it says more than the place.
     pub value: Option<Value>,
 }
 
@@ -113,6 +136,7 @@ impl Spot {
         Self { pointer: pointer.to_owned(), value: None }
     }
 
+    /// A place and its value.
     pub fn with(pointer: &str, value: impl Into<Value>) -> Self {
         Self { pointer: pointer.to_owned(), value: Some(value.into()) }
     }

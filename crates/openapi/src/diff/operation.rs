@@ -5,7 +5,7 @@ use super::rules::{self, Rule};
 use super::slot::{Joined, Pair, Slot, joined};
 use super::walk::{Role, Walk};
 use super::{api, parameter, response, security};
-use crate::spec::METHODS;
+use crate::METHODS;
 
 /// An operation and what its path says about it.
 pub struct Endpoint<'a> {

@@ -60,7 +60,7 @@ const PREFACE: &str = "\
 # Rules for changes of the API
 
 What `cargo xtask spec diff` tells, and how it judges. This file is made by `cargo xtask spec write` from the table in
-`xtask/src/spec/diff/rules.rs`; `cargo xtask spec check` holds it to that table. `cargo xtask spec explain ID` shows one
+`crates/openapi/src/diff/rules.rs`; `cargo xtask spec check` holds it to that table. `cargo xtask spec explain ID` shows one
 rule.
 
 - **breaking**: some callers fail. **risky**: some callers may notice: their SDK's names, what they rely on without a

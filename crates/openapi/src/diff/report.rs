@@ -13,12 +13,16 @@ use super::witness::{self, Witness};
 /// How a comparison is written.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Format {
+    /// For people, in a terminal.
     Text,
+    /// For programs.
     Json,
+    /// For pull requests.
     Markdown,
 }
 
 impl Format {
+    /// The format with this name, if there is one.
     pub fn read(name: &str) -> Option<Self> {
         match name {
             "text" => Some(Self::Text),
@@ -31,6 +35,7 @@ impl Format {
 
 /// One difference as it is written, and all the places where it is of effect.
 pub struct Difference {
+    /// The finding that is written.
     pub first: Finding,
     /// Operation and place, the first one among them.
     pub uses: Vec<(Option<String>, Place)>,
@@ -104,10 +109,12 @@ pub fn short(text: &str, from: usize) -> String {
 pub struct Comparison {
     old: String,
     new: String,
+    /// The differences, the worst first.
     pub differences: Vec<Difference>,
 }
 
 impl Comparison {
+    /// The findings between the documents of these names, equal ones as one difference.
     pub fn new(old: &str, new: &str, findings: Vec<Finding>) -> Self {
         let mut order: Vec<Difference> = vec![];
         let mut index: BTreeMap<String, usize> = BTreeMap::new();
@@ -137,6 +144,7 @@ impl Comparison {
         }
     }
 
+    /// The worst verdict; none without a difference.
     pub fn worst(&self) -> Option<Verdict> {
         self.differences.first().map(|difference| difference.first.verdict)
     }
@@ -153,6 +161,7 @@ impl Comparison {
         if counts.is_empty() { "no difference".into() } else { counts.join(", ") }
     }
 
+    /// The whole as text; `wording` includes changes of wording in the format for people.
     pub fn written(&self, format: Format, wording: bool) -> String {
         match format {
             Format::Text => self.text(wording),
@@ -340,7 +349,7 @@ fn code(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::diff::compare;
+    use crate::diff::compare;
 
     /// Two operations share a schema; one has a link.
     fn document(title: Value, summary: &str) -> Value {

@@ -25,6 +25,7 @@ impl Verdict {
     /// All of them, the worst first.
     pub const ALL: [Self; 4] = [Breaking, Risky, Compatible, Wording];
 
+    /// The verdict as a word.
     pub fn name(self) -> &'static str {
         match self {
             Wording => "wording",
@@ -72,6 +73,7 @@ impl Prefix {
 pub struct Rule {
     /// What follows the prefix; without a prefix the whole id.
     pub name: &'static str,
+    /// The prefix of its ids.
     pub prefix: Prefix,
     /// The chapter of `openapi/RULES.md`.
     pub group: &'static str,
@@ -103,7 +105,8 @@ macro_rules! table {
         $($constant:ident $name:literal $prefix:ident($request:ident $(, $response:ident)?)
             $meaning:literal $advice:literal)*
     })*) => {
-        $($(pub static $constant: Rule = Rule {
+        $($(#[doc = $meaning]
+        pub static $constant: Rule = Rule {
             name: $name,
             prefix: $prefix,
             group: $group,

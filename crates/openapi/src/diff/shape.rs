@@ -438,7 +438,7 @@ mod tests {
                 "Node": {"allOf": [member, member], "properties": {"name": {"type": "string", "maxLength": length}}},
             }}})
         };
-        let found = crate::spec::diff::compare(&document(5), &document(4));
+        let found = crate::diff::compare(&document(5), &document(4));
         assert_eq!(found.len(), 1, "{found:?}");
     }
 

@@ -37,7 +37,7 @@ fn collect(slot: &Slot<'_>, edits: &mut Vec<(String, &'static str)>) {
 }
 
 /// As [`unnoticed`], for some of the edits; shared among the processors.
-fn unnoticed_among(document: &Value, edits: &[(String, &'static str)]) -> Vec<(String, &'static str)> {
+pub fn unnoticed_among(document: &Value, edits: &[(String, &'static str)]) -> Vec<(String, &'static str)> {
     let next = AtomicUsize::new(0);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let work = || {
@@ -119,30 +119,5 @@ fn all_of_says(document: &Value, schema: &str, kind: &Value) -> bool {
     match &Slot::root(schema).key("allOf").items()[..] {
         [member] => member.resolved(document).is_ok_and(|member| member.key("type").value == Some(kind)),
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_edit_of_the_committed_document_passes_unnoticed() {
-        let document = crate::spec::committed().expect("the committed document");
-        let edits = edits(&document);
-        let some: Vec<_> = edits.iter().step_by(STRIDE).cloned().collect();
-        assert!(some.len() > 200, "{}", some.len());
-        assert_eq!(unnoticed_among(&document, &some), []);
-    }
-
-    /// The whole sweep takes too long for a unit test; a prime meets all kinds of nodes.
-    const STRIDE: usize = 19;
-
-    /// The whole of it, for those who wait: `cargo test -p xtask --release sweep -- --ignored`.
-    #[test]
-    #[ignore = "takes minutes in a debug build"]
-    fn the_whole_sweep() {
-        let document = crate::spec::committed().expect("the committed document");
-        assert_eq!(unnoticed(&document), []);
     }
 }

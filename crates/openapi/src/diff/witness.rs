@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ::accord::server::schema::to_json_schema;
+use crate::to_json_schema;
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Fault;
 use super::grammar::{self, Holds, Kind};
-use crate::spec::METHODS;
+use crate::METHODS;
 
 /// One object of the document.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! Checks of examples: they are there, and they are valid against the very schemas they illustrate.
 
-use ::accord::server::schema::to_json_schema;
+use crate::to_json_schema;
 use serde_json::{Map, Value, json};
 
 use super::document::{Document, Node, unescape};

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 use crate::git::Git;
-use crate::spec::{DOCUMENT, released, source};
+use crate::spec::{DOCUMENT, released};
 
 /// Where this work and the main branch parted.
 pub struct MergeBase {
@@ -48,7 +48,7 @@ pub fn find(root: &Path, base: Option<&str>) -> anyhow::Result<MergeBase> {
     let commit = commit.with_context(|| format!("HEAD and {branch} have no commit in common{shallow}"))?;
     let text = git.file(&commit, &format!("./{DOCUMENT}"))?;
     let text = text.with_context(|| format!("{commit:.12} has no {DOCUMENT}"))?;
-    let document = source::parse(&text, &format!("{DOCUMENT} of {commit:.12}"))?;
+    let document = accord_openapi::parse(&text, &format!("{DOCUMENT} of {commit:.12}"))?;
     let mut promises = vec![];
     for name in git.files(&commit, released::FOLDER)?.iter().filter(|name| name.ends_with(".yaml")) {
         let file = format!("{}/{name}", released::FOLDER);

@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::{alike, schemas, words};
-use crate::spec::diff::finding::{Spot, Step};
-use crate::spec::diff::rules;
-use crate::spec::diff::shape::Shape;
-use crate::spec::diff::slot::{Slot, joined, unambiguous};
-use crate::spec::diff::walk::{Role, Walk};
+use crate::diff::finding::{Spot, Step};
+use crate::diff::rules;
+use crate::diff::shape::Shape;
+use crate::diff::slot::{Slot, joined, unambiguous};
+use crate::diff::walk::{Role, Walk};
 
 /// A property on one side.
 #[derive(Clone)]

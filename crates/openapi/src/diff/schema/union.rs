@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::{does_not_count, schemas, words};
-use crate::spec::diff::finding::{Finding, Spot, Step};
-use crate::spec::diff::rules::{self, Verdict};
-use crate::spec::diff::shape::{Shape, Union};
-use crate::spec::diff::slot::{Pair, Slot, joined};
-use crate::spec::diff::walk::Walk;
+use crate::diff::finding::{Finding, Spot, Step};
+use crate::diff::rules::{self, Verdict};
+use crate::diff::shape::{Shape, Union};
+use crate::diff::slot::{Pair, Slot, joined};
+use crate::diff::walk::Walk;
 
 /// Both have alternatives.
 pub fn compare<'a>(walk: &mut Walk<'a>, old: &Union<'a>, new: &Union<'a>) {

@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::{Words, words};
-use crate::spec::diff::finding::Spot;
-use crate::spec::diff::rules::{self, Rule};
-use crate::spec::diff::shape::{Bound, Shape, Word};
-use crate::spec::diff::slot::same;
-use crate::spec::diff::walk::Walk;
+use crate::diff::finding::Spot;
+use crate::diff::rules::{self, Rule};
+use crate::diff::shape::{Bound, Shape, Word};
+use crate::diff::slot::same;
+use crate::diff::walk::Walk;
 
 /// The format, the bounds, the pattern, the listed values and the default.
 pub fn compare<'a>(walk: &mut Walk<'a>, old: &mut Shape<'a>, new: &mut Shape<'a>) {
