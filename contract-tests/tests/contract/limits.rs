@@ -352,9 +352,12 @@ async fn slow_clients_are_cut_when_their_answers_take_too_much_memory() {
         slow.push(wire);
     }
     // six answers of 6 MB each: one of them fits
-    while metric(&world, "accord_connections_cut_total").await < 4 {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    let cut = async {
+        while metric(&world, "accord_connections_cut_total").await < 4 {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), cut).await.expect("the slowest are cut");
     let list = ann.get("/api/v1/posts?limit=100").await.expect(200);
     assert!(list.bytes.len() > 6_000_000, "{} bytes", list.bytes.len());
     let unsent = metric(&world, "accord_unsent_bytes").await;
