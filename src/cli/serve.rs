@@ -109,6 +109,8 @@ pub async fn run(config: Config, inherited: ListenFd) -> Result<(), Failure> {
         tracing::info!("stopping: requests in flight may finish");
     };
     let served = accept::serve(listener, server::endpoint(app.clone()), &app, stopped).await;
+    // sent before, unless the server has ended by itself
+    let _ = stopping.send(true);
     // no request comes any more: what they have left in memory is written
     let _ = ended.send(true);
     let _ = local.await;
