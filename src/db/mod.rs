@@ -267,7 +267,7 @@ impl Db {
         Ok(())
     }
 
-    /// Whether the connection for reading or for a change comes from the pool that readers use.
+    /// Returns whether a connection for reading, or for a change, comes from the pool that readers use.
     fn reads_from_pool(&self, for_change: bool) -> bool {
         !for_change || matches!(self.pools, Pools::Postgres(_))
     }

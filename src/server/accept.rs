@@ -62,8 +62,8 @@ where
     let (stop_accepting, stopped) = oneshot::channel();
     let (closed, mut listener_closed) = oneshot::channel();
     let (end, ended) = oneshot::channel();
-    let door = Door { listener, server: server.clone(), stopped, closed, ended };
-    let door = std::thread::Builder::new().name("accept".into()).spawn(|| door.run())?;
+    let acceptor = Acceptor { listener, server: server.clone(), stopped, closed, ended };
+    let accepting = std::thread::Builder::new().name("accept".into()).spawn(|| acceptor.run())?;
     tokio::select! {
         () = stop => {
             drop(stop_accepting);
@@ -83,12 +83,12 @@ where
         tracing::warn!(seconds = app.config.grace, "requests were still running at the end of the grace time");
     }
     drop(end);
-    door.join().unwrap_or_else(|_| Err(io::Error::other("the thread that accepts connections panicked")))
+    accepting.join().unwrap_or_else(|_| Err(io::Error::other("the thread that accepts connections panicked")))
 }
 
 /// Accepts connections, and serves those in the reserve, in a thread of its own: while the other threads have more to do
 /// than they can, new connections are still accepted, and refused or answered.
-struct Door<E> {
+struct Acceptor<E> {
     listener: std::net::TcpListener,
     server: Arc<Server<E>>,
     /// Ends when no more connections are to be accepted.
@@ -99,7 +99,7 @@ struct Door<E> {
     ended: oneshot::Receiver<()>,
 }
 
-impl<E: Endpoint<Output = Response> + 'static> Door<E> {
+impl<E: Endpoint<Output = Response> + 'static> Acceptor<E> {
     fn run(self) -> io::Result<()> {
         let Self { listener, server, stopped, closed, ended } = self;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

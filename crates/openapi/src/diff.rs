@@ -45,7 +45,7 @@ fn compare_on(today: &str, old: &Value, new: &Value) -> Vec<Finding> {
     walk.findings
 }
 
-/// What a version must say when `new` is to be released after `old`, given the findings between them.
+/// Returns the fault of the version if `new` is to be released after `old`, given the findings between them.
 pub fn release(old: &Value, new: &Value, findings: &[Finding]) -> Option<Finding> {
     api::release(old, new, findings)
 }

@@ -28,7 +28,7 @@ pub struct Check {
     pub id: &'static str,
     /// One sentence: what must hold, and why.
     pub about: &'static str,
-    /// What to do about a fault.
+    /// The repair of a fault, in one sentence.
     pub repair: &'static str,
     run: fn(&Document) -> Vec<Fault>,
 }
@@ -38,7 +38,7 @@ pub struct Check {
 pub struct Fault {
     /// JSON pointer (RFC 6901) into the document.
     pub pointer: String,
-    /// What is wrong there.
+    /// The fault, in one sentence.
     pub problem: String,
 }
 
@@ -93,7 +93,7 @@ pub fn as_text(found: &Found) -> String {
     lines.join("\n")
 }
 
-/// The same as an object: the number of rules, and each fault with its document.
+/// Returns the faults as a JSON object: the number of rules, and each fault with its document.
 pub fn as_json(found: &Found) -> Value {
     let entry = |named: &Named, check: &Check, fault: &Fault| {
         json!({

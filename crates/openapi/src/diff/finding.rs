@@ -13,7 +13,7 @@ pub struct Finding {
     pub rule: &'static Rule,
     /// The part of the id before the rule's name.
     pub prefix: &'static str,
-    /// Whom it breaks.
+    /// The effect on callers.
     pub verdict: Verdict,
     /// The id of the operation: the old one, else the new one.
     pub operation: Option<String>,
@@ -21,7 +21,7 @@ pub struct Finding {
     pub place: Place,
     /// JSON pointer into the old document; of a value that is not there, the pointer to what would hold it.
     pub pointer_old: String,
-    /// The same for the new document.
+    /// JSON pointer into the new document, by the same rule.
     pub pointer_new: String,
     /// The value in the old document.
     pub old: Option<Value>,
