@@ -1,10 +1,11 @@
-//! What a handler may use: settings, database, keys, password workers, counted views, metrics, clock.
+//! What a handler may use: settings, database, keys, password workers, metrics, clock, and the state of resources.
 
 pub mod limit;
 pub mod logs;
 pub mod metrics;
-pub mod views;
 
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,7 +13,6 @@ use chrono::{DateTime, SubsecRound, Utc};
 
 use self::limit::{A_QUARTER, Limit};
 use self::metrics::Metrics;
-use self::views::Views;
 use crate::auth::code::Codes;
 use crate::auth::oidc::Oidc;
 use crate::auth::password::Passwords;
@@ -20,7 +20,35 @@ use crate::auth::seal::Seals;
 use crate::auth::token::Tokens;
 use crate::config::Config;
 use crate::db::Db;
+use crate::declared::List;
 use crate::mail::transport::Mailer;
+
+/// Adds what the handlers of a resource share in the memory of a process.
+pub type AddState = fn(&mut State);
+
+static STATE: List<AddState> = List::new();
+
+/// Completes the list of what resources add to the state.
+pub(crate) fn complete(state: Vec<AddState>) {
+    STATE.complete(state);
+}
+
+/// Values of resources, one of a type. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct State(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+
+impl State {
+    fn new() -> Self {
+        let mut state = Self::default();
+        STATE.get().iter().for_each(|add| add(&mut state));
+        state
+    }
+
+    /// Adds the value of a type.
+    pub fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.0.insert(TypeId::of::<T>(), Arc::new(value));
+    }
+}
 
 /// Shared by all requests. Cheap to clone.
 #[derive(Clone)]
@@ -43,8 +71,7 @@ pub struct App {
     pub password_checks: Option<Arc<Limit>>,
     /// Sends mail.
     pub mailer: Mailer,
-    /// Views of posts that are not in the database yet.
-    pub views: Arc<Views>,
+    state: State,
     /// What operators measure.
     pub metrics: Arc<Metrics>,
     stopping: Arc<AtomicBool>,
@@ -70,10 +97,19 @@ impl App {
             passwords,
             password_checks,
             mailer,
-            views: Arc::default(),
+            state: State::new(),
             metrics,
             stopping: Arc::default(),
         }
+    }
+
+    /// The state of this type, which a resource has added.
+    ///
+    /// # Panics
+    /// No resource of the application adds it.
+    pub fn state<T: Send + Sync + 'static>(&self) -> &T {
+        let value = self.state.0.get(&TypeId::of::<T>()).and_then(|value| value.downcast_ref());
+        value.expect("its resource is part of the application")
     }
 
     /// Marks the process as stopping: it is not ready any more, and its responses close their connections.

@@ -13,8 +13,27 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::db::{Dialect, connect};
+use crate::declared::List;
 
-const DEFAULTS: &str = include_str!("../accord.toml");
+static DEFAULTS: List<&'static str> = List::new();
+static SETTINGS: List<Setting> = List::new();
+
+/// A setting of a resource: a whole number, whose default stands in the settings file of the application.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Its name.
+    pub name: &'static str,
+    /// The greatest value.
+    pub most: u64,
+    /// The unit, as a plural.
+    pub unit: &'static str,
+}
+
+/// Completes the list of settings: the documented defaults, and the settings of resources.
+pub(crate) fn complete(defaults: &'static str, settings: Vec<Setting>) {
+    DEFAULTS.complete(vec![defaults]);
+    SETTINGS.complete(settings);
+}
 
 /// Well-known variables, and the setting each one sets.
 const WELL_KNOWN: &[(&str, &str)] = &[
@@ -113,7 +132,6 @@ pub struct Config {
     pub max_unsent: usize,
     pub drain: u64,
     pub grace: u64,
-    pub view_interval: u64,
     pub task_workers: usize,
     pub mail_workers: usize,
     pub task_lease: u64,
@@ -148,6 +166,9 @@ pub struct Config {
     pub log: String,
     log_format: String,
     pub debug: bool,
+    /// The settings of resources.
+    #[serde(flatten)]
+    of_resources: Table,
     /// Each value and where it came from, for `accord config check`.
     #[serde(skip)]
     origins: BTreeMap<String, (Value, String)>,
@@ -178,7 +199,7 @@ impl Config {
     }
 
     fn from_parts(file: Option<(String, String)>, variables: Vec<(String, String)>) -> Result<Self, ConfigError> {
-        let defaults: Table = DEFAULTS.parse().expect("accord.toml is compiled in and tested");
+        let defaults: Table = DEFAULTS.get()[0].parse().expect("accord.toml is compiled in and tested");
         let mut origins: BTreeMap<String, (Value, String)> =
             defaults.iter().map(|(key, value)| (key.clone(), (value.clone(), "default".into()))).collect();
         let mut set = |key: &str, value: Value, source: String| {
@@ -218,6 +239,12 @@ impl Config {
         config.origins = origins;
         config.check()?;
         Ok(config)
+    }
+
+    /// The value of a setting of a resource.
+    pub fn setting(&self, setting: &Setting) -> u64 {
+        let value = self.of_resources.get(setting.name).and_then(Value::as_integer);
+        value.and_then(|value| u64::try_from(value).ok()).expect("checked at the start")
     }
 
     /// Listens where the command line says instead; the settings are checked again, since a host that other machines can
@@ -309,14 +336,16 @@ impl Config {
                 return refuse(format!("`{name}` must be 1 to {most}, not {value}"));
             }
         }
-        for (name, value) in [
-            ("db_wait", self.db_wait),
-            ("drain", self.drain),
-            ("grace", self.grace),
-            ("view_interval", self.view_interval),
-        ] {
+        for (name, value) in [("db_wait", self.db_wait), ("drain", self.drain), ("grace", self.grace)] {
             if value > AN_HOUR {
                 return refuse(format!("`{name}` must be at most {AN_HOUR} seconds, not {value}"));
+            }
+        }
+        for Setting { name, most, unit } in SETTINGS.get() {
+            match self.of_resources.get(*name).and_then(Value::as_integer) {
+                Some(value) if u64::try_from(value).is_ok_and(|value| value <= *most) => {}
+                Some(value) => return refuse(format!("`{name}` must be at most {most} {unit}, not {value}")),
+                None => return refuse(format!("the settings file of the application has no default of `{name}`")),
             }
         }
         let most = u64::from(A_MINUTE) * 1_000;

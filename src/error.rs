@@ -4,106 +4,129 @@ use std::borrow::Cow;
 
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
-use poem_openapi::{Enum, Object};
+use poem_openapi::Object;
 use serde::Serialize;
 
+use crate::db::DbError;
 use crate::db::signals::Refused;
-use crate::db::{Constraint, DbError};
+use crate::declared::{List, declared_enum};
 
-/// Declares [`Code`]: each line is one code, its status, and its title (the same for every occurrence).
+/// A stable word that names an error; programs match on it. The code decides the status.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    name: &'static str,
+    /// The status and the title, behind a reference: every `Result` has room for a code.
+    meaning: &'static (u16, &'static str),
+}
+
+static CODES: List<Code> = List::new();
+
+declared_enum! {
+    /// Stable word that says what went wrong; programs match on it
+    Code in CODES
+}
+
+/// Declares error codes as constants: the status, the word on the wire, and the title, which is the same for every
+/// occurrence. `codes! { pub NAME = 409 "name", "Title"; … }` also makes the list `CODES` for the declaration of the
+/// resource.
+#[macro_export]
 macro_rules! codes {
-    ($($code:ident = $status:literal, $title:literal;)*) => {
-        /// Stable word that says what went wrong; programs match on it
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-        #[oai(rename_all = "snake_case")]
-        #[serde(rename_all = "snake_case")]
-        pub enum Code {
-            $(#[doc = $title] $code),*
-        }
+    ($($code:ident = $status:literal $name:literal, $title:literal;)*) => {
+        $(#[doc = $title] pub const $code: $crate::error::Code = $crate::error::Code::new($name, &($status, $title));)*
 
+        /// The error codes of the resource.
+        pub const CODES: &[$crate::error::Code] = &[$($code),*];
+    };
+}
+
+macro_rules! own_codes {
+    ($($code:ident = $status:literal $name:literal, $title:literal;)*) => {
         impl Code {
-            /// Every code there is, in the order of their statuses.
-            pub const ALL: &[Code] = &[$(Code::$code),*];
+            $(#[doc = $title] pub const $code: Self = Self::new($name, &($status, $title));)*
 
-            /// The HTTP status this code is sent with.
-            pub fn status(self) -> StatusCode {
-                let status = match self { $(Code::$code => $status),* };
-                StatusCode::from_u16(status).expect("the table holds valid statuses")
-            }
-
-            /// One short sentence for this kind of problem, always the same.
-            pub fn title(self) -> &'static str {
-                match self { $(Code::$code => $title),* }
-            }
+            const OWN: &[Self] = &[$(Self::$code),*];
         }
     };
 }
 
-codes! {
-    Invalid = 400, "The request breaks a rule of the document";
-    MalformedBody = 400, "The body cannot be read";
-    EmptyPatch = 400, "The change names no field";
-    UnknownField = 400, "The body has a field that the operation does not take";
-    UnknownParameter = 400, "The query has a parameter that the operation does not take";
-    InvalidCursor = 400, "The cursor does not belong to this list";
-    WrongPassword = 400, "The old password is wrong";
-    PasswordCommon = 400, "The password is one of the most common";
-    PasswordPersonal = 400, "The password is the address or the name of the account";
-    ResetInvalid = 400, "The code for a new password is not valid";
-    InvitationInvalid = 400, "The code of the invitation is not valid";
-    VerificationInvalid = 400, "The code for an address is not valid";
-    Unauthenticated = 401, "The operation needs an access token";
-    SchemeMissing = 401, "The Authorization header has no Bearer scheme";
-    TokenMalformed = 401, "The access token cannot be read";
-    TokenExpired = 401, "The access token has expired";
-    TokenSignature = 401, "The access token was not signed by this server";
-    TokenRevoked = 401, "The access token was revoked";
-    UserGone = 401, "The account of the access token no longer exists";
-    IdentityUnknown = 401, "No account belongs to the identity";
-    FreshLoginRequired = 401, "The login is too old for this";
-    InvalidCredentials = 401, "The e-mail or the password is wrong";
-    RefreshTokenInvalid = 401, "The refresh token is not valid";
-    RefreshTokenUsed = 401, "The refresh token was used a moment ago";
-    RefreshTokenReused = 401, "The refresh token was used before";
-    Forbidden = 403, "The caller may not do this";
-    AccountDisabled = 403, "The account is disabled";
-    EmailUnverified = 403, "The e-mail address is not verified";
-    NotFound = 404, "There is no such thing";
-    NotVoted = 404, "There is no vote to remove";
-    RouteNotFound = 404, "There is no such path";
-    MethodNotAllowed = 405, "The path does not take this method";
-    RequestTimeout = 408, "The request took too long to arrive";
-    EmailInUse = 409, "The e-mail address is in use";
-    AlreadyVoted = 409, "The caller has voted already";
-    LastAdmin = 409, "There must be an active admin";
-    NameInUse = 409, "The name is in use";
-    AlreadyInvited = 409, "The address is invited already";
-    AlreadyGranted = 409, "The permission is granted already";
-    Vetoed = 409, "A rule of this server does not allow the change";
-    TooManyWebhooks = 409, "There are as many webhooks as there may be";
-    IdempotencyKeyInUse = 409, "The request with this key is still running";
-    WebhookDisabled = 409, "The webhook is disabled";
-    PreconditionFailed = 412, "The resource has changed since it was read";
-    PayloadTooLarge = 413, "The body is too large";
-    UnsupportedMediaType = 415, "The operation does not take this media type";
-    IdempotencyKeyReused = 422, "The key belongs to another request";
-    PreconditionRequired = 428, "The operation needs an If-Match header";
-    RateLimited = 429, "Too many requests";
-    Internal = 500, "A fault of the server";
-    DatabaseUnavailable = 503, "The database does not answer";
-    DatabaseUnwritable = 503, "The database stores no changes";
-    IssuerUnavailable = 503, "The identity provider does not answer";
-    Overloaded = 503, "The server has more work than it can do";
-    Timeout = 503, "The server did not finish in time";
+own_codes! {
+    INVALID = 400 "invalid", "The request breaks a rule of the document";
+    MALFORMED_BODY = 400 "malformed_body", "The body cannot be read";
+    EMPTY_PATCH = 400 "empty_patch", "The change names no field";
+    UNKNOWN_FIELD = 400 "unknown_field", "The body has a field that the operation does not take";
+    UNKNOWN_PARAMETER = 400 "unknown_parameter", "The query has a parameter that the operation does not take";
+    INVALID_CURSOR = 400 "invalid_cursor", "The cursor does not belong to this list";
+    WRONG_PASSWORD = 400 "wrong_password", "The old password is wrong";
+    PASSWORD_COMMON = 400 "password_common", "The password is one of the most common";
+    PASSWORD_PERSONAL = 400 "password_personal", "The password is the address or the name of the account";
+    RESET_INVALID = 400 "reset_invalid", "The code for a new password is not valid";
+    VERIFICATION_INVALID = 400 "verification_invalid", "The code for an address is not valid";
+    UNAUTHENTICATED = 401 "unauthenticated", "The operation needs an access token";
+    SCHEME_MISSING = 401 "scheme_missing", "The Authorization header has no Bearer scheme";
+    TOKEN_MALFORMED = 401 "token_malformed", "The access token cannot be read";
+    TOKEN_EXPIRED = 401 "token_expired", "The access token has expired";
+    TOKEN_SIGNATURE = 401 "token_signature", "The access token was not signed by this server";
+    TOKEN_REVOKED = 401 "token_revoked", "The access token was revoked";
+    USER_GONE = 401 "user_gone", "The account of the access token no longer exists";
+    IDENTITY_UNKNOWN = 401 "identity_unknown", "No account belongs to the identity";
+    FRESH_LOGIN_REQUIRED = 401 "fresh_login_required", "The login is too old for this";
+    INVALID_CREDENTIALS = 401 "invalid_credentials", "The e-mail or the password is wrong";
+    REFRESH_TOKEN_INVALID = 401 "refresh_token_invalid", "The refresh token is not valid";
+    REFRESH_TOKEN_USED = 401 "refresh_token_used", "The refresh token was used a moment ago";
+    REFRESH_TOKEN_REUSED = 401 "refresh_token_reused", "The refresh token was used before";
+    FORBIDDEN = 403 "forbidden", "The caller may not do this";
+    ACCOUNT_DISABLED = 403 "account_disabled", "The account is disabled";
+    EMAIL_UNVERIFIED = 403 "email_unverified", "The e-mail address is not verified";
+    NOT_FOUND = 404 "not_found", "There is no such thing";
+    ROUTE_NOT_FOUND = 404 "route_not_found", "There is no such path";
+    METHOD_NOT_ALLOWED = 405 "method_not_allowed", "The path does not take this method";
+    REQUEST_TIMEOUT = 408 "request_timeout", "The request took too long to arrive";
+    EMAIL_IN_USE = 409 "email_in_use", "The e-mail address is in use";
+    LAST_ADMIN = 409 "last_admin", "There must be an active admin";
+    NAME_IN_USE = 409 "name_in_use", "The name is in use";
+    VETOED = 409 "vetoed", "A rule of this server does not allow the change";
+    IDEMPOTENCY_KEY_IN_USE = 409 "idempotency_key_in_use", "The request with this key is still running";
+    PRECONDITION_FAILED = 412 "precondition_failed", "The resource has changed since it was read";
+    PAYLOAD_TOO_LARGE = 413 "payload_too_large", "The body is too large";
+    UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type", "The operation does not take this media type";
+    IDEMPOTENCY_KEY_REUSED = 422 "idempotency_key_reused", "The key belongs to another request";
+    PRECONDITION_REQUIRED = 428 "precondition_required", "The operation needs an If-Match header";
+    RATE_LIMITED = 429 "rate_limited", "Too many requests";
+    INTERNAL = 500 "internal", "A fault of the server";
+    DATABASE_UNAVAILABLE = 503 "database_unavailable", "The database does not answer";
+    DATABASE_UNWRITABLE = 503 "database_unwritable", "The database stores no changes";
+    ISSUER_UNAVAILABLE = 503 "issuer_unavailable", "The identity provider does not answer";
+    OVERLOADED = 503 "overloaded", "The server has more work than it can do";
+    TIMEOUT = 503 "timeout", "The server did not finish in time";
 }
 
 impl Code {
-    /// The word on the wire, e.g. `email_in_use`.
-    pub fn word(self) -> String {
-        match serde_json::to_value(self) {
-            Ok(serde_json::Value::String(word)) => word,
-            _ => unreachable!("a unit variant is a string"),
-        }
+    /// An error code: the word on the wire, its status from 400 on, and its title.
+    pub const fn new(name: &'static str, meaning: &'static (u16, &'static str)) -> Self {
+        Self { name, meaning }
+    }
+
+    /// Completes the list of all codes: those of the foundation, then those of the resources, in the order of their
+    /// statuses.
+    pub(crate) fn complete(of_resources: impl Iterator<Item = Self>) {
+        let mut codes: Vec<_> = Self::OWN.iter().copied().chain(of_resources).collect();
+        codes.sort_by_key(|code| code.meaning.0);
+        CODES.complete(codes);
+    }
+
+    /// All codes of the application, in the order of their statuses.
+    pub fn all() -> &'static [Self] {
+        CODES.get()
+    }
+
+    /// The HTTP status this code is sent with.
+    pub fn status(self) -> StatusCode {
+        StatusCode::from_u16(self.meaning.0).expect("a status from 400 on")
+    }
+
+    /// One short sentence for this kind of problem, always the same.
+    pub fn title(self) -> &'static str {
+        self.meaning.1
     }
 }
 
@@ -195,19 +218,19 @@ impl Error {
 
     /// Nothing the caller may see has this id.
     pub fn not_found(what: &str, id: i64) -> Self {
-        Self::new(Code::NotFound, format!("{what} {id} not found."))
+        Self::new(Code::NOT_FOUND, format!("{what} {id} not found."))
     }
 
     /// A fault of the server; the cause goes to the log, never to the caller.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!(error = %cause, "internal error");
-        Self::new(Code::Internal, "The fault is logged under the request id.")
+        Self::new(Code::INTERNAL, "The fault is logged under the request id.")
     }
 
     /// The wire form; the edge fills in the request id.
     pub fn problem(self, request_id: &str) -> Problem {
         Problem {
-            kind: format!("urn:accord:problem:{}", self.code.word()),
+            kind: format!("urn:accord:problem:{}", self.code.as_str()),
             title: self.code.title().into(),
             status: self.code.status().as_u16().into(),
             detail: self.detail.into_owned(),
@@ -251,12 +274,12 @@ impl Error {
         let challenge = r#"Bearer realm="accord""#;
         match (self.code, self.max_age) {
             (
-                Code::TokenMalformed
-                | Code::TokenExpired
-                | Code::TokenSignature
-                | Code::TokenRevoked
-                | Code::UserGone
-                | Code::IdentityUnknown,
+                Code::TOKEN_MALFORMED
+                | Code::TOKEN_EXPIRED
+                | Code::TOKEN_SIGNATURE
+                | Code::TOKEN_REVOKED
+                | Code::USER_GONE
+                | Code::IDENTITY_UNKNOWN,
                 _,
             ) => format!(r#"{challenge}, error="invalid_token""#),
             (_, Some(max_age)) => {
@@ -272,23 +295,23 @@ impl From<DbError> for Error {
         match error {
             DbError::Unavailable(cause) => {
                 tracing::warn!(error = %cause, "database unavailable");
-                Self::new(Code::DatabaseUnavailable, "The database does not answer; try again soon.")
+                Self::new(Code::DATABASE_UNAVAILABLE, "The database does not answer; try again soon.")
             }
             DbError::Overloaded(wait) => {
                 let detail = "The database has more work than it can do; try again soon.";
-                Self { retry_after: Some(wait.as_secs() + 1), ..Self::new(Code::Overloaded, detail) }
+                Self { retry_after: Some(wait.as_secs() + 1), ..Self::new(Code::OVERLOADED, detail) }
             }
             DbError::Unwritable(cause) => {
                 tracing::error!(error = %cause, "the database cannot be written");
                 let detail = "The database stores no changes for now, e.g. because its disk is full; try again later.";
-                Self::new(Code::DatabaseUnwritable, detail)
+                Self::new(Code::DATABASE_UNWRITABLE, detail)
             }
-            DbError::Violation(Constraint::User, _) => {
-                Self::new(Code::UserGone, "The account was deleted; its tokens are worth nothing.")
+            DbError::Violation(violated, _) if violated.is_of_user() => {
+                Self::new(Code::USER_GONE, "The account was deleted; its tokens are worth nothing.")
             }
             DbError::Unmigrated(cause) => {
                 tracing::error!(error = %cause, "the database needs `accord migrate up`");
-                Self::new(Code::DatabaseUnavailable, "The database is not ready yet; try again later.")
+                Self::new(Code::DATABASE_UNAVAILABLE, "The database is not ready yet; try again later.")
             }
             DbError::Violation(_, cause) | DbError::Other(cause) => Self::internal(cause),
         }
@@ -298,7 +321,7 @@ impl From<DbError> for Error {
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Veto(sentence) => Self::new(Code::Vetoed, sentence),
+            Refused::Veto(sentence) => Self::new(Code::VETOED, sentence),
             Refused::Db(error) => error.into(),
         }
     }
@@ -321,10 +344,10 @@ mod tests {
 
     #[test]
     fn every_code_has_its_word_and_an_error_status() {
-        let words: std::collections::BTreeSet<_> = Code::ALL.iter().map(|c| c.word()).collect();
-        assert_eq!(words.len(), Code::ALL.len());
-        assert!(Code::ALL.iter().all(|c| c.status().as_u16() >= 400));
-        assert_eq!(Code::EmailInUse.word(), "email_in_use");
+        let words: std::collections::BTreeSet<_> = Code::all().iter().map(|code| code.as_str()).collect();
+        assert_eq!(words.len(), Code::all().len());
+        assert!(Code::all().iter().all(|code| code.status().as_u16() >= 400));
+        assert_eq!(Code::EMAIL_IN_USE.as_str(), "email_in_use");
     }
 
     #[test]

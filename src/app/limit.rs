@@ -94,7 +94,7 @@ impl Limit {
         let seconds = (within.as_secs_f64().ceil() as u64).max(1);
         ledger.note(Left { name: self.name, limit: (self.calls, self.window), calls, seconds });
         taken.map(drop).map_err(|_| {
-            let error = Error::new(Code::RateLimited, format!("Try again in {seconds} s."));
+            let error = Error::new(Code::RATE_LIMITED, format!("Try again in {seconds} s."));
             Error { retry_after: Some(seconds), ..error }
         })
     }

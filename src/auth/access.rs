@@ -13,7 +13,7 @@ use poem_openapi::auth::Bearer;
 use poem_openapi::registry::Registry;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, SecurityScheme};
 
-use crate::auth::permission::{self, Entry, Permission, REGISTRY};
+use crate::auth::permission::{self, Entry, Permission};
 use crate::auth::{Caller, Role, Status};
 use crate::config::Config;
 use crate::db::Db;
@@ -79,7 +79,7 @@ impl Access {
             return Err(unverified());
         }
         if self == Self::Admin && caller.role != Role::Admin {
-            return Err(Error::new(Code::Forbidden, "Only admins may do this."));
+            return Err(Error::new(Code::FORBIDDEN, "Only admins may do this."));
         }
         Ok(())
     }
@@ -87,19 +87,19 @@ impl Access {
 
 /// The account is disabled.
 pub fn disabled() -> Error {
-    Error::new(Code::AccountDisabled, "An admin has disabled the account.")
+    Error::new(Code::ACCOUNT_DISABLED, "An admin has disabled the account.")
 }
 
 /// The address must be verified first.
 pub fn unverified() -> Error {
     let detail = "Verify the address with the code of the letter; POST /api/v1/verify-email/resend sends another.";
-    Error::new(Code::EmailUnverified, detail)
+    Error::new(Code::EMAIL_UNVERIFIED, detail)
 }
 
 /// Every scope of the document, and what it stands for.
 pub fn scopes() -> Vec<(&'static str, &'static str)> {
     let role = ("admin", "Everything: the role `admin`, which is not granted but set by another admin");
-    std::iter::once(role).chain(REGISTRY.iter().map(|entry| (entry.name, entry.description))).collect()
+    std::iter::once(role).chain(permission::registry().iter().map(|entry| (entry.name, entry.description))).collect()
 }
 
 /// Says in a signature that anyone may call. In the document: `security: []`.

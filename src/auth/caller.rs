@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use crate::auth::oidc::Identity;
+use crate::auth::tables::{Identities, Sessions, Users};
 use crate::auth::token::Claims;
 use crate::db::signals::Actor;
-use crate::db::tables::{Identities, Sessions, Users};
 use crate::db::{Conn, Db, DbResult};
 use crate::error::{Code, Error};
 use crate::http::Origin;
@@ -136,9 +136,9 @@ impl Caller {
         let (id, session_id) = (claims.user_id()?, claims.session_id()?);
         let mut conn = db.read().await?;
         match standing(&mut conn, id, session_id).await? {
-            None => Err(Error::new(Code::UserGone, "The account was deleted; its tokens are worth nothing.")),
+            None => Err(Error::new(Code::USER_GONE, "The account was deleted; its tokens are worth nothing.")),
             Some((_, session)) if session.session_id.is_none() || session.token_version != claims.ver => {
-                Err(Error::new(Code::TokenRevoked, "Log in again: the session has ended."))
+                Err(Error::new(Code::TOKEN_REVOKED, "Log in again: the session has ended."))
             }
             Some((standing, session)) => {
                 let caller = Self::of(standing, origin, conn);
@@ -183,7 +183,7 @@ impl Caller {
             return Ok(());
         }
         let detail = format!("Log in again, then send the request with the new token within {max_age} s.");
-        Err(Error { max_age: Some(max_age), ..Error::new(Code::FreshLoginRequired, detail) })
+        Err(Error { max_age: Some(max_age), ..Error::new(Code::FRESH_LOGIN_REQUIRED, detail) })
     }
 
     /// The connection for reading; the one that proved the caller, so that a request takes one.

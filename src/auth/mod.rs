@@ -11,6 +11,7 @@ pub mod oidc;
 pub mod password;
 pub mod permission;
 pub mod seal;
+pub mod tables;
 pub mod token;
 
 pub use access::{Access, Admin, Enabled, LoggedIn, Needs, Public};

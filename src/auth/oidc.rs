@@ -192,7 +192,7 @@ impl Oidc {
         if !self.is_access_token(kind.as_deref() == Some(TYPED), &claims.claims) {
             let detail =
                 "Send an access token: this one is for a client to read (an ID token), or was issued for another use.";
-            return Err(Error::new(Code::TokenMalformed, detail));
+            return Err(Error::new(Code::TOKEN_MALFORMED, detail));
         }
         self.judge(claims.claims, now)
     }
@@ -286,7 +286,7 @@ impl Oidc {
         }
         drop(fetched);
         self.known(id, USABLE).ok_or_else(|| {
-            let error = Error::new(Code::IssuerUnavailable, "Try again soon; who logs in here is not affected.");
+            let error = Error::new(Code::ISSUER_UNAVAILABLE, "Try again soon; who logs in here is not affected.");
             Error { retry_after: Some(self.wait.as_secs().max(1)), ..error }
         })
     }
@@ -315,7 +315,7 @@ impl Oidc {
 }
 
 fn stale() -> Error {
-    Error::new(Code::TokenExpired, "Get a new token where you got this one.")
+    Error::new(Code::TOKEN_EXPIRED, "Get a new token where you got this one.")
 }
 
 /// Algorithms that a provider may sign with: of pairs of keys, so that what verifies cannot sign.

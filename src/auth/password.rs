@@ -48,7 +48,7 @@ impl NewPassword {
     pub fn new(password: String, pointer: &'static str) -> Result<Self, Error> {
         if COMMON.contains(password.to_lowercase().as_str()) {
             let detail = "is one of those that are chosen most, and so tried first; choose another";
-            return Err(Error::fields(Code::PasswordCommon, vec![FieldError::body(pointer, detail)]));
+            return Err(Error::fields(Code::PASSWORD_COMMON, vec![FieldError::body(pointer, detail)]));
         }
         Ok(Self { text: password, pointer })
     }
@@ -73,7 +73,7 @@ pub fn is_personal(password: &str, email: &Email, name: Option<&str>) -> bool {
 /// The error of a password that [`is_personal`].
 pub fn personal(pointer: &str) -> Error {
     let detail = "is the address or the name of the account, and so tried first; choose another";
-    Error::fields(Code::PasswordPersonal, vec![FieldError::body(pointer, detail)])
+    Error::fields(Code::PASSWORD_PERSONAL, vec![FieldError::body(pointer, detail)])
 }
 
 /// Whether a text is not a password but what somebody keeps of one: `$argon2id$…`, `$2b$…`, `pbkdf2_sha256$…`.
@@ -143,7 +143,7 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-        let overloaded = || Error::new(Code::Overloaded, "Too many logins at once; try again soon.");
+        let overloaded = || Error::new(Code::OVERLOADED, "Too many logins at once; try again soon.");
         let Ok(place) = self.queue.try_acquire() else { return Err(overloaded()) };
         let worker = self.workers.enter(Patience::Request).await;
         drop(place);
@@ -261,7 +261,7 @@ mod tests {
         assert!(COMMON.len() > 20_000, "{}", COMMON.len());
         for password in ["password", "Password123", "QWERTYUIOP", "00000000", "P@ssw0rd"] {
             let refused = NewPassword::new(password.into(), "/new_password").err().expect(password);
-            assert_eq!(refused.code, Code::PasswordCommon);
+            assert_eq!(refused.code, Code::PASSWORD_COMMON);
             assert_eq!(refused.fields[0].pointer.as_deref(), Some("/new_password"));
         }
         for password in ["correct horse battery", "the password of ann", "password of mine"] {
@@ -279,7 +279,7 @@ mod tests {
             ["ann.lovelace@example.com", "ANN.Lovelace@Example.com", "Ann.Lovelace", " ann.lovelace ", "Ann Lovelace"]
         {
             let refused = of(password, Some("ann lovelace")).expect_err(password);
-            assert_eq!(refused.code, Code::PasswordPersonal);
+            assert_eq!(refused.code, Code::PASSWORD_PERSONAL);
             assert_eq!(refused.fields[0].pointer.as_deref(), Some("/new_password"));
         }
         for password in ["ann.lovelace@example.org", "ann.lovelace's horse", "Ann Lovelace"] {
@@ -325,7 +325,7 @@ mod tests {
         assert_eq!(passwords.queue.available_permits(), 0);
         let start = std::time::Instant::now();
         let refused = passwords.verify("x".into(), None).await.expect_err("no place");
-        assert_eq!(refused.code, Code::Overloaded);
+        assert_eq!(refused.code, Code::OVERLOADED);
         assert!(start.elapsed() < WAIT / 10);
         drop(busy);
         for one in waiting {
@@ -342,6 +342,6 @@ mod tests {
         let results = futures_util::future::join_all((0..30).map(|_| verify())).await;
         let refused = results.iter().filter_map(|result| result.as_ref().err()).collect::<Vec<_>>();
         assert!((20..30).contains(&refused.len()), "{} of 30 are refused", refused.len());
-        assert!(refused.iter().all(|error| error.code == Code::Overloaded));
+        assert!(refused.iter().all(|error| error.code == Code::OVERLOADED));
     }
 }

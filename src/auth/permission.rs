@@ -1,14 +1,13 @@
 //! Permissions: the registry of those that operations demand, and the one statement that decides.
 //!
-//! A permission is a row that admins grant and take away while the server runs. What code demands is a type of this
-//! registry, so a name that is not in it does not compile; the migration inserts a row for each.
+//! A permission is a row that admins grant and take away while the server runs. An operation demands a permission by its
+//! type, which a resource declares with [`permissions!`](crate::permissions); the migration inserts a row for each.
 
-use poem_openapi::Enum;
-use sea_query::{Expr, ExprTrait, Func, IntoIden, LockType, Query, SelectStatement, UnionType};
-use serde::{Deserialize, Serialize};
+use sea_query::{Alias, Expr, ExprTrait, Func, LockType, Query, SelectStatement, UnionType};
 
-use crate::db::tables::{Grants, Groups, Memberships, Permissions, Posts, Users};
+use crate::auth::tables::{Grants, Memberships, Permissions};
 use crate::db::{Conn, DbResult};
+use crate::declared::{List, declared_enum};
 
 /// A permission of the registry, as a type: `Needs<CanEditPost>`.
 pub trait Permission: Send + Sync + 'static {
@@ -16,100 +15,128 @@ pub trait Permission: Send + Sync + 'static {
     const ENTRY: &'static Entry;
 }
 
-/// One line of the registry.
+/// A permission of the registry.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Entry {
     /// On the wire, in the database, and as a scope of the document.
     pub name: &'static str,
-    /// The table whose rows it may be granted on; none if it is always general.
+    /// The table whose rows it may be granted on; `None` if it is always general.
     pub target: Option<Target>,
     /// What its holder may do.
     pub description: &'static str,
 }
 
+/// Declares permissions that operations demand, each as a type: `CanEditPost = "can_edit_post" on Some(POSTS), "…";`. Also
+/// makes the list `PERMISSIONS` for the declaration of the resource. Each permission needs a row:
+/// `cargo xtask migrate new MESSAGE --auto` writes the migration that inserts it.
+#[macro_export]
 macro_rules! permissions {
-    ($($permission:ident = $name:literal, $target:expr, $description:literal;)*) => {
+    ($($permission:ident = $name:literal on $target:expr, $description:literal;)*) => {
         $(
             #[doc = $description]
             pub struct $permission;
 
-            impl Permission for $permission {
-                const ENTRY: &'static Entry =
-                    &Entry { name: $name, target: $target, description: $description };
+            impl $crate::auth::permission::Permission for $permission {
+                const ENTRY: &'static $crate::auth::permission::Entry = &$crate::auth::permission::Entry {
+                    name: $name,
+                    target: $target,
+                    description: $description,
+                };
             }
         )*
 
-        /// Every permission that an operation may demand, by name.
-        pub const REGISTRY: &[&Entry] = &[$($permission::ENTRY),*];
+        /// The permissions that operations of the resource demand.
+        pub const PERMISSIONS: &[&$crate::auth::permission::Entry] =
+            &[$(<$permission as $crate::auth::permission::Permission>::ENTRY),*];
     };
 }
 
-// each needs a row: `cargo xtask migrate new MESSAGE --auto` writes the migration that inserts it
-permissions! {
-    CanDeletePost = "can_delete_post", Some(Target::Posts), "Delete the published posts of others";
-    CanEditPost = "can_edit_post", Some(Target::Posts), "Change the published posts of others";
-    CanInvite = "can_invite", None, "Invite guests";
-    CanViewStats = "can_view_stats", Some(Target::PostStatistics), "Read the statistics of the posts of others";
+static REGISTRY: List<&'static Entry> = List::new();
+static OPEN: List<&'static Entry> = List::new();
+static TARGETS: List<Target> = List::new();
+static EXAMPLE: List<&'static Entry> = List::new();
+
+/// Completes the lists of all permissions and of the tables that they are granted on.
+pub(crate) fn complete(
+    demanded: Vec<&'static Entry>,
+    open: Vec<&'static Entry>,
+    targets: Vec<Target>,
+    example: &'static Entry,
+) {
+    let sorted = |mut entries: Vec<&'static Entry>| {
+        entries.sort_by_key(|entry| entry.name);
+        entries
+    };
+    REGISTRY.complete(sorted(demanded));
+    OPEN.complete(sorted(open));
+    TARGETS.complete(targets);
+    EXAMPLE.complete(vec![example]);
 }
 
-/// What completes the four of a table (create, read, edit, delete) and no operation demands, because every account may.
-/// An operation that is closed one day moves its line into the registry.
-pub const OPEN: &[&Entry] = &[
-    &Entry { name: "can_create_post", target: Some(Target::Posts), description: "Write posts, as every account may" },
-    &Entry {
-        name: "can_read_post",
-        target: Some(Target::Posts),
-        description: "Read published posts, as every account may",
-    },
-];
+/// The permission that stands as an example in the document.
+pub fn example() -> &'static Entry {
+    EXAMPLE.get()[0]
+}
 
-/// All rows that the migrations put into the catalogue.
+/// The tables whose rows permissions are granted on.
+pub fn targets() -> &'static [Target] {
+    TARGETS.get()
+}
+
+/// Every permission that an operation demands, by name.
+pub fn registry() -> &'static [&'static Entry] {
+    REGISTRY.get()
+}
+
+/// The permissions that complete the four of a table (create, read, edit, delete) and that no operation demands, because
+/// every account may. A resource that closes such an operation moves the entry to its `permissions!`.
+pub fn open() -> &'static [&'static Entry] {
+    OPEN.get()
+}
+
+/// All rows that the migrations insert.
 pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
-    REGISTRY.iter().chain(OPEN).copied()
+    registry().iter().chain(open()).copied()
 }
 
-/// A table whose rows a permission may be granted on
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum Target {
-    /// Posts
-    Posts,
-    /// Users
-    Users,
-    /// Groups
-    Groups,
-    /// Statistics of posts, by the id of the post
-    PostStatistics,
+/// A table whose rows a permission may be granted on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    name: &'static str,
+    table: &'static str,
+    id: &'static str,
+}
+
+declared_enum! {
+    /// A table whose rows a permission may be granted on
+    Target in TARGETS
 }
 
 impl Target {
-    const ALL: [Self; 4] = [Self::Posts, Self::Users, Self::Groups, Self::PostStatistics];
+    /// Accounts.
+    pub const USERS: Self = Self::new("users", "users", "id");
+    /// Groups.
+    pub const GROUPS: Self = Self::new("groups", "groups", "id");
 
-    /// The word in the database and on the wire.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Posts => "posts",
-            Self::Users => "users",
-            Self::Groups => "groups",
-            Self::PostStatistics => "post_statistics",
-        }
+    /// A target: its name on the wire, the table that has its objects, and the column that identifies them.
+    pub const fn new(name: &'static str, table: &'static str, id: &'static str) -> Self {
+        Self { name, table, id }
     }
 
-    /// Whether the table has a row of this id; in a transaction it stays there until the end.
+    /// The table that has its objects.
+    pub const fn table(self) -> &'static str {
+        self.table
+    }
+
+    /// Returns whether the table has a row of this id. In a transaction the row stays until its end.
     ///
     /// # Errors
     /// 503 when the database is away.
     pub async fn has(self, conn: &mut Conn, id: i64) -> DbResult<bool> {
-        let (table, column) = match self {
-            // a post that nobody has viewed has statistics, too
-            Self::Posts | Self::PostStatistics => (Posts::Table.into_iden(), Posts::Id.into_iden()),
-            Self::Users => (Users::Table.into_iden(), Users::Id.into_iden()),
-            Self::Groups => (Groups::Table.into_iden(), Groups::Id.into_iden()),
-        };
+        let column = Alias::new(self.id);
         let statement = Query::select()
             .column(column.clone())
-            .from(table)
+            .from(Alias::new(self.table))
             .and_where(Expr::col(column).eq(id))
             .lock(LockType::KeyShare)
             .take();
@@ -117,17 +144,9 @@ impl Target {
     }
 }
 
-impl TryFrom<String> for Target {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|target| target.word() == word).ok_or_else(|| format!("`{word}` is no target"))
-    }
-}
-
 /// The entry of this name.
 pub fn find(name: &str) -> Option<&'static Entry> {
-    REGISTRY.iter().find(|entry| entry.name == name).copied()
+    registry().iter().find(|entry| entry.name == name).copied()
 }
 
 /// Whether a user holds a permission in general, or on this object: by a grant to them, or to one of their groups.
@@ -169,7 +188,7 @@ fn granted(permission: &str, object_id: Option<i64>) -> SelectStatement {
 /// # Errors
 /// 503 when the database is away.
 pub async fn missing(conn: &mut Conn) -> DbResult<Vec<&'static str>> {
-    let names = REGISTRY.iter().map(|entry| entry.name);
+    let names = registry().iter().map(|entry| entry.name);
     let statement = Query::select()
         .column(Permissions::Name)
         .from(Permissions::Table)
@@ -201,7 +220,7 @@ mod tests {
         let select = Query::select().columns(columns).from(Permissions::Table).take();
         let mut rows: Vec<(String, Option<String>, String)> = conn.all(&select).await.expect("reads");
         rows.sort();
-        let word = |entry: &&Entry| (entry.name, entry.target.map(Target::word), entry.description);
+        let word = |entry: &&Entry| (entry.name, entry.target.map(Target::as_str), entry.description);
         let mut entries: Vec<_> = catalogue().map(|entry| word(&entry)).collect();
         entries.sort();
         let rows: Vec<_> = rows.iter().map(|(name, target, text)| (&**name, target.as_deref(), &**text)).collect();
@@ -216,13 +235,17 @@ mod tests {
         assert_eq!(missing(&mut conn).await.expect("reads"), ["can_invite"]);
     }
 
+    const FOUR: [&str; 4] = ["create", "delete", "edit", "read"];
+
     #[test]
     fn a_table_that_has_one_of_the_four_has_them_all() {
         let names = |target| catalogue().filter(move |entry| entry.target == Some(target)).map(|entry| entry.name);
-        let mut posts: Vec<_> = names(Target::Posts).collect();
-        posts.sort_unstable();
-        assert_eq!(posts, ["can_create_post", "can_delete_post", "can_edit_post", "can_read_post"]);
-        assert!(REGISTRY.is_sorted_by_key(|entry| entry.name) && OPEN.is_sorted_by_key(|entry| entry.name));
+        for target in TARGETS.get() {
+            let verb = |name: &'static str| name.split('_').nth(1).expect("can_VERB_NOUN");
+            let mut verbs: Vec<_> = names(*target).map(verb).filter(|verb| FOUR.contains(verb)).collect();
+            verbs.sort_unstable();
+            assert!(verbs.is_empty() || verbs == FOUR, "{target:?} has only {verbs:?}");
+        }
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Claims {
 }
 
 pub(crate) fn malformed() -> Error {
-    Error::new(Code::TokenMalformed, "Log in again: the token is not one of ours.")
+    Error::new(Code::TOKEN_MALFORMED, "Log in again: the token is not one of ours.")
 }
 
 /// Issues and verifies access tokens with one fixed algorithm.
@@ -191,23 +191,23 @@ impl Tokens {
 pub fn bearer(authorization: Option<&str>) -> Result<&str, Error> {
     let Some(header) = authorization else {
         return Err(Error::new(
-            Code::Unauthenticated,
+            Code::UNAUTHENTICATED,
             "Send `Authorization: Bearer <token>`; POST /api/v1/authenticate gives one.",
         ));
     };
     let (scheme, token) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Error::new(Code::SchemeMissing, "Put the word Bearer and a space before the token."));
+        return Err(Error::new(Code::SCHEME_MISSING, "Put the word Bearer and a space before the token."));
     }
     Ok(token.trim())
 }
 
 pub(crate) fn signature() -> Error {
-    Error::new(Code::TokenSignature, "Log in again: this server did not sign the token.")
+    Error::new(Code::TOKEN_SIGNATURE, "Log in again: this server did not sign the token.")
 }
 
 fn expired() -> Error {
-    Error::new(Code::TokenExpired, "Get a new token with POST /api/v1/token/refresh, or log in again.")
+    Error::new(Code::TOKEN_EXPIRED, "Get a new token with POST /api/v1/token/refresh, or log in again.")
 }
 
 #[cfg(test)]
@@ -233,13 +233,13 @@ mod tests {
         let token = bearer(&ours, now);
         let claims = ours.verify(Some(&token), now).expect("valid");
         assert_eq!((claims.user_id().expect("id"), claims.session_id().expect("session")), (7, 3));
-        assert_eq!(code(&theirs, Some(&token), now), Code::TokenSignature);
-        assert_eq!(code(&ours, None, now), Code::Unauthenticated);
-        assert_eq!(code(&ours, Some(&token[7..]), now), Code::SchemeMissing);
-        assert_eq!(code(&ours, Some("Bearer x"), now), Code::TokenMalformed);
-        assert_eq!(code(&ours, Some("Bearer"), now), Code::TokenMalformed);
+        assert_eq!(code(&theirs, Some(&token), now), Code::TOKEN_SIGNATURE);
+        assert_eq!(code(&ours, None, now), Code::UNAUTHENTICATED);
+        assert_eq!(code(&ours, Some(&token[7..]), now), Code::SCHEME_MISSING);
+        assert_eq!(code(&ours, Some("Bearer x"), now), Code::TOKEN_MALFORMED);
+        assert_eq!(code(&ours, Some("Bearer"), now), Code::TOKEN_MALFORMED);
         let old = bearer(&ours, now - chrono::TimeDelta::seconds(60));
-        assert_eq!(code(&ours, Some(&old), now), Code::TokenExpired);
+        assert_eq!(code(&ours, Some(&old), now), Code::TOKEN_EXPIRED);
     }
 
     #[test]
@@ -251,7 +251,7 @@ mod tests {
             let token = format!("Bearer {}", tokens.issue(7, Role::Active, 1, 3, now, ends_at));
             match tokens.verify(Some(&token), now) {
                 Ok(claims) => assert_eq!(claims.exp - claims.iat, seconds),
-                Err(error) => assert!(seconds < 1 && error.code == Code::TokenExpired, "{error}"),
+                Err(error) => assert!(seconds < 1 && error.code == Code::TOKEN_EXPIRED, "{error}"),
             }
         }
     }
@@ -266,12 +266,12 @@ mod tests {
             assert!(tokens.verify(Some(&by_new), now).is_ok());
         }
         assert!(new.verify(Some(&by_new), now).is_ok());
-        assert_eq!(code(&new, Some(&by_old), now), Code::TokenSignature);
+        assert_eq!(code(&new, Some(&by_old), now), Code::TOKEN_SIGNATURE);
         // a name that it has not: each key verifies what it has signed itself
         let claims = both.verify(Some(&by_new), now).expect("valid");
         let header = Header { kid: Some(old.signs.id.clone()), ..Header::new(Algorithm::HS256) };
         let token = jsonwebtoken::encode(&header, &claims, &both.signs.encoding).expect("signs");
-        assert_eq!(code(&both, Some(&format!("Bearer {token}")), now), Code::TokenSignature);
+        assert_eq!(code(&both, Some(&format!("Bearer {token}")), now), Code::TOKEN_SIGNATURE);
     }
 
     #[test]
@@ -279,7 +279,7 @@ mod tests {
         let (tokens, now) = (tokens("ours", &[]), crate::app::now());
         let ahead = |seconds| bearer(&tokens, now + chrono::TimeDelta::seconds(seconds));
         assert!(tokens.verify(Some(&ahead(CLOCK_SKEW - 1)), now).is_ok());
-        assert_eq!(code(&tokens, Some(&ahead(CLOCK_SKEW + 2)), now), Code::TokenMalformed);
+        assert_eq!(code(&tokens, Some(&ahead(CLOCK_SKEW + 2)), now), Code::TOKEN_MALFORMED);
 
         let claims = tokens.verify(Some(&ahead(0)), now).expect("valid");
         let good =
@@ -290,22 +290,22 @@ mod tests {
         };
         assert_eq!(verdict(&good, &claims), Ok(()));
         for (header, expected) in [
-            (Header { crit: Some(vec!["x".into()]), ..good.clone() }, Code::TokenMalformed),
-            (Header { typ: Some("JWT".into()), ..good.clone() }, Code::TokenMalformed),
-            (Header { typ: None, ..good.clone() }, Code::TokenMalformed),
-            (Header { kid: None, ..good.clone() }, Code::TokenSignature),
-            (Header { kid: Some("x".into()), ..good.clone() }, Code::TokenSignature),
-            (Header { alg: Algorithm::HS512, ..good.clone() }, Code::TokenSignature),
+            (Header { crit: Some(vec!["x".into()]), ..good.clone() }, Code::TOKEN_MALFORMED),
+            (Header { typ: Some("JWT".into()), ..good.clone() }, Code::TOKEN_MALFORMED),
+            (Header { typ: None, ..good.clone() }, Code::TOKEN_MALFORMED),
+            (Header { kid: None, ..good.clone() }, Code::TOKEN_SIGNATURE),
+            (Header { kid: Some("x".into()), ..good.clone() }, Code::TOKEN_SIGNATURE),
+            (Header { alg: Algorithm::HS512, ..good.clone() }, Code::TOKEN_SIGNATURE),
         ] {
             assert_eq!(verdict(&header, &claims), Err(expected), "{header:?}");
         }
         let (iat, nbf) = (claims.iat + CLOCK_SKEW + 2, claims.nbf + CLOCK_SKEW + 2);
         for (claims, expected) in [
-            (Claims { iss: "x".into(), ..claims.clone() }, Code::TokenSignature),
-            (Claims { aud: "x".into(), ..claims.clone() }, Code::TokenSignature),
-            (Claims { nbf, ..claims.clone() }, Code::TokenMalformed),
-            (Claims { iat, ..claims.clone() }, Code::TokenMalformed),
-            (Claims { exp: claims.iat, ..claims.clone() }, Code::TokenExpired),
+            (Claims { iss: "x".into(), ..claims.clone() }, Code::TOKEN_SIGNATURE),
+            (Claims { aud: "x".into(), ..claims.clone() }, Code::TOKEN_SIGNATURE),
+            (Claims { nbf, ..claims.clone() }, Code::TOKEN_MALFORMED),
+            (Claims { iat, ..claims.clone() }, Code::TOKEN_MALFORMED),
+            (Claims { exp: claims.iat, ..claims.clone() }, Code::TOKEN_EXPIRED),
         ] {
             assert_eq!(verdict(&good, &claims), Err(expected), "{claims:?}");
         }

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::db::connect::Settings;
 use crate::db::migrate::{self, Direction, Target};
-use crate::fixtures::{self, BUILT_IN, Counts, FixtureError, INITIAL, MODELS, Set, Source};
+use crate::fixtures::{self, Counts, FixtureError, Set, Source, built_in, initial, models};
 use crate::resources::hooks::hooks;
 
 /// One subcommand.
@@ -64,7 +64,7 @@ impl From<FixtureError> for Failure {
 /// Runs it.
 pub async fn run(config: &Config, step: Option<Step>) -> Result<(), Failure> {
     match step.unwrap_or(Step::Load(Which::default())) {
-        Step::Load(which) => load(config, which.or(INITIAL.iter().copied())?).await,
+        Step::Load(which) => load(config, which.or(initial().iter().copied())?).await,
         Step::Check(which) => check(config, which).await,
         Step::List => print(&list()),
         Step::Dump { models, out } => dump(config, &models, out).await,
@@ -88,8 +88,8 @@ async fn load(config: &Config, sources: Vec<Source>) -> Result<(), Failure> {
 async fn check(config: &Config, which: Which) -> Result<(), Failure> {
     tell_causes();
     // also where no file is meant: the list must not name what is not there
-    fixtures::named(INITIAL)?;
-    let sources = which.or(BUILT_IN.iter().map(|built_in| built_in.name))?;
+    fixtures::named(initial())?;
+    let sources = which.or(built_in().iter().map(|built_in| built_in.name))?;
     let folder = tempfile::tempdir().map_err(|error| Failure::Other(format!("cannot make a folder: {error}")))?;
     let url = format!("sqlite:{}", folder.path().join("check.db").display());
     migrate::run_built_in(&url, Direction::Up, Target::Head)
@@ -104,14 +104,15 @@ async fn check(config: &Config, which: Which) -> Result<(), Failure> {
 
 fn list() -> String {
     let mut rows = vec![];
-    for built_in in BUILT_IN {
+    for built_in in built_in() {
         let file = built_in.read();
         let counts = file.objects.iter().fold(BTreeMap::new(), |mut counts: BTreeMap<_, usize>, object| {
             *counts.entry(object.model.name()).or_default() += 1;
             counts
         });
-        let counts = MODELS.iter().filter_map(|model| Some(format!("{} {}", counts.get(model.name())?, model.name())));
-        let is_initial = if INITIAL.contains(&built_in.name) { "yes" } else { "" };
+        let counts =
+            models::all().iter().filter_map(|model| Some(format!("{} {}", counts.get(model.name())?, model.name())));
+        let is_initial = if initial().contains(&built_in.name) { "yes" } else { "" };
         rows.push([
             built_in.name.to_owned(),
             is_initial.to_owned(),

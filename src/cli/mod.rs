@@ -4,7 +4,7 @@ mod fixtures;
 mod mail;
 mod migrate;
 mod password;
-mod permission;
+pub mod permission;
 mod serve;
 mod table;
 mod task;
@@ -129,7 +129,7 @@ impl From<Error> for Failure {
                 Self::Usage(error.fields.into_iter().map(told).collect::<Vec<_>>().join("; "))
             }
             // says all there is to say
-            Code::NotFound => Self::Other(error.detail.into_owned()),
+            Code::NOT_FOUND => Self::Other(error.detail.into_owned()),
             code => Self::Other(format!("{}: {}", code.title(), error.detail)),
         }
     }

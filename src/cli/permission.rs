@@ -1,6 +1,10 @@
 //! `accord permission …`: the catalogue and the grants, by the rules of the operations that admins have.
 
-use clap::{Args, Subcommand, ValueEnum};
+use std::ffi::OsStr;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde_json::json;
 
@@ -10,17 +14,15 @@ use super::{Failure, checked, open, print};
 use crate::auth::permission::{self, Target};
 use crate::auth::{Role, Status};
 use crate::config::Config;
-use crate::db::Conn;
 use crate::db::keyset::whole;
 use crate::db::signals::Actor;
+use crate::db::{Conn, DbResult};
+use crate::declared::List;
 use crate::resources::grants::model::{Grant, GrantCreate};
 use crate::resources::grants::{self, rules};
 use crate::resources::groups::store as groups;
 use crate::resources::permissions;
 use crate::resources::permissions::model::{HeldPermission, Permission, PermissionCreate, Source, StoredPermission};
-use crate::resources::posts::model::StoredPost;
-use crate::resources::posts::rules::{Reader, visible};
-use crate::resources::posts::store as posts;
 use crate::resources::users::model::User;
 
 /// One subcommand.
@@ -34,8 +36,8 @@ pub enum Step {
         #[arg(long)]
         description: String,
         /// Whose rows it may be granted on; without it, it is always general
-        #[arg(long, value_enum)]
-        target: Option<TargetWord>,
+        #[arg(long, value_parser = Targets)]
+        target: Option<Target>,
     },
     /// Grant a permission, on all objects or on one
     Grant(Holding),
@@ -91,32 +93,45 @@ struct Holder {
     group: Option<String>,
 }
 
-/// The words of [`Target`] on the command line.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum TargetWord {
-    /// Posts
-    Posts,
-    /// Users
-    Users,
-    /// Groups
-    Groups,
-}
+/// Reads a [`Target`] of the application.
+#[derive(Clone)]
+struct Targets;
 
-impl From<TargetWord> for Target {
-    fn from(word: TargetWord) -> Self {
-        match word {
-            TargetWord::Posts => Self::Posts,
-            TargetWord::Users => Self::Users,
-            TargetWord::Groups => Self::Groups,
-        }
+impl TypedValueParser for Targets {
+    type Value = Target;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Target, clap::Error> {
+        let names = permission::targets().iter().map(|target| target.as_str());
+        let name = PossibleValuesParser::new(names).parse_ref(command, argument, value)?;
+        Ok(Target::find(&name).expect("one of the names"))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(permission::targets().iter().map(|target| PossibleValue::new(target.as_str()))))
     }
 }
+
+static EXPLAIN: List<(Target, Explain)> = List::new();
+
+/// Completes the list of what resources say of an object.
+pub(crate) fn complete(explain: Vec<(Target, Explain)>) {
+    EXPLAIN.complete(explain);
+}
+
+/// Returns what the rules of a resource say of an object and a user, which operations check before and beside the grants.
+/// The flag is set if an operation demands the permission.
+pub type Explain = for<'a> fn(&'a mut Conn, &'a User, i64, bool) -> BoxFuture<'a, DbResult<(Says, &'static str)>>;
 
 /// Runs it.
 pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
     match step {
         Step::Create { name, description, target } => {
-            let target = target.map(|word| Target::from(word).word());
+            let target = target.map(Target::as_str);
             let new = checked(json!({ "name": name, "description": description, "target": target }))?;
             create(config, new).await
         }
@@ -197,7 +212,7 @@ async fn group_id(conn: &mut Conn, name: &str) -> Result<i64, Failure> {
 fn on(target: Option<Target>, object: Option<i64>) -> String {
     match (target, object) {
         (_, None) => "on all".into(),
-        (Some(target), Some(id)) => format!("on {} {id}", target.word()),
+        (Some(target), Some(id)) => format!("on {} {id}", target.as_str()),
         (None, Some(id)) => format!("on {id}"),
     }
 }
@@ -231,7 +246,7 @@ async fn list(conn: &mut Conn, user: Option<Who>, group: Option<String>, json: b
     let rows = whole(page, |row: &StoredPermission| row.id).await?;
     let catalogue: Vec<_> = rows.into_iter().map(Permission::from).collect();
     let row = |permission: Permission| {
-        let target = permission.target.map_or("", Target::word).into();
+        let target = permission.target.map_or("", Target::as_str).into();
         let required = if permission.required { "yes" } else { "" }.into();
         [permission.name, target, required, permission.description]
     };
@@ -257,9 +272,12 @@ fn by(held: &HeldPermission) -> String {
 /// What a step of the decision says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Says {
+pub enum Says {
+    /// The user may.
     Allows,
+    /// The user may not.
     Denies,
+    /// Something else decides.
     Neither,
 }
 
@@ -312,10 +330,16 @@ async fn explain(
     let target = row.as_ref().map_or_else(|| entry.and_then(|entry| entry.target), StoredPermission::target);
     let mut reasons = vec![account(&user), role(&user), catalogue(row.is_some())];
     let by_object = match rules::object(target, object_id)? {
-        Some((Target::Posts | Target::PostStatistics, id)) => {
-            Some(post(&user, posts::find(conn, id).await?, entry.is_some()))
+        Some((target, id)) => {
+            let rule = EXPLAIN.get().iter().find(|(of, _)| *of == target);
+            Some(match rule {
+                Some((_, explain)) => {
+                    let (says, because) = explain(conn, &user, id, entry.is_some()).await?;
+                    Reason { check: "object".into(), says, because: because.into() }
+                }
+                None => object(target, id, target.has(conn, id).await?),
+            })
         }
-        Some((target, id)) => Some(object(target, id, target.has(conn, id).await?)),
         None => None,
     };
     let object_says = by_object.as_ref().map_or(Says::Neither, |reason| reason.says);
@@ -361,23 +385,9 @@ fn catalogue(is_there: bool) -> Reason {
 fn object(target: Target, id: i64, is_there: bool) -> Reason {
     let (says, because) = match is_there {
         true => (Says::Neither, "it is there".into()),
-        false => (Says::Denies, format!("{} has no row {id}", target.word())),
+        false => (Says::Denies, format!("{} has no row {id}", target.as_str())),
     };
     Reason { check: "object".into(), says, because }
-}
-
-/// What the rules of posts say, which operations ask before and beside the grants.
-fn post(user: &User, post: Option<StoredPost>, is_asked_for: bool) -> Reason {
-    let is_owner = post.as_ref().is_some_and(|post| post.owner_id == Some(user.id));
-    let is_there = post.is_some();
-    let is_visible = visible(post, 0, Reader { id: user.id, role: user.role }).is_ok();
-    let (says, because) = match (is_there, is_visible, is_owner && is_asked_for) {
-        (false, ..) => (Says::Denies, "there is no such post"),
-        (true, false, _) => (Says::Denies, "it is a draft, which is there for its owner and admins only"),
-        (true, true, true) => (Says::Allows, "the user owns it, and needs no grant"),
-        (true, true, false) => (Says::Neither, "it is there, and the user may read it"),
-    };
-    Reason { check: "object".into(), says, because: because.into() }
 }
 
 fn granted(held: &HeldPermission, object_id: Option<i64>, target: Option<Target>) -> Reason {

@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use super::{Failure, away, migrate::failed};
 use crate::app::App;
 use crate::app::logs::{self, Flush};
+use crate::application;
 use crate::auth::password::Passwords;
 use crate::auth::{Email, permission};
 use crate::config::{Config, Env};
@@ -20,9 +21,8 @@ use crate::db::{Db, Dialect};
 use crate::mail::transport::Mailer;
 use crate::resources::hooks::hooks;
 use crate::resources::users::store as users;
-use crate::resources::{self, LOCAL_TASKS};
 use crate::server::{accept, connections, document};
-use crate::tasks::local;
+use crate::tasks::{self, local};
 use crate::{fixtures, server};
 
 /// Who can log in after the demo data was loaded.
@@ -36,6 +36,7 @@ const FILE_SIZE_EXCEEDED: i32 = 25;
 pub async fn run(config: Config, inherited: ListenFd) -> Result<(), Failure> {
     survive_file_size_limit();
     fit(document::faults())?;
+    fit(application::faults(application::application().resources, &config))?;
     let _flush = logs(&config)?;
     let config = Arc::new(config);
     config.make_database_file()?;
@@ -93,8 +94,8 @@ pub async fn run(config: Config, inherited: ListenFd) -> Result<(), Failure> {
 
     let app = App::new(config.clone(), db, &secret, mailer);
     let (stopping, ended) = (watch::Sender::new(false), watch::Sender::new(false));
-    let local = tokio::spawn(local::work(app.in_background(), LOCAL_TASKS, ended.subscribe()));
-    let worker = tokio::spawn(resources::work(app.in_background(), stopping.subscribe()));
+    let local = tokio::spawn(local::work(app.in_background(), tasks::local_jobs(), ended.subscribe()));
+    let worker = tokio::spawn(tasks::work(app.in_background(), stopping.subscribe()));
     let stopped = async {
         let drains = signals.next().await == Stop::Terminate && config.drain > 0;
         app.stop();
@@ -150,7 +151,7 @@ pub async fn work(config: Config) -> Result<(), Failure> {
     let _ = std::io::stdout().flush();
     let stopping = watch::Sender::new(false);
     let app = App::new(config, db, &secret, mailer).in_background();
-    let worker = tokio::spawn(resources::work(app, stopping.subscribe()));
+    let worker = tokio::spawn(tasks::work(app, stopping.subscribe()));
     signals.next().await;
     tracing::info!("stopping: tasks in work may finish");
     let _ = stopping.send(true);

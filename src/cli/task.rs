@@ -11,8 +11,8 @@ use super::table::{json as as_json, table};
 use super::{Failure, open, print};
 use crate::config::Config;
 use crate::db::keyset::whole;
-use crate::resources::TASKS;
 use crate::tasks::Kind;
+use crate::tasks::kinds;
 use crate::tasks::store::{self, Seen};
 
 /// One subcommand.
@@ -80,7 +80,9 @@ pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
             let tasks = whole(page, |task: &Seen| task.id).await?;
             print(&if json { as_json(&tasks) } else { as_table(tasks) })
         }
-        Step::Run { name: None, .. } => print(&TASKS.iter().map(|kind| format!("{}\n", kind.name)).collect::<String>()),
+        Step::Run { name: None, .. } => {
+            print(&kinds().iter().map(|kind| format!("{}\n", kind.name)).collect::<String>())
+        }
         Step::Run { name: Some(name), payload, later } => {
             let kind = known(&name)?;
             kind.check(&payload)
@@ -112,8 +114,8 @@ pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
 }
 
 fn known(name: &str) -> Result<&'static Kind, Failure> {
-    let names = || TASKS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
-    let found = TASKS.iter().find(|kind| kind.name == name);
+    let names = || kinds().iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+    let found = kinds().iter().find(|kind| kind.name == name);
     found.ok_or_else(|| Failure::Usage(format!("there is no task `{name}`, only {}", names())))
 }
 

@@ -1,58 +1,74 @@
-//! The names of the constraints that rules depend on, as both databases report them.
+//! Violated constraints, as both databases report them.
 
-/// A constraint a store reacts to.
+use sqlx::error::ErrorKind;
+
+use super::tables;
+
+/// A constraint that a rule depends on. A resource declares it beside its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Constraint {
-    /// One account an address.
-    UsersEmail,
-    /// A vote is for a post that exists.
-    VotesPost,
-    /// One group a name.
-    GroupsName,
-    /// A member is in a group that exists.
-    MembershipsGroup,
-    /// A member is an account that exists.
-    MembershipsUser,
-    /// One permission a name.
-    PermissionsName,
-    /// One grant of a kind.
-    GrantsKey,
-    /// A grant is of a permission, to a user or group, that exist.
-    GrantsReference,
-    /// One open invitation an address.
-    InvitedGuestsEmail,
-    /// What a user writes belongs to an account that exists.
-    User,
+pub struct Constraint {
+    /// The name of the constraint, which PostgreSQL reports.
+    name: &'static str,
+    /// What SQLite reports of a unique constraint: `table.column`, or `index 'name'`. SQLite does not report which foreign
+    /// key failed.
+    sqlite: Option<&'static str>,
 }
 
-/// What PostgreSQL calls the constraint, and what SQLite's message says.
-const NAMES: &[(Constraint, &str, &str)] = &[
-    (Constraint::UsersEmail, "users_email_key", "UNIQUE constraint failed: users.email"),
-    // SQLite does not say which foreign key failed. Its transactions run one after the other, so a post that one has
-    // found is still there: it is the user who has gone since the token was checked.
-    (Constraint::User, "posts_owner_id_fkey", "FOREIGN KEY constraint failed"),
-    (Constraint::User, "votes_user_id_fkey", "FOREIGN KEY constraint failed"),
-    (Constraint::User, "webhooks_created_by_fkey", "FOREIGN KEY constraint failed"),
-    (Constraint::User, "invited_guests_inviter_id_fkey", "FOREIGN KEY constraint failed"),
-    (Constraint::VotesPost, "votes_post_id_fkey", "-"),
-    (Constraint::GroupsName, "groups_name_key", "UNIQUE constraint failed: groups.name"),
-    (Constraint::MembershipsGroup, "memberships_group_id_fkey", "-"),
-    (Constraint::MembershipsUser, "memberships_user_id_fkey", "-"),
-    (Constraint::PermissionsName, "permissions_name_key", "UNIQUE constraint failed: permissions.name"),
-    (Constraint::InvitedGuestsEmail, "invited_guests_email_key", "UNIQUE constraint failed: invited_guests.email"),
-    (Constraint::GrantsKey, "grants_user_key", "UNIQUE constraint failed: index 'grants_user_key'"),
-    (Constraint::GrantsKey, "grants_group_key", "UNIQUE constraint failed: index 'grants_group_key'"),
-    (Constraint::GrantsReference, "grants_user_id_fkey", "-"),
-    (Constraint::GrantsReference, "grants_group_id_fkey", "-"),
-    (Constraint::GrantsReference, "grants_permission_fkey", "-"),
-];
+impl Constraint {
+    /// The unique constraint or index of one column, with the column as `table.column`.
+    pub const fn unique(name: &'static str, column: &'static str) -> Self {
+        Self { name, sqlite: Some(column) }
+    }
 
-/// The constraint that refused the row, if it is one of [`NAMES`].
-pub fn violated(error: &sqlx::Error) -> Option<Constraint> {
-    let error = error.as_database_error()?;
-    let found = |(constraint, postgres, sqlite): &(Constraint, &str, &str)| {
-        let same = error.constraint() == Some(postgres) || error.message() == *sqlite;
-        same.then_some(*constraint)
-    };
-    NAMES.iter().find_map(found)
+    /// A unique index with expressions; `sqlite` is `index 'name'`.
+    pub const fn unique_index(name: &'static str, sqlite: &'static str) -> Self {
+        Self { name, sqlite: Some(sqlite) }
+    }
+
+    /// A foreign key. Only PostgreSQL reports which one was violated.
+    pub const fn foreign_key(name: &'static str) -> Self {
+        Self { name, sqlite: None }
+    }
+}
+
+/// What a database reports of a violated unique constraint or foreign key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violated {
+    /// The name of the constraint, on PostgreSQL.
+    name: Option<String>,
+    /// SQLite's report.
+    message: String,
+}
+
+impl Violated {
+    /// Reads the report of an error; `None` if the error is of another kind.
+    pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
+        let error = error.as_database_error()?;
+        let is_violation = matches!(error.kind(), ErrorKind::UniqueViolation | ErrorKind::ForeignKeyViolation);
+        let message = error.message().to_owned();
+        is_violation.then(|| Self { name: error.constraint().map(Into::into), message })
+    }
+
+    /// Returns whether this constraint was violated.
+    pub fn is(&self, constraint: Constraint) -> bool {
+        match (&self.name, constraint.sqlite) {
+            (Some(name), _) => name == constraint.name,
+            (None, Some(sqlite)) => self.message.strip_prefix("UNIQUE constraint failed: ") == Some(sqlite),
+            (None, None) => false,
+        }
+    }
+
+    /// Returns whether the row refers to an account that does not exist.
+    ///
+    /// SQLite does not report which foreign key failed. Its transactions run one after the other, so any other row that a
+    /// transaction has found still exists: only the account can be gone, since the token was checked before.
+    pub fn is_of_user(&self) -> bool {
+        match &self.name {
+            Some(name) => tables::declared()
+                .iter()
+                .flat_map(|table| &table.foreign_keys)
+                .any(|key| key.table == "users" && key.name == *name),
+            None => self.message == "FOREIGN KEY constraint failed",
+        }
+    }
 }

@@ -24,8 +24,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow, PgPool, Postgres, Sqlite, SqlitePool};
 use sqlx_core::transaction::TransactionManager;
 
-pub use constraint::Constraint;
-pub use permit::{Permit, Unsignalled};
+pub use constraint::{Constraint, Violated};
+pub use permit::{DerivedColumn, Permit, Unsignalled};
 
 use self::permit::Covers;
 use self::signals::Hooks;
@@ -43,9 +43,9 @@ pub enum DbError {
     /// More requests than the database can take: this one would have waited for about so long.
     #[error("database overloaded")]
     Overloaded(Duration),
-    /// A named constraint refused the row.
-    #[error("constraint {0:?} violated")]
-    Violation(Constraint, #[source] sqlx::Error),
+    /// A unique constraint or a foreign key rejected the row.
+    #[error("{0:?}")]
+    Violation(Violated, #[source] sqlx::Error),
     /// The database answers and can be read, but stores nothing: its disk is full or broken, or a failover has made it
     /// a standby. A retry may help once somebody has made room.
     #[error("the database cannot be written")]
@@ -59,16 +59,16 @@ pub enum DbError {
 }
 
 impl DbError {
-    /// Whether this constraint refused the row.
+    /// Returns whether this constraint rejected the row.
     pub fn violates(&self, constraint: Constraint) -> bool {
-        matches!(self, Self::Violation(found, _) if *found == constraint)
+        matches!(self, Self::Violation(violated, _) if violated.is(constraint))
     }
 }
 
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
-        match constraint::violated(&error) {
-            Some(constraint) => Self::Violation(constraint, error),
+        match Violated::of(&error) {
+            Some(violated) => Self::Violation(violated, error),
             None if connect::is_unwritable(&error) => Self::Unwritable(error),
             None if connect::is_unavailable(&error) => Self::Unavailable(error),
             None if connect::is_unmigrated(&error) => Self::Unmigrated(error),

@@ -5,15 +5,16 @@
 //! own; who wants them deletes it before.
 
 use std::any::{Any, TypeId, type_name};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sea_query::Iden;
 
 use super::permit::{Permit, Table};
+use super::tables::Table as Declared;
 use super::{Conn, Constraint, DbError, DbResult, Transaction};
 
 /// Whoever does something: in a request, or (default) on the command line.
@@ -101,6 +102,22 @@ pub enum Committed<R> {
 #[async_trait]
 #[expect(unused_variables, reason = "what a hook does not care for")]
 pub trait Hook<R: Signalled>: Send + Sync + 'static {
+    /// The place among the hooks of the row; hooks of one phase are called in the order in which they were added.
+    fn phase(&self) -> Phase {
+        Phase::React
+    }
+
+    /// The types of the events that it publishes.
+    fn events(&self) -> Vec<&'static str> {
+        vec![]
+    }
+
+    /// The tables whose rows this hook deletes, each with its hooks, before the row is deleted. Other rows that refer to a
+    /// deleted row change by their foreign key.
+    fn ends(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// A row is to be written; the values may be changed.
     async fn before_insert(&self, context: &mut Context<'_>, values: &mut R::Values) -> Result<(), Refused> {
         Ok(())
@@ -135,10 +152,30 @@ pub trait Hook<R: Signalled>: Send + Sync + 'static {
     fn after_commit(&self, change: &Committed<R>) {}
 }
 
+/// The order in which the hooks of a row are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Vetoes before anything else is done.
+    Freeze,
+    /// Locks rows that change with this one, in the order that all transactions keep.
+    Lock,
+    /// Deletes rows that must not outlive this one, with their own hooks.
+    End,
+    /// Everything else.
+    React,
+    /// Records the change in the audit.
+    Record,
+    /// Sends the change to webhooks.
+    Publish,
+    /// Sends e-mails.
+    Notify,
+}
+
 /// The hooks, in the order in which they are called. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Hooks {
     lists: Arc<HashMap<TypeId, Rows>>,
+    freeze: Freeze,
 }
 
 /// The hooks for one kind of row.
@@ -146,23 +183,100 @@ struct Rows {
     table: String,
     /// A [`List`] of that kind.
     list: Box<dyn Any + Send + Sync>,
+    /// The tables whose rows the hooks delete themselves.
+    ends: Vec<&'static str>,
+    /// The tables that each change of a row changes, too.
+    also: Vec<String>,
+    /// [`Hook::events`] of each hook.
+    events: fn(&Self) -> Vec<&'static str>,
 }
 
 type List<R> = Vec<(TypeId, Arc<dyn Hook<R>>)>;
 
 impl Hooks {
-    /// Adds a hook for rows of a kind, behind those that are there. One that is there already stays where it is, and is
-    /// called once.
+    /// No hooks yet, except that every change of these tables will be vetoed, once [`Hooks::finish`] has been called.
+    pub fn frozen(tables: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            lists: Arc::default(),
+            freeze: Freeze { frozen: Arc::new(tables.into_iter().collect()), ..Freeze::default() },
+        }
+    }
+
+    /// Adds rows of type `R`: their changes call hooks, and can be frozen.
+    #[must_use]
+    pub fn entity<R: Signalled>(self) -> Self {
+        let freeze = self.freeze.clone();
+        self.on::<R, _>(freeze)
+    }
+
+    /// Appends a hook for rows of type `R` to those of its phase. Adding the same hook type again has no effect.
     #[must_use]
     pub fn on<R: Signalled, H: Hook<R>>(mut self, hook: H) -> Self {
-        let lists = Arc::get_mut(&mut self.lists).expect("hooks are listed before anyone shares them");
-        let rows = || Rows { table: R::Table::TABLE.unquoted().to_owned(), list: Box::new(List::<R>::new()) };
-        let rows = lists.entry(TypeId::of::<R>()).or_insert_with(rows);
+        let rows = self.rows::<R>();
+        rows.ends.extend(hook.ends());
         let list = rows.list.downcast_mut::<List<R>>().expect("kept under the type of its rows");
         if list.iter().all(|(known, _)| *known != TypeId::of::<H>()) {
-            list.push((TypeId::of::<H>(), Arc::new(hook)));
+            let place = list.iter().position(|(_, other)| other.phase() > hook.phase()).unwrap_or(list.len());
+            list.insert(place, (TypeId::of::<H>(), Arc::new(hook)));
         }
         self
+    }
+
+    /// Declares that a change of a row of type `R` also sets a [`DerivedColumn`](super::DerivedColumn) of another table.
+    #[must_use]
+    pub fn also_changes<R: Signalled, T: Table>(mut self) -> Self {
+        self.rows::<R>().also.push(T::TABLE.unquoted().to_owned());
+        self
+    }
+
+    fn rows<R: Signalled>(&mut self) -> &mut Rows {
+        let lists = Arc::get_mut(&mut self.lists).expect("hooks are listed before anyone shares them");
+        lists.entry(TypeId::of::<R>()).or_insert_with(|| Rows {
+            table: R::Table::TABLE.unquoted().to_owned(),
+            list: Box::new(List::<R>::new()),
+            ends: vec![],
+            also: vec![],
+            events: |rows| {
+                let list = rows.list.downcast_ref::<List<R>>();
+                list.into_iter().flatten().flat_map(|(_, hook)| hook.events()).collect()
+            },
+        })
+    }
+
+    /// Ends the list: derives from the declared tables what a change of each row changes, too.
+    ///
+    /// # Errors
+    /// A table is frozen whose changes call no hooks: its name.
+    pub fn finish(self, tables: &[Declared]) -> Result<Self, String> {
+        let known = self.tables();
+        if let Some(unknown) = self.freeze.frozen.iter().find(|table| !known.contains(&table.as_str())) {
+            return Err(unknown.clone());
+        }
+        let mut relations = HashMap::new();
+        for rows in self.lists.values() {
+            let refers = |table: &&Declared| {
+                let name = table.name.as_str();
+                table.foreign_keys.iter().any(|key| key.table == rows.table)
+                    && known.contains(&name)
+                    && !rows.ends.contains(&name)
+            };
+            let by_key = tables.iter().filter(refers).map(|table| table.name.clone()).collect();
+            relations.insert(rows.table.clone(), Related { by_change: rows.also.clone(), by_deletion: by_key });
+        }
+        let _ = self.freeze.related.set(relations);
+        Ok(self)
+    }
+
+    /// Returns whether a hook deletes rows of the second table before a row of the first is deleted.
+    pub fn ends(&self, table: &str, ended: &str) -> bool {
+        self.lists.values().any(|rows| rows.table == table && rows.ends.contains(&ended))
+    }
+
+    /// The types of the events that the hooks publish, in alphabetical order.
+    pub fn events(&self) -> Vec<&'static str> {
+        let mut events: Vec<_> = self.lists.values().flat_map(|rows| (rows.events)(rows)).collect();
+        events.sort_unstable();
+        events
     }
 
     /// The tables whose rows have hooks, by their names.
@@ -181,6 +295,55 @@ impl Hooks {
             return Err(DbError::Other(sqlx::Error::Protocol(text)));
         }
         Ok(list.into_iter().flatten().map(|(_, hook)| hook.clone()).collect())
+    }
+}
+
+/// Vetoes every change of the tables in `ACCORD_FROZEN`, and every change of another table that would change them, too:
+/// while data is moved, or an incident is investigated, reading goes on.
+#[derive(Clone, Default)]
+struct Freeze {
+    frozen: Arc<BTreeSet<String>>,
+    related: Arc<OnceLock<HashMap<String, Related>>>,
+}
+
+/// The tables that change with a row of another table, without hooks of their own.
+struct Related {
+    /// By each change, in a derived column.
+    by_change: Vec<String>,
+    /// By its deletion, through a foreign key.
+    by_deletion: Vec<String>,
+}
+
+impl Freeze {
+    fn check<R: Signalled>(&self, is_deletion: bool) -> Result<(), Refused> {
+        let own = R::Table::TABLE;
+        let related = self.related.get().and_then(|related| related.get(own.unquoted()));
+        let by_change = related.into_iter().flat_map(|related| &related.by_change);
+        let by_deletion = related.into_iter().filter(|_| is_deletion).flat_map(|related| &related.by_deletion);
+        let mut tables = [own.unquoted()].into_iter().chain(by_deletion.chain(by_change).map(String::as_str));
+        match tables.find(|table| self.frozen.contains(*table)) {
+            Some(table) => Err(Refused::Veto(format!("The server does not change {table} for now; try again later."))),
+            None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl<R: Signalled> Hook<R> for Freeze {
+    fn phase(&self) -> Phase {
+        Phase::Freeze
+    }
+
+    async fn before_insert(&self, _: &mut Context<'_>, _: &mut R::Values) -> Result<(), Refused> {
+        self.check::<R>(false)
+    }
+
+    async fn before_update(&self, _: &mut Context<'_>, _: &R, _: &mut R::Values) -> Result<(), Refused> {
+        self.check::<R>(false)
+    }
+
+    async fn before_delete(&self, _: &mut Context<'_>, _: &R) -> Result<(), Refused> {
+        self.check::<R>(true)
     }
 }
 

@@ -36,7 +36,7 @@ impl IfMatch {
     pub fn required(header: Option<&str>) -> Result<Self, Error> {
         let Some(header) = header else {
             return Err(Error::new(
-                Code::PreconditionRequired,
+                Code::PRECONDITION_REQUIRED,
                 "Send If-Match with the ETag that you read, so that no change is lost.",
             ));
         };
@@ -66,7 +66,7 @@ impl IfMatch {
 
 /// The resource is not in the version that the caller has read.
 pub fn changed() -> Error {
-    Error::new(Code::PreconditionFailed, "Read it again, and send its present ETag in If-Match.")
+    Error::new(Code::PRECONDITION_FAILED, "Read it again, and send its present ETag in If-Match.")
 }
 
 /// Whether `If-None-Match` names the present tag, so that 304 is the answer (weak comparison).
@@ -102,10 +102,10 @@ mod tests {
             etag(2, &"a"),
         ] {
             let if_match = IfMatch::required(Some(&header)).expect("given");
-            assert_eq!(if_match.allows(3).expect_err(&header).code, Code::PreconditionFailed);
+            assert_eq!(if_match.allows(3).expect_err(&header).code, Code::PRECONDITION_FAILED);
         }
         assert!(IfMatch::required(Some("*")).expect("given").allows(3).is_ok());
         assert!(IfMatch::required(Some(&format!("\"x\", {tag}"))).expect("given").allows(3).is_ok());
-        assert_eq!(IfMatch::required(None).expect_err("missing").code, Code::PreconditionRequired);
+        assert_eq!(IfMatch::required(None).expect_err("missing").code, Code::PRECONDITION_REQUIRED);
     }
 }

@@ -34,7 +34,7 @@ impl Cursor {
         };
         read().ok_or_else(|| {
             let detail = "take `next` of the page before, and keep the other parameters as they were";
-            Error::fields(Code::InvalidCursor, vec![FieldError::parameter("query.cursor", detail)])
+            Error::fields(Code::INVALID_CURSOR, vec![FieldError::parameter("query.cursor", detail)])
         })
     }
 }
@@ -122,7 +122,7 @@ mod tests {
         let text = cursor.encode("-votes");
         assert_eq!(Cursor::decode(&text, "-votes").expect("ours"), cursor);
         for (text, sort) in [(text.as_str(), "created_at"), ("", "-votes"), ("%%", "-votes"), ("MS8", "-votes")] {
-            assert_eq!(Cursor::decode(text, sort).expect_err("foreign").code, Code::InvalidCursor);
+            assert_eq!(Cursor::decode(text, sort).expect_err("foreign").code, Code::INVALID_CURSOR);
         }
     }
 }

@@ -58,7 +58,7 @@ fn valid<T: ParseFromJSON>(request: &Request) -> Result<T> {
     T::parse_from_json(Some((**body).clone())).map_err(|error| {
         // only a type whose own parser is stricter than its schema comes here
         let detail = error.into_message();
-        Error::fields(Code::Invalid, vec![FieldError::body("", detail)]).into()
+        Error::fields(Code::INVALID, vec![FieldError::body("", detail)]).into()
     })
 }
 

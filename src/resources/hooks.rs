@@ -1,150 +1,47 @@
-//! The one list of hooks: what is called when rows change, in this order.
-
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
-use async_trait::async_trait;
-use sea_query::Iden;
+//! The hooks of all resources: what is called when rows change.
 
 use crate::config::{Config, ConfigError};
-use crate::db::permit::Table;
-use crate::db::signals::{Context, Hook, Hooks, Refused, Signalled};
-use crate::resources::audit::Audit;
-use crate::resources::grants::EndGrants;
-use crate::resources::grants::model::Grant;
-use crate::resources::groups::EndMemberships;
-use crate::resources::groups::model::StoredGroup as Group;
-use crate::resources::groups::store::Membership;
-use crate::resources::guests::EndInvitations;
-use crate::resources::guests::model::StoredInvitation as Invitation;
-use crate::resources::permissions::model::StoredPermission as Permission;
-use crate::resources::posts::RecordChangesByOthers;
-use crate::resources::posts::model::StoredPost as Post;
-use crate::resources::recovery::{EndCodes, Verify};
-use crate::resources::users::identities::RecordIdentities;
-use crate::resources::users::model::StoredUser as User;
-use crate::resources::users::notices::Notices;
-use crate::resources::votes::store::StoredVote as Vote;
-use crate::resources::webhooks::hook::Announce;
-use crate::resources::webhooks::model::StoredWebhook as Webhook;
+use crate::db::signals::Hooks;
+use crate::db::tables;
+use crate::declared::List;
 
-/// What is called for each kind of row, in the order in which it is called.
+/// Adds the rows of a resource, and its hooks on rows of any resource.
+pub type AddHooks = fn(Hooks, &Config) -> Hooks;
+
+static HOOKS: List<AddHooks> = List::new();
+
+/// Completes the list of all hooks.
+pub(crate) fn complete(hooks: Vec<AddHooks>) {
+    HOOKS.complete(hooks);
+}
+
+/// The hooks for each type of row, in the order in which they are called.
 ///
 /// # Errors
-/// The settings freeze a table that has no signals.
+/// The settings freeze a table whose changes call no hooks.
 pub fn hooks(config: &Config) -> Result<Hooks, ConfigError> {
-    let freeze = Freeze { tables: Arc::new(config.frozen().map(str::to_owned).collect()) };
-    let mut hooks = Hooks::default()
-        .on::<User, _>(freeze.clone())
-        .on::<User, _>(EndMemberships)
-        .on::<User, _>(EndGrants)
-        .on::<User, _>(EndInvitations)
-        .on::<User, _>(EndCodes)
-        .on::<User, _>(RecordIdentities)
-        .on::<User, _>(Audit)
-        .on::<User, _>(Announce)
-        .on::<Group, _>(freeze.clone())
-        .on::<Group, _>(EndGrants)
-        .on::<Group, _>(Audit)
-        .on::<Group, _>(Announce)
-        .on::<Membership, _>(freeze.clone())
-        .on::<Membership, _>(Audit)
-        .on::<Membership, _>(Announce)
-        .on::<Permission, _>(freeze.clone())
-        .on::<Permission, _>(EndGrants)
-        .on::<Permission, _>(Audit)
-        .on::<Permission, _>(Announce)
-        .on::<Grant, _>(freeze.clone())
-        .on::<Grant, _>(Audit)
-        .on::<Grant, _>(Announce)
-        .on::<Post, _>(freeze.clone())
-        .on::<Post, _>(EndGrants)
-        .on::<Post, _>(RecordChangesByOthers)
-        .on::<Post, _>(Announce)
-        .on::<Vote, _>(freeze.clone())
-        .on::<Vote, _>(Announce)
-        .on::<Invitation, _>(freeze.clone())
-        .on::<Invitation, _>(Audit)
-        .on::<Webhook, _>(freeze.clone())
-        .on::<Webhook, _>(Audit);
-    if !config.mail_url().is_empty() {
-        hooks = hooks.on::<User, _>(Notices).on::<User, _>(Verify);
-    }
-    let tables = hooks.tables();
-    match freeze.tables.iter().find(|table| !tables.contains(&table.as_str())) {
-        Some(table) => {
-            let tables = tables.join(", ");
-            Err(ConfigError(format!("ACCORD_FROZEN: `{table}` cannot be frozen; use some of {tables}")))
-        }
-        None => Ok(hooks),
-    }
-}
-
-/// Vetoes every change of the tables in `ACCORD_FROZEN`, and every change of another that would change them, too: while
-/// data is moved, or an incident is looked at, reading goes on.
-#[derive(Clone)]
-struct Freeze {
-    tables: Arc<BTreeSet<String>>,
-}
-
-impl Freeze {
-    fn refuses<R: Signalled>(&self, change: Change) -> Result<(), Refused> {
-        let own = R::Table::TABLE;
-        let tables = [own.unquoted()].into_iter().chain(change.also_of(own.unquoted()).iter().copied());
-        match tables.into_iter().find(|table| self.tables.contains(*table)) {
-            Some(table) => Err(Refused::Veto(format!("The server does not change {table} for now; try again later."))),
-            None => Ok(()),
-        }
-    }
-}
-
-/// What is done to a row.
-#[derive(Clone, Copy, PartialEq)]
-enum Change {
-    Written,
-    Deleted,
-}
-
-impl Change {
-    /// The tables that change with a row of this one, and have no signals for it: by a count, or by the schema.
-    fn also_of(self, table: &str) -> &'static [&'static str] {
-        match (table, self) {
-            ("users", Self::Deleted) => &["invited_guests", "posts", "votes", "webhooks"],
-            ("groups", Self::Deleted) => &["memberships"],
-            ("posts", Self::Deleted) => &["votes"],
-            ("votes", _) => &["posts"],
-            _ => &[],
-        }
-    }
-}
-
-#[async_trait]
-impl<R: Signalled> Hook<R> for Freeze {
-    async fn before_insert(&self, _: &mut Context<'_>, _: &mut R::Values) -> Result<(), Refused> {
-        self.refuses::<R>(Change::Written)
-    }
-
-    async fn before_update(&self, _: &mut Context<'_>, _: &R, _: &mut R::Values) -> Result<(), Refused> {
-        self.refuses::<R>(Change::Written)
-    }
-
-    async fn before_delete(&self, _: &mut Context<'_>, _: &R) -> Result<(), Refused> {
-        self.refuses::<R>(Change::Deleted)
-    }
+    let none = Hooks::frozen(config.frozen().map(str::to_owned));
+    let hooks = HOOKS.get().iter().fold(none, |hooks, add| add(hooks, config));
+    let known = hooks.tables().join(", ");
+    hooks
+        .finish(tables::declared())
+        .map_err(|table| ConfigError(format!("ACCORD_FROZEN: `{table}` cannot be frozen; use some of {known}")))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
+    use async_trait::async_trait;
     use tempfile::TempDir;
 
     use super::*;
     use crate::db::connect::Settings;
     use crate::db::migrate::{self, Direction, Target};
-    use crate::db::signals::{self, Actor, Committed};
+    use crate::db::signals::{self, Actor, Committed, Context, Hook, Refused, Signalled};
     use crate::db::{Conn, Db, DbError};
     use crate::error::{Code, Error};
+    use crate::resources::groups::model::StoredGroup as Group;
     use crate::resources::groups::store::{self as groups, GroupValues};
 
     /// Writes down, under its name, what it is called for; does to a group what its name says.
@@ -314,7 +211,7 @@ mod tests {
         let before = insert(&mut tx, "before").await.expect("inserts");
         let refused = signals::update(&mut tx, by, &row, named("veto"), now).await.err().expect("refused");
         let error = Error::from(refused);
-        assert_eq!((error.code, &*error.detail), (Code::Vetoed, "not this one"));
+        assert_eq!((error.code, &*error.detail), (Code::VETOED, "not this one"));
         let committed = tx.commit().await;
         assert!(matches!(committed, Err(DbError::Other(_))), "also if somebody forgets it: {committed:?}");
         assert_eq!(bench.find(before.group.id).await, None);
@@ -344,8 +241,8 @@ mod tests {
     async fn a_permit_for_one_table_is_none_for_another() {
         use sea_query::Query;
 
+        use crate::auth::tables::{Groups, Sessions};
         use crate::db::Unsignalled;
-        use crate::db::tables::{Groups, Sessions};
 
         let bench = Bench::new().await;
         let row = bench.made("a").await;
@@ -356,11 +253,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_permit_for_what_another_table_keeps_is_for_that_column() {
+    async fn a_derived_column_allows_statements_that_set_it_alone() {
         use sea_query::Query;
 
-        use crate::db::Unsignalled;
-        use crate::db::tables::{Sessions, Users};
+        use crate::auth::tables::{PASSWORD_HASH, Users};
 
         let bench = Bench::new().await;
         let hash = Query::update().table(Users::Table).value(Users::PasswordHash, "x").take();
@@ -369,14 +265,14 @@ mod tests {
             Query::update().table(Users::Table).value(Users::PasswordHash, "x").value(Users::Role, "admin").take();
         let delete = Query::delete().from_table(Users::Table).take();
         let mut tx = bench.begin().await;
-        tx.write(Sessions::FREE.also::<Users>(), &hash).await.expect("is kept by logins");
+        tx.write(PASSWORD_HASH, &hash).await.expect("is kept by logins");
         for refused in [
-            tx.write(Sessions::FREE.also::<Users>(), &role).await,
-            tx.write(Sessions::FREE.also::<Users>(), &both).await,
-            tx.write(Sessions::FREE.also::<Users>(), &delete).await,
+            tx.write(PASSWORD_HASH, &role).await,
+            tx.write(PASSWORD_HASH, &both).await,
+            tx.write(PASSWORD_HASH, &delete).await,
         ] {
             let refused = refused.expect_err("refused").to_string();
-            assert!(refused.contains("the permit is for password_hash of users"), "{refused}");
+            assert!(refused.contains("only password_hash of users may be set"), "{refused}");
         }
     }
 
@@ -384,7 +280,7 @@ mod tests {
     async fn a_select_does_not_write() {
         use sea_query::{CommonTableExpression, Query};
 
-        use crate::db::tables::Groups;
+        use crate::auth::tables::Groups;
 
         let bench = Bench::new().await;
         let delete = Query::delete().from_table(Groups::Table).returning(Query::returning().column(Groups::Id)).take();
@@ -406,7 +302,7 @@ mod tests {
     async fn rows_of_another_kind_do_not_go_past_the_hooks() {
         use chrono::{DateTime, Utc};
 
-        use crate::db::tables::Groups;
+        use crate::auth::tables::Groups;
         use crate::db::{DbResult, Permit};
 
         #[derive(Clone)]
@@ -436,7 +332,7 @@ mod tests {
     async fn a_veto_outlives_the_next_fault() {
         use sea_query::{Expr, ExprTrait, Query};
 
-        use crate::db::tables::Groups;
+        use crate::auth::tables::Groups;
 
         let bench = Bench::new().await;
         let mut tx = bench.begin().await;

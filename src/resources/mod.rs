@@ -16,17 +16,7 @@ pub mod users;
 pub mod votes;
 pub mod webhooks;
 
-use std::time::Duration;
-
 use poem_openapi::Tags;
-use tokio::sync::watch;
-
-use crate::app::App;
-use crate::tasks::Kind;
-use crate::tasks::local::Local;
-use crate::tasks::mail::SendMail;
-use crate::tasks::mail_limit::PurgeMailLimits;
-use crate::tasks::worker;
 
 /// The chapters of the document, in its order.
 #[derive(Tags)]
@@ -48,10 +38,6 @@ pub enum Tag {
     Permissions,
     /// Permissions given to users and groups, on all objects or on one; they count from the next request on.
     Grants,
-    /// What users write and others read. Lists page by cursor; changes need `If-Match`.
-    Posts,
-    /// At most one vote of a user for a post.
-    Votes,
     /// Who changed what may be done, who logged in and out or failed to, and from where.
     Audit,
     /// What happens here, told to other programs by signed requests, in order and at least once.
@@ -59,62 +45,6 @@ pub enum Tag {
     /// What is running here.
     Info,
 }
-
-macro_rules! apis {
-    ($($api:path),* $(,)?) => {
-        /// The one list of resources: what is in it is served and documented.
-        pub type Apis = ($($api),*);
-
-        /// The list, as values.
-        pub fn apis() -> Apis {
-            ($($api),*)
-        }
-    };
-}
-
-apis!(
-    users::api::AccountApi,
-    sessions::api::SessionApi,
-    recovery::api::RecoveryApi,
-    users::admin::UsersApi,
-    guests::api::GuestsApi,
-    groups::api::GroupsApi,
-    permissions::api::PermissionsApi,
-    grants::api::GrantsApi,
-    posts::api::PostsApi,
-    statistics::api::StatisticsApi,
-    votes::api::VotesApi,
-    audit::api::AuditApi,
-    webhooks::api::WebhooksApi,
-    info::api::InfoApi,
-);
-
-/// The one list of tasks: what is in it can be asked for, and runs.
-pub const TASKS: &[Kind] = &[
-    Kind::of::<SendMail>(),
-    Kind::of::<recovery::tasks::SendCode>(),
-    Kind::of::<webhooks::tasks::PublishEvent>(),
-    Kind::of::<webhooks::tasks::DeliverWebhook>(),
-    Kind::every::<sessions::tasks::PurgeSessions>(|config| Duration::from_secs(config.purge_interval)),
-    Kind::every::<recovery::tasks::PurgeCodes>(|config| Duration::from_secs(config.purge_interval)),
-    Kind::every::<PurgeMailLimits>(|config| Duration::from_secs(config.purge_interval)),
-    Kind::every::<idempotency::tasks::PurgeIdempotencyKeys>(|config| Duration::from_secs(config.purge_interval)),
-    Kind::every::<guests::tasks::PurgeInvitations>(|config| Duration::from_secs(config.purge_interval)),
-    Kind::every::<audit::tasks::PurgeAuditEvents>(|config| match config.audit_ttl {
-        0 => Duration::ZERO,
-        _ => Duration::from_secs(config.purge_interval),
-    }),
-    Kind::every::<webhooks::tasks::PurgeDeliveries>(|config| Duration::from_secs(config.purge_interval)),
-    Kind::every::<webhooks::tasks::SealSecrets>(|config| Duration::from_secs(config.purge_interval)),
-];
-
-/// Runs the jobs and sends the events of webhooks until `stop` turns true.
-pub async fn work(app: App, stop: watch::Receiver<bool>) {
-    futures_util::join!(worker::work(app.clone(), TASKS, stop.clone()), webhooks::dispatch::run(app, stop));
-}
-
-/// What each server runs itself, with what only its memory holds.
-pub const LOCAL_TASKS: &[Local] = &[statistics::tasks::FLUSH_STATISTICS];
 
 /// An answer without content.
 #[derive(poem_openapi::ApiResponse)]
@@ -129,13 +59,16 @@ mod tests {
     use poem_openapi::registry::Registry;
     use poem_openapi::types::Type;
 
-    use super::TASKS;
     use super::recovery::Purpose;
     use super::webhooks::model::{DeliveryStatus, DisabledReason};
     use crate::auth::caller::{Role, Status};
-    use crate::db::tables::{Deliveries, InvitedGuests, OneTimeCodes, Tasks, Users, Webhooks, words};
-    use crate::tasks::Pool;
+    use crate::auth::tables::Users;
+    use crate::db::tables::words;
+    use crate::resources::guests::tables::InvitedGuests;
+    use crate::resources::recovery::tables::OneTimeCodes;
+    use crate::resources::webhooks::tables::{Deliveries, Webhooks};
     use crate::tasks::store::STATES;
+    use crate::tasks::tables::Tasks;
 
     /// Every word of an enum, as the document has them.
     fn of<T: Type>() -> Vec<String> {
@@ -143,12 +76,6 @@ mod tests {
         T::register(&mut registry);
         let schema = registry.schemas.remove(&*T::name()).expect("an enum has a schema");
         schema.enum_items.iter().map(|word| word.as_str().expect("a word").to_owned()).collect()
-    }
-
-    #[test]
-    fn jobs_that_send_e_mails_have_workers_of_their_own() {
-        let of_mail: Vec<_> = TASKS.iter().filter(|kind| kind.pool == Pool::Mail).map(|kind| kind.name).collect();
-        assert_eq!(of_mail, ["send-mail", "send-code"]);
     }
 
     #[test]

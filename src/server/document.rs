@@ -3,36 +3,97 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
 
+use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
+use poem_openapi::registry::{MetaApi, Registry};
 use poem_openapi::{ContactObject, LicenseObject, OpenApi, OpenApiService, ServerObject};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::auth::Access;
+use crate::declared::List;
 use crate::resources::info::model::Info;
-use crate::resources::{Apis, apis};
 use crate::server::guard::{self, Guarded};
 use crate::server::{normalise, system};
 
-/// Version of the contract and of the server.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The operations of a resource, as functions: poem-openapi knows them only as types.
+#[derive(Clone, Copy)]
+pub struct Api {
+    meta: fn() -> Vec<MetaApi>,
+    register: fn(&mut Registry),
+    add_routes: fn(&mut Routes),
+}
 
-/// First lines that a reader of the document sees.
-const DESCRIPTION: &str = "\
-Accord is an API foundation: accounts, sessions, posts and votes on SQLite and PostgreSQL.
+/// poem-openapi's routes: the handlers by path and method.
+type Routes = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
 
-- Register with `POST /api/v1/user` or log in with `POST /api/v1/authenticate`, then send `Authorization: Bearer <token>`.
-- Every error is `application/problem+json` (RFC 9457) with a stable `code` and the `request_id` to quote.
-- Unknown fields, unknown query parameters and values out of range are refused with 400, never ignored.
-- Posts carry an `ETag`; changes need it in `If-Match`, so that no change is lost.
-- Times are RFC 3339 in UTC, identifiers are 64-bit integers.";
+impl Api {
+    /// The paths and their operations.
+    pub fn meta(&self) -> Vec<MetaApi> {
+        (self.meta)()
+    }
+
+    /// The operations of a type without fields.
+    pub const fn of<A: OpenApi + Default>() -> Self {
+        Self { meta: A::meta, register: A::register, add_routes: |routes| A::default().add_routes(routes) }
+    }
+}
+
+/// Title, version and texts of the document.
+#[derive(Debug, Clone, Copy)]
+pub struct About {
+    /// The title.
+    pub title: &'static str,
+    /// The version of the contract and of the server.
+    pub version: &'static str,
+    /// The commit that was built.
+    pub commit: &'static str,
+    /// The first lines that a reader of the document sees, as Markdown.
+    pub description: &'static str,
+    /// Whom a reader may ask.
+    pub contact: &'static str,
+    /// The SPDX expression of the licence, and its address.
+    pub license: (&'static str, &'static str),
+}
+
+static ABOUT: List<About> = List::new();
+static APIS: List<Api> = List::new();
+
+/// Completes the list of all operations.
+pub(crate) fn complete(about: &About, apis: Vec<Api>) {
+    ABOUT.complete(vec![*about]);
+    APIS.complete(apis);
+}
+
+/// Title, version and texts of the document.
+pub fn about() -> &'static About {
+    &ABOUT.get()[0]
+}
+
+/// The operations of all resources.
+pub struct Apis;
+
+impl OpenApi for Apis {
+    fn meta() -> Vec<MetaApi> {
+        APIS.get().iter().flat_map(|api| (api.meta)()).collect()
+    }
+
+    fn register(registry: &mut Registry) {
+        APIS.get().iter().for_each(|api| (api.register)(registry));
+    }
+
+    fn add_routes(self, routes: &mut Routes) {
+        APIS.get().iter().for_each(|api| (api.add_routes)(routes));
+    }
+}
 
 /// The operations, each behind its guard.
 pub fn service() -> OpenApiService<Guarded<Apis>, ()> {
-    OpenApiService::new(Guarded(apis()), "Accord", VERSION)
-        .description(DESCRIPTION)
-        .contact(ContactObject::new().name("The Accord team"))
-        .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
+    let About { title, version, description, contact, license: (license, address), .. } = *about();
+    OpenApiService::new(Guarded(Apis), title, version)
+        .description(description)
+        .contact(ContactObject::new().name(contact))
+        .license(LicenseObject::new(license).url(address))
         .server(ServerObject::new("http://127.0.0.1:3000").description("Where `cargo run` listens"))
 }
 
@@ -61,8 +122,8 @@ pub fn json() -> &'static str {
 pub fn info() -> Info {
     let sum = Sha256::digest(yaml().as_bytes());
     Info {
-        version: VERSION.into(),
-        commit: env!("ACCORD_COMMIT").into(),
+        version: about().version.into(),
+        commit: about().commit.into(),
         contract_sha256: sum.iter().map(|byte| format!("{byte:02x}")).collect(),
     }
 }
@@ -130,7 +191,7 @@ fn routes() -> Vec<Route> {
 /// The whole API on one page, from the router itself: operation id, method, path, access, tag.
 pub fn operations() -> String {
     let mut table = HashMap::new();
-    Guarded(apis()).add_routes(&mut table);
+    Guarded(Apis).add_routes(&mut table);
     let methods = |(path, methods): (&String, &HashMap<Method, _>)| -> Vec<_> {
         methods.keys().map(|method| (path.clone(), method.to_string())).collect()
     };

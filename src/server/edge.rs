@@ -108,7 +108,7 @@ impl<E: Endpoint + 'static> Edge<E> {
                 }
                 Err(_) => {
                     let detail = format!("There was no answer within {} s.", deadline.as_secs());
-                    let response = Error::new(Code::Timeout, detail).response(&id);
+                    let response = Error::new(Code::TIMEOUT, detail).response(&id);
                     record.answered(response.status(), reply.is_closed());
                     let _ = reply.send(response);
                     record.ended_late(respond(work.await).status());
@@ -185,10 +185,10 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
         let refused = match allow {
             _ if request.extensions().get::<BeyondLimits>().is_some() => {
                 let detail = "Too many connections are open, in all or from your address; try again soon.";
-                Some(Error::new(Code::Overloaded, detail).response(&request_id))
+                Some(Error::new(Code::OVERLOADED, detail).response(&request_id))
             }
             // RFC 9112 section 3.2; hyper lets it through
-            _ if hosts > 1 => Some(Error::new(Code::Invalid, "Send one Host header.").response(&request_id)),
+            _ if hosts > 1 => Some(Error::new(Code::INVALID, "Send one Host header.").response(&request_id)),
             Some(allow) if record.method == Method::OPTIONS => Some(options(&request, allow, origin.is_some())),
             _ => self.check_load(&path, &record.method).err().map(|overloaded| overloaded.response(&request_id)),
         };
@@ -304,16 +304,16 @@ fn refuse(error: poem::Error, request_id: &str, allow: Option<&str>, paths_hint:
     let ours = match error.downcast_ref::<Error>() {
         Some(ours) => ours.clone(),
         None => match error.status() {
-            StatusCode::NOT_FOUND => Error::new(Code::RouteNotFound, paths_hint),
+            StatusCode::NOT_FOUND => Error::new(Code::ROUTE_NOT_FOUND, paths_hint),
             StatusCode::METHOD_NOT_ALLOWED => {
-                Error::new(Code::MethodNotAllowed, format!("The path takes {}.", allow.unwrap_or_default()))
+                Error::new(Code::METHOD_NOT_ALLOWED, format!("The path takes {}.", allow.unwrap_or_default()))
             }
             // the guard has judged parameters and body, so nothing else should come from the framework
-            status if status.is_client_error() => Error::new(Code::Invalid, "The request cannot be read."),
+            status if status.is_client_error() => Error::new(Code::INVALID, "The request cannot be read."),
             _ => Error::internal(&error),
         },
     };
-    let not_allowed = ours.code == Code::MethodNotAllowed;
+    let not_allowed = ours.code == Code::METHOD_NOT_ALLOWED;
     let mut response = ours.response(request_id);
     if let Some(allow) = allow.filter(|_| not_allowed) {
         let allow = HeaderValue::from_str(allow).expect("made of method names");

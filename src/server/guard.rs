@@ -301,9 +301,9 @@ impl Guard {
         let essence = content_type.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case(&body.media_type) || request.headers().contains_key(header::CONTENT_ENCODING) {
             let detail = format!("Send the body as {}, without Content-Encoding.", body.media_type);
-            return Err(Error::new(Code::UnsupportedMediaType, detail));
+            return Err(Error::new(Code::UNSUPPORTED_MEDIA_TYPE, detail));
         }
-        let too_large = || Error::new(Code::PayloadTooLarge, format!("A body may have {} bytes.", config.max_body));
+        let too_large = || Error::new(Code::PAYLOAD_TOO_LARGE, format!("A body may have {} bytes.", config.max_body));
         let length =
             request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         if length.is_some_and(|length: u64| length > config.max_body as u64) {
@@ -313,10 +313,10 @@ impl Guard {
         match tokio::time::timeout(Duration::from_secs(config.body_timeout), reading).await {
             Ok(Ok(bytes)) => Ok(Some(bytes.to_vec())),
             Ok(Err(poem::error::ReadBodyError::PayloadTooLarge)) => Err(too_large()),
-            Ok(Err(_)) => Err(Error::new(Code::MalformedBody, "The body ended before its length.")),
+            Ok(Err(_)) => Err(Error::new(Code::MALFORMED_BODY, "The body ended before its length.")),
             Err(_) => {
                 let detail = format!("The body did not arrive within {} s.", config.body_timeout);
-                Err(Error::new(Code::RequestTimeout, detail))
+                Err(Error::new(Code::REQUEST_TIMEOUT, detail))
             }
         }
     }
@@ -346,9 +346,9 @@ impl Guard {
             let location = format!("query.{}", schema::shorten(&name));
             if !self.parameters.iter().any(|parameter| parameter.place == Place::Query && parameter.name == name) {
                 let fault = FieldError::parameter(location, "the operation takes no such parameter");
-                faults.push((Code::UnknownParameter, fault));
+                faults.push((Code::UNKNOWN_PARAMETER, fault));
             } else if given.iter().any(|(place, other, _)| *place == Place::Query && *other == name) {
-                faults.push((Code::Invalid, FieldError::parameter(location, "is given twice")));
+                faults.push((Code::INVALID, FieldError::parameter(location, "is given twice")));
             } else {
                 given.push((Place::Query, name, decode(value)));
             }
@@ -360,13 +360,13 @@ impl Guard {
             }
             if values.next().is_some() {
                 let location = format!("header.{}", parameter.name);
-                faults.push((Code::Invalid, FieldError::parameter(location, "is given twice")));
+                faults.push((Code::INVALID, FieldError::parameter(location, "is given twice")));
             }
         }
         for parameter in &self.parameters {
             let values = given.iter().filter(|(place, name, _)| *place == parameter.place && *name == parameter.name);
             for fault in values.filter_map(|(_, _, text)| parameter.fault(text.as_deref())) {
-                faults.push((Code::Invalid, fault));
+                faults.push((Code::INVALID, fault));
             }
         }
         faults
@@ -375,7 +375,7 @@ impl Guard {
     /// The body as a value, and its faults.
     fn parse(&self, bytes: &[u8]) -> Result<(Value, Vec<(Code, FieldError)>), Error> {
         let body = self.body.as_ref().expect("only read when there is one");
-        let malformed = |sentence: String| Error::new(Code::MalformedBody, sentence);
+        let malformed = |sentence: String| Error::new(Code::MALFORMED_BODY, sentence);
         let value = if body.media_type == "application/json" { json::parse(bytes) } else { form(bytes) };
         let value = value.map_err(malformed)?;
         let faults = schema::body_faults(&body.validator, &value);
@@ -503,7 +503,7 @@ impl<'a> Account<'a> {
 
 fn is_wrong_password(answer: &Result<Response>) -> bool {
     let error = answer.as_ref().err().and_then(|error| error.downcast_ref::<Error>());
-    error.is_some_and(|error| error.code == Code::InvalidCredentials)
+    error.is_some_and(|error| error.code == Code::INVALID_CREDENTIALS)
 }
 
 impl Parameter {
@@ -557,7 +557,7 @@ fn authorization(request: &Request) -> Result<Option<&str>, Error> {
     let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
     let first = values.next();
     if values.next().is_some() {
-        return Err(Error::new(Code::TokenMalformed, "Send one Authorization header."));
+        return Err(Error::new(Code::TOKEN_MALFORMED, "Send one Authorization header."));
     }
     Ok(first.map(|value| value.to_str().unwrap_or("Bearer")))
 }
@@ -639,7 +639,7 @@ mod tests {
 
     #[test]
     fn our_own_operations_are_fit_to_start() {
-        assert_eq!(faults(&crate::resources::Apis::meta()), Vec::<String>::new());
+        assert_eq!(faults(&document::Apis::meta()), Vec::<String>::new());
     }
 
     #[test]

@@ -14,8 +14,8 @@ use crate::app::logs;
 use crate::app::metrics::Moment;
 use crate::db::{Db, DbResult};
 use crate::error::{Code, Error};
-use crate::resources::TASKS;
 use crate::server::document;
+use crate::tasks;
 use crate::tasks::store::{self, STATES, Waiting};
 
 /// Text format 0.0.4.
@@ -35,7 +35,7 @@ fn admit(request: &Request, app: &App) -> Result<(), Error> {
     let token = app.config.metrics_token.as_bytes();
     if token.is_empty() {
         return match app.config.is_exposed() {
-            true => Err(Error::new(Code::RouteNotFound, app.config.paths_hint())),
+            true => Err(Error::new(Code::ROUTE_NOT_FOUND, app.config.paths_hint())),
             false => Ok(()),
         };
     }
@@ -43,7 +43,7 @@ fn admit(request: &Request, app: &App) -> Result<(), Error> {
     let sent = sent.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match sent {
         Some((_, sent)) if bool::from(sent.as_bytes().ct_eq(token)) => Ok(()),
-        _ => Err(Error::new(Code::Unauthenticated, "Send `Authorization: Bearer` and the server's `metrics_token`.")),
+        _ => Err(Error::new(Code::UNAUTHENTICATED, "Send `Authorization: Bearer` and the server's `metrics_token`.")),
     }
 }
 
@@ -79,8 +79,8 @@ async fn moment(app: &App) -> Moment {
     moment.gauges("accord_database_up", "Whether the database answers", [], [([], i64::from(waiting.is_ok()))]);
     let Ok(waiting) = waiting else { return moment };
     let mut numbers: BTreeMap<[String; 2], i64> =
-        TASKS.iter().flat_map(|kind| STATES.map(|state| ([kind.name.into(), state.into()], 0))).collect();
-    let mut late: BTreeMap<[String; 1], i64> = TASKS.iter().map(|kind| ([kind.name.into()], 0)).collect();
+        tasks::kinds().iter().flat_map(|kind| STATES.map(|state| ([kind.name.into(), state.into()], 0))).collect();
+    let mut late: BTreeMap<[String; 1], i64> = tasks::kinds().iter().map(|kind| ([kind.name.into()], 0)).collect();
     for task in waiting {
         if let Some(since) = task.due_since() {
             late.insert([task.name.clone()], (app.now() - since).num_seconds().max(0));

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::auth::access::{self, Access};
+use crate::declared::List;
 use crate::error::{Code, Error, FieldError};
 use crate::resources::idempotency;
 
@@ -21,7 +22,7 @@ const HEADERS: &[(&str, &str, &str)] = &[
         "Strong entity tag of the representation (RFC 9110); send it in `If-Match` or `If-None-Match`",
         "\"3-9f86d081884c7d65\"",
     ),
-    ("Location", "Path of what was created", "/api/v1/posts/1"),
+    ("Location", "Path of what was created", ""),
     (
         "RateLimit",
         "What is left of each limit: `r` calls now, and one more within `t` seconds \
@@ -44,38 +45,38 @@ const HEADERS: &[(&str, &str, &str)] = &[
 
 /// Every error answer there is: status, name, when, an example's code.
 const FAILURES: &[(&str, &str, &str, Code)] = &[
-    ("400", "BadRequest", "The request breaks a rule of this document; `errors` says where", Code::Invalid),
-    ("401", "Unauthorized", "No credentials, or bad ones", Code::Unauthenticated),
-    ("403", "Forbidden", "The caller is known, but may not do this", Code::Forbidden),
-    ("404", "NotFound", "It does not exist, or the caller may not know that it does", Code::NotFound),
-    ("408", "RequestTimeout", "The body did not arrive in time", Code::RequestTimeout),
-    ("409", "Conflict", "It contradicts the present state", Code::EmailInUse),
-    ("412", "PreconditionFailed", "`If-Match` names another version than the present one", Code::PreconditionFailed),
-    ("413", "PayloadTooLarge", "The body is too large", Code::PayloadTooLarge),
+    ("400", "BadRequest", "The request breaks a rule of this document; `errors` says where", Code::INVALID),
+    ("401", "Unauthorized", "No credentials, or bad ones", Code::UNAUTHENTICATED),
+    ("403", "Forbidden", "The caller is known, but may not do this", Code::FORBIDDEN),
+    ("404", "NotFound", "It does not exist, or the caller may not know that it does", Code::NOT_FOUND),
+    ("408", "RequestTimeout", "The body did not arrive in time", Code::REQUEST_TIMEOUT),
+    ("409", "Conflict", "It contradicts the present state", Code::EMAIL_IN_USE),
+    ("412", "PreconditionFailed", "`If-Match` names another version than the present one", Code::PRECONDITION_FAILED),
+    ("413", "PayloadTooLarge", "The body is too large", Code::PAYLOAD_TOO_LARGE),
     (
         "415",
         "UnsupportedMediaType",
         "The body is of a media type that the operation does not take",
-        Code::UnsupportedMediaType,
+        Code::UNSUPPORTED_MEDIA_TYPE,
     ),
     (
         "422",
         "UnprocessableContent",
         "`Idempotency-Key` was used with another request in the last 24 hours",
-        Code::IdempotencyKeyReused,
+        Code::IDEMPOTENCY_KEY_REUSED,
     ),
-    ("428", "PreconditionRequired", "`If-Match` is missing", Code::PreconditionRequired),
+    ("428", "PreconditionRequired", "`If-Match` is missing", Code::PRECONDITION_REQUIRED),
     (
         "429",
         "TooManyRequests",
         "The address or the account has called this operation too often, or tried too many passwords",
-        Code::RateLimited,
+        Code::RATE_LIMITED,
     ),
     (
         "5XX",
         "ServerFault",
         "A fault of the server, or its database is away; with 503 a retry may help",
-        Code::DatabaseUnavailable,
+        Code::DATABASE_UNAVAILABLE,
     ),
 ];
 
@@ -85,17 +86,36 @@ const LIMITED: &str = "429";
 /// Headers of every answer of an operation that is limited.
 const LIMITS: &[&str] = &["RateLimit", "RateLimit-Policy"];
 
-/// Operations whose answer shows one thing lead on to those that need its identifier and ETag: by the path of the thing,
-/// its name, and its variable, whose value the answer says.
-const THINGS: &[(&str, &str, &str)] = &[
-    ("/api/v1/posts/{id}", "Post", "id"),
-    ("/api/v1/users/{id}", "Account", "id"),
-    ("/api/v1/groups/{id}", "Group", "id"),
-    ("/api/v1/permissions/{name}", "Permission", "name"),
-    ("/api/v1/grants/{id}", "Grant", "id"),
-    ("/api/v1/invited-guests/{id}", "InvitedGuest", "id"),
-    ("/api/v1/webhooks/{id}", "Webhook", "id"),
-];
+/// The path of a single object: each answer that shows one links to the operations that take its identifier and ETag.
+#[derive(Debug, Clone, Copy)]
+pub struct Thing {
+    /// The path in the document, such as `/api/v1/groups/{id}`.
+    pub path: &'static str,
+    /// The name in the names of links, such as `Group`.
+    pub name: &'static str,
+    /// The variable of the path, and the field of the answer with its value.
+    pub variable: &'static str,
+}
+
+/// A part of a sentence that a resource adds to the description of an operation of another resource.
+#[derive(Debug, Clone, Copy)]
+pub struct Note {
+    /// The `operationId`.
+    pub operation: &'static str,
+    /// The part of a sentence that takes its place at `{notes}` in the description.
+    pub text: &'static str,
+}
+
+static THINGS: List<Thing> = List::new();
+static NOTES: List<Note> = List::new();
+static EXAMPLE: List<Thing> = List::new();
+
+/// Completes the lists of things and notes.
+pub(crate) fn complete(things: Vec<Thing>, notes: Vec<Note>, example: Thing) {
+    THINGS.complete(things);
+    NOTES.complete(notes);
+    EXAMPLE.complete(vec![example]);
+}
 
 /// What the operations of a thing do with it, by their method.
 const LINKS: &[(&str, &str, &str, &str, &str)] = &[
@@ -111,7 +131,7 @@ pub fn normalise(mut document: Value) -> Value {
     document["openapi"] = json!("3.0.3");
     tidy(&mut document);
     let mut paths = document["paths"].take();
-    let things: Vec<_> = THINGS.iter().map(|thing| (thing.0, links(&paths, thing))).collect();
+    let things: Vec<_> = THINGS.get().iter().map(|thing| (thing.path, links(&paths, thing))).collect();
     for (path, item) in entries(&mut paths) {
         // of the thing itself, or of the list that it is added to
         let thing = things
@@ -119,6 +139,7 @@ pub fn normalise(mut document: Value) -> Value {
             .find(|(thing, _)| thing == path || thing.rsplit_once('/').is_some_and(|(list, _)| list == path));
         for (method, operation) in entries(item) {
             let access = security(operation);
+            add_notes(operation);
             parameters(operation);
             responses(operation, access, thing.map(|(_, links)| links));
             if method == "patch" || method == "put" {
@@ -171,6 +192,16 @@ fn tidy(value: &mut Value) {
         }
         _ => {}
     }
+}
+
+/// The place in a description at which other resources add what they do in the operation.
+const NOTES_HERE: &str = "{notes}";
+
+/// Adds the notes of other resources to the description of an operation.
+fn add_notes(operation: &mut Value) {
+    let Some(description) = operation["description"].as_str().filter(|text| text.contains(NOTES_HERE)) else { return };
+    let notes = NOTES.get().iter().filter(|note| operation["operationId"] == note.operation).map(|note| note.text);
+    operation["description"] = description.replace(NOTES_HERE, &notes.collect::<String>()).into();
 }
 
 /// A handler states its rule by one word; the document says it as a scheme and its scope. `[{}]` would say "anonymous
@@ -256,7 +287,7 @@ fn header_reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/headers/{name}") })
 }
 
-fn links(paths: &Value, (path, thing, variable): &(&str, &str, &str)) -> Value {
+fn links(paths: &Value, Thing { path, name: thing, variable }: &Thing) -> Value {
     let link = |(method, verb, description, header, version): &(&str, &str, &str, &str, &str)| {
         let operation = paths[*path].get(*method)?;
         let mut parameters = json!({ *variable: format!("$response.body#/{variable}") });
@@ -432,7 +463,11 @@ fn components(document: &mut Value) {
         if *name == "Retry-After" {
             schema = json!({ "type": "integer", "minimum": 1 });
         }
-        let example = if *name == "Retry-After" { json!(1) } else { json!(example) };
+        let example = match *name {
+            "Retry-After" => json!(1),
+            "Location" => json!(EXAMPLE.get()[0].path.replace(&format!("{{{}}}", EXAMPLE.get()[0].variable), "1")),
+            _ => json!(example),
+        };
         let mut header = json!({ "description": description, "schema": schema, "example": example });
         // a server may be set to have none
         if !LIMITS.contains(name) {
@@ -470,15 +505,15 @@ fn components(document: &mut Value) {
     let components = &mut document["components"];
     components["headers"] = Value::Object(HEADERS.iter().map(header).collect());
     components["responses"] = Value::Object(FAILURES.iter().map(failure).collect());
-    components["schemas"]["Problem"]["example"] = example(Code::Invalid);
+    components["schemas"]["Problem"]["example"] = example(Code::INVALID);
     // a code that a later version adds is no breaking change: clients fall back on the status
     components["schemas"]["Code"]["x-extensible-enum"] = json!(true);
 }
 
 fn example(code: Code) -> Value {
     let error = match code {
-        Code::Invalid => Error::fields(code, vec![FieldError::body("/title", "must not be empty")]),
-        Code::NotFound => Error::not_found("Post", 99),
+        Code::INVALID => Error::fields(code, vec![FieldError::body("/title", "must not be empty")]),
+        Code::NOT_FOUND => Error::not_found(EXAMPLE.get()[0].name, 99),
         code => Error::new(code, code.title().to_owned() + "."),
     };
     serde_json::to_value(error.problem("4f2a9c1b7d3e4a5f8c6b0d9e2f1a3b5c")).expect("plain data")

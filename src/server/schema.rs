@@ -53,8 +53,8 @@ pub fn value_fault(validator: &Validator, value: &Value) -> Option<String> {
 /// One error with the code of the most special fault that all share.
 pub fn refuse(mut faults: Vec<(Code, FieldError)>) -> Error {
     faults.truncate(FAULTS);
-    let first = faults.first().map_or(Code::Invalid, |(code, _)| *code);
-    let code = if faults.iter().all(|(code, _)| *code == first) { first } else { Code::Invalid };
+    let first = faults.first().map_or(Code::INVALID, |(code, _)| *code);
+    let code = if faults.iter().all(|(code, _)| *code == first) { first } else { Code::INVALID };
     Error::fields(code, faults.into_iter().map(|(_, fault)| fault).collect())
 }
 
@@ -63,18 +63,18 @@ fn faults_of(error: &jsonschema::ValidationError<'_>) -> Vec<(Code, FieldError)>
     let at = error.instance_path().to_string();
     let below = |name: &str| format!("{at}/{}", shorten(name).replace('~', "~0").replace('/', "~1"));
     let one = |code, detail: String| vec![(code, FieldError::body(at.clone(), detail))];
-    let invalid = |detail: String| one(Code::Invalid, detail);
+    let invalid = |detail: String| one(Code::INVALID, detail);
     match error.kind() {
         Kind::AdditionalProperties { unexpected } => {
             let unknown = |name: &String| {
-                (Code::UnknownField, FieldError::body(below(name), "the operation takes no such field"))
+                (Code::UNKNOWN_FIELD, FieldError::body(below(name), "the operation takes no such field"))
             };
             unexpected.iter().map(unknown).collect()
         }
         Kind::Required { property } => {
-            vec![(Code::Invalid, FieldError::body(below(property.as_str().unwrap_or_default()), "is required"))]
+            vec![(Code::INVALID, FieldError::body(below(property.as_str().unwrap_or_default()), "is required"))]
         }
-        Kind::MinProperties { .. } => one(Code::EmptyPatch, "name at least one field to change".into()),
+        Kind::MinProperties { .. } => one(Code::EMPTY_PATCH, "name at least one field to change".into()),
         Kind::Type { kind } => invalid(format!("must be {}", types(kind))),
         Kind::Enum { options } => invalid(format!("must be one of {}", words(options))),
         Kind::MinLength { limit: 1 } => invalid("must not be empty".into()),
@@ -154,9 +154,9 @@ mod tests {
         });
         let found = faults(schema.clone(), json!({ "password": "hunter2", "rating": 9, "x/y": 1 }));
         let of = |code, pointer: &str, detail: &str| (code, pointer.to_owned(), detail.to_owned());
-        assert!(found.contains(&of(Code::Invalid, "/password", "must have at least 8 characters")), "{found:?}");
-        assert!(found.contains(&of(Code::Invalid, "/rating", "must be at most 5")), "{found:?}");
-        assert!(found.contains(&of(Code::UnknownField, "/x~1y", "the operation takes no such field")), "{found:?}");
+        assert!(found.contains(&of(Code::INVALID, "/password", "must have at least 8 characters")), "{found:?}");
+        assert!(found.contains(&of(Code::INVALID, "/rating", "must be at most 5")), "{found:?}");
+        assert!(found.contains(&of(Code::UNKNOWN_FIELD, "/x~1y", "the operation takes no such field")), "{found:?}");
         assert!(!format!("{found:?}").contains("hunter2"));
         assert_eq!(faults(schema.clone(), json!({}))[0].1, "/password");
         assert!(faults(schema.clone(), json!({ "password": "long enough", "rating": null })).is_empty());

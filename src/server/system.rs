@@ -68,14 +68,14 @@ impl Endpoint for Page {
 
     async fn call(&self, request: Request) -> Result<Response> {
         if matches!(self, Self::Docs | Self::DocsStyle | Self::DocsScript) && !app(&request)?.config.docs() {
-            return Err(Error::new(Code::RouteNotFound, app(&request)?.config.paths_hint()).into());
+            return Err(Error::new(Code::ROUTE_NOT_FOUND, app(&request)?.config.paths_hint()).into());
         }
         Ok(match self {
             Self::Front => {
                 let mut links = json!({
                     "name": "Accord",
                     "message": "Hello World",
-                    "version": document::VERSION,
+                    "version": document::about().version,
                 });
                 if app(&request)?.config.docs() {
                     links["docs"] = "/docs".into();

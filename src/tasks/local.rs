@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::app::metrics::Outcome;
 
 /// A task that this build runs in each server.
+#[derive(Clone, Copy)]
 pub struct Local {
     /// In the log and the metrics.
     pub name: &'static str,

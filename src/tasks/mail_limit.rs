@@ -14,9 +14,9 @@ use sha2::{Digest, Sha256};
 
 use super::{Fault, Task};
 use crate::app::App;
-use crate::db::tables::MailLimits;
 use crate::db::{Conn, DbResult, Unsignalled};
 use crate::mail::letter::{Letter, Repeat};
+use crate::tasks::tables::MailLimits;
 
 /// Between two e-mails of a kind to an address.
 const PAUSE: TimeDelta = TimeDelta::minutes(5);

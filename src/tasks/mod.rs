@@ -10,21 +10,59 @@ pub mod local;
 pub mod mail;
 pub mod mail_limit;
 pub mod store;
+pub mod tables;
 pub mod worker;
 
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join, join_all};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
+use self::local::Local;
+use self::mail::SendMail;
+use self::mail_limit::PurgeMailLimits;
 use crate::app::App;
 use crate::config::Config;
 use crate::db::DbError;
 use crate::db::signals::Refused;
+use crate::declared::List;
 use crate::error::Error;
+
+/// Work beside the jobs, until the second argument turns true.
+pub type Service = fn(App, watch::Receiver<bool>) -> BoxFuture<'static, ()>;
+
+static KINDS: List<Kind> = List::new();
+static LOCAL: List<Local> = List::new();
+static SERVICES: List<Service> = List::new();
+
+/// Completes the lists of jobs and services: those of the foundation, then those of the resources.
+pub(crate) fn complete(kinds: Vec<Kind>, local: Vec<Local>, services: Vec<Service>) {
+    let purge = |config: &Config| Duration::from_secs(config.purge_interval);
+    let own = [Kind::of::<SendMail>(), Kind::every::<PurgeMailLimits>(purge)];
+    let (recurring, queued): (Vec<_>, Vec<_>) = own.into_iter().chain(kinds).partition(|kind| kind.every.is_some());
+    KINDS.complete(queued.into_iter().chain(recurring).collect());
+    LOCAL.complete(local);
+    SERVICES.complete(services);
+}
+
+/// Every job that can be enqueued, and runs.
+pub fn kinds() -> &'static [Kind] {
+    KINDS.get()
+}
+
+/// The jobs that each server runs itself, with what only its memory holds.
+pub fn local_jobs() -> &'static [Local] {
+    LOCAL.get()
+}
+
+/// Runs the jobs and the services of resources until `stop` turns true.
+pub async fn work(app: App, stop: watch::Receiver<bool>) {
+    let services = SERVICES.get().iter().map(|service| service(app.clone(), stop.clone()));
+    join(worker::work(app.clone(), kinds(), stop.clone()), join_all(services)).await;
+}
 
 /// Something to be done later; its fields are kept as JSON until then.
 ///
@@ -110,6 +148,7 @@ impl From<Error> for Fault {
 }
 
 /// A task that this build knows: what a worker needs to run one by its name.
+#[derive(Clone, Copy)]
 pub struct Kind {
     /// [`Task::NAME`]
     pub name: &'static str,
@@ -174,6 +213,12 @@ pub fn pause(first: Duration, attempts: i64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn jobs_that_send_e_mails_have_workers_of_their_own() {
+        let of_mail: Vec<_> = kinds().iter().filter(|kind| kind.pool == Pool::Mail).map(|kind| kind.name).collect();
+        assert_eq!(of_mail, ["send-mail", "send-code"]);
+    }
 
     #[test]
     fn pauses_grow_and_end_growing() {

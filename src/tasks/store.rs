@@ -7,8 +7,8 @@ use serde_json::Value;
 use sqlx::FromRow;
 
 use super::{Pool, Task};
-use crate::db::tables::Tasks;
 use crate::db::{Conn, DbResult, Unsignalled, keyset};
+use crate::tasks::tables::Tasks;
 
 const QUEUED: &str = "queued";
 const RUNNING: &str = "running";

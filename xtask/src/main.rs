@@ -1,6 +1,7 @@
 //! `cargo xtask TASK`: what this repository does that cargo alone cannot. `ci` is the table in order.
 
 mod access;
+mod application;
 mod ci;
 mod clients;
 mod contract;

@@ -154,7 +154,7 @@ fn line(fate: &Fate) -> String {
 
 fn of_document(edit: &Edit, document: &Value) -> anyhow::Result<Option<Notice>> {
     let mutant = edit.apply(document)?;
-    Ok(disagreement(&mutant, accord::server::document::document()))
+    Ok(disagreement(&mutant, crate::application::document()))
 }
 
 /// The edits of the sweep that the comparison notices; none if one of them passes.

@@ -12,7 +12,7 @@ mod source;
 
 use std::path::PathBuf;
 
-use ::accord::server::document;
+use crate::application;
 use anyhow::Context;
 use serde_json::Value;
 
@@ -52,8 +52,8 @@ pub fn committed() -> anyhow::Result<Value> {
 fn write() -> Outcome {
     let mut written = vec![];
     let texts = [
-        (DOCUMENT, accord_openapi::to_yaml(document::document())),
-        (OPERATIONS, document::operations()),
+        (DOCUMENT, accord_openapi::to_yaml(application::document())),
+        (OPERATIONS, application::operations()),
         (RULES, accord_openapi::diff::page::rules_page()),
     ];
     for (name, text) in texts {

@@ -135,7 +135,7 @@ async fn an_operator_looks_after_tasks() {
     };
     assert_eq!(
         says("task run").await,
-        "send-mail\nsend-code\npublish-event\ndeliver-webhook\npurge-sessions\npurge-codes\npurge-mail-limits\npurge-idempotency-keys\npurge-invitations\npurge-audit-events\npurge-deliveries\nseal-webhook-secrets\n"
+        "send-mail\nsend-code\npublish-event\ndeliver-webhook\npurge-mail-limits\npurge-sessions\npurge-codes\npurge-idempotency-keys\npurge-invitations\npurge-audit-events\npurge-deliveries\nseal-webhook-secrets\n"
     );
     assert_eq!(says("task list --json").await, "[]\n");
     assert!(says("task run purge-sessions --in 1d").await.starts_with("task 1: purge-sessions, at "));

@@ -21,7 +21,8 @@ pub use self::history::Applied;
 use self::history::Connected;
 pub use self::plan::{Direction, Step, Target};
 use self::script::Statement;
-pub use self::set::{Revision, Set};
+pub(crate) use self::set::complete;
+pub use self::set::{Embedded, Revision, Set};
 use super::{Conn, DbError, DbResult, Dialect, connect};
 
 /// How often a long step says that it goes on.

@@ -11,11 +11,24 @@ use sqlx::migrate::Migrator;
 use super::MigrationError;
 use super::header::Header;
 use crate::db::Dialect;
+use crate::declared::List;
 
-static SQLITE: LazyLock<Result<Set, Vec<String>>> =
-    LazyLock::new(|| Set::embedded(&sqlx::migrate!("migrations/sqlite")));
-static POSTGRES: LazyLock<Result<Set, Vec<String>>> =
-    LazyLock::new(|| Set::embedded(&sqlx::migrate!("migrations/postgres")));
+static EMBEDDED: List<fn() -> Embedded> = List::new();
+static SQLITE: LazyLock<Result<Set, Vec<String>>> = LazyLock::new(|| Set::embedded(&EMBEDDED.get()[0]().sqlite));
+static POSTGRES: LazyLock<Result<Set, Vec<String>>> = LazyLock::new(|| Set::embedded(&EMBEDDED.get()[0]().postgres));
+
+/// The migrations that are part of the binary.
+pub struct Embedded {
+    /// For SQLite.
+    pub sqlite: Migrator,
+    /// For PostgreSQL.
+    pub postgres: Migrator,
+}
+
+/// Sets the migrations of the application.
+pub(crate) fn complete(embedded: fn() -> Embedded) {
+    EMBEDDED.complete(vec![embedded]);
+}
 
 /// One migration.
 #[derive(Debug, Clone, PartialEq, Eq)]

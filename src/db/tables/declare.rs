@@ -13,6 +13,7 @@ pub enum Part {
     Check(Check),
     Index(Index),
     Own(Own),
+    NeverUpdated(&'static str),
 }
 
 /// A column as it is declared, with the constraints that are its own.
@@ -129,6 +130,11 @@ pub fn postgres(create: &str) -> Part {
     Part::Own(Own { dialect: Dialect::Postgres, create: create.into() })
 }
 
+/// A table without `updated_at`, and the reason: its rows never change, or say it otherwise.
+pub fn never_updated(reason: &'static str) -> Part {
+    Part::NeverUpdated(reason)
+}
+
 fn names<const N: usize>(columns: [impl Iden; N]) -> Vec<String> {
     columns.iter().map(|column| column.unquoted().to_owned()).collect()
 }
@@ -182,6 +188,11 @@ impl Table {
         self
     }
 
+    /// A table whose changes call no hooks, and the reason.
+    pub fn without_hooks(self, reason: &'static str) -> Self {
+        Self { without_hooks: Some(reason), ..self }
+    }
+
     /// With one more part.
     pub fn with(mut self, part: impl Into<Part>) -> Self {
         match part.into() {
@@ -190,6 +201,7 @@ impl Table {
             Part::Check(check) => self.checks.push(check),
             Part::Index(index) => self.indexes.push(index),
             Part::Own(own) => self.own.push(own),
+            Part::NeverUpdated(reason) => self.never_updated = Some(reason),
         }
         self
     }

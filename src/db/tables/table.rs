@@ -23,6 +23,10 @@ pub struct Table {
     pub indexes: Vec<Index>,
     /// What only one of the databases has.
     pub own: Vec<Own>,
+    /// The reason why the table has no `updated_at`.
+    pub never_updated: Option<&'static str>,
+    /// The reason why changes of the table call no hooks.
+    pub without_hooks: Option<&'static str>,
 }
 
 /// A column.
@@ -139,6 +143,8 @@ impl Table {
             checks: vec![],
             indexes: vec![],
             own: vec![],
+            never_updated: None,
+            without_hooks: None,
         }
     }
 }

@@ -16,13 +16,14 @@ use crate::http::payload::JsonOut;
 use crate::resources::Tag;
 
 /// The operations.
+#[derive(Default)]
 pub struct AuditApi;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Audit")]
 impl AuditApi {
     /// List audit events
     ///
-    /// Every change of users, groups, permissions and grants, what others than its owner did to a post, logins, failed
+    /// Every change of users, groups, permissions and grants{notes}, logins, failed
     /// logins, logouts and ended sessions, the newest first. Events hold the IP address of the client, but no e-mail
     /// address, name of a person, password or token. Nobody can change or delete them; they are deleted after a year, or
     /// as the operator has set it. Of the failed logins of one hour, account, client network and reason the first ten are an

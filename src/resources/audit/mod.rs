@@ -8,13 +8,44 @@
 pub mod api;
 pub mod model;
 pub mod store;
+pub mod tables;
 pub mod tasks;
 
 use async_trait::async_trait;
 
 use self::model::{Action, State};
-use crate::db::signals::{Actor, Context, Hook, Refused, Signalled};
+use crate::application::Resource;
+use crate::db::signals::{Actor, Context, Hook, Phase, Refused, Signalled};
 use crate::db::{Conn, DbResult};
+use crate::server::document::Api;
+use crate::tasks::Kind;
+use std::time::Duration;
+
+/// The audit.
+pub static RESOURCE: Resource = Resource {
+    name: "audit",
+    apis: &[Api::of::<api::AuditApi>()],
+    things: &[],
+    notes: &[],
+    tables: tables::declared,
+    hooks: |hooks, _| hooks,
+    permissions: &[],
+    open_permissions: &[],
+    targets: &[],
+    explain: &[],
+    actions: &[],
+    events: &[],
+    codes: &[],
+    models: &[],
+    jobs: &[Kind::every::<tasks::PurgeAuditEvents>(|config| match config.audit_ttl {
+        0 => Duration::ZERO,
+        _ => Duration::from_secs(config.purge_interval),
+    })],
+    local_jobs: &[],
+    services: &[],
+    state: |_| {},
+    settings: &[],
+};
 
 /// What is written down.
 #[derive(Debug)]
@@ -82,6 +113,10 @@ pub struct Audit;
 
 #[async_trait]
 impl<R: Audited> Hook<R> for Audit {
+    fn phase(&self) -> Phase {
+        Phase::Record
+    }
+
     async fn after_insert(&self, context: &mut Context<'_>, row: &R) -> Result<(), Refused> {
         Ok(record(context.tx, context.by, row.created()).await?)
     }

@@ -1,126 +1,80 @@
 //! What goes over the wire for the audit.
 
 use chrono::{DateTime, Utc};
+use poem_openapi::Object;
 use poem_openapi::types::Example;
-use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 
 use crate::auth::permission::Target;
 use crate::auth::{Role, Status};
+use crate::declared::{List, declared_enum};
 use crate::http::page::page;
+use crate::resources::users;
 
-/// Declares [`Action`]: each line is one, its word, and the kind of object it is about.
+/// What was done: an action that a resource declares with [`actions!`](crate::actions).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Action {
+    name: &'static str,
+    object_type: &'static str,
+}
+
+static ACTIONS: List<Action> = List::new();
+static OBJECT_TYPES: List<ObjectType> = List::new();
+
+declared_enum! {
+    /// What was done
+    Action in ACTIONS
+}
+
+/// Declares the actions on objects of one type, with what each means: `actions! { "post": POST_UPDATED = "post_updated",
+/// "…"; }`. Also makes the list `ACTIONS` for the declaration of the resource.
+#[macro_export]
 macro_rules! actions {
-    ($($action:ident = $word:literal, $object:ident, $doc:literal;)*) => {
-        /// What was done
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-        #[oai(rename_all = "snake_case")]
-        #[serde(rename_all = "snake_case")]
-        pub enum Action {
-            $(#[doc = $doc] $action),*
-        }
+    ($object_type:literal: $($action:ident = $name:literal, $doc:literal;)*) => {
+        $(
+            #[doc = $doc]
+            pub const $action: $crate::resources::audit::model::Action =
+                $crate::resources::audit::model::Action::new($name, $object_type);
+        )*
 
-        impl Action {
-            /// The word in the database and on the wire.
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$action => $word),* }
-            }
-
-            /// What it is done to.
-            pub fn object_type(self) -> ObjectType {
-                match self { $(Self::$action => ObjectType::$object),* }
-            }
-        }
-
-        impl TryFrom<String> for Action {
-            type Error = String;
-
-            fn try_from(word: String) -> Result<Self, String> {
-                match word.as_str() {
-                    $($word => Ok(Self::$action),)*
-                    _ => Err(format!("`{word}` is no action")),
-                }
-            }
-        }
+        /// The actions that the audit records of the resource.
+        pub const ACTIONS: &[$crate::resources::audit::model::Action] = &[$($action),*];
     };
 }
 
-actions! {
-    UserCreated = "user_created", User, "An account was registered, or made by an admin";
-    UserUpdated = "user_updated", User, "Role, status, address or name of an account were changed, or the address was verified";
-    UserDeleted = "user_deleted", User, "An account was deleted";
-    PasswordChanged = "password_changed", User, "An account got another password, which ended its other sessions";
-    LoggedIn = "logged_in", User, "Somebody logged in, also by registering or by accepting an invitation; tokens of an identity provider open no session here";
-    LoggedOut = "logged_out", User, "Somebody logged out";
-    SessionRevoked = "session_revoked", User, "Somebody ended one of their sessions";
-    LoginFailed = "login_failed", User, "Somebody failed to log in, or gave a wrong present password with a token; the object is the account, if there is one. Of one hour, account, client network and reason the first ten are an event each, the others are counted in one more";
-    RefreshTokenReused = "refresh_token_reused", User, "Somebody used a refresh token of the account again; its session was ended";
-    IdentityLinked = "identity_linked", User, "An identity of the provider was linked to an account";
-    GroupCreated = "group_created", Group, "A group was made";
-    GroupUpdated = "group_updated", Group, "A group was renamed";
-    GroupDeleted = "group_deleted", Group, "A group was deleted, with its memberships and grants";
-    MemberAdded = "member_added", Group, "A user came into a group";
-    MemberRemoved = "member_removed", Group, "A user was taken out of a group";
-    PermissionCreated = "permission_created", Permission, "A permission came into the catalogue";
-    PermissionUpdated = "permission_updated", Permission, "A permission was described otherwise";
-    PermissionDeleted = "permission_deleted", Permission, "A permission was deleted, with its grants";
-    GrantCreated = "grant_created", Grant, "A permission was granted";
-    GrantDeleted = "grant_deleted", Grant, "A grant was taken back, or went with its holder, its permission or its object";
-    PostUpdated = "post_updated", Post, "An admin or the holder of a grant changed a post of somebody else";
-    PostDeleted = "post_deleted", Post, "An admin or the holder of a grant deleted a post of somebody else";
-    GuestInvited = "guest_invited", InvitedGuest, "Somebody was invited";
-    InvitationAccepted = "invitation_accepted", InvitedGuest, "Whoever was invited has made an account";
-    InvitationDeleted = "invitation_deleted", InvitedGuest, "An invitation was taken back, has expired, or went with its inviter";
-    WebhookCreated = "webhook_created", Webhook, "A webhook was made";
-    WebhookUpdated = "webhook_updated", Webhook, "A webhook was changed";
-    WebhookDeleted = "webhook_deleted", Webhook, "A webhook was deleted";
-    WebhookDisabled = "webhook_disabled", Webhook, "A webhook was disabled because its receiver takes no events";
-}
+impl Action {
+    /// An action: its name on the wire and in the database, and the type of the object.
+    pub const fn new(name: &'static str, object_type: &'static str) -> Self {
+        Self { name, object_type }
+    }
 
-/// What something was done to
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum ObjectType {
-    /// An account
-    User,
-    /// A group
-    Group,
-    /// A permission of the catalogue
-    Permission,
-    /// A grant
-    Grant,
-    /// A post
-    Post,
-    /// An invitation
-    InvitedGuest,
-    /// A webhook
-    Webhook,
-}
+    /// The type of the object.
+    pub fn object_type(self) -> ObjectType {
+        ObjectType { name: self.object_type }
+    }
 
-impl ObjectType {
-    /// The word in the database and on the wire.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Group => "group",
-            Self::Permission => "permission",
-            Self::Grant => "grant",
-            Self::Post => "post",
-            Self::InvitedGuest => "invited_guest",
-            Self::Webhook => "webhook",
+    /// Completes the lists of all actions and types of objects.
+    pub(crate) fn complete(actions: Vec<Self>) {
+        let mut types: Vec<ObjectType> = vec![];
+        for action in &actions {
+            if !types.contains(&action.object_type()) {
+                types.push(action.object_type());
+            }
         }
+        ACTIONS.complete(actions);
+        OBJECT_TYPES.complete(types);
     }
 }
 
-impl TryFrom<String> for ObjectType {
-    type Error = String;
+/// The type of an object, which the actions on it name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ObjectType {
+    name: &'static str,
+}
 
-    fn try_from(word: String) -> Result<Self, String> {
-        let types =
-            [Self::User, Self::Group, Self::Permission, Self::Grant, Self::Post, Self::InvitedGuest, Self::Webhook];
-        types.into_iter().find(|kind| kind.word() == word).ok_or_else(|| format!("`{word}` is no object type"))
-    }
+declared_enum! {
+    /// What something was done to
+    ObjectType in OBJECT_TYPES
 }
 
 /// What an object was like; only what belongs to its kind, and nothing that names a person or opens a door
@@ -221,8 +175,8 @@ impl Example for AuditEvent {
         Self {
             id: 1,
             actor_id: Some(1),
-            action: Action::UserUpdated,
-            object_type: ObjectType::User,
+            action: users::USER_UPDATED,
+            object_type: users::USER_UPDATED.object_type(),
             object_id: Some(2),
             before: Some(state(Role::Active)),
             after: Some(state(Role::Staff)),

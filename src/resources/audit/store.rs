@@ -9,10 +9,11 @@ use super::Event;
 use super::model::{Action, AuditEvent, ObjectType, State};
 use crate::db::keyset::newest;
 use crate::db::signals::Actor;
-use crate::db::tables::{AuditEvents, AuditRetention};
 use crate::db::{Conn, DbResult, Unsignalled};
 use crate::error::Error;
 use crate::http::client::ClientAddress;
+use crate::resources::audit::tables::{AuditEvents, AuditRetention};
+use crate::resources::sessions;
 
 /// Which events a list shows.
 #[derive(Default)]
@@ -55,7 +56,7 @@ struct StoredEvent {
 pub async fn insert(conn: &mut Conn, by: Actor<'_>, event: Event, now: DateTime<Utc>) -> DbResult<()> {
     let text = |state: &Option<State>| state.as_ref().map(|state| serde_json::to_string(state).expect("plain data"));
     let aggregation_key = match event.action {
-        Action::LoginFailed => Some(aggregation_key(conn, by, &event, now).await?),
+        sessions::LOGIN_FAILED => Some(aggregation_key(conn, by, &event, now).await?),
         _ => None,
     };
     let old = |column: AuditEvents| Expr::col((AuditEvents::Table, column));
@@ -81,8 +82,8 @@ pub async fn insert(conn: &mut Conn, by: Actor<'_>, event: Event, now: DateTime<
         ])
         .values_panic([
             by.user_id.into(),
-            event.action.word().into(),
-            event.action.object_type().word().into(),
+            event.action.as_str().into(),
+            event.action.object_type().as_str().into(),
             event.object_id.into(),
             text(&event.before).into(),
             text(&event.after).into(),
@@ -109,7 +110,7 @@ async fn aggregation_key(conn: &mut Conn, by: Actor<'_>, event: &Event, now: Dat
     let network = by.address.map(|address| ClientAddress(address).network().to_string()).unwrap_or_default();
     let reason = event.after.as_ref().and_then(|after| after.reason.as_deref()).unwrap_or_default();
     let (hour, actor, object) = (now.format("%Y-%m-%dT%H"), id(by.user_id), id(event.object_id));
-    let kind = format!("{hour} {} {object} by {actor} from {network}: {reason}", event.action.word());
+    let kind = format!("{hour} {} {object} by {actor} from {network}: {reason}", event.action.as_str());
     // of several at once each gets a row of its own
     conn.lock(&kind).await?;
     let key = |row: usize| format!("{kind} {row}");
@@ -194,8 +195,8 @@ fn matching(filter: &Filter) -> SelectStatement {
     statement
         .from(AuditEvents::Table)
         .and_where_option(filter.actor_id.map(|id| is(AuditEvents::ActorId).eq(id)))
-        .and_where_option(filter.action.map(|action| is(AuditEvents::Action).eq(action.word())))
-        .and_where_option(filter.object_type.map(|kind| is(AuditEvents::ObjectType).eq(kind.word())))
+        .and_where_option(filter.action.map(|action| is(AuditEvents::Action).eq(action.as_str())))
+        .and_where_option(filter.object_type.map(|kind| is(AuditEvents::ObjectType).eq(kind.as_str())))
         .and_where_option(filter.object_id.map(|id| is(AuditEvents::ObjectId).eq(id)))
         .and_where_option(filter.address.as_deref().map(|address| is(AuditEvents::Address).eq(address)))
         .and_where_option(filter.since.map(|since| is(AuditEvents::CreatedAt).gte(sortable(since))))

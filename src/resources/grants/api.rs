@@ -17,6 +17,7 @@ use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
+#[derive(Default)]
 pub struct GrantsApi;
 
 /// The answer of `create_grant`.

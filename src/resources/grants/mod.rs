@@ -4,6 +4,7 @@
 //! permission or object is gone.
 
 pub mod api;
+pub mod fixture;
 pub mod model;
 pub mod rules;
 pub mod store;
@@ -14,16 +15,72 @@ use chrono::{DateTime, Utc};
 use self::model::{Grant, GrantCreate};
 use self::rules::Holder;
 use self::store::Filter;
+use crate::actions;
+use crate::application::Resource;
 use crate::auth::permission::Target;
-use crate::db::signals::{self, Actor, Context, Hook, Refused, Signalled};
-use crate::db::{Conn, Constraint, DbError};
+use crate::codes;
+use crate::db::Conn;
+use crate::db::signals::{self, Actor, Context, Hook, Phase, Refused, Signalled};
 use crate::error::{Code, Error};
-use crate::resources::audit::model::{Action, State};
+use crate::events;
+use crate::resources::audit::Audit;
+use crate::resources::audit::model::State;
 use crate::resources::audit::{Audited, Event};
 use crate::resources::groups::model::StoredGroup;
 use crate::resources::permissions::model::StoredPermission;
-use crate::resources::posts::model::StoredPost;
 use crate::resources::users::model::StoredUser;
+use crate::resources::webhooks::hook::PublishEvents;
+use crate::server::document::Api;
+use crate::server::normalise::Thing;
+
+events! {
+    /// An event about a grant
+    GrantEvent(GrantEventType): Grant = "grant" |grant| grant.id, {
+        Created = "grant.created", "A permission was granted";
+        Deleted = "grant.deleted", "A grant was taken back, or went with its holder, its permission or its object";
+    }
+    for Grant { Created => Created, Deleted => Deleted }
+}
+
+/// Grants of permissions.
+pub static RESOURCE: Resource = Resource {
+    name: "grants",
+    apis: &[Api::of::<api::GrantsApi>()],
+    things: &[Thing { path: "/api/v1/grants/{id}", name: "Grant", variable: "id" }],
+    notes: &[],
+    tables: Vec::new,
+    hooks: |hooks, _| {
+        hooks
+            .entity::<Grant>()
+            .on::<Grant, _>(Audit)
+            .on::<Grant, _>(PublishEvents)
+            .on::<StoredUser, _>(EndGrants)
+            .on::<StoredGroup, _>(EndGrants)
+            .on::<StoredPermission, _>(EndGrants)
+    },
+    permissions: &[],
+    open_permissions: &[],
+    targets: &[],
+    explain: &[],
+    actions: ACTIONS,
+    events: EVENTS,
+    codes: CODES,
+    models: &[&fixture::Grant],
+    jobs: &[],
+    local_jobs: &[],
+    services: &[],
+    state: |_| {},
+    settings: &[],
+};
+
+actions! { "grant":
+    GRANT_CREATED = "grant_created", "A permission was granted";
+    GRANT_DELETED = "grant_deleted", "A grant was taken back, or went with its holder, its permission or its object";
+}
+
+codes! {
+    ALREADY_GRANTED = 409 "already_granted", "The permission is granted already";
+}
 
 /// Grants a permission to a user or a group that is there, on an object that is there.
 ///
@@ -36,8 +93,8 @@ pub async fn create(
     now: DateTime<Utc>,
 ) -> Result<Grant, Error> {
     let is_there = match rules::holder(&new)? {
-        Holder::User(id) => Target::Users.has(tx, id).await?,
-        Holder::Group(id) => Target::Groups.has(tx, id).await?,
+        Holder::User(id) => Target::USERS.has(tx, id).await?,
+        Holder::Group(id) => Target::GROUPS.has(tx, id).await?,
     };
     let permission = store::find_permission(tx, &new.permission).await?;
     let (Some(target), true) = (permission, is_there) else {
@@ -49,11 +106,11 @@ pub async fn create(
         return Err(absent("object"));
     }
     signals::insert_new(tx, by, new, now).await.map_err(|refused| match refused {
-        Refused::Db(DbError::Violation(Constraint::GrantsKey, _)) => {
-            Error::new(Code::AlreadyGranted, "The user or group holds the permission already, on this or on all.")
+        refused if store::KEYS.iter().any(|key| refused.violates(*key)) => {
+            Error::new(ALREADY_GRANTED, "The user or group holds the permission already, on this or on all.")
         }
-        Refused::Db(DbError::Violation(Constraint::GrantsReference, _)) => {
-            Error::new(Code::NotFound, "The user, the group or the permission was deleted.")
+        refused if store::REFERENCES.iter().any(|key| refused.violates(*key)) => {
+            Error::new(Code::NOT_FOUND, "The user, the group or the permission was deleted.")
         }
         refused => refused.into(),
     })
@@ -78,21 +135,22 @@ pub trait InGrants: Signalled {
     fn grants(&self) -> Vec<Filter>;
 }
 
-fn on(target: Target, object_id: i64) -> Filter {
+/// The grants on one object.
+pub fn on(target: Target, object_id: i64) -> Filter {
     Filter { target: Some(target), object_id: Some(object_id), ..Filter::default() }
 }
 
 impl InGrants for StoredUser {
     fn grants(&self) -> Vec<Filter> {
         let id = self.user.id;
-        vec![Filter { user_id: Some(id), ..Filter::default() }, on(Target::Users, id)]
+        vec![Filter { user_id: Some(id), ..Filter::default() }, on(Target::USERS, id)]
     }
 }
 
 impl InGrants for StoredGroup {
     fn grants(&self) -> Vec<Filter> {
         let id = self.group.id;
-        vec![Filter { group_id: Some(id), ..Filter::default() }, on(Target::Groups, id)]
+        vec![Filter { group_id: Some(id), ..Filter::default() }, on(Target::GROUPS, id)]
     }
 }
 
@@ -102,14 +160,16 @@ impl InGrants for StoredPermission {
     }
 }
 
-impl InGrants for StoredPost {
-    fn grants(&self) -> Vec<Filter> {
-        vec![on(Target::Posts, self.id), on(Target::PostStatistics, self.id)]
-    }
-}
-
 #[async_trait]
 impl<R: InGrants> Hook<R> for EndGrants {
+    fn phase(&self) -> Phase {
+        Phase::End
+    }
+
+    fn ends(&self) -> &'static [&'static str] {
+        &["grants"]
+    }
+
     async fn before_delete(&self, context: &mut Context<'_>, row: &R) -> Result<(), Refused> {
         for grant in store::find_all_to_change(context.tx, &row.grants()).await? {
             signals::delete(context.tx, context.by, &grant, context.now).await?;
@@ -120,11 +180,11 @@ impl<R: InGrants> Hook<R> for EndGrants {
 
 impl Audited for Grant {
     fn created(&self) -> Event {
-        Event::of(Action::GrantCreated, self.id).after(self.state())
+        Event::of(GRANT_CREATED, self.id).after(self.state())
     }
 
     fn deleted(&self) -> Event {
-        Event::of(Action::GrantDeleted, self.id).before(self.state())
+        Event::of(GRANT_DELETED, self.id).before(self.state())
     }
 }
 
@@ -141,5 +201,5 @@ impl Grant {
 }
 
 fn absent(what: &str) -> Error {
-    Error::new(Code::NotFound, format!("There is no such {what}."))
+    Error::new(Code::NOT_FOUND, format!("There is no such {what}."))
 }

@@ -6,6 +6,7 @@ use poem_openapi::types::Example;
 use serde::Serialize;
 use sqlx::FromRow;
 
+use crate::auth::permission;
 use crate::http::page::page;
 
 /// A grant
@@ -33,7 +34,7 @@ pub struct Grant {
 impl Example for Grant {
     fn example() -> Self {
         let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
-        let permission = "can_edit_post".into();
+        let permission = permission::example().name.into();
         Self { id: 1, user_id: Some(2), group_id: None, permission, object_id: Some(1), created_at: at }
     }
 }
@@ -58,7 +59,7 @@ pub struct GrantCreate {
 
 impl Example for GrantCreate {
     fn example() -> Self {
-        Self { user_id: Some(2), group_id: None, permission: "can_edit_post".into(), object_id: Some(1) }
+        Self { user_id: Some(2), group_id: None, permission: permission::example().name.into(), object_id: Some(1) }
     }
 }
 

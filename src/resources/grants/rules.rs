@@ -19,7 +19,7 @@ pub enum Holder {
 /// 400 when there is none, or two.
 pub fn holder(grant: &GrantCreate) -> Result<Holder, Error> {
     let fault =
-        |pointer: &str, detail: &str| Err(Error::fields(Code::Invalid, vec![FieldError::body(pointer, detail)]));
+        |pointer: &str, detail: &str| Err(Error::fields(Code::INVALID, vec![FieldError::body(pointer, detail)]));
     match (grant.user_id, grant.group_id) {
         (Some(id), None) => Ok(Holder::User(id)),
         (None, Some(id)) => Ok(Holder::Group(id)),
@@ -38,7 +38,7 @@ pub fn object(target: Option<Target>, object_id: Option<i64>) -> Result<Option<(
         (Some(target), Some(id)) => Ok(Some((target, id))),
         (None, Some(_)) => {
             let fault = FieldError::body("/object_id", "must be left out: the permission is always general");
-            Err(Error::fields(Code::Invalid, vec![fault]))
+            Err(Error::fields(Code::INVALID, vec![fault]))
         }
     }
 }
@@ -61,9 +61,9 @@ mod tests {
 
     #[test]
     fn only_a_permission_with_a_target_is_granted_on_an_object() {
-        let posts = Some(Target::Posts);
-        assert_eq!(object(posts, Some(7)).expect("fits"), Some((Target::Posts, 7)));
-        assert_eq!(object(posts, None).expect("fits"), None);
+        let groups = Some(Target::GROUPS);
+        assert_eq!(object(groups, Some(7)).expect("fits"), Some((Target::GROUPS, 7)));
+        assert_eq!(object(groups, None).expect("fits"), None);
         assert_eq!(object(None, None).expect("fits"), None);
         assert!(object(None, Some(7)).is_err());
     }

@@ -5,10 +5,23 @@ use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement, UnionType};
 
 use super::model::{Grant, GrantCreate};
 use crate::auth::permission::Target;
+use crate::auth::tables::{Grants, Permissions};
 use crate::db::keyset::newest;
 use crate::db::signals::Signalled;
-use crate::db::tables::{Grants, Permissions};
-use crate::db::{Conn, DbResult, Permit};
+use crate::db::{Conn, Constraint, DbResult, Permit};
+
+/// A permission is granted once to a user or group, on all objects or on one.
+pub const KEYS: [Constraint; 2] = [
+    Constraint::unique_index("grants_user_key", "index 'grants_user_key'"),
+    Constraint::unique_index("grants_group_key", "index 'grants_group_key'"),
+];
+
+/// A grant is of a permission, to a user or group, that exist.
+pub const REFERENCES: [Constraint; 3] = [
+    Constraint::foreign_key("grants_user_id_fkey"),
+    Constraint::foreign_key("grants_group_id_fkey"),
+    Constraint::foreign_key("grants_permission_fkey"),
+];
 
 /// What a [`Grant`] is read from.
 const COLUMNS: [Grants; 6] =
@@ -127,7 +140,7 @@ fn matching(filter: &Filter) -> SelectStatement {
         Query::select()
             .column(Permissions::Name)
             .from(Permissions::Table)
-            .and_where(Expr::col(Permissions::Target).eq(target.word()))
+            .and_where(Expr::col(Permissions::Target).eq(target.as_str()))
             .take()
     };
     let mut statement = Query::select();

@@ -8,8 +8,8 @@ use super::model::{Group, GroupCreate, GroupPage, GroupUpdate, StoredGroup};
 use super::store::{self, GroupValues, Membership};
 use crate::app::App;
 use crate::auth::{Admin, Caller};
+use crate::db::Conn;
 use crate::db::signals::{self, Refused};
-use crate::db::{Conn, Constraint, DbError};
 use crate::error::{Code, Error};
 use crate::http::answer::{Changed, Created, Found, Listed};
 use crate::http::etag::{IfMatch, changed};
@@ -21,6 +21,7 @@ use crate::resources::users::store as users;
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
+#[derive(Default)]
 pub struct GroupsApi;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Groups")]
@@ -245,8 +246,8 @@ fn absent(id: i64) -> Error {
 }
 
 fn taken(refused: Refused) -> Error {
-    if refused.violates(Constraint::GroupsName) {
-        return Error::new(Code::NameInUse, "Another group has this name.");
+    if refused.violates(store::NAME_KEY) {
+        return Error::new(Code::NAME_IN_USE, "Another group has this name.");
     }
     refused.into()
 }
@@ -254,8 +255,8 @@ fn taken(refused: Refused) -> Error {
 /// Group or user was deleted between the look and the statement.
 fn gone(refused: Refused, member: Membership) -> Error {
     match refused {
-        Refused::Db(DbError::Violation(Constraint::MembershipsGroup, _)) => absent(member.group_id),
-        Refused::Db(DbError::Violation(Constraint::MembershipsUser, _)) => Error::not_found("User", member.user_id),
+        refused if refused.violates(store::MEMBERSHIPS_GROUP) => absent(member.group_id),
+        refused if refused.violates(store::MEMBERSHIPS_USER) => Error::not_found("User", member.user_id),
         refused => refused.into(),
     }
 }

@@ -83,3 +83,33 @@ page! {
     /// A page of groups
     GroupPage, Group, "MS9ncm91cHMvMC8x"
 }
+
+/// A user in a group
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+pub struct Membership {
+    /// The group's identifier
+    #[oai(validator(minimum(value = "1")))]
+    pub group_id: i64,
+    /// The user's identifier
+    #[oai(validator(minimum(value = "1")))]
+    pub user_id: i64,
+}
+
+impl Example for Membership {
+    fn example() -> Self {
+        Self { group_id: 1, user_id: 2 }
+    }
+}
+
+impl From<super::store::Membership> for Membership {
+    fn from(row: super::store::Membership) -> Self {
+        Self { group_id: row.group_id, user_id: row.user_id }
+    }
+}
+
+impl From<StoredGroup> for Group {
+    fn from(row: StoredGroup) -> Self {
+        row.group
+    }
+}

@@ -5,10 +5,19 @@ use sea_query::{Expr, ExprTrait, OnConflict, Order, Query, SelectStatement};
 use sqlx::FromRow;
 
 use super::model::StoredGroup;
+use crate::auth::tables::{Groups, Memberships};
 use crate::db::keyset::newest;
 use crate::db::signals::{Changing, Signalled};
-use crate::db::tables::{Groups, Memberships};
-use crate::db::{Conn, DbResult, Permit};
+use crate::db::{Conn, Constraint, DbResult, Permit};
+
+/// The name is unique.
+pub const NAME_KEY: Constraint = Constraint::unique("groups_name_key", "groups.name");
+
+/// A member is in a group that exists.
+pub const MEMBERSHIPS_GROUP: Constraint = Constraint::foreign_key("memberships_group_id_fkey");
+
+/// A member is an account that exists.
+pub const MEMBERSHIPS_USER: Constraint = Constraint::foreign_key("memberships_user_id_fkey");
 
 /// What a [`StoredGroup`] is read from.
 const COLUMNS: [Groups; 5] = [Groups::Id, Groups::Name, Groups::Version, Groups::CreatedAt, Groups::UpdatedAt];

@@ -8,12 +8,11 @@ use poem_openapi::{ApiResponse, OpenApi};
 
 use super::model::{InvitationAcceptance, InvitedGuest, InvitedGuestCreate, InvitedGuestPage, StoredInvitation};
 use super::store::{self, InvitationValues};
+use super::{ALREADY_INVITED, CanInvite, INVITATION_INVALID};
 use super::{rules, stands};
 use crate::app::App;
 use crate::auth::password::NewPassword;
-use crate::auth::permission::CanInvite;
 use crate::auth::{Caller, Needs, Public, Role, Status, code};
-use crate::db::Constraint;
 use crate::db::signals::{self, Actor};
 use crate::error::{Code, Error, FieldError};
 use crate::http::answer::{Listed, NO_STORE, Read};
@@ -32,6 +31,7 @@ use crate::tasks::mail::send_with_code;
 use crate::tasks::mail_limit::LONG_PAUSE;
 
 /// The operations.
+#[derive(Default)]
 pub struct GuestsApi;
 
 /// The answer of `create_invited_guest`.
@@ -92,7 +92,7 @@ impl GuestsApi {
         let (to, letter) = (Mailbox::new(None, address), Invitation { page, until });
         let mut tx = caller.begin(&app.db).await?;
         if accounts::find_id(&mut tx, &email).await?.is_some() {
-            return Err(Error::new(Code::EmailInUse, "Somebody with this address has an account already.").into());
+            return Err(Error::new(Code::EMAIL_IN_USE, "Somebody with this address has an account already.").into());
         }
         for expired in store::find_expired_to_change(&mut tx, Some(&email), now, 1).await? {
             signals::delete(&mut tx, &caller, &expired, now).await?;
@@ -108,10 +108,8 @@ impl GuestsApi {
             accepted_at: None,
         };
         let invited = signals::insert_new::<StoredInvitation>(&mut tx, &caller, values, now).await;
-        let invited = invited.map_err(|refused| match refused.violates(Constraint::InvitedGuestsEmail) {
-            true => {
-                Error::new(Code::AlreadyInvited, "An open invitation of this address must expire or be deleted first.")
-            }
+        let invited = invited.map_err(|refused| match refused.violates(store::EMAIL_KEY) {
+            true => Error::new(ALREADY_INVITED, "An open invitation of this address must expire or be deleted first."),
             false => refused.into(),
         })?;
         let location = format!("/api/v1/invited-guests/{}", invited.id);
@@ -241,17 +239,17 @@ fn absent(id: i64) -> Error {
 }
 
 fn no_mail() -> Error {
-    Error::fields(Code::Invalid, vec![FieldError::body("/email", "is an address that no mail can be sent to")])
+    Error::fields(Code::INVALID, vec![FieldError::body("/email", "is an address that no mail can be sent to")])
 }
 
 /// An invitation without its e-mail would be worth nothing.
 fn too_many_letters() -> Error {
     let detail = "The address has got as many invitations as it may get in a day; try again in an hour.";
-    Error { retry_after: Some(LONG_PAUSE.num_seconds().unsigned_abs()), ..Error::new(Code::RateLimited, detail) }
+    Error { retry_after: Some(LONG_PAUSE.num_seconds().unsigned_abs()), ..Error::new(Code::RATE_LIMITED, detail) }
 }
 
 /// One answer for all that is wrong with a code, so that nobody learns which it was.
 fn invalid() -> Error {
     let detail = "is unknown or was used, or the invitation has expired or was taken back; ask for another one";
-    Error::fields(Code::InvitationInvalid, vec![FieldError::body("/code", detail)])
+    Error::fields(INVITATION_INVALID, vec![FieldError::body("/code", detail)])
 }

@@ -8,19 +8,69 @@ pub mod api;
 pub mod model;
 pub mod rules;
 pub mod store;
+pub mod tables;
 pub mod tasks;
 
 use async_trait::async_trait;
 
 use self::model::StoredInvitation;
-use crate::auth::permission::{self, CanInvite, Permission};
+use crate::actions;
+use crate::application::Resource;
+use crate::auth::permission::{self, Permission};
 use crate::auth::{Role, Status};
+use crate::codes;
 use crate::db::signals::{self, Context, Hook, Refused};
 use crate::db::{Conn, DbResult};
-use crate::resources::audit::model::{Action, State};
+use crate::permissions;
+use crate::resources::audit::Audit;
+use crate::resources::audit::model::State;
 use crate::resources::audit::{Audited, Event};
 use crate::resources::users::model::StoredUser;
 use crate::resources::users::store as users;
+use crate::server::document::Api;
+use crate::server::normalise::Thing;
+use crate::tasks::Kind;
+use std::time::Duration;
+
+permissions! {
+    CanInvite = "can_invite" on None, "Invite guests";
+}
+
+/// Invited guests.
+pub static RESOURCE: Resource = Resource {
+    name: "guests",
+    apis: &[Api::of::<api::GuestsApi>()],
+    things: &[Thing { path: "/api/v1/invited-guests/{id}", name: "InvitedGuest", variable: "id" }],
+    notes: &[],
+    tables: tables::declared,
+    hooks: |hooks, _| {
+        hooks.entity::<StoredInvitation>().on::<StoredInvitation, _>(Audit).on::<StoredUser, _>(EndInvitations)
+    },
+    permissions: PERMISSIONS,
+    open_permissions: &[],
+    targets: &[],
+    explain: &[],
+    actions: ACTIONS,
+    events: &[],
+    codes: CODES,
+    models: &[],
+    jobs: &[Kind::every::<tasks::PurgeInvitations>(|config| Duration::from_secs(config.purge_interval))],
+    local_jobs: &[],
+    services: &[],
+    state: |_| {},
+    settings: &[],
+};
+
+actions! { "invited_guest":
+    GUEST_INVITED = "guest_invited", "Somebody was invited";
+    INVITATION_ACCEPTED = "invitation_accepted", "Whoever was invited has made an account";
+    INVITATION_DELETED = "invitation_deleted", "An invitation was taken back, has expired, or went with its inviter";
+}
+
+codes! {
+    INVITATION_INVALID = 400 "invitation_invalid", "The code of the invitation is not valid";
+    ALREADY_INVITED = 409 "already_invited", "The address is invited already";
+}
 
 /// Whether the inviter may still invite with that role.
 async fn stands(conn: &mut Conn, invitation: &StoredInvitation) -> DbResult<bool> {
@@ -55,14 +105,14 @@ impl StoredInvitation {
 
 impl Audited for StoredInvitation {
     fn created(&self) -> Event {
-        Event::of(Action::GuestInvited, self.id).after(self.state())
+        Event::of(GUEST_INVITED, self.id).after(self.state())
     }
 
     fn updated(&self, new: &Self) -> Option<Event> {
-        Some(Event::of(Action::InvitationAccepted, self.id).before(self.state()).after(new.state()))
+        Some(Event::of(INVITATION_ACCEPTED, self.id).before(self.state()).after(new.state()))
     }
 
     fn deleted(&self) -> Event {
-        Event::of(Action::InvitationDeleted, self.id).before(self.state())
+        Event::of(INVITATION_DELETED, self.id).before(self.state())
     }
 }

@@ -9,10 +9,10 @@ use crate::error::{Code, Error};
 /// 403 `forbidden`.
 pub fn may_invite(role: Role, held: bool, invited: Role) -> Result<(), Error> {
     if !held {
-        return Err(Error::new(Code::Forbidden, "Inviting needs the permission can_invite."));
+        return Err(Error::new(Code::FORBIDDEN, "Inviting needs the permission can_invite."));
     }
     if invited != Role::Active && role != Role::Admin {
-        return Err(Error::new(Code::Forbidden, "Only admins invite staff and admins; invite with the role active."));
+        return Err(Error::new(Code::FORBIDDEN, "Only admins invite staff and admins; invite with the role active."));
     }
     Ok(())
 }

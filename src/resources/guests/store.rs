@@ -7,8 +7,11 @@ use super::model::StoredInvitation;
 use crate::auth::{Email, Role};
 use crate::db::keyset::newest;
 use crate::db::signals::{Changing, Signalled};
-use crate::db::tables::InvitedGuests;
-use crate::db::{Conn, DbResult, Permit};
+use crate::db::{Conn, Constraint, DbResult, Permit};
+use crate::resources::guests::tables::InvitedGuests;
+
+/// An address has one open invitation.
+pub const EMAIL_KEY: Constraint = Constraint::unique("invited_guests_email_key", "invited_guests.email");
 
 /// What a [`StoredInvitation`] is read from.
 const COLUMNS: [InvitedGuests; 8] = [

@@ -6,6 +6,7 @@
 //! sent the key; an answer that can be read in the database, since it may show a secret.
 
 pub mod store;
+pub mod tables;
 pub mod tasks;
 
 use std::marker::PhantomData;
@@ -20,9 +21,35 @@ use sha2::{Digest, Sha256};
 
 use self::store::Entry;
 use crate::app::App;
+use crate::application::Resource;
 use crate::auth::seal::{Sealed, Seals};
 use crate::db::Conn;
 use crate::error::{Code, Error, FieldError};
+use crate::tasks::Kind;
+use std::time::Duration;
+
+/// Creates that clients may send again.
+pub static RESOURCE: Resource = Resource {
+    name: "idempotency",
+    apis: &[],
+    things: &[],
+    notes: &[],
+    tables: tables::declared,
+    hooks: |hooks, _| hooks,
+    permissions: &[],
+    open_permissions: &[],
+    targets: &[],
+    explain: &[],
+    actions: &[],
+    events: &[],
+    codes: &[],
+    models: &[],
+    jobs: &[Kind::every::<tasks::PurgeIdempotencyKeys>(|config| Duration::from_secs(config.purge_interval))],
+    local_jobs: &[],
+    services: &[],
+    state: |_| {},
+    settings: &[],
+};
 
 /// The header.
 pub const HEADER: &str = "Idempotency-Key";
@@ -98,12 +125,12 @@ pub async fn release(app: &App, claim: &Claim) -> Result<(), Error> {
 }
 
 fn in_use() -> Error {
-    Error::new(Code::IdempotencyKeyInUse, "The first request with this key has not ended; try again in a second.")
+    Error::new(Code::IDEMPOTENCY_KEY_IN_USE, "The first request with this key has not ended; try again in a second.")
 }
 
 fn reused(detail: &str) -> Error {
     let fault = FieldError::parameter(format!("header.{HEADER}"), detail);
-    Error::fields(Code::IdempotencyKeyReused, vec![fault])
+    Error::fields(Code::IDEMPOTENCY_KEY_REUSED, vec![fault])
 }
 
 fn replay(status: i64, headers: &str, body: String) -> Result<Response, Error> {

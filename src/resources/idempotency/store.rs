@@ -5,8 +5,8 @@ use sea_query::{Cond, Expr, ExprTrait, OnConflict, Order, Query};
 use sqlx::FromRow;
 
 use super::{Claim, hash};
-use crate::db::tables::IdempotencyKeys;
 use crate::db::{Conn, DbResult, Unsignalled};
+use crate::resources::idempotency::tables::IdempotencyKeys;
 
 /// A key that was claimed before.
 #[derive(FromRow)]

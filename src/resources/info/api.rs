@@ -10,6 +10,7 @@ use crate::http::payload::JsonOut;
 use crate::resources::Tag;
 
 /// The operations.
+#[derive(Default)]
 pub struct InfoApi;
 
 /// The answer of `get_info`.

@@ -2,3 +2,29 @@
 
 pub mod api;
 pub mod model;
+
+use crate::application::Resource;
+use crate::server::document::Api;
+
+/// What is running.
+pub static RESOURCE: Resource = Resource {
+    name: "info",
+    apis: &[Api::of::<api::InfoApi>()],
+    things: &[],
+    notes: &[],
+    tables: Vec::new,
+    hooks: |hooks, _| hooks,
+    permissions: &[],
+    open_permissions: &[],
+    targets: &[],
+    explain: &[],
+    actions: &[],
+    events: &[],
+    codes: &[],
+    models: &[],
+    jobs: &[],
+    local_jobs: &[],
+    services: &[],
+    state: |_| {},
+    settings: &[],
+};

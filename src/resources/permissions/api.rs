@@ -22,6 +22,7 @@ use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
+#[derive(Default)]
 pub struct PermissionsApi;
 
 /// How a change of a permission may fail.
@@ -199,5 +200,5 @@ fn by_role(permission: String) -> HeldPermission {
 }
 
 fn absent() -> Error {
-    Error::new(Code::NotFound, "The catalogue has no permission of this name.")
+    Error::new(Code::NOT_FOUND, "The catalogue has no permission of this name.")
 }

@@ -37,9 +37,9 @@ impl Example for Permission {
         let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
         Self {
             id: 1,
-            name: "can_edit_post".into(),
-            target: Some(Target::Posts),
-            description: "Change the published posts of others".into(),
+            name: permission::example().name.into(),
+            target: permission::example().target,
+            description: permission::example().description.into(),
             required: true,
             created_at: at,
             updated_at: at,
@@ -112,8 +112,8 @@ pub struct PermissionCreate {
 
 impl Example for PermissionCreate {
     fn example() -> Self {
-        let description = "Pin posts to the front page".into();
-        Self { name: "can_pin_post".into(), target: Some(Target::Posts), description }
+        let description = "Move objects to the archive".into();
+        Self { name: "can_archive".into(), target: permission::example().target, description }
     }
 }
 
@@ -128,7 +128,7 @@ pub struct PermissionUpdate {
 
 impl Example for PermissionUpdate {
     fn example() -> Self {
-        Self { description: Some("Pin posts, and take the pin off again".into()) }
+        Self { description: Some("Move objects to the archive, and back".into()) }
     }
 }
 
@@ -189,7 +189,7 @@ impl Example for HoldingGroup {
 impl Example for HeldPermission {
     fn example() -> Self {
         Self {
-            permission: "can_edit_post".into(),
+            permission: permission::example().name.into(),
             object_id: Some(1),
             source: Source::Group,
             group: Some(HoldingGroup::example()),

@@ -6,10 +6,13 @@ use sqlx::FromRow;
 
 use super::model::{HeldPermission, HoldingGroup, PermissionCreate, Source, StoredPermission};
 use crate::auth::permission::Target;
+use crate::auth::tables::{Grants, Groups, Memberships, Permissions};
 use crate::db::keyset::newest;
 use crate::db::signals::{Changing, Signalled};
-use crate::db::tables::{Grants, Groups, Memberships, Permissions};
-use crate::db::{Conn, DbResult, Permit};
+use crate::db::{Conn, Constraint, DbResult, Permit};
+
+/// The name is unique.
+pub const NAME_KEY: Constraint = Constraint::unique("permissions_name_key", "permissions.name");
 
 /// What a [`StoredPermission`] is read from.
 const COLUMNS: [Permissions; 7] = [
@@ -43,7 +46,7 @@ impl Signalled for StoredPermission {
             ])
             .values_panic([
                 permission.name.into(),
-                permission.target.map(Target::word).into(),
+                permission.target.map(Target::as_str).into(),
                 permission.description.into(),
                 now.into(),
                 now.into(),
@@ -74,7 +77,7 @@ impl Changing for StoredPermission {
         let statement = Query::update()
             .table(Permissions::Table)
             .value(Permissions::Name, permission.name)
-            .value(Permissions::Target, permission.target.map(Target::word))
+            .value(Permissions::Target, permission.target.map(Target::as_str))
             .value(Permissions::Description, permission.description)
             .value(Permissions::Version, Expr::col(Permissions::Version).add(1))
             .value(Permissions::UpdatedAt, now)
@@ -122,7 +125,7 @@ pub async fn count(conn: &mut Conn, target: Option<Target>) -> DbResult<i64> {
 fn select(target: Option<Target>) -> SelectStatement {
     let mut statement = Query::select().from(Permissions::Table).take();
     if let Some(target) = target {
-        statement.and_where(Expr::col(Permissions::Target).eq(target.word()));
+        statement.and_where(Expr::col(Permissions::Target).eq(target.as_str()));
     }
     statement
 }

@@ -7,8 +7,8 @@ use poem_openapi::{ApiResponse, OpenApi};
 use super::model::{Post, PostCreate, PostPage, PostReplace, PostUpdate, Sort, StoredPost};
 use super::rules::{self, Reader};
 use super::store::{self, Filter};
+use super::{CanDeletePost, CanEditPost, Tag};
 use crate::app::App;
-use crate::auth::permission::{CanDeletePost, CanEditPost};
 use crate::auth::{Caller, Needs};
 use crate::db::{Conn, signals};
 use crate::error::Error;
@@ -17,10 +17,12 @@ use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed,
 use crate::http::page::{self, Cursor};
 use crate::http::payload::{JsonIn, JsonOut};
 use crate::http::sent::Sent;
+use crate::resources::NoContent;
 use crate::resources::idempotency::{Idempotent, Keyed};
-use crate::resources::{NoContent, Tag};
+use crate::resources::statistics::views::Views;
 
 /// The operations.
+#[derive(Default)]
 pub struct PostsApi;
 
 /// How a change of a post may fail.
@@ -181,7 +183,7 @@ impl PostsApi {
             return Ok(PostResponse::NotModified(tag));
         }
         if is_view {
-            app.views.count(post.id);
+            app.state::<Views>().count(post.id);
         }
         Ok(PostResponse::Found(JsonOut(post), tag))
     }

@@ -3,16 +3,105 @@
 //! Must never be: a draft shown to anyone but its owner and admins; a change that overwrites one the writer has not seen.
 
 pub mod api;
+pub mod explain;
+pub mod fixture;
 pub mod model;
 pub mod rules;
 pub mod store;
+pub mod tables;
 
 use async_trait::async_trait;
 
+use self::model::Post;
 use self::model::StoredPost;
-use crate::db::signals::{Actor, Context, Hook, Refused};
-use crate::resources::audit::model::{Action, State};
+use crate::actions;
+use crate::application::Resource;
+use crate::auth::permission::{Entry, Target};
+use crate::db::signals::{Actor, Context, Hook, Phase, Refused};
+use crate::events;
+use crate::permissions;
+use crate::resources::audit::model::State;
 use crate::resources::audit::{self, Event};
+use crate::resources::grants::store::Filter;
+use crate::resources::grants::{EndGrants, InGrants, on};
+use crate::resources::webhooks::hook::PublishEvents;
+use crate::server::document::Api;
+use crate::server::normalise::Note;
+use crate::server::normalise::Thing;
+use poem_openapi::Tags;
+
+/// The chapter of the document.
+#[derive(Tags)]
+pub enum Tag {
+    /// What users write and others read. Lists page by cursor; changes need `If-Match`.
+    Posts,
+}
+
+/// Posts.
+pub const POSTS: Target = Target::new("posts", "posts", "id");
+
+/// Statistics of posts, by the id of the post: a post that nobody has viewed has statistics, too.
+pub const POST_STATISTICS: Target = Target::new("post_statistics", "posts", "id");
+
+permissions! {
+    CanEditPost = "can_edit_post" on Some(POSTS), "Change the published posts of others";
+    CanDeletePost = "can_delete_post" on Some(POSTS), "Delete the published posts of others";
+}
+
+events! {
+    /// An event about a post
+    PostEvent(PostEventType): Post = "post" |post| post.id, {
+        Created = "post.created", "A post was written";
+        Updated = "post.updated", "A post was changed";
+        Deleted = "post.deleted", "A post was deleted";
+    }
+    for StoredPost { Created => Created, Updated => Updated, Deleted => Deleted }
+}
+
+/// The declaration of the resource.
+pub static RESOURCE: Resource = Resource {
+    name: "posts",
+    apis: &[Api::of::<api::PostsApi>()],
+    things: &[Thing { path: "/api/v1/posts/{id}", name: "Post", variable: "id" }],
+    notes: &[
+        Note { operation: "delete_user", text: ", its posts stay with `\"owner\": null`" },
+        Note { operation: "delete_user_by_id", text: ", its posts stay with `\"owner\": null`" },
+        Note { operation: "list_audit_events", text: ", what others than its owner did to a post" },
+    ],
+    tables: tables::declared,
+    hooks: |hooks, _| {
+        hooks
+            .entity::<StoredPost>()
+            .on::<StoredPost, _>(EndGrants)
+            .on::<StoredPost, _>(RecordChangesByOthers)
+            .on::<StoredPost, _>(PublishEvents)
+    },
+    permissions: PERMISSIONS,
+    open_permissions: &[
+        &Entry { name: "can_create_post", target: Some(POSTS), description: "Write posts, as every account may" },
+        &Entry {
+            name: "can_read_post",
+            target: Some(POSTS),
+            description: "Read published posts, as every account may",
+        },
+    ],
+    targets: &[POSTS],
+    explain: &[(POSTS, explain::explain)],
+    actions: ACTIONS,
+    events: EVENTS,
+    codes: &[],
+    models: &[&fixture::Post],
+    jobs: &[],
+    local_jobs: &[],
+    services: &[],
+    state: |_| {},
+    settings: &[],
+};
+
+actions! { "post":
+    POST_UPDATED = "post_updated", "An admin or the holder of a grant changed a post of somebody else";
+    POST_DELETED = "post_deleted", "An admin or the holder of a grant deleted a post of somebody else";
+}
 
 /// Records in the audit what admins and holders of a grant do to the posts of others. Changes by the owner are no events.
 pub struct RecordChangesByOthers;
@@ -23,8 +112,18 @@ impl RecordChangesByOthers {
     }
 }
 
+impl InGrants for StoredPost {
+    fn grants(&self) -> Vec<Filter> {
+        vec![on(POSTS, self.id), on(POST_STATISTICS, self.id)]
+    }
+}
+
 #[async_trait]
 impl Hook<StoredPost> for RecordChangesByOthers {
+    fn phase(&self) -> Phase {
+        Phase::Record
+    }
+
     async fn after_update(&self, context: &mut Context<'_>, old: &StoredPost, new: &StoredPost) -> Result<(), Refused> {
         if !Self::is_by_another(context.by, old) {
             return Ok(());
@@ -36,7 +135,7 @@ impl Hook<StoredPost> for RecordChangesByOthers {
             ("rating", old.rating != new.rating),
         ];
         let changed = fields.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field.to_owned()).collect();
-        let event = Event::of(Action::PostUpdated, old.id);
+        let event = Event::of(POST_UPDATED, old.id);
         let event = event.before(old.state()).after(State { changed: Some(changed), ..new.state() });
         Ok(audit::record(context.tx, context.by, event).await?)
     }
@@ -45,7 +144,7 @@ impl Hook<StoredPost> for RecordChangesByOthers {
         if !Self::is_by_another(context.by, row) {
             return Ok(());
         }
-        let event = Event::of(Action::PostDeleted, row.id).before(row.state());
+        let event = Event::of(POST_DELETED, row.id).before(row.state());
         Ok(audit::record(context.tx, context.by, event).await?)
     }
 }

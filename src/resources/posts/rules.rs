@@ -41,7 +41,7 @@ pub fn editable(post: &StoredPost, by: Reader, editor: Held) -> Result<(), Error
     if by.owns(post) || editor.0 {
         return Ok(());
     }
-    Err(Error::new(Code::Forbidden, "Only its owner, admins and who was granted can_edit_post change a post."))
+    Err(Error::new(Code::FORBIDDEN, "Only its owner, admins and who was granted can_edit_post change a post."))
 }
 
 /// The owner, admins and who holds `can_delete_post` delete a post that they see.
@@ -52,7 +52,7 @@ pub fn deletable(post: &StoredPost, by: Reader, deleter: Held) -> Result<(), Err
     if by.owns(post) || deleter.0 {
         return Ok(());
     }
-    Err(Error::new(Code::Forbidden, "Only its owner, admins and who was granted can_delete_post delete a post."))
+    Err(Error::new(Code::FORBIDDEN, "Only its owner, admins and who was granted can_delete_post delete a post."))
 }
 
 /// The owner, admins and who holds `can_view_stats` read the statistics of a post that they see.
@@ -64,7 +64,7 @@ pub fn measurable(post: &StoredPost, by: Reader, viewer: Held) -> Result<(), Err
         return Ok(());
     }
     let sentence = "Only its owner, admins and who was granted can_view_stats read the statistics of a post.";
-    Err(Error::new(Code::Forbidden, sentence))
+    Err(Error::new(Code::FORBIDDEN, sentence))
 }
 
 /// Whether reading the post is a view: its owner's own reading is none.
@@ -104,7 +104,7 @@ mod tests {
             assert_eq!(visible(Some(post(published)), 9, reader).is_ok(), sees, "{reader:?}");
         }
         let error = visible(None, 9, OWNER).expect_err("absent");
-        assert_eq!((error.code, error.detail.as_ref()), (Code::NotFound, "Post 9 not found."));
+        assert_eq!((error.code, error.detail.as_ref()), (Code::NOT_FOUND, "Post 9 not found."));
     }
 
     #[test]

@@ -7,10 +7,11 @@ use sea_query::{
 
 use super::model::{Sort, StoredPost};
 use super::rules::{Reader, fold, search_text};
+use crate::auth::tables::Users;
 use crate::db::signals::{Changing, Signalled};
-use crate::db::tables::{Posts, PostsSearch, Users};
 use crate::db::{Conn, DbResult, Dialect, Permit};
 use crate::http::page::Cursor;
+use crate::resources::posts::tables::{Posts, PostsSearch};
 
 /// What a [`StoredPost`] is read from, besides its owner's name.
 const COLUMNS: [Posts; 10] = [

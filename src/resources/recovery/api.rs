@@ -20,6 +20,7 @@ use crate::resources::{NoContent, Tag, sessions, users};
 use crate::tasks::store::enqueue;
 
 /// The operations.
+#[derive(Default)]
 pub struct RecoveryApi;
 
 /// The answer to whoever wants a letter.
@@ -150,8 +151,8 @@ fn verified(app: &App, found: &StoredUser) -> UserValues {
 /// One answer for all that is wrong with a code, so that nobody learns which it was.
 fn invalid(purpose: Purpose) -> Error {
     let code = match purpose {
-        Purpose::Reset => Code::ResetInvalid,
-        Purpose::Verify => Code::VerificationInvalid,
+        Purpose::Reset => Code::RESET_INVALID,
+        Purpose::Verify => Code::VERIFICATION_INVALID,
     };
     let detail = "is unknown, was used or replaced, or has expired; ask for another letter";
     Error::fields(code, vec![FieldError::body("/code", detail)])

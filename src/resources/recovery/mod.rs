@@ -8,17 +8,51 @@
 pub mod api;
 pub mod model;
 pub mod store;
+pub mod tables;
 pub mod tasks;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use self::tasks::SendCode;
+use crate::application::Resource;
 use crate::auth::Status;
 use crate::config::Config;
-use crate::db::signals::{Context, Hook, Refused};
+use crate::db::signals::{Context, Hook, Phase, Refused};
 use crate::resources::users::model::{StoredUser, User};
+use crate::server::document::Api;
+use crate::tasks::Kind;
 use crate::tasks::store::enqueue;
+use std::time::Duration;
+
+/// New passwords and verified addresses.
+pub static RESOURCE: Resource = Resource {
+    name: "recovery",
+    apis: &[Api::of::<api::RecoveryApi>()],
+    things: &[],
+    notes: &[],
+    tables: tables::declared,
+    hooks: |hooks, config| {
+        let hooks = hooks.on::<StoredUser, _>(EndCodes);
+        if config.mail_url().is_empty() { hooks } else { hooks.on::<StoredUser, _>(Verify) }
+    },
+    permissions: &[],
+    open_permissions: &[],
+    targets: &[],
+    explain: &[],
+    actions: &[],
+    events: &[],
+    codes: &[],
+    models: &[],
+    jobs: &[
+        Kind::of::<SendCode>(),
+        Kind::every::<tasks::PurgeCodes>(|config| Duration::from_secs(config.purge_interval)),
+    ],
+    local_jobs: &[],
+    services: &[],
+    state: |_| {},
+    settings: &[],
+};
 
 /// What a code allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -90,6 +124,10 @@ impl Verify {
 
 #[async_trait]
 impl Hook<StoredUser> for Verify {
+    fn phase(&self) -> Phase {
+        Phase::Notify
+    }
+
     async fn after_insert(&self, context: &mut Context<'_>, row: &StoredUser) -> Result<(), Refused> {
         Self::ask(context, &row.user).await
     }

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use sea_query::{Cond, Expr, ExprTrait, OnConflict, Order, Query};
 
 use super::Purpose;
-use crate::db::tables::OneTimeCodes;
 use crate::db::{Conn, DbResult, Unsignalled};
+use crate::resources::recovery::tables::OneTimeCodes;
 
 fn valid(code_hash: &str, purpose: Purpose, now: DateTime<Utc>) -> Cond {
     Cond::all()

@@ -24,6 +24,7 @@ use crate::resources::audit::{self, Event};
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
+#[derive(Default)]
 pub struct SessionApi;
 
 /// The answer of `authenticate` and `refresh_token`.
@@ -121,7 +122,7 @@ impl SessionApi {
         if let Some(session_id) = caller.session_id {
             // of two at once one ends it, and is recorded
             if store::revoke(&mut tx, session_id, app.now()).await? {
-                audit::record(&mut tx, &*caller, ended(Action::LoggedOut, caller.id, session_id)).await?;
+                audit::record(&mut tx, &*caller, ended(super::LOGGED_OUT, caller.id, session_id)).await?;
             }
         }
         tx.commit().await?;
@@ -174,7 +175,7 @@ impl SessionApi {
         if !store::revoke_of(&mut tx, caller.id, id.0, app.now()).await? {
             return Err(Error::not_found("Session", id.0).into());
         }
-        audit::record(&mut tx, &caller, ended(Action::SessionRevoked, caller.id, id.0)).await?;
+        audit::record(&mut tx, &caller, ended(super::SESSION_REVOKED, caller.id, id.0)).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }
@@ -191,7 +192,7 @@ async fn with_password(app: &App, client: &Client, email: &Email, password: Stri
     // hashing takes tens of milliseconds: no connection is held meanwhile
     drop(conn);
     let verdict = app.passwords.verify(password, login.as_ref().map(|login| login.password_hash.clone())).await?;
-    let wrong = || Error::new(Code::InvalidCredentials, "Check the address and the password.");
+    let wrong = || Error::new(Code::INVALID_CREDENTIALS, "Check the address and the password.");
     let user_id = login.as_ref().map(|login| login.account.id);
     let (Some(login), Verdict::Right | Verdict::RightUpgrade(_)) = (login, &verdict) else {
         failed(app, &client.origin, user_id, "credentials").await?;
@@ -225,7 +226,7 @@ async fn with_password(app: &App, client: &Client, email: &Email, password: Stri
 async fn failed(app: &App, origin: &Origin, user_id: Option<i64>, reason: &str) -> Result<(), Error> {
     let after = State { reason: Some(reason.into()), ..State::default() };
     let mut tx = app.db.begin().await?;
-    audit::record(&mut tx, origin.actor(None), Event::of(Action::LoginFailed, user_id).after(after)).await?;
+    audit::record(&mut tx, origin.actor(None), Event::of(super::LOGIN_FAILED, user_id).after(after)).await?;
     Ok(tx.commit().await?)
 }
 
@@ -236,28 +237,28 @@ async fn with_refresh_token(app: &App, origin: &Origin, refresh_token: &str) -> 
     let Some(session_id) = store::use_refresh_token(&mut tx, &token_hash, now).await? else {
         let Some(used) = store::find_used(&mut tx, &token_hash).await? else {
             return Err(Error::new(
-                Code::RefreshTokenInvalid,
+                Code::REFRESH_TOKEN_INVALID,
                 "Log in again: the refresh token is unknown or has expired.",
             ));
         };
         if now < used.used_at + TimeDelta::seconds(app.config.refresh_grace.into()) {
             return Err(Error::new(
-                Code::RefreshTokenUsed,
+                Code::REFRESH_TOKEN_USED,
                 "Go on with the tokens that the request before this one got, or log in again.",
             ));
         }
         if store::revoke(&mut tx, used.session_id, now).await? {
             let after = State { session_id: Some(used.session_id), ..State::default() };
-            let event = Event::of(Action::RefreshTokenReused, used.user_id).after(after);
+            let event = Event::of(super::REFRESH_TOKEN_REUSED, used.user_id).after(after);
             audit::record(&mut tx, origin.actor(None), event).await?;
         }
         tx.commit().await?;
         return Err(Error::new(
-            Code::RefreshTokenReused,
+            Code::REFRESH_TOKEN_REUSED,
             "The session was ended because one of its refresh tokens was used twice; log in again.",
         ));
     };
-    let ended = || Error::new(Code::RefreshTokenInvalid, "Log in again: the session has ended.");
+    let ended = || Error::new(Code::REFRESH_TOKEN_INVALID, "Log in again: the session has ended.");
     let session = store::find_standing(&mut tx, session_id).await?.ok_or_else(ended)?;
     // without a commit: the token stays unused for when the account is opened again
     if session.account.status == Status::Disabled {
@@ -280,22 +281,22 @@ async fn with_grant(app: &App, client: &Client, request: TokenRequest) -> Result
         (GrantType::Password, username, password, _) => {
             let absent = [("username", username.is_none()), ("password", password.is_none())];
             let fields = absent.into_iter().filter(|(_, absent)| *absent).map(|(field, _)| missing(field));
-            Err(Error::fields(Code::Invalid, fields.collect()))
+            Err(Error::fields(Code::INVALID, fields.collect()))
         }
-        (GrantType::RefreshToken, ..) => Err(Error::fields(Code::Invalid, vec![missing("refresh_token")])),
+        (GrantType::RefreshToken, ..) => Err(Error::fields(Code::INVALID, vec![missing("refresh_token")])),
     }
 }
 
 /// Adds the word of RFC 6749 section 5.2.
 fn oauth(error: Error) -> Error {
     let word = match error.code {
-        Code::InvalidCredentials
-        | Code::RefreshTokenInvalid
-        | Code::RefreshTokenUsed
-        | Code::RefreshTokenReused
-        | Code::AccountDisabled
-        | Code::EmailUnverified => Some("invalid_grant"),
-        Code::Invalid => Some("invalid_request"),
+        Code::INVALID_CREDENTIALS
+        | Code::REFRESH_TOKEN_INVALID
+        | Code::REFRESH_TOKEN_USED
+        | Code::REFRESH_TOKEN_REUSED
+        | Code::ACCOUNT_DISABLED
+        | Code::EMAIL_UNVERIFIED => Some("invalid_grant"),
+        Code::INVALID => Some("invalid_request"),
         _ => None,
     };
     Error { oauth: word, ..error }

@@ -5,6 +5,7 @@
 pub mod api;
 pub mod model;
 pub mod store;
+pub mod tables;
 pub mod tasks;
 
 use std::net::IpAddr;
@@ -15,12 +16,49 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
 use self::store::Account;
+use crate::actions;
 use crate::app::App;
+use crate::application::Resource;
 use crate::auth::Email;
 use crate::db::{Conn, Db, DbResult};
 use crate::http::client::{Client, ClientAddress};
-use crate::resources::audit::model::{Action, State};
+use crate::resources::audit::model::State;
 use crate::resources::audit::{self, Event};
+use crate::server::document::Api;
+use crate::tasks::Kind;
+use std::time::Duration;
+
+/// Logins and tokens.
+pub static RESOURCE: Resource = Resource {
+    name: "sessions",
+    apis: &[Api::of::<api::SessionApi>()],
+    things: &[],
+    notes: &[],
+    tables: tables::declared,
+    hooks: |hooks, _| hooks,
+    permissions: &[],
+    open_permissions: &[],
+    targets: &[],
+    explain: &[],
+    actions: ACTIONS,
+    events: &[],
+    codes: &[],
+    models: &[],
+    jobs: &[Kind::every::<tasks::PurgeSessions>(|config| Duration::from_secs(config.purge_interval))],
+    local_jobs: &[],
+    services: &[],
+    state: |_| {},
+    settings: &[],
+};
+
+actions! { "user":
+    LOGGED_IN = "logged_in", "Somebody logged in, also by registering or by accepting an invitation; tokens of an identity provider open no session here";
+    LOGGED_OUT = "logged_out", "Somebody logged out";
+    SESSION_REVOKED = "session_revoked", "Somebody ended one of their sessions";
+    LOGIN_FAILED = "login_failed", "Somebody failed to log in, or gave a wrong present password with a token; the object is the account, if there is one. Of one hour, account, client network and reason the first ten are an event each, the others are counted in one more";
+    REFRESH_TOKEN_REUSED = "refresh_token_reused", "Somebody used a refresh token of the account again; its session was ended";
+    IDENTITY_LINKED = "identity_linked", "An identity of the provider was linked to an account";
+}
 
 /// An access token and the refresh token that gives the next pair.
 pub struct Pair {
@@ -42,7 +80,7 @@ pub async fn open(app: &App, conn: &mut Conn, client: &Client, account: Account)
     let term = Term::of(app, now, now);
     let session_id = store::insert(conn, account.id, client, now, term.expires_at).await?;
     let after = State { session_id: Some(session_id), ..State::default() };
-    let event = Event::of(Action::LoggedIn, account.id).after(after);
+    let event = Event::of(LOGGED_IN, account.id).after(after);
     audit::record(conn, client.origin.actor(Some(account.id)), event).await?;
     issue(app, conn, account, session_id, term).await
 }

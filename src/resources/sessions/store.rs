@@ -5,11 +5,12 @@ use sea_query::{Expr, ExprTrait, JoinType, LockType, Order, Query, SelectStateme
 use sqlx::FromRow;
 
 use super::model::StoredSession;
+use crate::auth::tables::{PASSWORD_HASH, Sessions, Users};
 use crate::auth::{Email, Role, Status};
 use crate::db::keyset::newest;
-use crate::db::tables::{RefreshTokens, Sessions, Users};
 use crate::db::{Conn, DbResult, Unsignalled};
 use crate::http::client::Client;
+use crate::resources::sessions::tables::RefreshTokens;
 
 /// What a token is made of.
 #[derive(Clone, Copy, FromRow)]
@@ -77,7 +78,7 @@ pub async fn upgrade_hash(conn: &mut Conn, user_id: i64, old: &str, new: String)
         .and_where(Expr::col(Users::Id).eq(user_id))
         .and_where(Expr::col(Users::PasswordHash).eq(old))
         .take();
-    conn.write(Sessions::FREE.also::<Users>(), &statement).await?;
+    conn.write(PASSWORD_HASH, &statement).await?;
     Ok(())
 }
 

@@ -4,20 +4,22 @@ use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
 
+use super::CanViewStats;
 use super::model::PostStatistics;
 use super::store::{self, Count};
 use super::tasks;
 use crate::app::App;
-use crate::auth::permission::CanViewStats;
 use crate::auth::{Caller, Needs};
 use crate::error::Error;
 use crate::http::fail::{Fail, Forbidden, NotFound};
 use crate::http::payload::JsonOut;
+use crate::resources::NoContent;
+use crate::resources::posts::Tag;
 use crate::resources::posts::rules::{self, Reader};
 use crate::resources::posts::store as posts;
-use crate::resources::{NoContent, Tag};
 
 /// The operations.
+#[derive(Default)]
 pub struct StatisticsApi;
 
 /// The answer of `get_post_statistics`.

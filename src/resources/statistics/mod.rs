@@ -4,6 +4,46 @@
 //! who may not see the statistics.
 
 pub mod api;
+pub mod fixture;
 pub mod model;
 pub mod store;
+pub mod tables;
 pub mod tasks;
+pub mod views;
+
+use self::views::Views;
+use crate::application::Resource;
+use crate::config::Setting;
+use crate::permissions;
+use crate::resources::posts::{POST_STATISTICS, explain};
+use crate::server::document::Api;
+
+permissions! {
+    CanViewStats = "can_view_stats" on Some(POST_STATISTICS), "Read the statistics of the posts of others";
+}
+
+/// Seconds between two writings of the counted views.
+pub const VIEW_INTERVAL: Setting = Setting { name: "view_interval", most: 3600, unit: "seconds" };
+
+/// The declaration of the resource.
+pub static RESOURCE: Resource = Resource {
+    name: "statistics",
+    apis: &[Api::of::<api::StatisticsApi>()],
+    things: &[],
+    notes: &[],
+    tables: tables::declared,
+    hooks: |hooks, _| hooks,
+    permissions: PERMISSIONS,
+    open_permissions: &[],
+    targets: &[POST_STATISTICS],
+    explain: &[(POST_STATISTICS, explain::explain)],
+    actions: &[],
+    events: &[],
+    codes: &[],
+    models: &[&fixture::PostStatistics],
+    jobs: &[],
+    local_jobs: &[tasks::FLUSH_STATISTICS],
+    services: &[],
+    state: |state| state.insert(Views::default()),
+    settings: &[VIEW_INTERVAL],
+};

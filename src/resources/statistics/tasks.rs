@@ -5,7 +5,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use super::VIEW_INTERVAL;
 use super::store::{self, Count};
+use super::views::Views;
 use crate::app::App;
 use crate::db::DbResult;
 use crate::tasks::Fault;
@@ -20,7 +22,7 @@ fn run(app: &App) -> BoxFuture<'_, Result<(), Fault>> {
 
 /// Not while nothing is counted: that costs no statement.
 fn due(app: &App) -> BoxFuture<'_, ()> {
-    let pause = Duration::from_secs(app.config.view_interval);
+    let pause = Duration::from_secs(app.config.setting(&VIEW_INTERVAL));
     async move {
         loop {
             let pause_is_over = async {
@@ -31,9 +33,9 @@ fn due(app: &App) -> BoxFuture<'_, ()> {
             };
             tokio::select! {
                 () = pause_is_over => {}
-                () = app.views.many() => {}
+                () = app.state::<Views>().many() => {}
             }
-            if !app.views.is_empty() {
+            if !app.state::<Views>().is_empty() {
                 return;
             }
         }
@@ -46,7 +48,7 @@ fn due(app: &App) -> BoxFuture<'_, ()> {
 /// # Errors
 /// 503 when the database is away. What was not written stays counted.
 pub async fn flush(app: &App) -> DbResult<()> {
-    let Some(batch) = app.views.take().await else { return Ok(()) };
+    let Some(batch) = app.state::<Views>().take().await else { return Ok(()) };
     let mut tx = app.db.begin().await?;
     store::add(&mut tx, Count::Views, batch.posts(), app.now()).await?;
     tx.commit().await?;

@@ -20,6 +20,7 @@ use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
+#[derive(Default)]
 pub struct UsersApi;
 
 /// How a change of an account may fail.
@@ -141,8 +142,7 @@ impl UsersApi {
 
     /// Delete a user
     ///
-    /// Deletes the account for good, with its memberships and grants. Its tokens stop working at once, its posts stay
-    /// with `"owner": null`, its votes are taken back. The last active admin must stay: 409 `last_admin`. `If-Match`
+    /// Deletes the account for good, with its memberships and grants. Its tokens stop working at once{notes}. The last active admin must stay: 409 `last_admin`. `If-Match`
     /// works as in changing a user.
     #[oai(path = "/users/:id", method = "delete", operation_id = "delete_user_by_id")]
     async fn delete(

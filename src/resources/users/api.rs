@@ -15,13 +15,14 @@ use crate::http::answer::{NO_STORE, Private};
 use crate::http::client::Client;
 use crate::http::fail::{Conflict, Fail, RateLimited};
 use crate::http::payload::{JsonIn, JsonOut};
-use crate::resources::audit::model::{Action, State};
+use crate::resources::audit::model::State;
 use crate::resources::audit::{self, Event};
 use crate::resources::sessions::model::Session;
 use crate::resources::sessions::{self, store::Account};
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
+#[derive(Default)]
 pub struct AccountApi;
 
 /// The answer of `register_user`.
@@ -111,8 +112,7 @@ impl AccountApi {
     /// Delete your account
     ///
     /// Deletes the account for good. Needs a login that is at most 5 minutes old, unless the server is set up otherwise; with
-    /// an older one 401 `fresh_login_required`: log in again, and use the new token. A refresh is no login. Its tokens stop working at once, its posts stay with `"owner": null`, its
-    /// votes are taken back. The last active admin must stay: 409 `last_admin`. Also for who must verify the address first.
+    /// an older one 401 `fresh_login_required`: log in again, and use the new token. A refresh is no login. Its tokens stop working at once{notes}. The last active admin must stay: 409 `last_admin`. Also for who must verify the address first.
     #[oai(path = "/user", method = "delete", operation_id = "delete_user")]
     async fn delete(&self, mut caller: Enabled, app: Data<&App>) -> Result<NoContent, Fail<(Conflict,)>> {
         caller.has_logged_in_within(app.config.fresh_login, app.now())?;
@@ -182,7 +182,7 @@ async fn prove(app: &App, caller: &mut Caller, password: String, pointer: &str) 
     let reason = State { reason: Some("present_password".into()), ..State::default() };
     // in a transaction of its own: nothing else is written
     let mut tx = app.db.begin().await?;
-    audit::record(&mut tx, &*caller, Event::of(Action::LoginFailed, caller.id).after(reason)).await?;
+    audit::record(&mut tx, &*caller, Event::of(sessions::LOGIN_FAILED, caller.id).after(reason)).await?;
     tx.commit().await?;
     Err(wrong_password(pointer))
 }
@@ -198,7 +198,7 @@ async fn prove_for(app: &App, caller: &mut Caller, change: &UserUpdate) -> Resul
     }
     let Some(password) = &change.password else {
         let fault = FieldError::body("/password", "is needed for another address");
-        return Err(Error::fields(Code::Invalid, vec![fault]));
+        return Err(Error::fields(Code::INVALID, vec![fault]));
     };
     let token_version = prove(app, caller, password.0.clone(), "/password").await?;
     if password::is_personal(&password.0, email, None) {
@@ -208,10 +208,10 @@ async fn prove_for(app: &App, caller: &mut Caller, change: &UserUpdate) -> Resul
 }
 
 fn wrong_password(pointer: &str) -> Error {
-    Error::fields(Code::WrongPassword, vec![FieldError::body(pointer, "is not the present password")])
+    Error::fields(Code::WRONG_PASSWORD, vec![FieldError::body(pointer, "is not the present password")])
 }
 
 /// The account was deleted between the check of the token and the statement.
 fn gone() -> Error {
-    Error::new(Code::UserGone, "The account was deleted; its tokens are worth nothing.")
+    Error::new(Code::USER_GONE, "The account was deleted; its tokens are worth nothing.")
 }

@@ -17,8 +17,9 @@ use crate::db::Conn;
 use crate::db::signals::{Actor, Context, Hook, Refused};
 use crate::error::{Code, Error};
 use crate::http::Origin;
-use crate::resources::audit::model::{Action, State};
+use crate::resources::audit::model::State;
 use crate::resources::audit::{self, Event};
+use crate::resources::sessions;
 
 /// Characters of a name at most.
 const NAME: usize = 80;
@@ -37,7 +38,7 @@ pub async fn caller(app: &App, identity: &Identity, origin: &Origin) -> Result<C
     }
     proven().await?.ok_or_else(|| {
         let detail = "The token is good, but nobody here is who it means; ask the operator for an account.";
-        Error::new(Code::IdentityUnknown, detail)
+        Error::new(Code::IDENTITY_UNKNOWN, detail)
     })
 }
 
@@ -63,7 +64,7 @@ async fn adopt(app: &App, identity: &Identity, origin: &Origin) -> Result<(), Er
     };
     if store::link(&mut tx, identity, found.user.id, now).await? {
         let after = State { host: host(&identity.issuer), ..State::default() };
-        let event = Event::of(Action::IdentityLinked, found.user.id).after(after).by_itself();
+        let event = Event::of(sessions::IDENTITY_LINKED, found.user.id).after(after).by_itself();
         audit::record(&mut tx, by, event).await?;
         tx.commit().await?;
     }

@@ -4,23 +4,106 @@
 
 pub mod admin;
 pub mod api;
+pub mod fixture;
 pub mod identities;
 pub mod model;
 pub mod notices;
 pub mod rules;
 pub mod store;
+pub mod tables;
 
 use chrono::{DateTime, Utc};
 
+use self::identities::RecordIdentities;
+use self::model::Account;
 use self::model::{AccountUpdate, StoredUser};
+use self::notices::Notices;
 use self::rules::{last_admin, takes_an_admin_away};
 use self::store::UserValues;
+use crate::actions;
+use crate::application::Resource;
+use crate::auth::permission::Target;
+use crate::db::Conn;
 use crate::db::signals::{self, Actor, Refused};
-use crate::db::{Conn, Constraint};
 use crate::error::{Code, Error};
+use crate::events;
 use crate::http::etag::{IfMatch, changed};
-use crate::resources::audit::model::{Action, State};
+use crate::resources::audit::Audit;
+use crate::resources::audit::model::State;
 use crate::resources::audit::{Audited, Event};
+use crate::resources::webhooks::hook::PublishEvents;
+use crate::server::document::Api;
+use crate::server::normalise::Thing;
+
+events! {
+    /// An event about an account
+    UserEvent(UserEventType): Account = "user" |account| account.user.id, {
+        Created = "user.created", "An account was registered, or made by an admin";
+        Updated = "user.updated", "An account was changed";
+        Deleted = "user.deleted", "An account was deleted";
+    }
+    for StoredUser { Created => Created, Updated => Updated, Deleted => Deleted }
+}
+
+/// Accounts, as their owners use them.
+pub static ACCOUNT: Resource = Resource {
+    name: "account",
+    apis: &[Api::of::<api::AccountApi>()],
+    things: &[],
+    notes: &[],
+    tables: tables::declared,
+    hooks: |hooks, config| {
+        let hooks = hooks
+            .entity::<StoredUser>()
+            .on::<StoredUser, _>(RecordIdentities)
+            .on::<StoredUser, _>(Audit)
+            .on::<StoredUser, _>(PublishEvents);
+        if config.mail_url().is_empty() { hooks } else { hooks.on::<StoredUser, _>(Notices) }
+    },
+    permissions: &[],
+    open_permissions: &[],
+    targets: &[Target::USERS],
+    explain: &[],
+    actions: ACTIONS,
+    events: EVENTS,
+    codes: &[],
+    models: &[&fixture::User],
+    jobs: &[],
+    local_jobs: &[],
+    services: &[],
+    state: |_| {},
+    settings: &[],
+};
+
+/// Accounts, as admins use them.
+pub static USERS: Resource = Resource {
+    name: "users",
+    apis: &[Api::of::<admin::UsersApi>()],
+    things: &[Thing { path: "/api/v1/users/{id}", name: "Account", variable: "id" }],
+    notes: &[],
+    tables: Vec::new,
+    hooks: |hooks, _| hooks,
+    permissions: &[],
+    open_permissions: &[],
+    targets: &[],
+    explain: &[],
+    actions: &[],
+    events: &[],
+    codes: &[],
+    models: &[],
+    jobs: &[],
+    local_jobs: &[],
+    services: &[],
+    state: |_| {},
+    settings: &[],
+};
+
+actions! { "user":
+    USER_CREATED = "user_created", "An account was registered, or made by an admin";
+    USER_UPDATED = "user_updated", "Role, status, address or name of an account were changed, or the address was verified";
+    USER_DELETED = "user_deleted", "An account was deleted";
+    PASSWORD_CHANGED = "password_changed", "An account got another password, which ended its other sessions";
+}
 
 /// Makes an account.
 ///
@@ -78,7 +161,7 @@ pub async fn set_access(
     update(tx, by, &found, values, now).await
 }
 
-/// Deletes an account, which the caller has locked. Its posts stay without an owner.
+/// Deletes an account, which the caller has locked.
 ///
 /// # Errors
 /// 409 `vetoed`.
@@ -88,13 +171,12 @@ pub async fn delete(
     found: &StoredUser,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    store::lock_posts(tx, found.user.id).await?;
     if signals::delete(tx, by, found, now).await? { Ok(()) } else { Err(changed()) }
 }
 
 fn taken(refused: Refused) -> Error {
-    if refused.violates(Constraint::UsersEmail) {
-        return Error::new(Code::EmailInUse, "Log in, or use another address.");
+    if refused.violates(store::EMAIL_KEY) {
+        return Error::new(Code::EMAIL_IN_USE, "Log in, or use another address.");
     }
     refused.into()
 }
@@ -109,12 +191,12 @@ impl StoredUser {
 impl Audited for StoredUser {
     fn created(&self) -> Event {
         // whoever registers is nobody before, and this account after
-        Event::of(Action::UserCreated, self.user.id).after(self.state()).by_itself()
+        Event::of(USER_CREATED, self.user.id).after(self.state()).by_itself()
     }
 
     fn updated(&self, new: &Self) -> Option<Event> {
         if self.token_version != new.token_version {
-            return Some(Event::of(Action::PasswordChanged, self.user.id));
+            return Some(Event::of(PASSWORD_CHANGED, self.user.id));
         }
         let (old, is) = (&self.user, &new.user);
         let private = [
@@ -126,10 +208,10 @@ impl Audited for StoredUser {
             private.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field.to_owned()).collect();
         let changed = (!changed.is_empty()).then_some(changed);
         let after = State { changed, ..new.state() };
-        Some(Event::of(Action::UserUpdated, self.user.id).before(self.state()).after(after))
+        Some(Event::of(USER_UPDATED, self.user.id).before(self.state()).after(after))
     }
 
     fn deleted(&self) -> Event {
-        Event::of(Action::UserDeleted, self.user.id).before(self.state())
+        Event::of(USER_DELETED, self.user.id).before(self.state())
     }
 }

@@ -244,3 +244,9 @@ impl Example for PasswordChange {
         }
     }
 }
+
+impl From<StoredUser> for Account {
+    fn from(row: StoredUser) -> Self {
+        Self { user: row.user }
+    }
+}

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use lettre::message::Mailbox;
 
 use super::model::StoredUser;
-use crate::db::signals::{Context, Hook, Refused};
+use crate::db::signals::{Context, Hook, Phase, Refused};
 use crate::mail::letter::{EmailChanged, PasswordChanged};
 use crate::tasks::mail;
 
@@ -13,6 +13,10 @@ pub struct Notices;
 
 #[async_trait]
 impl Hook<StoredUser> for Notices {
+    fn phase(&self) -> Phase {
+        Phase::Notify
+    }
+
     async fn after_update(&self, context: &mut Context<'_>, old: &StoredUser, new: &StoredUser) -> Result<(), Refused> {
         // an address that no mail can be sent to gets none; and nobody has proved it to be theirs, so the letter says
         // nothing that its owner has chosen, not even a name

@@ -11,7 +11,7 @@ pub fn takes_an_admin_away(change: &AccountUpdate) -> bool {
 
 /// Somebody must be left who can give rights back.
 pub fn last_admin() -> Error {
-    Error::new(Code::LastAdmin, "Make another account an active admin first.")
+    Error::new(Code::LAST_ADMIN, "Make another account an active admin first.")
 }
 
 #[cfg(test)]

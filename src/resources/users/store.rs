@@ -5,11 +5,15 @@ use sea_query::{Expr, ExprTrait, LockType, OnConflict, Order, Query, SelectState
 
 use super::model::{Profile, StoredUser};
 use crate::auth::oidc::Identity;
+use crate::auth::tables::{Identities, Memberships, Users};
 use crate::auth::{Email, Role, Status};
 use crate::db::keyset::newest;
 use crate::db::signals::{Changing, Signalled};
-use crate::db::tables::{DeletedIdentities, Identities, Memberships, Posts, Users, Votes};
-use crate::db::{Conn, DbResult, Permit, Unsignalled};
+use crate::db::{Conn, Constraint, DbResult, Permit, Unsignalled};
+use crate::resources::users::tables::DeletedIdentities;
+
+/// An address belongs to one account.
+pub const EMAIL_KEY: Constraint = Constraint::unique("users_email_key", "users.email");
 
 /// What a [`StoredUser`] is read from.
 const COLUMNS: [Users; 10] = [
@@ -91,15 +95,8 @@ impl Signalled for StoredUser {
         conn.write_maybe(permit, &statement).await
     }
 
-    /// Also counts down its votes: the posts are locked, see [`lock_posts`]. Votes, memberships and sessions go by the
-    /// schema.
+    /// Its sessions and whatever else belongs to it go by the schema.
     async fn delete(&self, conn: &mut Conn, permit: Permit<Users>) -> DbResult<bool> {
-        let uncount = Query::update()
-            .table(Posts::Table)
-            .value(Posts::Votes, Expr::col(Posts::Votes).sub(1))
-            .and_where(Expr::col(Posts::Id).in_subquery(voted_by(self.user.id)))
-            .take();
-        conn.write(permit.also::<Posts>(), &uncount).await?;
         let delete = Query::delete()
             .from_table(Users::Table)
             .and_where(Expr::col(Users::Id).eq(self.user.id))
@@ -290,25 +287,6 @@ pub async fn find_id(conn: &mut Conn, email: &Email) -> DbResult<Option<i64>> {
 pub async fn is_empty(conn: &mut Conn) -> DbResult<bool> {
     let statement = Query::select().column(Users::Id).from(Users::Table).limit(1).take();
     Ok(conn.maybe::<(i64,)>(&statement).await?.is_none())
-}
-
-/// Locks every post whose votes change when this account goes. Whoever deletes it calls this first: posts come before
-/// grants for everyone, and no vote of this user slips in between the count and the deletion.
-pub async fn lock_posts(conn: &mut Conn, id: i64) -> DbResult<()> {
-    // by id: two deletions that share posts would else wait for each other
-    let posts = Query::select()
-        .column(Posts::Id)
-        .from(Posts::Table)
-        .and_where(Expr::col(Posts::OwnerId).eq(id).or(Expr::col(Posts::Id).in_subquery(voted_by(id))))
-        .order_by(Posts::Id, Order::Asc)
-        .lock(LockType::NoKeyUpdate)
-        .take();
-    conn.all::<(i64,)>(&posts).await?;
-    Ok(())
-}
-
-fn voted_by(id: i64) -> SelectStatement {
-    Query::select().column(Votes::PostId).from(Votes::Table).and_where(Expr::col(Votes::UserId).eq(id)).take()
 }
 
 /// The hash of the present password, and the version that every new password raises.

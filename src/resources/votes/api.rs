@@ -3,20 +3,21 @@
 use poem::web::Data;
 use poem_openapi::{ApiResponse, OpenApi};
 
+use super::Tag;
 use super::model::{Vote, VoteResult};
 use super::store::{self, StoredVote};
+use super::{ALREADY_VOTED, NOT_VOTED};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::db::Constraint;
 use crate::db::signals::{self, Refused};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::http::fail::{Conflict, Fail, NotFound};
 use crate::http::payload::{JsonIn, JsonOut};
-use crate::resources::Tag;
 use crate::resources::posts::rules::{Reader, visible};
 use crate::resources::posts::store as posts;
 
 /// The operations.
+#[derive(Default)]
 pub struct VotesApi;
 
 /// The answer of `vote`.
@@ -78,16 +79,16 @@ fn result(message: &str, post_id: i64, votes: i64) -> JsonOut<VoteResult> {
 }
 
 fn already_voted() -> Error {
-    Error::new(Code::AlreadyVoted, "A post takes one vote of a user; vote_dir 0 takes it back.")
+    Error::new(ALREADY_VOTED, "A post takes one vote of a user; vote_dir 0 takes it back.")
 }
 
 fn not_voted() -> Error {
-    Error::new(Code::NotVoted, "You have not voted for this post.")
+    Error::new(NOT_VOTED, "You have not voted for this post.")
 }
 
 /// The post was deleted between the look and the vote.
 fn gone(refused: Refused, post_id: i64) -> Error {
-    if refused.violates(Constraint::VotesPost) {
+    if refused.violates(store::POST) {
         return Error::not_found("Post", post_id);
     }
     refused.into()

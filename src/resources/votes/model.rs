@@ -4,6 +4,8 @@ use poem_openapi::Object;
 use poem_openapi::types::Example;
 use serde::Serialize;
 
+use super::store::StoredVote;
+
 /// A vote to add or to take back
 #[derive(Debug, Object)]
 #[oai(example)]
@@ -39,5 +41,29 @@ pub struct VoteResult {
 impl Example for VoteResult {
     fn example() -> Self {
         Self { message: "successfully added vote".into(), post_id: 1, votes: 4 }
+    }
+}
+
+/// A user's vote for a post
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+pub struct GivenVote {
+    /// The post's identifier
+    #[oai(validator(minimum(value = "1")))]
+    pub post_id: i64,
+    /// The user's identifier
+    #[oai(validator(minimum(value = "1")))]
+    pub user_id: i64,
+}
+
+impl Example for GivenVote {
+    fn example() -> Self {
+        Self { post_id: 1, user_id: 2 }
+    }
+}
+
+impl From<StoredVote> for GivenVote {
+    fn from(row: StoredVote) -> Self {
+        Self { post_id: row.post_id, user_id: row.user_id }
     }
 }

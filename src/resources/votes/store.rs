@@ -1,12 +1,17 @@
 //! All SQL for votes. Each function keeps the count of the post in the same transaction.
 
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, LockType, OnConflict, Order, Query};
+use sea_query::{Expr, ExprTrait, LockType, OnConflict, Order, Query, SelectStatement};
 use sqlx::FromRow;
 
+use crate::auth::tables::Users;
 use crate::db::signals::Signalled;
-use crate::db::tables::{Posts, Users, Votes};
-use crate::db::{Conn, DbResult, Permit};
+use crate::db::{Conn, Constraint, DbResult, Permit};
+use crate::resources::posts::tables::{Posts, VOTES};
+use crate::resources::votes::tables::Votes;
+
+/// A vote is for a post that exists.
+pub const POST: Constraint = Constraint::foreign_key("votes_post_id_fkey");
 
 /// A vote of a user for a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
@@ -33,7 +38,7 @@ impl Signalled for StoredVote {
             .take();
         let new = conn.write_maybe(permit, &statement).await?;
         if new.is_some() {
-            count(conn, permit, vote.post_id, 1).await?;
+            count(conn, vote.post_id, 1).await?;
         }
         Ok(new)
     }
@@ -48,18 +53,18 @@ impl Signalled for StoredVote {
         if conn.write(permit, &statement).await? == 0 {
             return Ok(false);
         }
-        count(conn, permit, self.post_id, -1).await?;
+        count(conn, self.post_id, -1).await?;
         Ok(true)
     }
 }
 
-async fn count(conn: &mut Conn, permit: Permit<Votes>, post_id: i64, change: i64) -> DbResult<()> {
+async fn count(conn: &mut Conn, post_id: i64, change: i64) -> DbResult<()> {
     let statement = Query::update()
         .table(Posts::Table)
         .value(Posts::Votes, Expr::col(Posts::Votes).add(change))
         .and_where(Expr::col(Posts::Id).eq(post_id))
         .take();
-    conn.write(permit.also::<Posts>(), &statement).await?;
+    conn.write(VOTES, &statement).await?;
     Ok(())
 }
 
@@ -108,4 +113,30 @@ pub async fn hold(conn: &mut Conn, user_id: i64) -> DbResult<()> {
         .take();
     conn.maybe::<(i64,)>(&statement).await?;
     Ok(())
+}
+
+/// Counts down the votes of an account that is deleted; the votes themselves go by the schema. First locks every post that
+/// changes with the account: posts come before grants for everyone, and no vote of this user slips in between the count
+/// and the deletion.
+pub async fn uncount_of(conn: &mut Conn, user_id: i64) -> DbResult<()> {
+    // by id: two deletions that share posts would else wait for each other
+    let posts = Query::select()
+        .column(Posts::Id)
+        .from(Posts::Table)
+        .and_where(Expr::col(Posts::OwnerId).eq(user_id).or(Expr::col(Posts::Id).in_subquery(voted_by(user_id))))
+        .order_by(Posts::Id, Order::Asc)
+        .lock(LockType::NoKeyUpdate)
+        .take();
+    conn.all::<(i64,)>(&posts).await?;
+    let uncount = Query::update()
+        .table(Posts::Table)
+        .value(Posts::Votes, Expr::col(Posts::Votes).sub(1))
+        .and_where(Expr::col(Posts::Id).in_subquery(voted_by(user_id)))
+        .take();
+    conn.write(VOTES, &uncount).await?;
+    Ok(())
+}
+
+fn voted_by(user_id: i64) -> SelectStatement {
+    Query::select().column(Votes::PostId).from(Votes::Table).and_where(Expr::col(Votes::UserId).eq(user_id)).take()
 }

@@ -5,10 +5,11 @@ use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
 
-use super::events::{Event, OutgoingEvent, TestEventType, TestedWebhook};
+use super::events::{OutgoingEvent, TestEventType, TestedWebhook};
 use super::model::{
     Delivery, DeliveryPage, DeliveryStatus, StoredWebhook, Webhook, WebhookCreate, WebhookPage, WebhookUpdate,
 };
+use super::{DISABLED, TOO_MANY_WEBHOOKS};
 use super::{dispatch, rules, store};
 use crate::app::App;
 use crate::auth::Admin;
@@ -23,6 +24,7 @@ use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::{NoContent, Tag};
 
 /// The operations.
+#[derive(Default)]
 pub struct WebhooksApi;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Webhooks")]
@@ -77,7 +79,7 @@ impl WebhooksApi {
         let mut tx = admin.begin(&app.db).await?;
         let most = app.config.webhook_limit;
         if store::count_to_add(&mut tx).await? >= most.into() {
-            return Err(Error::new(Code::TooManyWebhooks, format!("There are {most} already; delete one.")).into());
+            return Err(Error::new(TOO_MANY_WEBHOOKS, format!("There are {most} already; delete one.")).into());
         }
         let secret = rules::new_secret();
         let values = body.0.by(Some(admin.id), app.seals.seal(&secret));
@@ -263,7 +265,7 @@ impl WebhooksApi {
         let mut tx = admin.begin(&app.db).await?;
         enabled(store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?)?;
         let tested = TestedWebhook { webhook_id: id.0 };
-        let event = OutgoingEvent::new(&Event::Test(TestEventType::Test, &tested), app.now());
+        let event = OutgoingEvent::new(TestEventType::Test.into(), &tested, app.now());
         let delivery = store::insert_delivery(&mut tx, id.0, &event, app.now()).await?;
         dispatch::wake(&mut tx);
         tx.commit().await?;
@@ -273,7 +275,7 @@ impl WebhooksApi {
 
 /// Events may be sent there, as far as the text of the URL says.
 fn fit(app: &App, url: &str) -> Result<(), Error> {
-    let refused = |reason| Error::fields(Code::Invalid, vec![FieldError::body("/url", reason)]);
+    let refused = |reason| Error::fields(Code::INVALID, vec![FieldError::body("/url", reason)]);
     rules::target(url, app.config.webhook_private).map(drop).map_err(refused)
 }
 
@@ -281,7 +283,7 @@ fn enabled(webhook: StoredWebhook) -> Result<(), Error> {
     if webhook.enabled {
         return Ok(());
     }
-    Err(Error::new(Code::WebhookDisabled, "It is sent nothing until it is enabled again."))
+    Err(Error::new(DISABLED, "It is sent nothing until it is enabled again."))
 }
 
 fn absent(id: i64) -> Error {

@@ -1,69 +1,89 @@
-//! What webhooks are told: each kind of event is a line of one table, which makes the types of the document, too.
+//! Events: what webhooks are sent when a row changes. A resource declares its events with [`events!`](crate::events); the
+//! types of the document follow from all of them.
 
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
+use poem_openapi::Object;
 use poem_openapi::registry::{MetaDiscriminatorObject, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{Example, ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
-use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::resources::grants::model::Grant;
-use crate::resources::groups::model::Group;
-use crate::resources::permissions::model::Permission;
-use crate::resources::posts::model::Post;
-use crate::resources::users::model::Account;
+use crate::db::signals::Signalled;
+use crate::declared::{List, declared_enum};
 
-/// A user in a group
-#[derive(Debug, Object, Serialize)]
-#[oai(example)]
-pub struct Membership {
-    /// The group's identifier
-    #[oai(validator(minimum(value = "1")))]
-    pub group_id: i64,
-    /// The user's identifier
-    #[oai(validator(minimum(value = "1")))]
-    pub user_id: i64,
+/// The type of an event, such as `post.created`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct EventType {
+    name: &'static str,
 }
 
-impl Example for Membership {
-    fn example() -> Self {
-        Self { group_id: 1, user_id: 2 }
+static GROUPS: List<EventGroup> = List::new();
+static TYPES: List<EventType> = List::new();
+static EXAMPLE: List<EventGroup> = List::new();
+
+declared_enum! {
+    /// What may be told to a webhook
+    EventType in TYPES
+}
+
+impl EventType {
+    /// An event type; a released name never changes its meaning.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name }
     }
 }
 
-/// A user's vote for a post
-#[derive(Debug, Object, Serialize)]
-#[oai(example)]
-pub struct GivenVote {
-    /// The post's identifier
-    #[oai(validator(minimum(value = "1")))]
-    pub post_id: i64,
-    /// The user's identifier
-    #[oai(validator(minimum(value = "1")))]
-    pub user_id: i64,
+/// The events about one type of object, which have one schema in the document.
+#[derive(Clone, Copy)]
+pub struct EventGroup {
+    /// The event types.
+    pub types: &'static [EventType],
+    /// The name of the schema.
+    pub schema: &'static str,
+    /// Adds the schema to the document.
+    pub register: fn(&mut Registry),
+    /// An event, as an example.
+    pub example: fn() -> Value,
 }
 
-impl Example for GivenVote {
-    fn example() -> Self {
-        Self { post_id: 1, user_id: 2 }
-    }
+/// Completes the lists of all events.
+pub(crate) fn complete(groups: Vec<EventGroup>, example: EventGroup) {
+    TYPES.complete(groups.iter().flat_map(|group| group.types).copied().collect());
+    GROUPS.complete(groups);
+    EXAMPLE.complete(vec![example]);
 }
 
-/// The webhook that is tested
-#[derive(Debug, Object, Serialize)]
-#[oai(example)]
-pub struct TestedWebhook {
-    /// The webhook's identifier
-    #[oai(validator(minimum(value = "1")))]
-    pub webhook_id: i64,
+/// The events that stand as examples in the document.
+pub fn example() -> EventGroup {
+    EXAMPLE.get()[0]
 }
 
-impl Example for TestedWebhook {
-    fn example() -> Self {
-        Self { webhook_id: 1 }
-    }
+/// The data of an event: the object as the API shows it.
+pub trait Payload: Serialize + Send + Sync {
+    /// The object, such as `post:7`. Events of one object are sent in order.
+    fn object(&self) -> String;
+}
+
+/// What happened to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It was inserted.
+    Created,
+    /// It was updated.
+    Updated,
+    /// It was deleted.
+    Deleted,
+}
+
+/// A row whose changes are sent to webhooks.
+pub trait Published: Signalled {
+    /// The data of the events.
+    type Data: Payload + From<Self>;
+
+    /// The type of the event of a change; `None` if the change has no event.
+    fn event_type(change: Change) -> Option<EventType>;
 }
 
 /// An event as it is stored and sent.
@@ -82,59 +102,38 @@ pub struct OutgoingEvent {
 
 impl OutgoingEvent {
     /// An event that happens now.
-    pub fn new(event: &Event<'_>, now: DateTime<Utc>) -> Self {
-        let id = new_id();
-        Self { event_type: event.event_type(), object: event.object(), body: event.body(&id, now), id }
+    pub fn new<D: Payload>(event_type: EventType, data: &D, now: DateTime<Utc>) -> Self {
+        let id = format!("evt_{:032x}", rand::random::<u128>());
+        let envelope = Envelope { id: &id, kind: event_type, timestamp: now, data };
+        let body = serde_json::to_string(&envelope).expect("an event is plain data");
+        Self { event_type, object: data.object(), body, id }
     }
 }
 
-/// Declares the kinds of events: data, types of the document, the object whose events come in order, and each type's
-/// name among its kind and among all, its word, and what has happened.
+/// The shape of all events.
+#[derive(Serialize)]
+struct Envelope<'a, D> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: EventType,
+    timestamp: DateTime<Utc>,
+    data: &'a D,
+}
+
+/// Declares the events about one type of object: the names of the schemas, the data, the object with its identifier, the
+/// event types, and the event of each change of a row. Also makes the list `EVENTS` for the declaration of the resource.
+#[macro_export]
 macro_rules! events {
-    ($($kind:ident($data:ident) = $event:ident, $types:ident, $doc:literal, $object:literal $key:expr, {
-        $($one:ident $all:ident $word:literal $what:literal;)*
-    })*) => {
-        /// What may be told to a webhook
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-        pub enum EventType {
-            $($(#[doc = $what] #[oai(rename = $word)] #[serde(rename = $word)] $all,)*)*
+    ($(
+        $(#[doc = $doc:literal])+
+        $event:ident($types:ident): $data:ident = $object:literal |$this:ident| $id:expr, {
+            $($one:ident = $name:literal, $what:literal;)+
         }
-
-        impl EventType {
-            /// The word on the wire.
-            pub fn word(self) -> &'static str {
-                match self { $($(Self::$all => $word,)*)* }
-            }
-        }
-
-        /// Something that has happened, to be told.
-        pub enum Event<'a> {
-            $(#[doc = $doc] $kind($types, &'a $data),)*
-        }
-
-        impl Event<'_> {
-            /// Its type.
-            pub fn event_type(&self) -> EventType {
-                match self { $($(Self::$kind($types::$one, _) => EventType::$all,)*)* }
-            }
-
-            /// What it is about: events of one object are told in their order.
-            pub fn object(&self) -> String {
-                match self { $(Self::$kind(_, data) => { let key: fn(&$data) -> i64 = $key; format!("{}:{}", $object, key(data)) })* }
-            }
-
-            /// As it is sent.
-            pub fn body(&self, id: &str, now: DateTime<Utc>) -> String {
-                let text = match self {
-                    $(Self::$kind(kind, data) => serde_json::to_string(&Envelope { id, kind, timestamp: now, data }),)*
-                };
-                text.expect("an event is plain data")
-            }
-        }
-
+        $(for $row:ty { $($change:ident => $type:ident),+ $(,)? })?
+    )+) => {
         $(
-            #[doc = $doc]
-            #[derive(Object)]
+            $(#[doc = $doc])+
+            #[derive(poem_openapi::Object)]
             #[oai(example)]
             pub struct $event {
                 /// Identifier, which is also `webhook-id`: the same each time this event is sent
@@ -144,87 +143,97 @@ macro_rules! events {
                 #[oai(rename = "type")]
                 pub kind: $types,
                 /// When it happened
-                pub timestamp: DateTime<Utc>,
+                pub timestamp: chrono::DateTime<chrono::Utc>,
                 /// What it happened to, as it is since; what was deleted as it was
                 pub data: $data,
             }
 
-            impl Example for $event {
+            impl poem_openapi::types::Example for $event {
                 fn example() -> Self {
-                    let timestamp = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
-                    let kind = [$($types::$one),*][0];
-                    Self { id: "evt_4f2a9c1b7d3e4a5f8c6b0d9e2f1a3b5c".into(), kind, timestamp, data: $data::example() }
+                    Self {
+                        id: "evt_4f2a9c1b7d3e4a5f8c6b0d9e2f1a3b5c".into(),
+                        kind: [$($types::$one),+][0],
+                        timestamp: chrono::DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range"),
+                        data: $data::example(),
+                    }
                 }
             }
 
             /// What an event of this kind tells
-            #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, poem_openapi::Enum)]
             pub enum $types {
-                $(#[doc = $what] #[oai(rename = $word)] #[serde(rename = $word)] $one,)*
+                $(#[doc = $what] #[oai(rename = $name)] $one,)+
             }
-        )*
 
-        fn register_all(registry: &mut Registry) -> (Vec<MetaSchemaRef>, Vec<(String, String)>) {
-            $($event::register(registry);)*
-            let refs = vec![$($event::schema_ref()),*];
-            let path = |name: &str| format!("#/components/schemas/{name}");
-            let mapping = vec![$($(($word.to_owned(), path(stringify!($event)))),*),*];
-            (refs, mapping)
-        }
+            impl $types {
+                /// Every type, in the order of the declaration.
+                pub const ALL: &[$crate::resources::webhooks::events::EventType] =
+                    &[$($crate::resources::webhooks::events::EventType::new($name)),+];
+            }
+
+            impl From<$types> for $crate::resources::webhooks::events::EventType {
+                fn from(one: $types) -> Self {
+                    $types::ALL[one as usize]
+                }
+            }
+
+            impl $crate::resources::webhooks::events::Payload for $data {
+                fn object(&self) -> String {
+                    let $this = self;
+                    format!("{}:{}", $object, $id)
+                }
+            }
+
+            $(impl $crate::resources::webhooks::events::Published for $row {
+                type Data = $data;
+
+                fn event_type(
+                    change: $crate::resources::webhooks::events::Change,
+                ) -> Option<$crate::resources::webhooks::events::EventType> {
+                    match change {
+                        $($crate::resources::webhooks::events::Change::$change => Some($types::$type.into()),)+
+                        #[allow(unreachable_patterns, reason = "some rows are never updated")]
+                        _ => None,
+                    }
+                }
+            })?
+        )+
+
+        /// The events of the resource.
+        pub const EVENTS: &[$crate::resources::webhooks::events::EventGroup] = &[
+            $($crate::resources::webhooks::events::EventGroup {
+                types: $types::ALL,
+                schema: stringify!($event),
+                register: <$event as poem_openapi::types::Type>::register,
+                example: || {
+                    let example = <$event as poem_openapi::types::Example>::example();
+                    poem_openapi::types::ToJSON::to_json(&example).unwrap_or_default()
+                },
+            }),+
+        ];
     };
 }
 
+/// The webhook that is tested
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+pub struct TestedWebhook {
+    /// The webhook's identifier
+    #[oai(validator(minimum(value = "1")))]
+    pub webhook_id: i64,
+}
+
+impl Example for TestedWebhook {
+    fn example() -> Self {
+        Self { webhook_id: 1 }
+    }
+}
+
 events! {
-    User(Account) = UserEvent, UserEventType, "An event about an account", "user" |account| account.user.id, {
-        Created UserCreated "user.created" "An account was registered, or made by an admin";
-        Updated UserUpdated "user.updated" "An account was changed";
-        Deleted UserDeleted "user.deleted" "An account was deleted";
+    /// An event that nothing has caused, to test a webhook
+    TestEvent(TestEventType): TestedWebhook = "webhook" |tested| tested.webhook_id, {
+        Test = "webhook.test", "An admin tests the webhook, which gets it whatever its `events` are";
     }
-    Group(Group) = GroupEvent, GroupEventType, "An event about a group", "group" |group| group.id, {
-        Created GroupCreated "group.created" "A group was made";
-        Updated GroupUpdated "group.updated" "A group was renamed";
-        Deleted GroupDeleted "group.deleted" "A group was deleted, and nobody is a member any more";
-    }
-    Member(Membership) = MemberEvent, MemberEventType, "An event about a member of a group", "group" |member| member.group_id, {
-        Added MemberAdded "member.added" "A user came into a group";
-        Removed MemberRemoved "member.removed" "A user was taken out of a group";
-    }
-    Permission(Permission) = PermissionEvent, PermissionEventType, "An event about a permission of the catalogue", "permission" |permission| permission.id, {
-        Created PermissionCreated "permission.created" "A permission came into the catalogue";
-        Updated PermissionUpdated "permission.updated" "A permission was described otherwise";
-        Deleted PermissionDeleted "permission.deleted" "A permission was deleted";
-    }
-    Grant(Grant) = GrantEvent, GrantEventType, "An event about a grant", "grant" |grant| grant.id, {
-        Created GrantCreated "grant.created" "A permission was granted";
-        Deleted GrantDeleted "grant.deleted" "A grant was taken back, or went with its holder, its permission or its object";
-    }
-    Post(Post) = PostEvent, PostEventType, "An event about a post", "post" |post| post.id, {
-        Created PostCreated "post.created" "A post was written";
-        Updated PostUpdated "post.updated" "A post was changed";
-        Deleted PostDeleted "post.deleted" "A post was deleted";
-    }
-    Vote(GivenVote) = VoteEvent, VoteEventType, "An event about a vote", "post" |vote| vote.post_id, {
-        Added VoteAdded "vote.added" "A user voted for a post";
-        Removed VoteRemoved "vote.removed" "A user took a vote back";
-    }
-    Test(TestedWebhook) = TestEvent, TestEventType, "An event that nothing has caused, to test a webhook", "webhook" |tested| tested.webhook_id, {
-        Test WebhookTest "webhook.test" "An admin tests the webhook, which gets it whatever its `events` are";
-    }
-}
-
-/// One shape for all.
-#[derive(Serialize)]
-struct Envelope<'a, K, D> {
-    id: &'a str,
-    #[serde(rename = "type")]
-    kind: &'a K,
-    timestamp: DateTime<Utc>,
-    data: &'a D,
-}
-
-/// A new identifier.
-pub fn new_id() -> String {
-    format!("evt_{:032x}", rand::random::<u128>())
 }
 
 /// An event as it was written down; in the document one of all kinds.
@@ -242,7 +251,7 @@ impl TryFrom<String> for Told {
 
 impl Example for Told {
     fn example() -> Self {
-        Self(PostEvent::example().to_json().unwrap_or_default())
+        Self((example().example)())
     }
 }
 
@@ -261,7 +270,14 @@ impl Type for Told {
 
     fn register(registry: &mut Registry) {
         registry.create_schema::<Self, _>("Event".into(), |registry| {
-            let (one_of, mapping) = register_all(registry);
+            let (mut one_of, mut mapping) = (vec![], vec![]);
+            for group in GROUPS.get() {
+                (group.register)(registry);
+                let schema = MetaSchemaRef::Reference(group.schema.into());
+                let path = format!("#/components/schemas/{}", group.schema);
+                mapping.extend(group.types.iter().map(|one| (one.as_str().to_owned(), path.clone())));
+                one_of.push(schema);
+            }
             MetaSchema {
                 description: Some("What is sent to a webhook, byte for byte as it was signed; `type` says which it is"),
                 one_of,
@@ -299,39 +315,31 @@ mod tests {
     use super::*;
     use crate::server::{document, schema};
 
-    /// What is sent, and the type that the document has for it.
     #[test]
-    fn what_is_sent_is_what_the_document_says() {
-        let (account, group, permission) = (Account::example(), Group::example(), Permission::example());
-        let (member, grant, post) = (Membership::example(), Grant::example(), Post::example());
-        let (vote, tested) = (GivenVote::example(), TestedWebhook::example());
-        for (event, object, name) in [
-            (Event::User(UserEventType::Deleted, &account), "user:1", "UserEvent"),
-            (Event::Group(GroupEventType::Updated, &group), "group:1", "GroupEvent"),
-            (Event::Member(MemberEventType::Added, &member), "group:1", "MemberEvent"),
-            (Event::Permission(PermissionEventType::Created, &permission), "permission:1", "PermissionEvent"),
-            (Event::Grant(GrantEventType::Deleted, &grant), "grant:1", "GrantEvent"),
-            (Event::Post(PostEventType::Created, &post), "post:1", "PostEvent"),
-            (Event::Vote(VoteEventType::Removed, &vote), "post:1", "VoteEvent"),
-            (Event::Test(TestEventType::Test, &tested), "webhook:1", "TestEvent"),
-        ] {
-            assert_eq!(event.object(), object);
-            let body: Value = serde_json::from_str(&event.body(&new_id(), crate::app::now())).expect("JSON");
-            assert_eq!(body["type"], event.event_type().word());
-            for one in [name, "Event"] {
-                let schema = json!({ "$ref": format!("#/components/schemas/{one}") });
-                let faults = schema::body_faults(&schema::compile(document::document(), &schema), &body);
-                assert!(faults.is_empty(), "{one}: {body}");
+    fn each_example_fits_its_schema_and_that_of_all_events() {
+        for group in GROUPS.get() {
+            let example = (group.example)();
+            for name in [group.schema, "Event"] {
+                let schema = json!({ "$ref": format!("#/components/schemas/{name}") });
+                let faults = schema::body_faults(&schema::compile(document::document(), &schema), &example);
+                assert!(faults.is_empty(), "{name}: {example}");
             }
             let mapping = &document::document()["components"]["schemas"]["Event"]["discriminator"]["mapping"];
-            assert_eq!(mapping[event.event_type().word()], format!("#/components/schemas/{name}"));
+            for event_type in group.types {
+                assert_eq!(mapping[event_type.as_str()], format!("#/components/schemas/{}", group.schema));
+            }
         }
     }
 
     #[test]
-    fn a_type_is_one_word_everywhere() {
-        for (event_type, word) in [(EventType::UserCreated, "user.created"), (EventType::WebhookTest, "webhook.test")] {
-            assert_eq!((event_type.word(), json!(event_type)), (word, json!(word)));
-        }
+    fn what_is_sent_is_what_the_document_says() {
+        crate::application::install_for_tests();
+        let event = OutgoingEvent::new(TestEventType::Test.into(), &TestedWebhook::example(), crate::app::now());
+        assert_eq!((event.object.as_str(), event.event_type.as_str()), ("webhook:1", "webhook.test"));
+        let body: Value = serde_json::from_str(&event.body).expect("JSON");
+        assert_eq!(body["type"], "webhook.test");
+        let schema = json!({ "$ref": "#/components/schemas/TestEvent" });
+        let faults = schema::body_faults(&schema::compile(document::document(), &schema), &body);
+        assert!(faults.is_empty(), "{body}");
     }
 }

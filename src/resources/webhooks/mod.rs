@@ -1,6 +1,6 @@
 //! Webhooks: requests that send events to other programs, signed so that the receiver can verify them.
 //!
-//! The transaction of a change inserts a delivery of its event for each webhook that wants it ([`announce`]). The
+//! The transaction of a change inserts a delivery of its event for each webhook that wants it ([`hook`]). The
 //! dispatcher ([`dispatch`]) sends the pending deliveries of each webhook by itself, those of one object in order and at
 //! least once. So one receiver that is away, slow or silent delays nobody else.
 //!
@@ -15,34 +15,81 @@ pub mod model;
 pub mod rules;
 pub mod sender;
 pub mod store;
+pub mod tables;
 pub mod tasks;
 
 use chrono::{DateTime, Utc};
 use lettre::message::Mailbox;
 use url::Url;
 
-use self::events::{Event, OutgoingEvent};
+use self::events::OutgoingEvent;
 use self::model::{DisabledReason, StoredWebhook};
 use self::store::WebhookValues;
+use crate::actions;
+use crate::application::Resource;
 use crate::auth::seal::{Sealed, Seals};
 use crate::auth::{Role, Status};
+use crate::codes;
 use crate::db::signals::{self, Actor, Refused};
 use crate::db::{Conn, DbResult};
+use crate::declared;
 use crate::mail::letter::WebhookDisabled;
-use crate::resources::audit::model::{Action, State};
+use crate::resources::audit::Audit;
+use crate::resources::audit::model::State;
 use crate::resources::audit::{self, Audited};
 use crate::resources::users::model::User;
 use crate::resources::users::store::{self as users, Filter};
+use crate::server::document::Api;
+use crate::server::normalise::Thing;
+use crate::tasks::Kind;
+use std::time::Duration;
+
+/// Webhooks and their deliveries.
+pub static RESOURCE: Resource = Resource {
+    name: "webhooks",
+    apis: &[Api::of::<api::WebhooksApi>()],
+    things: &[Thing { path: "/api/v1/webhooks/{id}", name: "Webhook", variable: "id" }],
+    notes: &[],
+    tables: tables::declared,
+    hooks: |hooks, _| hooks.entity::<StoredWebhook>().on::<StoredWebhook, _>(Audit),
+    permissions: &[],
+    open_permissions: &[],
+    targets: &[],
+    explain: &[],
+    actions: ACTIONS,
+    events: events::EVENTS,
+    codes: CODES,
+    models: &[],
+    jobs: &[
+        Kind::of::<tasks::PublishEvent>(),
+        Kind::of::<tasks::DeliverWebhook>(),
+        Kind::every::<tasks::PurgeDeliveries>(|config| Duration::from_secs(config.purge_interval)),
+        Kind::every::<tasks::SealSecrets>(|config| Duration::from_secs(config.purge_interval)),
+    ],
+    local_jobs: &[],
+    services: &[|app, stop| Box::pin(dispatch::run(app, stop))],
+    state: |_| {},
+    settings: &[],
+};
+
+actions! { "webhook":
+    WEBHOOK_CREATED = "webhook_created", "A webhook was made";
+    WEBHOOK_UPDATED = "webhook_updated", "A webhook was changed";
+    WEBHOOK_DELETED = "webhook_deleted", "A webhook was deleted";
+    WEBHOOK_DISABLED = "webhook_disabled", "A webhook was disabled because its receiver takes no events";
+}
+
+codes! {
+    TOO_MANY_WEBHOOKS = 409 "too_many_webhooks", "There are as many webhooks as there may be";
+    DISABLED = 409 "webhook_disabled", "The webhook is disabled";
+}
 
 /// Admins that are told of a webhook whose maker is gone.
 const TOLD: u64 = 100;
 
-/// Sends an event to every enabled webhook that wants it, once the open transaction is committed.
-///
-/// # Errors
-/// The database is away.
-pub async fn announce(tx: &mut Conn, event: &Event<'_>, now: DateTime<Utc>) -> DbResult<()> {
-    publish(tx, &OutgoingEvent::new(event, now), now).await
+/// Returns whether the application has webhooks.
+fn is_served() -> bool {
+    declared::has("webhooks")
 }
 
 /// Inserts a delivery of the event for every enabled webhook that wants it and does not have it yet.
@@ -117,7 +164,7 @@ impl StoredWebhook {
 
 impl Audited for StoredWebhook {
     fn created(&self) -> audit::Event {
-        audit::Event::of(Action::WebhookCreated, self.id).after(self.state())
+        audit::Event::of(WEBHOOK_CREATED, self.id).after(self.state())
     }
 
     fn updated(&self, new: &Self) -> Option<audit::Event> {
@@ -128,14 +175,14 @@ impl Audited for StoredWebhook {
         }
         let disabled = new.disabled_reason().filter(|_| self.enabled);
         let (action, after) = match disabled {
-            Some(why) => (Action::WebhookDisabled, State { reason: Some(why.word().into()), ..new.state() }),
-            None => (Action::WebhookUpdated, State { changed: Some(self.differences(new)), ..new.state() }),
+            Some(why) => (WEBHOOK_DISABLED, State { reason: Some(why.word().into()), ..new.state() }),
+            None => (WEBHOOK_UPDATED, State { changed: Some(self.differences(new)), ..new.state() }),
         };
         Some(audit::Event::of(action, self.id).before(self.state()).after(after))
     }
 
     fn deleted(&self) -> audit::Event {
-        audit::Event::of(Action::WebhookDeleted, self.id).before(self.state())
+        audit::Event::of(WEBHOOK_DELETED, self.id).before(self.state())
     }
 }
 

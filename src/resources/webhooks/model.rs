@@ -8,7 +8,7 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use sqlx::FromRow;
 
-use super::events::{EventType, Told};
+use super::events::{self, EventType, Told};
 use super::store::WebhookValues;
 use crate::auth::seal::{Sealed, Seals};
 use crate::http::etag::etag;
@@ -57,7 +57,7 @@ impl Example for Webhook {
             id: 1,
             url: "https://hooks.example.com/accord".into(),
             description: Some("Tells the search engine".into()),
-            events: Some(vec![EventType::PostCreated, EventType::PostUpdated, EventType::PostDeleted]),
+            events: Some(events::example().types.to_vec()),
             enabled: true,
             disabled_reason: None,
             first_failed_at: None,

@@ -11,8 +11,8 @@ use super::model::{Delivery, DeliveryStatus, DisabledReason, StoredWebhook};
 use crate::auth::seal::Sealed;
 use crate::db::keyset::newest;
 use crate::db::signals::{Changing, Signalled};
-use crate::db::tables::{Deliveries, WebhookLeases, Webhooks};
 use crate::db::{Conn, DbResult, Permit, Unsignalled};
+use crate::resources::webhooks::tables::{Deliveries, FIRST_FAILED_AT, WebhookLeases, Webhooks};
 
 /// What a [`StoredWebhook`] is read from.
 const COLUMNS: [Webhooks; 14] = [
@@ -191,7 +191,7 @@ pub async fn set_first_failed(conn: &mut Conn, id: i64, since: Option<DateTime<U
         .value(Webhooks::FirstFailedAt, since)
         .and_where(Expr::col(Webhooks::Id).eq(id))
         .take();
-    conn.write(Deliveries::FREE.also::<Webhooks>(), &statement).await?;
+    conn.write(FIRST_FAILED_AT, &statement).await?;
     Ok(())
 }
 
@@ -211,7 +211,7 @@ fn new_delivery(webhook_id: Expr, event: &OutgoingEvent, now: DateTime<Utc>) -> 
     [
         webhook_id,
         event.id.as_str().into(),
-        event.event_type.word().into(),
+        event.event_type.as_str().into(),
         event.object.as_str().into(),
         event.body.as_str().into(),
         DeliveryStatus::Pending.word().into(),
@@ -222,7 +222,7 @@ fn new_delivery(webhook_id: Expr, event: &OutgoingEvent, now: DateTime<Utc>) -> 
 
 /// Inserts a delivery of the event for every enabled webhook that wants it and does not have it yet. Returns how many.
 pub async fn insert_deliveries(conn: &mut Conn, event: &OutgoingEvent, now: DateTime<Utc>) -> DbResult<u64> {
-    let listed = format!("%\"{}\"%", event.event_type.word());
+    let listed = format!("%\"{}\"%", event.event_type.as_str());
     let wants = Cond::any()
         .add(Expr::col(Webhooks::EventTypes).is_null())
         .add(Expr::col(Webhooks::EventTypes).eq("[]"))

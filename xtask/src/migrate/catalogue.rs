@@ -1,6 +1,6 @@
 //! The permissions that the code knows, held against the rows that the migrations insert.
 
-use ::accord::auth::permission::{Entry, Target};
+use ::accord::auth::permission::Entry;
 use ::accord::db::Dialect;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
@@ -45,8 +45,7 @@ pub async fn faults(entries: &[&Entry], url: &str) -> anyhow::Result<Vec<String>
 }
 
 fn rows(entries: &[&Entry]) -> Vec<Row> {
-    let row =
-        |entry: &&Entry| (entry.name.into(), entry.target.map(|t| Target::word(t).into()), entry.description.into());
+    let row = |entry: &&Entry| (entry.name.into(), entry.target.map(|t| t.as_str().into()), entry.description.into());
     let mut rows: Vec<Row> = entries.iter().map(row).collect();
     rows.sort();
     rows
@@ -117,13 +116,13 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ::accord::auth::permission;
-    use ::accord::db::migrate::{self, Direction, Set};
+    use ::accord::auth::permission::Target;
+    use ::accord::db::migrate::{self, Direction};
     use sqlx::AssertSqlSafe;
 
     use super::super::proofs::server;
     use super::*;
-    use crate::run;
+    use crate::{application, run};
 
     async fn execute(url: &str, sql: &str) {
         let sql = AssertSqlSafe(sql.to_owned());
@@ -138,12 +137,12 @@ mod tests {
 
     /// The four of a new resource, one that is described otherwise, and one that goes.
     async fn come_and_go(url: &str) {
-        let set = Set::built_in(Dialect::of(url)).expect("sound");
+        let set = application::migrations(Dialect::of(url));
         migrate::run(url, set, Direction::Up, &migrate::Target::Head, &mut |_| {}).await.expect("migrates");
-        let before: Vec<_> = permission::catalogue().collect();
+        let before = application::permissions();
         assert!(difference(&before, url).await.expect("reads").is_none(), "the migrations insert what the code knows");
 
-        let book = |name, description| Entry { name, target: Some(Target::Posts), description };
+        let book = |name, description| Entry { name, target: Some(Target::new("posts", "posts", "id")), description };
         let four = [
             book("can_create_book", "Write books"),
             book("can_delete_book", "Delete the reader's books"),

@@ -18,15 +18,14 @@ mod sql;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use ::accord::auth::permission;
 use ::accord::config::{Config, Env};
 use ::accord::db::Dialect;
-use ::accord::db::tables::declared;
 use anyhow::Context;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
 use self::data::Walk;
 use self::files::Folder;
+use crate::application;
 use crate::postgres::Postgres;
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::{product, run};
@@ -94,7 +93,7 @@ fn faults(folder: &Folder) -> anyhow::Result<Vec<String>> {
         faults.extend(lint::faults(&postgres, Dialect::Postgres));
         faults.extend(lint::idle(&sqlite, &postgres));
         // what SQLite makes anew would look dropped
-        faults.extend(lint::still_read(&postgres, &declared()));
+        faults.extend(lint::still_read(&postgres, &application::tables()));
     }
     Ok(faults)
 }
@@ -118,7 +117,7 @@ pub fn there_and_back_with(binary: &Path, postgres: &Postgres) -> Outcome {
         faults
     })?;
     faults.extend(found);
-    faults.extend(auto::unequal(&declared(), &sqlite, &server));
+    faults.extend(auto::unequal(&application::tables(), &sqlite, &server));
 
     if faults.is_empty() {
         let note =
@@ -160,8 +159,8 @@ async fn there_and_back(
     faults.extend(differences(kind, &first, &schema(url).await?));
     let lacks =
         |fault: &String| format!("{kind} › {fault}: `cargo xtask migrate new MESSAGE --auto` writes the migration");
-    faults.extend(auto::faults(&declared(), url).await?.iter().map(lacks));
-    let entries: Vec<_> = permission::catalogue().collect();
+    faults.extend(auto::faults(&application::tables(), url).await?.iter().map(lacks));
+    let entries = application::permissions();
     faults.extend(catalogue::faults(&entries, url).await?.iter().map(lacks));
     Ok((faults, schema::read(url).await?))
 }

@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use ::accord::auth::permission::{self, Entry};
+use ::accord::auth::permission::Entry;
 use ::accord::db::Dialect;
 use ::accord::db::migrate::header::Header;
 use ::accord::db::migrate::{self, Direction, Set, Target};
-use ::accord::db::tables::{Table, declared};
+use ::accord::db::tables::Table;
 
 use super::auto::{self, Decisions, Outcome as Difference};
 use super::files::{Folder, Scripts};
 use super::{DIALECTS, USAGE, catalogue};
+use crate::application;
 use crate::postgres::Postgres;
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::run;
@@ -69,9 +70,9 @@ pub fn new(folder: &Folder, words: &[&str]) -> Outcome {
     let mut header = header(parents, &options.message);
     let scripts = if options.auto {
         let postgres = Postgres::start()?;
-        let entries: Vec<_> = permission::catalogue().collect();
+        let entries = application::permissions();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        match runtime.block_on(found(folder, &declared(), &entries, &options.decisions, &postgres))? {
+        match runtime.block_on(found(folder, &application::tables(), &entries, &options.decisions, &postgres))? {
             Some(Found { scripts, changes, destructive }) => {
                 changes.iter().for_each(|change| eprintln!("  {change}"));
                 header.destructive = (!destructive.is_empty()).then(|| destructive.join("; "));

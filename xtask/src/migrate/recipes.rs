@@ -13,8 +13,8 @@ use ::accord::db::Dialect;
 use ::accord::db::migrate::header::Header;
 use ::accord::db::migrate::script::statements;
 use ::accord::db::migrate::{self, Direction, Set, Target};
+use ::accord::db::tables::Table;
 use ::accord::db::tables::declare::{postgres, sqlite, text};
-use ::accord::db::tables::{Table, declared};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
@@ -22,6 +22,7 @@ use super::auto::Decisions;
 use super::files::{Folder, folder};
 use super::proofs::server;
 use super::{lint, new};
+use crate::application;
 use crate::postgres::Postgres;
 use crate::run;
 
@@ -95,7 +96,7 @@ impl<'p> Kitchen<'p> {
                        ('ada@example.com', 'Ada', '', '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00')";
             execute(url, row).await;
         }
-        Self { repository, postgres, urls, declared: declared(), older, releases: vec![] }
+        Self { repository, postgres, urls, declared: application::tables(), older, releases: vec![] }
     }
 
     fn folder(&self) -> Folder {
@@ -160,7 +161,7 @@ impl<'p> Kitchen<'p> {
                 let drops = command.split_once("--drop ").map(|(_, name)| name.to_owned()).into_iter().collect();
                 let decisions = Decisions { drops, ..Decisions::default() };
                 let scripts = if command.contains("--auto") {
-                    let entries: Vec<_> = ::accord::auth::permission::catalogue().collect();
+                    let entries = application::permissions();
                     let found = new::found(&folder, &self.declared, &entries, &decisions, self.postgres).await;
                     found.expect("decided").expect("something is to do").scripts
                 } else {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use ::accord::server::document;
+use crate::application;
 use accord_openapi::diff::page::rules_page;
 use accord_openapi::diff::report::{Comparison, Difference, short};
 use accord_openapi::{diff, operations, to_yaml};
@@ -17,7 +17,7 @@ use crate::run;
 const WRITE: &str = "cargo xtask spec write";
 
 pub fn check() -> Outcome {
-    let served = document::document();
+    let served = application::document();
     let (text, file) = (read(DOCUMENT)?, committed()?);
     let comparison = Comparison::new(DOCUMENT, "the code", diff::compare(&file, served));
     let mut faults: Vec<String> =
@@ -25,7 +25,7 @@ pub fn check() -> Outcome {
     if faults.is_empty() && text != to_yaml(served) {
         faults.push(format!("{DOCUMENT}: means what the code serves, but is not in canonical form: `{WRITE}`"));
     }
-    faults.extend(lines(&read(OPERATIONS)?, &document::operations()));
+    faults.extend(lines(&read(OPERATIONS)?, &application::operations()));
     if read(RULES)? != rules_page() {
         faults.push(format!("{RULES}: is not what the table of rules makes: `{WRITE}`"));
     }
@@ -176,7 +176,7 @@ mod tests {
 
     /// What is said when the committed document has been edited.
     fn after(pointer: &str, value: Value) -> Vec<String> {
-        let served = document::document();
+        let served = application::document();
         let mut file = served.clone();
         *file.pointer_mut(pointer).expect("it is there") = value;
         let comparison = Comparison::new(DOCUMENT, "the code", diff::compare(&file, served));

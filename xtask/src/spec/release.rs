@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ::accord::server::document;
+use crate::application;
 use accord_openapi::{lint, to_yaml};
 use semver::Version;
 use serde_json::Value;
@@ -17,7 +17,7 @@ pub fn run(arguments: &[&str]) -> Outcome {
     let [text] = arguments else { return Err(usage().into()) };
     let version = text.parse::<Version>().ok().filter(|version| version.pre.is_empty() && version.build.is_empty());
     let version = version.ok_or_else(usage)?;
-    release(&run::root(), &version, document::document())
+    release(&run::root(), &version, application::document())
 }
 
 /// Records the committed document of the repository at `root`, if everything speaks for it.
@@ -72,9 +72,9 @@ mod tests {
     /// A repository that is ready to release its version.
     fn ready() -> (Repository, Value, Version) {
         let repository = Repository::new();
-        let served = document::document().clone();
+        let served = application::document().clone();
         repository.write(DOCUMENT, &to_yaml(&served));
-        let version: Version = document::VERSION.parse().expect("our version is SemVer");
+        let version: Version = application::version().parse().expect("our version is SemVer");
         repository.write(changelog::CHANGELOG, &format!("# Changelog\n\n## {version}\n\n- All of it.\n"));
         repository.commit("ready");
         (repository, served, version)

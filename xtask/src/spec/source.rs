@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ::accord::server::document;
+use crate::application;
 use accord_openapi::{Named, parse};
 use anyhow::{Context, bail};
 use semver::Version;
@@ -41,7 +41,7 @@ pub fn document(name: &str) -> anyhow::Result<Named> {
 pub fn document_in(root: &Path, name: &str) -> anyhow::Result<Named> {
     let named = |name: String, value| Ok(Named { name, value });
     match name {
-        "served" => return named("what the code serves".into(), document::document().clone()),
+        "served" => return named("what the code serves".into(), application::document().clone()),
         "committed" => return named(DOCUMENT.into(), from_file(&root.join(DOCUMENT), DOCUMENT)?),
         "released" => {
             let newest = released::newest(root)?;

@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn what_is_dropped_and_still_declared_is_named() {
-        let declared = ::accord::db::tables::declared();
+        let declared = crate::application::tables();
         let faults = |up: &str| {
             let header = "-- parent: base\n-- message: m\n-- created: d\n\n";
             let files = [("0001_a.up.sql", format!("{header}{up}")), ("0001_a.down.sql", header.to_owned())];

@@ -1,8 +1,10 @@
 //! The changes that are proved.
 
+use accord::auth::tables::Users;
+use accord::db::tables::Table;
 use accord::db::tables::declare::{bigint, index, key, postgres, sqlite, text, timestamp, unique};
 use accord::db::tables::table::{Action, ForeignKey, one_of};
-use accord::db::tables::{Posts, Table, Users};
+use accord::resources::posts::tables::Posts;
 
 /// A change of the declaration.
 pub struct Case {

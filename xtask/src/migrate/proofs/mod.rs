@@ -5,9 +5,9 @@ mod cases;
 
 use accord::db::Dialect;
 use accord::db::migrate::Set;
+use accord::db::tables::Table;
 use accord::db::tables::declare::{sqlite, text};
 use accord::db::tables::table::{Action, one_of};
-use accord::db::tables::{Table, declared};
 use anyhow::Context;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
@@ -17,6 +17,7 @@ use self::cases::{CASES, Case, called, column, of, replace};
 use super::auto::{Decisions, Outcome, Scripts, difference, faults, unequal};
 use super::schema::{read, text as sql_text};
 use super::{diff, lint};
+use crate::application;
 use crate::postgres::Postgres;
 use crate::run;
 
@@ -130,7 +131,7 @@ impl Case {
     async fn prove(&self, database: &Database) -> anyhow::Result<Scripts> {
         database.run(ROWS).await?;
         let (before, kept) = (read(&database.url).await?, database.run(KEPT).await?);
-        let mut changed = declared();
+        let mut changed = application::tables();
         (self.change)(&mut changed);
 
         let scripts = match difference(&changed, &database.url, &self.decisions()).await? {
@@ -160,7 +161,7 @@ impl Case {
         // what was dropped comes back at the end
         let drops = scripts.changes.iter().any(|change| change.contains("column dropped"));
         anyhow::ensure!(drops || after == before, "another order after down:\n{after:#?}\n{before:#?}");
-        let again = difference(&declared(), &database.url, &Decisions::default()).await?;
+        let again = difference(&application::tables(), &database.url, &Decisions::default()).await?;
         anyhow::ensure!(matches!(again, Outcome::NoChange), "{again:?}");
 
         // and up once more: a number that was given once is not given again
@@ -280,7 +281,7 @@ fn outcome(
     change: impl FnOnce(&mut Vec<Table>),
     decisions: &Decisions,
 ) -> anyhow::Result<Outcome> {
-    let mut changed = declared();
+    let mut changed = application::tables();
     change(&mut changed);
     runtime().block_on(difference(&changed, &database.url, decisions))
 }
@@ -302,7 +303,7 @@ fn a_trigger_of_another_table_stays_when_a_table_is_made_anew() {
     };
     runtime().block_on(async {
         database.run(trigger).await.expect("a trigger");
-        let mut changed = declared();
+        let mut changed = application::tables();
         change(&mut changed);
         let Ok(Outcome::Scripts(scripts)) = difference(&changed, &database.url, &Decisions::default()).await else {
             panic!("no scripts");
@@ -321,7 +322,7 @@ fn a_trigger_of_another_table_stays_when_a_table_is_made_anew() {
 #[test]
 fn a_column_without_a_migration_is_named() {
     let (_folder, database) = migrated();
-    let mut changed = declared();
+    let mut changed = application::tables();
     replace(&mut changed, "posts", |posts| posts.column("subtitle", text().null()));
     let found = runtime().block_on(faults(&changed, &database.url)).expect("faults");
     assert_eq!(found, ["posts.subtitle: column added: TEXT"]);
@@ -384,14 +385,14 @@ fn databases_that_differ_in_meaning_are_named() {
     let sqlite = runtime().block_on(read(&database.url)).expect("a schema");
     // as PostgreSQL has it: all but what it spells otherwise
     let mut other = sqlite.clone();
-    assert_eq!(unequal(&declared(), &sqlite, &other), Vec::<String>::new());
+    assert_eq!(unequal(&application::tables(), &sqlite, &other), Vec::<String>::new());
     of(&mut other.tables, "posts").indexes.remove(0);
     of(&mut other.tables, "posts").foreign_keys[0].on_delete = Action::Cascade;
     column!(other.tables, "posts", "title").null = true;
     of(&mut other.tables, "users").checks[0].expression = one_of("role", &["admin", "active"]);
     other.tables.retain(|table| table.name != "votes");
     assert_eq!(
-        unequal(&declared(), &sqlite, &other),
+        unequal(&application::tables(), &sqlite, &other),
         [
             "posts.owner_id: foreign key posts_owner_id_fkey: SQLite has `(owner_id) REFERENCES users (id) ON DELETE SET \
              NULL`, PostgreSQL has `(owner_id) REFERENCES users (id) ON DELETE CASCADE`",

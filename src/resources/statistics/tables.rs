@@ -1,0 +1,19 @@
+//! The table of statistics.
+
+use crate::db::tables::declare::{bigint, primary_key, timestamp};
+use crate::db::tables::table::Action::Cascade;
+use crate::resources::posts::tables::Posts;
+use crate::tables;
+
+tables! {
+    /// How often a post was viewed and shared; no row is none of either.
+    PostStatistics without hooks "A view is no change that anyone waits for, and there are many." {
+        PostId: bigint().references(Posts::Id, Cascade),
+        ViewNumber: bigint(),
+        SharedNumber: bigint(),
+        CreatedAt: timestamp(),
+        UpdatedAt: timestamp(),
+    } with [
+        primary_key([PostId]),
+    ]
+}
