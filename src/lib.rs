@@ -1,43 +1,16 @@
-//! Accord: an API foundation whose contract, code, database, collection and tests cannot disagree.
-//!
-//! Imports go down this list only; ARCHITECTURE.md walks one request through it.
-#![warn(missing_docs)]
-
-pub mod application;
-
-pub mod cli;
-
-pub mod fixtures;
-
-pub mod server;
+//! Accord: the reference application of the foundation. Users write posts, vote for them, and see how they are received.
 
 pub mod resources;
 
-pub mod tasks;
-
-pub mod app;
-
-pub mod auth;
-pub mod http;
-pub mod mail;
-
-pub mod error;
-
-pub mod config;
-
-pub mod db;
-
-pub mod admission;
-pub mod declared;
-pub mod outgoing;
-
-use application::Application;
-use db::migrate::Embedded;
-use resources::{
-    audit, grants, groups, guests, idempotency, info, permissions, posts, recovery, sessions, statistics, users, votes,
-    webhooks,
+use accord_foundation::application::{self, Application};
+use accord_foundation::db::migrate::Embedded;
+use accord_foundation::fixtures;
+use accord_foundation::resources::{
+    audit, grants, groups, guests, idempotency, info, permissions, recovery, sessions, users, webhooks,
 };
-use server::document::About;
+use accord_foundation::server::document::About;
+
+use self::resources::{posts, statistics, votes};
 
 /// The application.
 pub static ACCORD: Application = Application {
@@ -74,7 +47,13 @@ pub static ACCORD: Application = Application {
     },
     fixtures: fixtures!("demo", "editors", "people", "posts"),
     demo: &["demo"],
+    collection: include_str!("../postman/accord.postman_collection.json"),
 };
+
+/// Makes the application known to the foundation. It is the first call of each program that uses it.
+pub fn install() {
+    application::install(&ACCORD);
+}
 
 /// First lines that a reader of the document sees.
 const DESCRIPTION: &str = "\

@@ -1,4 +1,4 @@
-//! The binary: reads the command line, runs it, turns an error into one sentence and an exit code.
+//! The binary: installs the application, and runs the command line of the foundation.
 
 use std::process::ExitCode;
 
@@ -7,6 +7,6 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    accord::application::install(&accord::ACCORD);
-    accord::cli::main()
+    accord::install();
+    accord_foundation::cli::main()
 }

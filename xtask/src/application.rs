@@ -1,49 +1,46 @@
 //! The application that the tasks work on.
 
-use accord::application::install;
-use accord::auth::permission::{self, Entry};
-use accord::db::Dialect;
-use accord::db::migrate::Set;
-use accord::db::tables::{self, Table};
-use accord::server::document;
+use accord_foundation::auth::permission::{self, Entry};
+use accord_foundation::db::tables::{self, Table};
+#[cfg(test)]
+use accord_foundation::db::{Dialect, migrate::Set};
+use accord_foundation::server::document;
 use serde_json::Value;
 
-fn installed() {
-    install(&accord::ACCORD);
-}
-
 /// The version of the contract.
+#[cfg(test)]
 pub fn version() -> &'static str {
-    installed();
+    accord::install();
     document::about().version
 }
 
 /// The document that the code serves.
 pub fn document() -> &'static Value {
-    installed();
+    accord::install();
     document::document()
 }
 
 /// The table of operations.
 pub fn operations() -> String {
-    installed();
+    accord::install();
     document::operations()
 }
 
 /// The declared tables.
 pub fn tables() -> Vec<Table> {
-    installed();
+    accord::install();
     tables::declared().to_vec()
 }
 
 /// The permissions that the migrations insert.
 pub fn permissions() -> Vec<&'static Entry> {
-    installed();
+    accord::install();
     permission::catalogue().collect()
 }
 
 /// The migrations of the binary.
+#[cfg(test)]
 pub fn migrations(dialect: Dialect) -> &'static Set {
-    installed();
+    accord::install();
     Set::built_in(dialect).expect("a sound set")
 }

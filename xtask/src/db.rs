@@ -13,7 +13,7 @@ pub fn run(arguments: &[String]) -> Outcome {
     let url = active()?;
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["url"] => {
-            println!("{}", ::accord::config::mask(&url));
+            println!("{}", accord_foundation::config::mask(&url));
             Ok(Report::default())
         }
         ["shell"] => shell(&url),
@@ -27,7 +27,7 @@ fn active() -> anyhow::Result<String> {
     let file = Path::new("accord.toml");
     let given = std::env::var_os("ACCORD_CONFIG").map(PathBuf::from);
     let file = given.as_deref().or(file.is_file().then_some(file));
-    Ok(::accord::config::Config::load(file)?.database_url)
+    Ok(accord_foundation::config::Config::load(file)?.database_url)
 }
 
 fn shell(url: &str) -> Outcome {

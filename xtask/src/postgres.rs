@@ -61,7 +61,7 @@ impl Postgres {
 /// Says what is missing before any time is spent.
 pub fn available() -> anyhow::Result<String> {
     match given() {
-        Some(url) => Ok(format!("PostgreSQL at {}", ::accord::config::mask(&url))),
+        Some(url) => Ok(format!("PostgreSQL at {}", accord_foundation::config::mask(&url))),
         None => Ok(format!("PostgreSQL of {}", binaries()?.display())),
     }
 }

@@ -8,18 +8,20 @@ use super::model::{Post, PostCreate, PostPage, PostReplace, PostUpdate, Sort, St
 use super::rules::{self, Reader};
 use super::store::{self, Filter};
 use super::{CanDeletePost, CanEditPost, Tag};
-use crate::app::App;
-use crate::auth::{Caller, Needs};
-use crate::db::{Conn, signals};
-use crate::error::Error;
-use crate::http::etag::{IfMatch, changed, etag, is_current};
-use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
-use crate::http::page::{self, Cursor};
-use crate::http::payload::{JsonIn, JsonOut};
-use crate::http::sent::Sent;
-use crate::resources::NoContent;
-use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::statistics::views::Views;
+use accord_foundation::app::App;
+use accord_foundation::auth::{Caller, Needs};
+use accord_foundation::db::{Conn, signals};
+use accord_foundation::error::Error;
+use accord_foundation::http::etag::{IfMatch, changed, etag, is_current};
+use accord_foundation::http::fail::{
+    Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable,
+};
+use accord_foundation::http::page::{self, Cursor};
+use accord_foundation::http::payload::{JsonIn, JsonOut};
+use accord_foundation::http::sent::Sent;
+use accord_foundation::resources::NoContent;
+use accord_foundation::resources::idempotency::{Idempotent, Keyed};
 
 /// The operations.
 #[derive(Default)]

@@ -5,9 +5,9 @@ use futures_util::future::BoxFuture;
 
 use super::rules::{Reader, visible};
 use super::store;
-use crate::cli::permission::Says;
-use crate::db::{Conn, DbResult};
-use crate::resources::users::model::User;
+use accord_foundation::cli::permission::Says;
+use accord_foundation::db::{Conn, DbResult};
+use accord_foundation::resources::users::model::User;
 
 /// Says what the rules of posts say, which operations ask before and beside the grants.
 pub fn explain<'a>(

@@ -14,20 +14,20 @@ use async_trait::async_trait;
 
 use self::model::Post;
 use self::model::StoredPost;
-use crate::actions;
-use crate::application::Resource;
-use crate::auth::permission::{Entry, Target};
-use crate::db::signals::{Actor, Context, Hook, Phase, Refused};
-use crate::events;
-use crate::permissions;
-use crate::resources::audit::model::State;
-use crate::resources::audit::{self, Event};
-use crate::resources::grants::store::Filter;
-use crate::resources::grants::{EndGrants, InGrants, on};
-use crate::resources::webhooks::hook::PublishEvents;
-use crate::server::document::Api;
-use crate::server::normalise::Note;
-use crate::server::normalise::Thing;
+use accord_foundation::actions;
+use accord_foundation::application::Resource;
+use accord_foundation::auth::permission::{Entry, Target};
+use accord_foundation::db::signals::{Actor, Context, Hook, Phase, Refused};
+use accord_foundation::events;
+use accord_foundation::permissions;
+use accord_foundation::resources::audit::model::State;
+use accord_foundation::resources::audit::{self, Event};
+use accord_foundation::resources::grants::store::Filter;
+use accord_foundation::resources::grants::{EndGrants, InGrants, on};
+use accord_foundation::resources::webhooks::hook::PublishEvents;
+use accord_foundation::server::document::Api;
+use accord_foundation::server::normalise::Note;
+use accord_foundation::server::normalise::Thing;
 use poem_openapi::Tags;
 
 /// The chapter of the document.
@@ -68,6 +68,7 @@ pub static RESOURCE: Resource = Resource {
         Note { operation: "delete_user_by_id", text: ", its posts stay with `\"owner\": null`" },
         Note { operation: "list_audit_events", text: ", what others than its owner did to a post" },
     ],
+    expensive: &[],
     tables: tables::declared,
     hooks: |hooks, _| {
         hooks

@@ -1,9 +1,9 @@
 //! Who may see and change a post: pure functions, no database, no HTTP.
 
 use super::model::StoredPost;
-use crate::auth::Role;
-use crate::auth::access::Held;
-use crate::error::{Code, Error};
+use accord_foundation::auth::Role;
+use accord_foundation::auth::access::Held;
+use accord_foundation::error::{Code, Error};
 
 /// Whoever asks.
 #[derive(Debug, Clone, Copy)]

@@ -7,11 +7,11 @@ use sea_query::{
 
 use super::model::{Sort, StoredPost};
 use super::rules::{Reader, fold, search_text};
-use crate::auth::tables::Users;
-use crate::db::signals::{Changing, Signalled};
-use crate::db::{Conn, DbResult, Dialect, Permit};
-use crate::http::page::Cursor;
 use crate::resources::posts::tables::{Posts, PostsSearch};
+use accord_foundation::auth::tables::Users;
+use accord_foundation::db::signals::{Changing, Signalled};
+use accord_foundation::db::{Conn, DbResult, Dialect, Permit};
+use accord_foundation::http::page::Cursor;
 
 /// What a [`StoredPost`] is read from, besides its owner's name.
 const COLUMNS: [Posts; 10] = [
@@ -279,7 +279,7 @@ mod tests {
     use sea_query::{PostgresQueryBuilder, SqliteQueryBuilder};
 
     use super::*;
-    use crate::auth::Role;
+    use accord_foundation::auth::Role;
 
     fn filter(search: Option<&str>) -> Filter {
         Filter {

@@ -2,11 +2,11 @@
 
 use sea_query::Iden;
 
-use crate::auth::tables::Users;
-use crate::db::DerivedColumn;
-use crate::db::tables::declare::{bigint, boolean, index, key, postgres, sqlite, text, timestamp};
-use crate::db::tables::table::Action::SetNull;
-use crate::tables;
+use accord_foundation::auth::tables::Users;
+use accord_foundation::db::DerivedColumn;
+use accord_foundation::db::tables::declare::{bigint, boolean, index, key, postgres, sqlite, text, timestamp};
+use accord_foundation::db::tables::table::Action::SetNull;
+use accord_foundation::tables;
 
 tables! {
     /// Posts.

@@ -8,15 +8,15 @@ use super::CanViewStats;
 use super::model::PostStatistics;
 use super::store::{self, Count};
 use super::tasks;
-use crate::app::App;
-use crate::auth::{Caller, Needs};
-use crate::error::Error;
-use crate::http::fail::{Fail, Forbidden, NotFound};
-use crate::http::payload::JsonOut;
-use crate::resources::NoContent;
 use crate::resources::posts::Tag;
 use crate::resources::posts::rules::{self, Reader};
 use crate::resources::posts::store as posts;
+use accord_foundation::app::App;
+use accord_foundation::auth::{Caller, Needs};
+use accord_foundation::error::Error;
+use accord_foundation::http::fail::{Fail, Forbidden, NotFound};
+use accord_foundation::http::payload::JsonOut;
+use accord_foundation::resources::NoContent;
 
 /// The operations.
 #[derive(Default)]

@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::store::{self, Count};
-use crate::db::keyset::whole;
-use crate::db::{Conn, DbResult};
-use crate::fixtures::dump::Keys;
-use crate::fixtures::load::{Loader, Refusal};
-use crate::fixtures::models::{Loaded, Model, Properties, Schema, documented, read, written};
 use crate::resources::posts::fixture::{Key, Post, key};
+use accord_foundation::db::keyset::whole;
+use accord_foundation::db::{Conn, DbResult};
+use accord_foundation::fixtures::dump::Keys;
+use accord_foundation::fixtures::load::{Loader, Refusal};
+use accord_foundation::fixtures::models::{Loaded, Model, Properties, Schema, documented, read, written};
 
 /// Views and shares of a post.
 pub struct PostStatistics;
@@ -45,7 +45,7 @@ impl Model for PostStatistics {
         if is_counted || view_number + shared_number == 0 {
             return Ok(Loaded::unchanged((id, 0)));
         }
-        let now = crate::app::now();
+        let now = accord_foundation::app::now();
         for (count, number) in [(Count::Views, view_number), (Count::Shares, shared_number)] {
             store::add(loader.tx, count, &[(id, number)], now).await?;
         }

@@ -12,11 +12,11 @@ pub mod tasks;
 pub mod views;
 
 use self::views::Views;
-use crate::application::Resource;
-use crate::config::Setting;
-use crate::permissions;
 use crate::resources::posts::{POST_STATISTICS, explain};
-use crate::server::document::Api;
+use accord_foundation::application::Resource;
+use accord_foundation::config::Setting;
+use accord_foundation::permissions;
+use accord_foundation::server::document::Api;
 
 permissions! {
     CanViewStats = "can_view_stats" on Some(POST_STATISTICS), "Read the statistics of the posts of others";
@@ -31,6 +31,7 @@ pub static RESOURCE: Resource = Resource {
     apis: &[Api::of::<api::StatisticsApi>()],
     things: &[],
     notes: &[],
+    expensive: &["get_post_statistics"],
     tables: tables::declared,
     hooks: |hooks, _| hooks,
     permissions: PERMISSIONS,

@@ -7,9 +7,9 @@ use sea_query::{Alias, Expr, ExprTrait, Func, JoinType, LockType, OnConflict, Or
 use sqlx::FromRow;
 
 use super::model::PostStatistics as Numbers;
-use crate::db::{Conn, DbResult, Dialect, Unsignalled};
 use crate::resources::posts::tables::Posts;
 use crate::resources::statistics::tables::PostStatistics;
+use accord_foundation::db::{Conn, DbResult, Dialect, Unsignalled};
 
 /// What is added to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

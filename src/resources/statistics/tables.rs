@@ -1,9 +1,9 @@
 //! The table of statistics.
 
-use crate::db::tables::declare::{bigint, primary_key, timestamp};
-use crate::db::tables::table::Action::Cascade;
 use crate::resources::posts::tables::Posts;
-use crate::tables;
+use accord_foundation::db::tables::declare::{bigint, primary_key, timestamp};
+use accord_foundation::db::tables::table::Action::Cascade;
+use accord_foundation::tables;
 
 tables! {
     /// How often a post was viewed and shared; no row is none of either.

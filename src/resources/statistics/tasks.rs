@@ -8,10 +8,10 @@ use futures_util::future::BoxFuture;
 use super::VIEW_INTERVAL;
 use super::store::{self, Count};
 use super::views::Views;
-use crate::app::App;
-use crate::db::DbResult;
-use crate::tasks::Fault;
-use crate::tasks::local::Local;
+use accord_foundation::app::App;
+use accord_foundation::db::DbResult;
+use accord_foundation::tasks::Fault;
+use accord_foundation::tasks::local::Local;
 
 /// Each process writes what it has counted itself.
 pub const FLUSH_STATISTICS: Local = Local { name: "flush-statistics", due, run };

@@ -7,14 +7,14 @@ use super::Tag;
 use super::model::{Vote, VoteResult};
 use super::store::{self, StoredVote};
 use super::{ALREADY_VOTED, NOT_VOTED};
-use crate::app::App;
-use crate::auth::Caller;
-use crate::db::signals::{self, Refused};
-use crate::error::Error;
-use crate::http::fail::{Conflict, Fail, NotFound};
-use crate::http::payload::{JsonIn, JsonOut};
 use crate::resources::posts::rules::{Reader, visible};
 use crate::resources::posts::store as posts;
+use accord_foundation::app::App;
+use accord_foundation::auth::Caller;
+use accord_foundation::db::signals::{self, Refused};
+use accord_foundation::error::Error;
+use accord_foundation::http::fail::{Conflict, Fail, NotFound};
+use accord_foundation::http::payload::{JsonIn, JsonOut};
 
 /// The operations.
 #[derive(Default)]

@@ -4,14 +4,14 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::store::{self, StoredVote};
-use crate::db::keyset::whole;
-use crate::db::signals::{self, Actor};
-use crate::db::{Conn, DbResult};
-use crate::fixtures::dump::Keys;
-use crate::fixtures::load::{Loader, Refusal};
-use crate::fixtures::models::{Loaded, Model, Properties, Schema, read, text, written};
 use crate::resources::posts::fixture::{Key, Post, key};
-use crate::resources::users::fixture::User;
+use accord_foundation::db::keyset::whole;
+use accord_foundation::db::signals::{self, Actor};
+use accord_foundation::db::{Conn, DbResult};
+use accord_foundation::fixtures::dump::Keys;
+use accord_foundation::fixtures::load::{Loader, Refusal};
+use accord_foundation::fixtures::models::{Loaded, Model, Properties, Schema, read, text, written};
+use accord_foundation::resources::users::fixture::User;
 
 /// A vote of a user for a post.
 pub struct Vote;
@@ -41,7 +41,7 @@ impl Model for Vote {
             return Ok(Loaded::unchanged(row));
         }
         let values = StoredVote { post_id, user_id };
-        signals::insert_new::<StoredVote>(loader.tx, Actor::default(), values, crate::app::now()).await?;
+        signals::insert_new::<StoredVote>(loader.tx, Actor::default(), values, accord_foundation::app::now()).await?;
         Ok(Loaded::new(row))
     }
 

@@ -10,15 +10,15 @@ pub mod tables;
 
 use self::model::GivenVote;
 use self::store::StoredVote;
-use crate::application::Resource;
-use crate::codes;
-use crate::db::signals::{Context, Hook, Phase, Refused};
-use crate::events;
 use crate::resources::posts::tables::Posts;
-use crate::resources::users::model::StoredUser;
-use crate::resources::webhooks::hook::PublishEvents;
-use crate::server::document::Api;
-use crate::server::normalise::Note;
+use accord_foundation::application::Resource;
+use accord_foundation::codes;
+use accord_foundation::db::signals::{Context, Hook, Phase, Refused};
+use accord_foundation::events;
+use accord_foundation::resources::users::model::StoredUser;
+use accord_foundation::resources::webhooks::hook::PublishEvents;
+use accord_foundation::server::document::Api;
+use accord_foundation::server::normalise::Note;
 use async_trait::async_trait;
 use poem_openapi::Tags;
 
@@ -47,6 +47,7 @@ pub static RESOURCE: Resource = Resource {
         Note { operation: "delete_user", text: ", its votes are taken back" },
         Note { operation: "delete_user_by_id", text: ", its votes are taken back" },
     ],
+    expensive: &[],
     tables: tables::declared,
     hooks: |hooks, _| {
         hooks

@@ -1,10 +1,10 @@
 //! The table of votes.
 
-use crate::auth::tables::Users;
-use crate::db::tables::declare::{bigint, index, never_updated, primary_key, timestamp};
-use crate::db::tables::table::Action::Cascade;
 use crate::resources::posts::tables::Posts;
-use crate::tables;
+use accord_foundation::auth::tables::Users;
+use accord_foundation::db::tables::declare::{bigint, index, never_updated, primary_key, timestamp};
+use accord_foundation::db::tables::table::Action::Cascade;
+use accord_foundation::tables;
 
 tables! {
     /// One vote of a user for a post.

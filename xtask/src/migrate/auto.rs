@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use accord::db::Dialect;
-use accord::db::tables::Table;
-use accord::db::tables::table::Column;
+use accord_foundation::db::Dialect;
+use accord_foundation::db::tables::Table;
+use accord_foundation::db::tables::table::Column;
 
 use super::diff::{Change, Part, difference as changes};
 use super::rename::{Rename, rename};
@@ -113,15 +113,15 @@ fn renames(from: &Schema, to: &Schema, decisions: &Decisions) -> anyhow::Result<
             (None, None) => {
                 anyhow::ensure!(from.table(old).is_some(), "`--rename {text}`: the database has no table {old}");
                 anyhow::ensure!(from.table(new).is_none(), "`--rename {text}`: the database has a table {new} already");
-                anyhow::ensure!(to.table(new).is_some(), "`--rename {text}`: src/db/tables declares no table {new}");
-                anyhow::ensure!(to.table(old).is_none(), "`--rename {text}`: src/db/tables declares {old} as well");
+                anyhow::ensure!(to.table(new).is_some(), "`--rename {text}`: the code declares no table {new}");
+                anyhow::ensure!(to.table(old).is_none(), "`--rename {text}`: the code declares {old} as well");
                 tables.push(Rename::Table { from: old.into(), to: new.into() });
             }
             (Some((_, old)), Some((table, new))) => {
                 let is = |table: Option<&Table>, name: &str| table.is_some_and(|table| has(table, name).is_some());
-                anyhow::ensure!(is(to.table(table), new), "`--rename {text}`: src/db/tables declares no {table}.{new}");
+                anyhow::ensure!(is(to.table(table), new), "`--rename {text}`: the code declares no {table}.{new}");
                 let both = is(to.table(table), old);
-                anyhow::ensure!(!both, "`--rename {text}`: src/db/tables declares {table}.{old} as well");
+                anyhow::ensure!(!both, "`--rename {text}`: the code declares {table}.{old} as well");
                 columns.push((text, Rename::Column { table: table.into(), from: old.into(), to: new.into() }));
             }
             _ => anyhow::bail!("`--rename {text}`: {form}"),
@@ -147,7 +147,7 @@ fn renames(from: &Schema, to: &Schema, decisions: &Decisions) -> anyhow::Result<
             None => schema.table(drop).is_some(),
         };
         anyhow::ensure!(is_in(from), "`--drop {drop}`: the database has no {drop}");
-        anyhow::ensure!(!is_in(to), "`--drop {drop}`: src/db/tables declares it");
+        anyhow::ensure!(!is_in(to), "`--drop {drop}`: the code declares it");
     }
     tables.extend(columns.into_iter().map(|(_, column)| column));
     Ok(tables)

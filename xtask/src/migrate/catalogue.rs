@@ -1,7 +1,7 @@
 //! The permissions that the code knows, held against the rows that the migrations insert.
 
-use ::accord::auth::permission::Entry;
-use ::accord::db::Dialect;
+use accord_foundation::auth::permission::Entry;
+use accord_foundation::db::Dialect;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
 /// A name, a target, what its holder may do.
@@ -116,8 +116,8 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ::accord::auth::permission::Target;
-    use ::accord::db::migrate::{self, Direction};
+    use accord_foundation::auth::permission::Target;
+    use accord_foundation::db::migrate::{self, Direction};
     use sqlx::AssertSqlSafe;
 
     use super::super::proofs::server;

@@ -1,9 +1,9 @@
 //! What must change for one schema to become another: a list, each entry with what was and what shall be.
 
-use accord::db::Dialect;
-use accord::db::tables::Table;
-use accord::db::tables::create;
-use accord::db::tables::table::{Check, Column, ForeignKey, Index, Key};
+use accord_foundation::db::Dialect;
+use accord_foundation::db::tables::Table;
+use accord_foundation::db::tables::create;
+use accord_foundation::db::tables::table::{Check, Column, ForeignKey, Index, Key};
 
 use super::schema::{Object, Schema, text};
 

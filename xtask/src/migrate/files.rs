@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use ::accord::db::Dialect;
-use ::accord::db::migrate::Set;
-use ::accord::db::migrate::header::Header;
+use accord_foundation::db::Dialect;
+use accord_foundation::db::migrate::Set;
+use accord_foundation::db::migrate::header::Header;
 use anyhow::Context;
 
 /// Which migrations there are, and the checksums of their up files: whoever edits one shows it here.
@@ -180,8 +180,9 @@ pub fn parents(header: &Header) -> String {
 fn sums(sqlite: &Set, postgres: &Set) -> BTreeMap<String, String> {
     let of = |name: &'static str, set: &Set| -> Vec<(String, String)> {
         let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-        let sum =
-            |revision: &::accord::db::migrate::Revision| (format!("{name}/{revision}.up.sql"), hex(&revision.checksum));
+        let sum = |revision: &accord_foundation::db::migrate::Revision| {
+            (format!("{name}/{revision}.up.sql"), hex(&revision.checksum))
+        };
         set.revisions().iter().map(sum).collect()
     };
     of("sqlite", sqlite).into_iter().chain(of("postgres", postgres)).collect()

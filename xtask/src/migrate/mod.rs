@@ -18,8 +18,8 @@ mod sql;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use ::accord::config::{Config, Env};
-use ::accord::db::Dialect;
+use accord_foundation::config::{Config, Env};
+use accord_foundation::db::Dialect;
 use anyhow::Context;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use ::accord::auth::permission::Entry;
-use ::accord::db::Dialect;
-use ::accord::db::migrate::header::Header;
-use ::accord::db::migrate::{self, Direction, Set, Target};
-use ::accord::db::tables::Table;
+use accord_foundation::auth::permission::Entry;
+use accord_foundation::db::Dialect;
+use accord_foundation::db::migrate::header::Header;
+use accord_foundation::db::migrate::{self, Direction, Set, Target};
+use accord_foundation::db::tables::Table;
 
 use super::auto::{self, Decisions, Outcome as Difference};
 use super::files::{Folder, Scripts};

@@ -9,12 +9,12 @@
 
 use std::path::Path;
 
-use ::accord::db::Dialect;
-use ::accord::db::migrate::header::Header;
-use ::accord::db::migrate::script::statements;
-use ::accord::db::migrate::{self, Direction, Set, Target};
-use ::accord::db::tables::Table;
-use ::accord::db::tables::declare::{postgres, sqlite, text};
+use accord_foundation::db::Dialect;
+use accord_foundation::db::migrate::header::Header;
+use accord_foundation::db::migrate::script::statements;
+use accord_foundation::db::migrate::{self, Direction, Set, Target};
+use accord_foundation::db::tables::Table;
+use accord_foundation::db::tables::declare::{postgres, sqlite, text};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 

@@ -1,6 +1,6 @@
 //! Other names for tables and columns, and what follows from them.
 
-use accord::db::Dialect;
+use accord_foundation::db::Dialect;
 
 use super::schema::{Schema, text};
 

@@ -73,7 +73,7 @@ fn said(value: Option<&Value>) -> String {
 }
 
 /// Where an operation and its types are made, when nothing more is known.
-const ROOMS: &str = "the handler in src/resources/*/api.rs, or its types in model.rs";
+const ROOMS: &str = "the handler in the api.rs of a resource, or its types in model.rs";
 
 /// What in the sources makes a part of the document.
 enum Room<'a> {
@@ -87,10 +87,10 @@ impl<'a> Room<'a> {
         let steps: Vec<&str> = pointer.split('/').skip(1).collect();
         match steps[..] {
             ["components", "schemas", name, ..] => Some(Self::Type(name)),
-            ["components", "securitySchemes", ..] => Some(Self::File("src/auth/caller.rs")),
-            ["components", _, ..] => Some(Self::File("src/server/normalise.rs")),
-            ["info" | "servers" | "openapi", ..] => Some(Self::File("src/server/document.rs")),
-            ["tags", ..] => Some(Self::File("src/resources/mod.rs")),
+            ["components", "securitySchemes", ..] => Some(Self::File("crates/foundation/src/auth/caller.rs")),
+            ["components", _, ..] => Some(Self::File("crates/foundation/src/server/normalise.rs")),
+            ["info" | "servers" | "openapi", ..] => Some(Self::File("src/lib.rs")),
+            ["tags", ..] => Some(Self::File("`Tag` in the mod.rs of the resource")),
             ["paths", path, method, ..] => {
                 document.pointer(&format!("/paths/{path}/{method}/operationId"))?.as_str().map(Self::Operation)
             }
@@ -100,11 +100,11 @@ impl<'a> Room<'a> {
 
     /// `src/resources/posts/model.rs:131, PostUpdate`
     fn place(&self) -> String {
-        let sources = Sources::read(&run::root().join("src"));
+        let sources = Sources::read(&run::root());
         match self {
             Self::File(name) => (*name).to_owned(),
             Self::Type(name) => sources.line(|line| declares(line, name)).map_or_else(
-                || format!("the type {name} in src/resources/*/model.rs"),
+                || format!("the type {name} in the model.rs of a resource"),
                 |place| format!("{place}, {name}"),
             ),
             Self::Operation(id) => {
@@ -130,12 +130,14 @@ struct Sources(Vec<(String, String)>);
 impl Sources {
     fn read(folder: &Path) -> Self {
         let mut files = vec![];
-        collect(folder, "src", &mut files);
+        for sources in ["src", "crates/foundation/src"] {
+            collect(&folder.join(sources), sources, &mut files);
+        }
         files.sort_by_key(|(name, _)| (!name.ends_with("/model.rs"), name.clone()));
         Self(files)
     }
 
-    /// The first line of which this holds: `src/error.rs:19`.
+    /// The first line of which this holds: `src/resources/posts/api.rs:19`.
     fn line(&self, holds: impl Fn(&str) -> bool) -> Option<String> {
         self.0.iter().find_map(|(name, text)| Some(format!("{name}:{}", text.lines().position(&holds)? + 1)))
     }

@@ -8,10 +8,10 @@ mod rules;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use ::accord::db::Dialect;
-use ::accord::db::migrate::header::Header;
-use ::accord::db::migrate::{Revision, Set, script};
-use ::accord::db::tables::Table;
+use accord_foundation::db::Dialect;
+use accord_foundation::db::migrate::header::Header;
+use accord_foundation::db::migrate::{Revision, Set, script};
+use accord_foundation::db::tables::Table;
 use regex::Regex;
 
 use self::rules::{Needs, RULES, Rule};
@@ -74,7 +74,7 @@ pub fn still_read(set: &Set, declared: &[Table]) -> Vec<String> {
     let fault = |(gone, place): &((String, Option<String>), String)| {
         let name = reads(gone)?;
         Some(format!(
-            "migrations/*/{place}: dropped-and-read: drops {name}, which src/db/tables declares: statements read it. Take it \
+            "migrations/*/{place}: dropped-and-read: drops {name}, which the code declares: statements read it. Take it \
              out there in a release before this one"
         ))
     };

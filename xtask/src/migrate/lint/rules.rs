@@ -1,6 +1,6 @@
 //! The rules of the lint, each a pattern and what it means for who uses the database meanwhile.
 
-use ::accord::db::Dialect;
+use accord_foundation::db::Dialect;
 
 /// What a rule asks for.
 #[derive(Clone, Copy, PartialEq)]

@@ -1,10 +1,10 @@
 //! The changes that are proved.
 
-use accord::auth::tables::Users;
-use accord::db::tables::Table;
-use accord::db::tables::declare::{bigint, index, key, postgres, sqlite, text, timestamp, unique};
-use accord::db::tables::table::{Action, ForeignKey, one_of};
 use accord::resources::posts::tables::Posts;
+use accord_foundation::auth::tables::Users;
+use accord_foundation::db::tables::Table;
+use accord_foundation::db::tables::declare::{bigint, index, key, postgres, sqlite, text, timestamp, unique};
+use accord_foundation::db::tables::table::{Action, ForeignKey, one_of};
 
 /// A change of the declaration.
 pub struct Case {

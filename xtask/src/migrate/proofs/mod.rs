@@ -3,11 +3,11 @@
 
 mod cases;
 
-use accord::db::Dialect;
-use accord::db::migrate::Set;
-use accord::db::tables::Table;
-use accord::db::tables::declare::{sqlite, text};
-use accord::db::tables::table::{Action, one_of};
+use accord_foundation::db::Dialect;
+use accord_foundation::db::migrate::Set;
+use accord_foundation::db::tables::Table;
+use accord_foundation::db::tables::declare::{sqlite, text};
+use accord_foundation::db::tables::table::{Action, one_of};
 use anyhow::Context;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
@@ -168,7 +168,10 @@ impl Case {
         database.run(&scripts.up).await.context("up again")?;
         let posts = read(&database.url).await?.tables.into_iter().find(|table| table.name == self.posts);
         let needed = posts.context("posts")?.columns.into_iter().filter(|column| !column.null && !column.identity);
-        let value = |column: &accord::db::tables::table::Column| match (column.name.as_str(), column.kind.as_str()) {
+        let value = |column: &accord_foundation::db::tables::table::Column| match (
+            column.name.as_str(),
+            column.kind.as_str(),
+        ) {
             ("search_text", _) => "'five'",
             (_, "TIMESTAMPTZ") => "'2026-01-01T00:00:00+00:00'",
             (_, "BIGINT") => "0",
@@ -359,7 +362,7 @@ fn a_decision_about_nothing_is_refused() {
     let rename = |tables: &mut Vec<Table>| column!(tables, "posts", "title").name = "headline".into();
     for (text, reason) in [
         ("posts.titel=posts.headline", "the database has no posts.titel"),
-        ("posts.title=posts.head", "src/db/tables declares no posts.head"),
+        ("posts.title=posts.head", "the code declares no posts.head"),
         ("post=articles", "the database has no table post"),
         ("posts.title", "say `--rename posts.title=posts.headline`"),
     ] {

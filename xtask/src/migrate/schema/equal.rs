@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use accord::db::tables::Table;
-use accord::db::tables::table::Column;
+use accord_foundation::db::tables::Table;
+use accord_foundation::db::tables::table::Column;
 
 use super::{Schema, text};
 
@@ -67,7 +67,7 @@ fn meaning(table: &Table) -> BTreeMap<String, String> {
         parts.insert(format!("{}: unique {}", place(&key.columns), key.name), key.columns.join(", "));
     }
     for key in &table.foreign_keys {
-        let text = accord::db::tables::create::references(key);
+        let text = accord_foundation::db::tables::create::references(key);
         parts.insert(
             format!("{}: foreign key {}", place(&key.columns), key.name),
             format!("({}) {text}", key.columns.join(", ")),

@@ -5,9 +5,9 @@ mod postgres;
 mod sqlite;
 pub mod text;
 
-use accord::db::Dialect;
-use accord::db::tables::Table;
-use accord::db::tables::create::create;
+use accord_foundation::db::Dialect;
+use accord_foundation::db::tables::Table;
+use accord_foundation::db::tables::create::create;
 use anyhow::Context;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
@@ -141,7 +141,7 @@ impl Schema {
                 let same = same.iter().position(|other| other == index).map(|at| &told.indexes[at].name);
                 let same = same.and_then(|same| written.indexes.iter().find(|other| other.name == *same));
                 if let Some(same) = same {
-                    *index = accord::db::tables::table::Index { name: index.name.clone(), ..same.clone() };
+                    *index = accord_foundation::db::tables::table::Index { name: index.name.clone(), ..same.clone() };
                 }
             }
         }
@@ -204,5 +204,5 @@ pub async fn built(tables: &[Table], url: &str) -> anyhow::Result<Schema> {
 }
 
 fn refused(statement: &str) -> String {
-    format!("src/db/tables declares what the database refuses:\n{statement}")
+    format!("the code declares what the database refuses:\n{statement}")
 }

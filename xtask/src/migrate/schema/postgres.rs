@@ -1,8 +1,8 @@
 //! A schema of a PostgreSQL database, from its catalogue: what is in the first one of the search path and belongs to no
 //! extension.
 
-use accord::db::tables::Table;
-use accord::db::tables::table::{Action, Check, Column, ForeignKey, Key};
+use accord_foundation::db::tables::Table;
+use accord_foundation::db::tables::table::{Action, Check, Column, ForeignKey, Key};
 use anyhow::{Context, bail, ensure};
 use sqlx::{FromRow, PgConnection};
 

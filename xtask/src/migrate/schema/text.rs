@@ -1,7 +1,7 @@
 //! What is only in the text of a statement: SQLite's constraints and their names, and what indexes are over.
 
-use accord::db::tables::Table;
-use accord::db::tables::table::{Action, Check, Column, ForeignKey, Index, Key};
+use accord_foundation::db::tables::Table;
+use accord_foundation::db::tables::table::{Action, Check, Column, ForeignKey, Index, Key};
 use anyhow::{Context, bail, ensure};
 use sqlparser::ast::{
     BinaryOperator, ColumnOption, CreateIndex, CreateTable, Expr, ForeignKeyConstraint, Ident, IndexColumn, ObjectName,
@@ -114,7 +114,7 @@ pub fn literal(sql: String) -> String {
 pub fn condition(sql: &str) -> String {
     let Ok(parsed) = expression(sql) else { return sql.to_owned() };
     if let Some((column, words)) = in_words(&parsed) {
-        return accord::db::tables::table::one_of(&column, &words);
+        return accord_foundation::db::tables::table::one_of(&column, &words);
     }
     let compared = |side: &Expr, wanted: BinaryOperator| match unnested(side) {
         Expr::BinaryOp { left, op, right } if *op == wanted => Some((left.to_string(), unnested(right).to_string())),

@@ -5,9 +5,9 @@ mod sqlite;
 
 use std::collections::BTreeSet;
 
-use accord::db::Dialect;
-use accord::db::tables::create::{called, definition, references};
-use accord::db::tables::table::{Column, ForeignKey};
+use accord_foundation::db::Dialect;
+use accord_foundation::db::tables::create::{called, definition, references};
+use accord_foundation::db::tables::table::{Column, ForeignKey};
 
 use super::diff::{Change, Part, difference};
 use super::rename::{Rename, rename};

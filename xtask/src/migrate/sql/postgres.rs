@@ -1,8 +1,8 @@
 //! The statements for PostgreSQL, which changes each part in its place.
 
-use accord::db::Dialect;
-use accord::db::tables::create;
-use accord::db::tables::table::Column;
+use accord_foundation::db::Dialect;
+use accord_foundation::db::tables::create;
+use accord_foundation::db::tables::table::Column;
 
 use super::{Plan, filling, foreign_key, lost, needs_filling};
 use crate::migrate::diff::Part;

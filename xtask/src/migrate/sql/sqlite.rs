@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use accord::db::Dialect;
-use accord::db::tables::Table;
-use accord::db::tables::create;
-use accord::db::tables::table::{Column, Index};
+use accord_foundation::db::Dialect;
+use accord_foundation::db::tables::Table;
+use accord_foundation::db::tables::create;
+use accord_foundation::db::tables::table::{Column, Index};
 
 use super::{Plan, filling, lost, needs_filling};
 use crate::migrate::diff::{Change, Part};

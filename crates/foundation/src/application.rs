@@ -1,0 +1,168 @@
+//! The application: its resources, and what else the foundation must know of it.
+//!
+//! A resource is a folder and a [`Resource`], in which it declares everything that the rest of the system derives. All
+//! lists of the system (operations, tables, hooks, permissions, actions of the audit, events, error codes, fixture
+//! models, jobs) are made of these declarations by [`install`], and nowhere else.
+
+mod check;
+
+use std::sync::OnceLock;
+
+pub use self::check::faults;
+
+use crate::app::{self, AddState};
+use crate::auth::permission::{self, Entry, Target};
+use crate::cli::permission::Explain;
+use crate::config::{self, Setting};
+use crate::db::migrate::Embedded;
+use crate::db::tables::{self, Table};
+use crate::declared;
+use crate::error::Code;
+use crate::fixtures::{self, BuiltIn, Model};
+use crate::resources::audit::model::Action;
+use crate::resources::hooks::{self, AddHooks};
+use crate::resources::webhooks::events::{self, EventGroup};
+use crate::server::document::{self, About, Api};
+use crate::server::guard;
+use crate::server::normalise::{self, Note, Thing};
+use crate::tasks::local::Local;
+use crate::tasks::{self, Kind, Service};
+
+/// A resource: everything that the system derives from it. Every part must be named; a resource that has nothing of a
+/// part says so with an empty list.
+#[derive(Clone, Copy)]
+pub struct Resource {
+    /// The name of its folder.
+    pub name: &'static str,
+    /// Its operations, served and documented in this order.
+    pub apis: &'static [Api],
+    /// Paths of single objects: the document links each answer that shows one to the operations on it.
+    pub things: &'static [Thing],
+    /// Sentences for the descriptions of operations of other resources.
+    pub notes: &'static [Note],
+    /// The `operationId`s of operations that read many rows in each call.
+    pub expensive: &'static [&'static str],
+    /// Its tables.
+    pub tables: fn() -> Vec<Table>,
+    /// Its rows with hooks, and its hooks on rows of any resource.
+    pub hooks: AddHooks,
+    /// The permissions that its operations demand.
+    pub permissions: &'static [&'static Entry],
+    /// Permissions that complete the four of a table, and that no operation demands.
+    pub open_permissions: &'static [&'static Entry],
+    /// Its tables whose rows permissions are granted on.
+    pub targets: &'static [Target],
+    /// What `accord permission explain` says of an object of a target, beside the grants.
+    pub explain: &'static [(Target, Explain)],
+    /// The actions that the audit records.
+    pub actions: &'static [Action],
+    /// The events that webhooks are sent.
+    pub events: &'static [EventGroup],
+    /// Its error codes.
+    pub codes: &'static [Code],
+    /// What fixtures may describe. Models of earlier resources are loaded first.
+    pub models: &'static [&'static dyn Model],
+    /// Its jobs, queued and recurring.
+    pub jobs: &'static [Kind],
+    /// Jobs that each server runs for what only its memory holds.
+    pub local_jobs: &'static [Local],
+    /// What runs beside the jobs until the process stops.
+    pub services: &'static [Service],
+    /// What its handlers share in the memory of a process.
+    pub state: AddState,
+    /// Its settings, whose defaults stand in the settings file of the application.
+    pub settings: &'static [Setting],
+}
+
+/// An application: its resources in the order of the document, and its files.
+pub struct Application {
+    /// Title, version and texts of the document.
+    pub about: About,
+    /// The resources: those of the foundation that the application uses, and its own.
+    pub resources: &'static [&'static Resource],
+    /// The resource whose permissions and events stand as examples in the texts of other resources.
+    pub example: &'static Resource,
+    /// The documented default of every setting, as TOML.
+    pub settings: &'static str,
+    /// The migrations of each database.
+    pub migrations: fn() -> Embedded,
+    /// The fixture files that are part of the binary.
+    pub fixtures: &'static [BuiltIn],
+    /// The fixtures that are loaded into an empty database of a developer.
+    pub demo: &'static [&'static str],
+    /// The Postman collection, which the server hands out.
+    pub collection: &'static str,
+}
+
+static APPLICATION: OnceLock<&'static Application> = OnceLock::new();
+
+/// Completes all lists with what the resources of the application declare. It is the first call of `main`; a second call
+/// changes nothing.
+pub fn install(application: &'static Application) {
+    if APPLICATION.set(application).is_err() {
+        return;
+    }
+    let all = application.resources;
+    declared::complete(all.iter().map(|resource| resource.name).collect());
+    config::complete(application.settings, collect(all, |resource| resource.settings));
+    Code::complete(all.iter().flat_map(|resource| resource.codes).copied());
+    tables::complete(all_tables(all));
+    permission::complete(
+        collect(all, |resource| resource.permissions),
+        collect(all, |resource| resource.open_permissions),
+        collect(all, |resource| resource.targets),
+        application
+            .example
+            .permissions
+            .iter()
+            .find(|entry| entry.target.is_some())
+            .expect("a permission with a target"),
+    );
+    Action::complete(collect(all, |resource| resource.actions));
+    events::complete(
+        collect(all, |resource| resource.events),
+        *application.example.events.first().expect("events as an example"),
+    );
+    hooks::complete(all.iter().map(|resource| resource.hooks).collect());
+    app::complete(all.iter().map(|resource| resource.state).collect());
+    tasks::complete(
+        collect(all, |resource| resource.jobs),
+        collect(all, |resource| resource.local_jobs),
+        collect(all, |resource| resource.services),
+    );
+    normalise::complete(
+        collect(all, |resource| resource.things),
+        collect(all, |resource| resource.notes),
+        application.example.things[0],
+    );
+    guard::complete(collect(all, |resource| resource.expensive));
+    document::complete(&application.about, collect(all, |resource| resource.apis));
+    fixtures::complete(collect(all, |resource| resource.models), application.fixtures, application.demo);
+    crate::cli::permission::complete(collect(all, |resource| resource.explain));
+    crate::db::migrate::complete(application.migrations);
+}
+
+fn collect<T: Copy>(all: &[&'static Resource], part: fn(&Resource) -> &'static [T]) -> Vec<T> {
+    all.iter().flat_map(|resource| part(resource)).copied().collect()
+}
+
+fn all_tables(all: &[&'static Resource]) -> Vec<Table> {
+    let own = all.iter().flat_map(|resource| (resource.tables)());
+    crate::auth::tables::declared().into_iter().chain(tasks::tables::declared()).chain(own).collect()
+}
+
+/// The application.
+///
+/// # Panics
+/// It is not installed.
+pub fn application() -> &'static Application {
+    #[cfg(test)]
+    install_for_tests();
+    APPLICATION.get().expect("the application is installed first")
+}
+
+/// Installs the application for unit tests.
+#[cfg(test)]
+pub fn install_for_tests() {
+    install(&crate::testing::APPLICATION);
+}

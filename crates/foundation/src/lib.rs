@@ -1,0 +1,35 @@
+//! An API foundation: everything of a production API but its own resources.
+//!
+//! An application declares its resources ([`application::Resource`]), lists them ([`application::Application`]), and
+//! calls [`application::install`] and [`cli::main`]. Imports go down the list of modules only.
+#![warn(missing_docs)]
+
+pub mod application;
+#[cfg(test)]
+mod testing;
+
+pub mod cli;
+
+pub mod fixtures;
+
+pub mod server;
+
+pub mod resources;
+
+pub mod tasks;
+
+pub mod app;
+
+pub mod auth;
+pub mod http;
+pub mod mail;
+
+pub mod error;
+
+pub mod config;
+
+pub mod db;
+
+pub mod admission;
+pub mod declared;
+pub mod outgoing;

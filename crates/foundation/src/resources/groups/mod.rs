@@ -1,0 +1,143 @@
+//! Groups: what is granted to a group, each of its members may do.
+//!
+//! Must never be: two groups of one name; a member who is no account.
+
+pub mod api;
+pub mod fixture;
+pub mod model;
+pub mod store;
+
+use async_trait::async_trait;
+
+use self::model::Group;
+use self::model::Membership as Member;
+use self::model::StoredGroup;
+use self::store::Membership;
+use crate::actions;
+use crate::application::Resource;
+use crate::auth::permission::Target;
+use crate::db::signals::{self, Context, Hook, Phase, Refused};
+use crate::events;
+use crate::resources::audit::Audit;
+use crate::resources::audit::model::State;
+use crate::resources::audit::{Audited, Event};
+use crate::resources::users::model::StoredUser;
+use crate::resources::webhooks::hook::PublishEvents;
+use crate::server::document::Api;
+use crate::server::normalise::Thing;
+
+events! {
+    /// An event about a group
+    GroupEvent(GroupEventType): Group = "group" |group| group.id, {
+        Created = "group.created", "A group was made";
+        Updated = "group.updated", "A group was renamed";
+        Deleted = "group.deleted", "A group was deleted, and nobody is a member any more";
+    }
+    for StoredGroup { Created => Created, Updated => Updated, Deleted => Deleted }
+
+    /// An event about a member of a group
+    MemberEvent(MemberEventType): Member = "group" |member| member.group_id, {
+        Added = "member.added", "A user came into a group";
+        Removed = "member.removed", "A user was taken out of a group";
+    }
+    for Membership { Created => Added, Deleted => Removed }
+}
+
+/// Groups of users.
+pub static RESOURCE: Resource = Resource {
+    name: "groups",
+    apis: &[Api::of::<api::GroupsApi>()],
+    things: &[Thing { path: "/api/v1/groups/{id}", name: "Group", variable: "id" }],
+    notes: &[],
+    expensive: &[],
+    tables: Vec::new,
+    hooks: |hooks, _| {
+        hooks
+            .entity::<StoredGroup>()
+            .on::<StoredGroup, _>(Audit)
+            .on::<StoredGroup, _>(PublishEvents)
+            .entity::<Membership>()
+            .on::<Membership, _>(Audit)
+            .on::<Membership, _>(PublishEvents)
+            .on::<StoredUser, _>(EndMemberships)
+    },
+    permissions: &[],
+    open_permissions: &[],
+    targets: &[Target::GROUPS],
+    explain: &[],
+    actions: ACTIONS,
+    events: EVENTS,
+    codes: &[],
+    models: &[&fixture::Group, &fixture::Membership],
+    jobs: &[],
+    local_jobs: &[],
+    services: &[],
+    state: |_| {},
+    settings: &[],
+};
+
+actions! { "group":
+    GROUP_CREATED = "group_created", "A group was made";
+    GROUP_UPDATED = "group_updated", "A group was renamed";
+    GROUP_DELETED = "group_deleted", "A group was deleted, with its memberships and grants";
+    MEMBER_ADDED = "member_added", "A user came into a group";
+    MEMBER_REMOVED = "member_removed", "A user was taken out of a group";
+}
+
+/// Takes a user that goes out of their groups. The members of a group that goes may be very many: they go by the schema,
+/// and its own event says so.
+pub struct EndMemberships;
+
+#[async_trait]
+impl Hook<StoredUser> for EndMemberships {
+    fn phase(&self) -> Phase {
+        Phase::End
+    }
+
+    fn ends(&self) -> &'static [&'static str] {
+        &["memberships"]
+    }
+
+    async fn before_delete(&self, context: &mut Context<'_>, row: &StoredUser) -> Result<(), Refused> {
+        for membership in store::find_memberships(context.tx, row.user.id).await? {
+            signals::delete(context.tx, context.by, &membership, context.now).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Audited for StoredGroup {
+    fn created(&self) -> Event {
+        Event::of(GROUP_CREATED, self.group.id).after(self.state())
+    }
+
+    fn updated(&self, new: &Self) -> Option<Event> {
+        Some(Event::of(GROUP_UPDATED, self.group.id).before(self.state()).after(new.state()))
+    }
+
+    fn deleted(&self) -> Event {
+        Event::of(GROUP_DELETED, self.group.id).before(self.state())
+    }
+}
+
+impl StoredGroup {
+    fn state(&self) -> State {
+        State { name: Some(self.group.name.clone()), ..State::default() }
+    }
+}
+
+impl Audited for Membership {
+    fn created(&self) -> Event {
+        Event::of(MEMBER_ADDED, self.group_id).after(self.state())
+    }
+
+    fn deleted(&self) -> Event {
+        Event::of(MEMBER_REMOVED, self.group_id).before(self.state())
+    }
+}
+
+impl Membership {
+    fn state(&self) -> State {
+        State { user_id: Some(self.user_id), ..State::default() }
+    }
+}

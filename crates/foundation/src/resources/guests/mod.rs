@@ -1,0 +1,119 @@
+//! Invited guests: who may invite asks an address in, with a role; whoever has it accepts by the code of the letter.
+//!
+//! An invitation is worth what its inviter is worth when it is accepted: whoever was disabled, or may no longer invite
+//! with that role, has invited nobody; with a deleted account its open invitations go. Must never be: two open
+//! invitations of one address; a role that the inviter may not give; a code in any answer.
+
+pub mod api;
+pub mod model;
+pub mod rules;
+pub mod store;
+pub mod tables;
+pub mod tasks;
+
+use async_trait::async_trait;
+
+use self::model::StoredInvitation;
+use crate::actions;
+use crate::application::Resource;
+use crate::auth::permission::{self, Permission};
+use crate::auth::{Role, Status};
+use crate::codes;
+use crate::db::signals::{self, Context, Hook, Refused};
+use crate::db::{Conn, DbResult};
+use crate::permissions;
+use crate::resources::audit::Audit;
+use crate::resources::audit::model::State;
+use crate::resources::audit::{Audited, Event};
+use crate::resources::users::model::StoredUser;
+use crate::resources::users::store as users;
+use crate::server::document::Api;
+use crate::server::normalise::Thing;
+use crate::tasks::Kind;
+use std::time::Duration;
+
+permissions! {
+    CanInvite = "can_invite" on None, "Invite guests";
+}
+
+/// Invited guests.
+pub static RESOURCE: Resource = Resource {
+    name: "guests",
+    apis: &[Api::of::<api::GuestsApi>()],
+    things: &[Thing { path: "/api/v1/invited-guests/{id}", name: "InvitedGuest", variable: "id" }],
+    notes: &[],
+    expensive: &[],
+    tables: tables::declared,
+    hooks: |hooks, _| {
+        hooks.entity::<StoredInvitation>().on::<StoredInvitation, _>(Audit).on::<StoredUser, _>(EndInvitations)
+    },
+    permissions: PERMISSIONS,
+    open_permissions: &[],
+    targets: &[],
+    explain: &[],
+    actions: ACTIONS,
+    events: &[],
+    codes: CODES,
+    models: &[],
+    jobs: &[Kind::every::<tasks::PurgeInvitations>(|config| Duration::from_secs(config.purge_interval))],
+    local_jobs: &[],
+    services: &[],
+    state: |_| {},
+    settings: &[],
+};
+
+actions! { "invited_guest":
+    GUEST_INVITED = "guest_invited", "Somebody was invited";
+    INVITATION_ACCEPTED = "invitation_accepted", "Whoever was invited has made an account";
+    INVITATION_DELETED = "invitation_deleted", "An invitation was taken back, has expired, or went with its inviter";
+}
+
+codes! {
+    INVITATION_INVALID = 400 "invitation_invalid", "The code of the invitation is not valid";
+    ALREADY_INVITED = 409 "already_invited", "The address is invited already";
+}
+
+/// Whether the inviter may still invite with that role.
+async fn stands(conn: &mut Conn, invitation: &StoredInvitation) -> DbResult<bool> {
+    let Some(inviter_id) = invitation.inviter_id else { return Ok(false) };
+    let Some(StoredUser { user, .. }) = users::find(conn, inviter_id).await? else { return Ok(false) };
+    if user.status != Status::Active {
+        return Ok(false);
+    }
+    let held = user.role == Role::Admin || permission::holds(conn, inviter_id, CanInvite::ENTRY.name, None).await?;
+    Ok(rules::may_invite(user.role, held, invitation.role).is_ok())
+}
+
+/// Takes back what an account has invited and nobody has accepted, when it goes.
+pub struct EndInvitations;
+
+#[async_trait]
+impl Hook<StoredUser> for EndInvitations {
+    async fn before_delete(&self, context: &mut Context<'_>, row: &StoredUser) -> Result<(), Refused> {
+        for invitation in store::find_open_to_change(context.tx, row.user.id).await? {
+            signals::delete(context.tx, context.by, &invitation, context.now).await?;
+        }
+        Ok(())
+    }
+}
+
+impl StoredInvitation {
+    /// What the audit keeps: no address.
+    fn state(&self) -> State {
+        State { role: Some(self.role), user_id: self.user_id, ..State::default() }
+    }
+}
+
+impl Audited for StoredInvitation {
+    fn created(&self) -> Event {
+        Event::of(GUEST_INVITED, self.id).after(self.state())
+    }
+
+    fn updated(&self, new: &Self) -> Option<Event> {
+        Some(Event::of(INVITATION_ACCEPTED, self.id).before(self.state()).after(new.state()))
+    }
+
+    fn deleted(&self) -> Event {
+        Event::of(INVITATION_DELETED, self.id).before(self.state())
+    }
+}

@@ -1,0 +1,31 @@
+//! Info: which version of what is running.
+
+pub mod api;
+pub mod model;
+
+use crate::application::Resource;
+use crate::server::document::Api;
+
+/// What is running.
+pub static RESOURCE: Resource = Resource {
+    name: "info",
+    apis: &[Api::of::<api::InfoApi>()],
+    things: &[],
+    notes: &[],
+    expensive: &[],
+    tables: Vec::new,
+    hooks: |hooks, _| hooks,
+    permissions: &[],
+    open_permissions: &[],
+    targets: &[],
+    explain: &[],
+    actions: &[],
+    events: &[],
+    codes: &[],
+    models: &[],
+    jobs: &[],
+    local_jobs: &[],
+    services: &[],
+    state: |_| {},
+    settings: &[],
+};

@@ -1,0 +1,139 @@
+//! Recovery and verification: whoever has the address of an account proves it by a code from a letter, and then sets a
+//! new password, or has the address verified.
+//!
+//! A request only asks for the letter, whatever the address: a task looks the account up. Must never be: an answer, or
+//! work in a request, that tells whether an address is known; a code that works twice, for another purpose, after a new
+//! one, or for an address that the account no longer has; a code or an address in a log.
+
+pub mod api;
+pub mod model;
+pub mod store;
+pub mod tables;
+pub mod tasks;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+
+use self::tasks::SendCode;
+use crate::application::Resource;
+use crate::auth::Status;
+use crate::config::Config;
+use crate::db::signals::{Context, Hook, Phase, Refused};
+use crate::resources::users::model::{StoredUser, User};
+use crate::server::document::Api;
+use crate::tasks::Kind;
+use crate::tasks::store::enqueue;
+use std::time::Duration;
+
+/// New passwords and verified addresses.
+pub static RESOURCE: Resource = Resource {
+    name: "recovery",
+    apis: &[Api::of::<api::RecoveryApi>()],
+    things: &[],
+    notes: &[],
+    expensive: &[],
+    tables: tables::declared,
+    hooks: |hooks, config| {
+        let hooks = hooks.on::<StoredUser, _>(EndCodes);
+        if config.mail_url().is_empty() { hooks } else { hooks.on::<StoredUser, _>(Verify) }
+    },
+    permissions: &[],
+    open_permissions: &[],
+    targets: &[],
+    explain: &[],
+    actions: &[],
+    events: &[],
+    codes: &[],
+    models: &[],
+    jobs: &[
+        Kind::of::<SendCode>(),
+        Kind::every::<tasks::PurgeCodes>(|config| Duration::from_secs(config.purge_interval)),
+    ],
+    local_jobs: &[],
+    services: &[],
+    state: |_| {},
+    settings: &[],
+};
+
+/// What a code allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// To set a new password.
+    Reset,
+    /// To have the address verified.
+    Verify,
+}
+
+impl Purpose {
+    /// The word in the database.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Reset => "reset",
+            Self::Verify => "verify",
+        }
+    }
+
+    /// How long a code is good for.
+    pub fn lifetime(self, config: &Config) -> TimeDelta {
+        let seconds = match self {
+            Self::Reset => config.reset_ttl,
+            Self::Verify => config.verify_ttl,
+        };
+        TimeDelta::seconds(seconds.into())
+    }
+
+    /// Whether an account may have one.
+    pub fn is_for(self, user: &User) -> bool {
+        let needs = match self {
+            Self::Reset => true,
+            Self::Verify => user.email_verified_at.is_none(),
+        };
+        needs && user.status == Status::Active
+    }
+}
+
+/// Ends the codes of an account that has another address, all of them, or another password, those for setting one:
+/// whoever has them has lost what they prove.
+pub struct EndCodes;
+
+#[async_trait]
+impl Hook<StoredUser> for EndCodes {
+    async fn after_update(&self, context: &mut Context<'_>, old: &StoredUser, new: &StoredUser) -> Result<(), Refused> {
+        let id = new.user.id;
+        if old.user.email != new.user.email {
+            store::end(context.tx, id, None).await?;
+        } else if old.token_version != new.token_version {
+            store::end(context.tx, id, Some(Purpose::Reset)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Asks for a letter wherever an address is new and not verified.
+pub struct Verify;
+
+impl Verify {
+    async fn ask(context: &mut Context<'_>, user: &User) -> Result<(), Refused> {
+        if Purpose::Verify.is_for(user) {
+            let task = SendCode { purpose: Purpose::Verify, email: user.email.clone() };
+            enqueue(context.tx, &task, context.now, context.now).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Hook<StoredUser> for Verify {
+    fn phase(&self) -> Phase {
+        Phase::Notify
+    }
+
+    async fn after_insert(&self, context: &mut Context<'_>, row: &StoredUser) -> Result<(), Refused> {
+        Self::ask(context, &row.user).await
+    }
+
+    async fn after_update(&self, context: &mut Context<'_>, old: &StoredUser, new: &StoredUser) -> Result<(), Refused> {
+        if old.user.email != new.user.email { Self::ask(context, &new.user).await } else { Ok(()) }
+    }
+}
