@@ -3,13 +3,13 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
+use accord_contract::recorder::Origin;
+use accord_contract::{Answer, Request};
 use reqwest::header::HeaderValue;
 use reqwest::{Client, Method, Url};
 use serde_json::Value;
 
-use crate::answers::Origin;
 use crate::committed;
-use crate::exchange::{Answer, Request};
 
 /// A request that has not been sent yet; awaiting it sends it and holds the answer to the document.
 #[must_use = "a call is sent by awaiting it"]

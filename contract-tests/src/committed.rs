@@ -2,12 +2,11 @@
 
 use std::sync::LazyLock;
 
-use crate::answers::Origin;
-use crate::conformity::{Violation, hold};
-use crate::derived::Setup;
-use crate::document::Document;
-use crate::exchange::Answer;
-use crate::{recorder, server};
+use accord_contract::conformity::{Violation, hold};
+use accord_contract::recorder::{self, Origin};
+use accord_contract::{Answer, Document, Setup};
+
+use crate::server;
 
 /// `openapi/accord.yaml` as it is on disk.
 pub fn document() -> &'static Document {

@@ -1,12 +1,12 @@
 //! What a test tells: the steps that its snapshot shows.
 
+use accord_contract::hide::{self, Instead};
+use accord_contract::{Answer, Request};
 use reqwest::Url;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::call::Call;
-use crate::exchange::{Answer, Request};
-use crate::hide::{self, Instead};
 
 /// Headers of an answer that a reader of a story wants to see.
 const SHOWN: &[&str] = &[

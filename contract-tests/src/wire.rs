@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use accord_contract::recorder::Origin;
+use accord_contract::{Answer, Request};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::answers::Origin;
 use crate::committed;
-use crate::exchange::{Answer, Request};
 use crate::world::World;
 
 /// How long an answer may take.

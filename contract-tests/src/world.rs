@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
+use accord_contract::{Answer, Operation};
 use reqwest::{Client, Method, redirect};
 use serde_json::json;
 
 use crate::call::Call;
 use crate::database::Database;
-use crate::document::Operation;
-use crate::exchange::Answer;
 use crate::server::Server;
 
 /// Signs the access tokens of every world, so that tests can forge them.
@@ -189,6 +188,17 @@ impl Person {
         self.call("DELETE", target)
     }
 
+    /// A valid request for an operation: the document's example as its body, any version where it asks for one, and
+    /// `id` in place of each variable of the path.
+    pub fn call_operation(&self, operation: &Operation, id: &str) -> Call {
+        let call = self.call(&operation.method, operation.target(id));
+        let call = if operation.takes("header", "If-Match") { call.header("If-Match", "*") } else { call };
+        match &operation.body {
+            Some(body) => call.body(&body.media_type, body.write(&body.example)),
+            None => call,
+        }
+    }
+
     /// All that a request of theirs could have changed.
     pub async fn state(&self) -> String {
         let user = self.get("/api/v1/user").await.expect(200);
@@ -203,33 +213,12 @@ impl Person {
     }
 }
 
-impl Operation {
-    /// Its path to what [`World::root_with_everything`] has made.
-    pub fn known(&self) -> String {
-        let known = |segment| match segment {
-            "{name}" => "can_edit_post",
-            variable if variable.starts_with('{') => "1",
-            segment => segment,
-        };
-        self.path.split('/').map(known).collect::<Vec<_>>().join("/")
-    }
-
-    /// A call to this target, of any version where it asks for one, without a body.
-    pub fn bare(&self, by: &Person, target: impl Into<String>) -> Call {
-        let call = by.call(&self.method, target);
-        if self.takes("header", "If-Match") { call.header("If-Match", "*") } else { call }
-    }
-
-    /// The call with the document's example as its body, if it takes one.
-    pub fn filled(&self, call: Call) -> Call {
-        match &self.body {
-            Some(body) => call.body(&body.media_type, body.write(&body.example)),
-            None => call,
-        }
-    }
-
-    /// A call with all that is needed.
-    pub fn call(&self, by: &Person, id: &str) -> Call {
-        self.filled(self.bare(by, self.target(id)))
-    }
+/// The path of an operation to what [`World::root_with_everything`] has made.
+pub fn known(operation: &Operation) -> String {
+    let known = |segment| match segment {
+        "{name}" => "can_edit_post",
+        variable if variable.starts_with('{') => "1",
+        segment => segment,
+    };
+    operation.path.split('/').map(known).collect::<Vec<_>>().join("/")
 }

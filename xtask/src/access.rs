@@ -59,7 +59,7 @@ fn path() -> std::path::PathBuf {
 /// The matrix, once every cell was proved on both databases.
 fn proved(postgres: &Postgres) -> anyhow::Result<(Report, String)> {
     let binary = product::build()?;
-    run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "contract"]))?;
+    run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "accord-contract"]))?;
     let (on_sqlite, sqlite) = matrix(Database::Sqlite, &binary)?;
     let (on_postgres, postgres) = matrix(Database::Postgres(postgres), &binary)?;
     let differences = differences(&sqlite, &postgres);

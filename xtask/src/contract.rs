@@ -120,7 +120,7 @@ pub fn tell(database: Database<'_>, filters: &[&str], write: bool) -> Outcome {
 fn all(database: Database<'_>, choice: &Choice) -> Outcome {
     let binary = product::build()?;
     // before the clock of any leg runs
-    run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "contract"]))?;
+    run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "accord-contract"]))?;
     if choice.takes(STORIES) {
         run::passing_on(&mut run::cargo(["test", "--quiet", "--workspace", "--test", "*", "--no-run"]))?;
     }
@@ -283,10 +283,11 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every documented answer was seen; contract-tests' own program compares and names those that were not.
+/// Every documented answer was seen; the program `accord-contract` compares, and lists those that were not.
 fn coverage(seen: &Path, passed: usize, again: &str) -> anyhow::Result<String> {
-    run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "coverage"]))?;
-    let ended = run::keeping_stdout(Command::new(product::built("coverage")?).arg(seen).current_dir(run::root()))?;
+    let mut command = Command::new(product::built("accord-contract")?);
+    command.current_dir(run::root()).args(["--document", "openapi/accord.yaml", "--coverage"]).arg(seen);
+    let ended = run::keeping_stdout(&mut command)?;
     let text = ended.stdout.trim();
     if ended.success {
         return Ok(text.lines().last().unwrap_or("every documented answer seen").to_owned());

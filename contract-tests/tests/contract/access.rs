@@ -124,7 +124,7 @@ async fn a_signed_token_is_not_enough() {
     bad.push((ben, "token_revoked"));
     for operation in document().operations.iter().filter(|operation| operation.protected) {
         for (person, code) in &bad {
-            operation.call(person, "1").await.refused(401, code);
+            person.call_operation(operation, "1").await.refused(401, code);
         }
     }
     ann.get("/api/v1/posts/1").await.expect(200);
@@ -204,7 +204,7 @@ async fn what_one_may_not_know_answers_like_what_is_not_there() {
                 let call = if operation.path.ends_with("/vote") {
                     person.post("/api/v1/vote").json(&json!({ "post_id": id, "vote_dir": 1 }))
                 } else {
-                    operation.call(person, &id.to_string())
+                    person.call_operation(operation, &id.to_string())
                 };
                 told(call.await, id)
             };

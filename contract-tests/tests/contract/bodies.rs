@@ -1,7 +1,7 @@
 //! Bodies that arrive in another way than HTTP clients send them: too large, too slow, broken off; and the document's
 //! examples. What else can be wrong with a body is derived from the document.
 
-use contract_tests::{Body, Operation, Person, Unnamed, Wire, World, document, examples};
+use contract_tests::{Body, Operation, Person, Unnamed, Wire, World, document, examples, known};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ async fn begin(world: &World, root: &Person, (operation, body): (&Operation, &Bo
         headers.push(("If-Match", "*"));
     }
     let mut wire = Wire::to(world).await;
-    wire.head(&format!("{} {}", operation.method, operation.known()), &headers).await;
+    wire.head(&format!("{} {}", operation.method, known(operation)), &headers).await;
     wire
 }
 

@@ -87,7 +87,7 @@ async fn a_database_that_goes_away_costs_503_until_it_is_back() {
     proxy.cut().await;
     for operation in document().operations.iter().filter(|operation| !WITHOUT_DATABASE.contains(&operation.id.as_str()))
     {
-        operation.call(&ann, "1").await.refused(503, "database_unavailable");
+        ann.call_operation(operation, "1").await.refused(503, "database_unavailable");
     }
     let nobody = world.nobody();
     nobody.get("/api/v1/info").await.expect(200);

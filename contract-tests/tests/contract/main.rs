@@ -1,5 +1,5 @@
 //! What no document says of Accord, told as stories: one binary, so that the server is built once. What the document
-//! says is derived from it, by the program `contract`.
+//! says is derived from it, by the program `accord-contract`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -336,7 +336,7 @@ async fn whoever_must_verify_first_may_put_it_right_and_nothing_else() {
         match line.split_whitespace().nth(3).unwrap() {
             "logged_in" | "enabled" => {}
             _ => {
-                operation.call(&eve, "1").await.refused(403, "email_unverified");
+                eve.call_operation(operation, "1").await.refused(403, "email_unverified");
                 refused += 1;
             }
         }

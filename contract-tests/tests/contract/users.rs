@@ -70,7 +70,7 @@ async fn whoever_is_disabled_meets_403_wherever_the_document_says_it() {
     set(&root, ANN, json!({ "status": "disabled" })).await.expect(200);
     for operation in contract_tests::document().operations.iter().filter(|operation| operation.protected) {
         if operation.declares(403) {
-            operation.call(&ann, "1").await.refused(403, "account_disabled");
+            ann.call_operation(operation, "1").await.refused(403, "account_disabled");
         } else {
             assert!(["get_user", "log_out"].contains(&operation.id.as_str()), "{}", operation.id);
         }
@@ -106,7 +106,7 @@ async fn who_is_no_admin_learns_nothing_of_accounts_by_their_id() {
                 let is_admins =
                     operation.security.iter().flatten().any(|(_, scopes)| scopes.iter().any(|s| s == "admin"));
                 if is_admins {
-                    operation.call(person, id).await.refused(403, "forbidden");
+                    person.call_operation(operation, id).await.refused(403, "forbidden");
                 }
             }
         }

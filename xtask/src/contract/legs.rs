@@ -1,4 +1,4 @@
-//! The legs that are derived from the document: the program `contract` against a server on a database of its own.
+//! The legs that are derived from the document: the program `accord-contract` against a server on a database of its own.
 
 use std::path::Path;
 use std::process::Command;
@@ -38,7 +38,7 @@ pub fn server(binary: &Path, folder: &Path, url: &str) -> anyhow::Result<Server>
 
 /// The program for one leg; it is built already.
 pub fn program(address: &str, leg: &str) -> anyhow::Result<Command> {
-    let mut command = Command::new(product::built("contract")?);
+    let mut command = Command::new(product::built("accord-contract")?);
     command.current_dir(run::root()).args(["--url", address, "--document", "openapi/accord.yaml"]);
     command.args(["--setup", "contract-tests/setup.yaml", "--tag", "tag", "--leg", leg]);
     Ok(command)

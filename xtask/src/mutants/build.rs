@@ -34,7 +34,7 @@ impl Workshop {
             copy(&run::root().join(name), &tree.join(name))?;
         }
         keep_only(&tree, &tree, &names)?;
-        run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "contract"]))?;
+        run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "accord-contract"]))?;
         Ok(Self { tree })
     }
 
@@ -116,7 +116,7 @@ fn derived(leg: &'static str, binary: &Path) -> anyhow::Result<Option<Notice>> {
         Ok(server) => server,
         Err(error) => return notice(first_line(&format!("{error:#}"))),
     };
-    let output = contract::program(&server.address, leg)?.output().context("the program `contract`")?;
+    let output = contract::program(&server.address, leg)?.output().context("the program `accord-contract`")?;
     if output.status.success() {
         return Ok(None);
     }

@@ -1,0 +1,60 @@
+//! Runtime expressions, as OpenAPI's links have them: `$response.body#/id`, `$response.header.ETag`,
+//! `$request.body#/email`. In a setup file they name whose: `$book.response.body#/id`.
+
+use serde_json::{Map, Value};
+
+use crate::exchange::Answer;
+
+/// Stands in a text for a word that is another one each time, of the same length.
+pub const UNIQUE: &str = "unique00";
+
+/// What an expression about one exchange says; a text without `$` says itself.
+pub fn evaluate(expression: &str, answer: &Answer) -> Result<Value, String> {
+    let Some(expression) = expression.strip_prefix('$') else { return Ok(expression.into()) };
+    let missing = || format!("${expression} leads nowhere in {answer}");
+    let (side, part) = expression.split_once('.').ok_or_else(missing)?;
+    let request = &answer.request;
+    let found = match (side, part.split_once(['#', '.'])) {
+        ("response", Some(("body", pointer))) => answer.body.pointer(pointer).cloned(),
+        ("response", Some(("header", name))) => answer.header(name).map(Into::into),
+        ("request", Some(("body", pointer))) => {
+            let sent: Option<Value> = request.body.as_deref().and_then(|bytes| serde_json::from_slice(bytes).ok());
+            sent.and_then(|sent| sent.pointer(pointer).cloned())
+        }
+        ("request", Some(("header", name))) => request.header(name).map(Into::into),
+        _ => None,
+    };
+    found.ok_or_else(missing)
+}
+
+/// The value with every expression of a setup file replaced by what it says; `scope` finds the exchange of a name.
+pub fn resolve<'a>(value: &Value, scope: &impl Fn(&str) -> Option<&'a Answer>) -> Result<Value, String> {
+    match value {
+        Value::String(text) => match text.strip_prefix('$').and_then(|text| text.split_once('.')) {
+            Some((name, expression)) => {
+                let answer = scope(name).ok_or_else(|| format!("{text}: there is no fixture or person {name}"))?;
+                evaluate(&format!("${expression}"), answer)
+            }
+            None => Ok(text.replace("{unique}", UNIQUE).into()),
+        },
+        Value::Array(items) => items.iter().map(|item| resolve(item, scope)).collect(),
+        Value::Object(map) => {
+            let resolved = map.iter().map(|(key, value)| Ok((key.clone(), resolve(value, scope)?)));
+            Ok(Value::Object(resolved.collect::<Result<Map<_, _>, String>>()?))
+        }
+        other => Ok(other.clone()),
+    }
+}
+
+/// The names that the expressions in a value begin with.
+pub fn names(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => {
+            let name = text.strip_prefix('$').and_then(|text| text.split_once('.')).map(|(name, _)| name.to_owned());
+            name.into_iter().collect()
+        }
+        Value::Array(items) => items.iter().flat_map(names).collect(),
+        Value::Object(map) => map.values().flat_map(names).collect(),
+        _ => vec![],
+    }
+}

@@ -1,0 +1,352 @@
+//! What is known before anything is sent: document and setup together.
+
+use serde_json::{Map, Value};
+
+use super::acceptances::acceptances;
+use super::case::{Case, Expect, Leg};
+use super::constraint::Constraint;
+use super::draft::Proof;
+use super::expression::{self, UNIQUE};
+use super::refusals::refusals;
+use super::setup::{Fixture, Login, Setup};
+use super::values::{self, Form};
+use super::walk;
+use crate::document::{Document, Operation, Parameter};
+
+/// A document and its setup.
+pub struct Plan<'a> {
+    pub document: &'a Document,
+    pub setup: &'a Setup,
+}
+
+/// A part of a request.
+#[derive(Clone, Copy)]
+pub enum Part<'a> {
+    /// At this JSON pointer.
+    Body(&'a str),
+    /// In this place, of this name.
+    Parameter(&'a str, &'a str),
+}
+
+/// A valid body, to be changed.
+pub struct BodySample<'a> {
+    schema: Value,
+    at: &'a str,
+    value: Value,
+    form: Form,
+    owned: Vec<String>,
+}
+
+impl BodySample<'_> {
+    /// As the walk takes it.
+    pub fn body<'b>(&'b self, document: &'b Document) -> walk::Sample<'b> {
+        let Self { schema, at, value, form, owned } = self;
+        walk::Sample { document, schema, at, value, form: *form, owned }
+    }
+}
+
+impl Plan<'_> {
+    /// The cases of an operation in a leg, without those that the setup skips, and how many those are.
+    pub fn cases(&self, leg: Leg, operation: &Operation) -> (Vec<Case>, usize) {
+        let mut cases = match leg {
+            Leg::Refusals => refusals(self, operation),
+            Leg::Acceptances => acceptances(self, operation),
+            Leg::Random | Leg::Access => vec![],
+        };
+        let all = cases.len();
+        let skips = |case: &Case| self.setup.skip.keys().any(|key| key == case.constraint.word() || key == &case.id);
+        cases.retain(|case| !skips(case));
+        let skipped = all - cases.len();
+        let mut taken: Vec<String> = vec![];
+        for case in &mut cases {
+            let same = taken.iter().filter(|id| **id == case.id).count();
+            taken.push(case.id.clone());
+            if same > 0 {
+                case.id = format!("{}-{}", case.id, same + 1);
+            }
+        }
+        (cases, skipped)
+    }
+
+    /// The body of an operation before the setup's expressions are known: each stands for its example.
+    pub fn sample<'b>(&'b self, operation: &'b Operation) -> Option<BodySample<'b>> {
+        let body = operation.body.as_ref().filter(|body| body.is_json() || body.is_form())?;
+        let shown = values::valid(self.document, &body.schema, Some(&body.example))?;
+        let mut value = shown.clone();
+        merge(&mut value, &self.setup.needs(&operation.id).body);
+        sampled(&mut value, &|pointer| {
+            let property =
+                pointer.split('/').skip(1).try_fold(&body.schema, |schema, name| schema["properties"].get(name));
+            let known = shown.pointer(pointer).cloned();
+            known.or_else(|| values::valid(self.document, property?, None))
+        });
+        let value = values::valid(self.document, &body.schema, Some(&value))?;
+        let answers = operation.responses.iter().filter(|(status, _)| status.starts_with('2'));
+        let schemas = answers.flat_map(|(_, response)| response["content"].as_object().into_iter().flatten());
+        let mut owned: Vec<String> = schemas.flat_map(|(_, content)| walk::names(&content["schema"])).collect();
+        owned.extend(["id", "role", "is_admin", "password_hash"].map(Into::into));
+        owned.sort();
+        owned.dedup();
+        let form = if body.is_json() { Form::Json } else { Form::Text };
+        let mut schema = body.schema.clone();
+        for name in &self.setup.needs(&operation.id).required {
+            match schema["required"].as_array_mut() {
+                Some(required) => required.push(name.as_str().into()),
+                None => schema["required"] = Value::Array(vec![name.as_str().into()]),
+            }
+        }
+        Some(BodySample { schema, at: &body.at, value, form, owned })
+    }
+
+    /// A valid value of a parameter.
+    pub fn sample_parameter(&self, operation: &Operation, parameter: &Parameter) -> Value {
+        let needs = self.setup.needs(&operation.id);
+        let map = match parameter.place.as_str() {
+            "path" => &needs.path,
+            "query" => &needs.query,
+            _ => &needs.headers,
+        };
+        let said = map.get(&parameter.name).filter(|value| expression::names(value).is_empty());
+        let given = said.or(parameter.example.as_ref());
+        values::valid(self.document, &parameter.schema, given).unwrap_or_default()
+    }
+
+    /// A valid value of a parameter that nothing is known by.
+    pub fn unknown_value(&self, parameter: &Parameter) -> Option<Value> {
+        let known = values::valid(self.document, &parameter.schema, parameter.example.as_ref())?;
+        let edges = values::edges(self.document, &parameter.schema, &known, Form::Text);
+        let largest = edges.iter().find(|edge| edge.constraint == Constraint::Maximum).map(|edge| edge.value.clone());
+        let made_up = ["00000000-0000-4000-8000-000000000000", "there-is-no-such-thing", "zzzzzzzz"];
+        let made_up = made_up.iter().map(|text| Value::from(*text));
+        let numbers = [i64::from(i32::MAX), 999_999_999].map(Value::from);
+        largest.into_iter().chain(made_up).chain(numbers).find(|value| self.document.allows(&parameter.schema, value))
+    }
+
+    /// How breaking a constraint is answered, and which part is blamed where errors tell it.
+    pub fn refused(&self, operation: &Operation, constraint: Constraint, part: Option<Part<'_>>) -> Expect {
+        let declared = |status: &&u16| constraint == Constraint::Method || operation.response(**status).is_some();
+        let statuses = constraint.statuses().iter().filter(declared).copied().collect();
+        let problem = self.setup.habits.problem.as_ref().filter(|problem| problem.faults.is_some());
+        let blames = problem.zip(part).map(|(problem, part)| match part {
+            Part::Body(pointer) => problem.body_place(pointer),
+            Part::Parameter(place, name) => problem.parameter_place(place, name),
+        });
+        Expect::Refused { statuses, code: self.code(constraint), blames }
+    }
+
+    /// The server's word for what breaks a constraint.
+    pub fn code(&self, constraint: Constraint) -> Option<String> {
+        let input = constraint.is_input().then_some("input");
+        [Some(constraint.word()), input].into_iter().flatten().find_map(|word| self.setup.codes.get(word)).cloned()
+    }
+
+    /// The fixture that an operation is called about: the first whose answer links to it, a private one only if there
+    /// is no other.
+    pub fn fixture_for(&self, operation: &Operation) -> Option<String> {
+        let linked = self.setup.fixtures.iter().filter(|(_, fixture)| self.links(fixture, operation));
+        linked.min_by_key(|(_, fixture)| fixture.private).map(|(name, _)| name.clone())
+    }
+
+    /// The fixtures that the setup names in the request of an operation.
+    pub fn named_by(&self, operation: &Operation) -> Vec<String> {
+        let needs = self.setup.needs(&operation.id);
+        let parameters = needs.path.values().chain(needs.query.values()).chain(needs.headers.values());
+        let named = parameters.chain(needs.body.values()).flat_map(expression::names);
+        named.filter(|name| self.setup.fixtures.contains_key(name)).collect()
+    }
+
+    /// The fixtures that an operation can be called about, and that only who made them may know; none where nobody else
+    /// is let in anyway.
+    pub fn private_fixtures(&self, operation: &Operation) -> Vec<String> {
+        if self.is_privileged(operation) {
+            return vec![];
+        }
+        let private = self.setup.fixtures.iter().filter(|(_, fixture)| fixture.private);
+        private.filter(|(_, fixture)| self.links(fixture, operation)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether the answer that makes a fixture links to an operation.
+    pub fn is_linked(&self, fixture: &str, operation: &Operation) -> bool {
+        self.setup.fixtures.get(fixture).is_some_and(|fixture| self.links(fixture, operation))
+    }
+
+    /// Whether the privileged person of the setup calls an operation: it asks for a scope that only they have.
+    pub fn is_privileged(&self, operation: &Operation) -> bool {
+        if self.setup.needs(&operation.id).privileged {
+            return true;
+        }
+        let login = self.setup.people.privileged.as_ref();
+        let scopes = login.and_then(|login| login.scopes.as_ref()).into_iter().flatten();
+        let mut asked = operation.security.iter().flatten().flat_map(|(_, scopes)| scopes);
+        let scopes: Vec<&String> = scopes.collect();
+        asked.any(|scope| scopes.contains(&scope))
+    }
+
+    fn links(&self, fixture: &Fixture, operation: &Operation) -> bool {
+        let maker = self.document.by_id(&fixture.operation);
+        let responses = maker.into_iter().flat_map(|maker| maker.responses.values());
+        let mut links = responses.flat_map(|response| response["links"].as_object().into_iter().flatten());
+        links.any(|(_, link)| link["operationId"] == operation.id.as_str())
+    }
+
+    /// Whether somebody can say this of themselves to the operation.
+    pub fn can_be(&self, operation: &Operation, proof: Proof) -> bool {
+        let schemes = operation.security.iter().find(|way| !way.is_empty()).into_iter().flatten();
+        let bearer =
+            schemes.map(|(name, _)| carrier(self.document.scheme(name))).any(|(_, _, scheme)| scheme == "Bearer ");
+        match proof {
+            Proof::None | Proof::Garbage | Proof::Unscoped => true,
+            Proof::Stranger => self.setup.people.stranger.is_some() || self.setup.people.fresh.is_some(),
+            Proof::Scheme | Proof::Nothing | Proof::Tampered => bearer,
+            Proof::Ended => self.setup.people.log_out.is_some() && self.setup.people.fresh.is_some(),
+        }
+    }
+
+    /// The login of somebody without these scopes.
+    pub fn without(&self, scopes: &[String]) -> Option<&Login> {
+        let people = &self.setup.people;
+        let logins = [&people.caller, &people.stranger, &people.fresh].into_iter().flatten();
+        let lacks =
+            |login: &&Login| login.scopes.as_ref().is_some_and(|has| scopes.iter().any(|scope| !has.contains(scope)));
+        logins.filter(|login| login.scopes.is_some()).find(lacks)
+    }
+}
+
+/// Where a scheme carries credentials: place, name, and what stands before them.
+pub fn carrier(scheme: &Value) -> (String, String, &'static str) {
+    let text = |key: &str| scheme[key].as_str().unwrap_or_default().to_owned();
+    match (scheme["type"].as_str(), scheme["scheme"].as_str()) {
+        (Some("apiKey"), _) => (text("in"), text("name"), ""),
+        (Some("http"), Some("basic")) => ("header".into(), "Authorization".into(), "Basic "),
+        _ => ("header".into(), "Authorization".into(), "Bearer "),
+    }
+}
+
+/// Puts these over what is there; null takes a property out, as in a merge patch.
+pub fn merge(value: &mut Value, over: &Map<String, Value>) {
+    let Value::Object(map) = value else {
+        if !over.is_empty() {
+            *value = Value::Object(over.clone());
+        }
+        return;
+    };
+    for (name, part) in over {
+        match (part, map.get_mut(name)) {
+            (Value::Null, _) => drop(map.shift_remove(name)),
+            (Value::Object(over), Some(below @ Value::Object(_))) => merge(below, over),
+            _ => drop(map.insert(name.clone(), part.clone())),
+        }
+    }
+}
+
+/// Replaces each expression by what stands in for it.
+fn sampled(value: &mut Value, stand_in: &impl Fn(&str) -> Option<Value>) {
+    fn go(value: &mut Value, pointer: &str, stand_in: &impl Fn(&str) -> Option<Value>) {
+        match value {
+            Value::String(text) if text.starts_with('$') && text.contains('.') => {
+                *value = stand_in(pointer).unwrap_or_default();
+            }
+            Value::String(text) => *text = text.replace("{unique}", UNIQUE),
+            Value::Array(items) => {
+                items
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(index, item)| go(item, &format!("{pointer}/{index}"), stand_in));
+            }
+            Value::Object(map) => {
+                map.iter_mut().for_each(|(key, item)| go(item, &format!("{pointer}/{key}"), stand_in))
+            }
+            _ => {}
+        }
+    }
+    go(value, "", stand_in);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suites::draft::Change;
+
+    const DOCUMENT: &str = r##"
+openapi: 3.0.3
+paths:
+  /things:
+    post:
+      operationId: create_thing
+      security: [{ oauth: ["things:write"] }]
+      parameters:
+      - { name: X-Mode, in: header, required: true, schema: { type: string, enum: [fast, slow] } }
+      - { name: dry, in: query, required: true, schema: { type: boolean } }
+      requestBody:
+        content:
+          application/x-www-form-urlencoded:
+            schema: { type: object, required: [size], properties: { size: { type: integer, maximum: 9 } } }
+            examples: { one: { value: { size: 1 } }, two: { value: { size: 2 } } }
+      responses: { "201": { description: Made }, "403": { description: No }, "401": { description: Who } }
+components:
+  securitySchemes: { oauth: { type: oauth2, flows: {} } }
+"##;
+
+    fn found(leg: Leg, setup: &str) -> Vec<Case> {
+        let (document, setup) = (Document::parse(DOCUMENT.into()).unwrap(), yaml_serde::from_str(setup).unwrap());
+        let plan = Plan { document: &document, setup: &setup };
+        plan.cases(leg, &document.operations[0]).0
+    }
+
+    fn case(cases: &[Case], id: &str) -> Case {
+        let known: Vec<&str> = cases.iter().map(|case| case.id.as_str()).collect();
+        cases.iter().find(|case| case.id == id).unwrap_or_else(|| panic!("{id} is not in {known:#?}")).clone()
+    }
+
+    #[test]
+    fn who_lacks_a_scope_is_refused() {
+        let setup = "people: { stranger: { operation: create_thing, token: x, scopes: [\"things:read\"] } }";
+        let missing = case(&found(Leg::Refusals, setup), "create_thing/scope/missing");
+        assert_eq!(missing.changes, [Change::Credentials(Proof::Unscoped)]);
+        assert_eq!(missing.expect.to_string(), "403");
+        let (document, setup) = (Document::parse(DOCUMENT.into()).unwrap(), yaml_serde::from_str(setup).unwrap());
+        let plan = Plan { document: &document, setup: &setup };
+        assert!(plan.without(&["things:write".into()]).is_some());
+        assert!(plan.without(&["things:read".into()]).is_none());
+    }
+
+    #[test]
+    fn a_constraint_without_a_status_that_refuses_it_is_told() {
+        let too_large = case(&found(Leg::Refusals, "{}"), "create_thing/body/size/maximum/10");
+        let Expect::Refused { statuses, .. } = too_large.expect else { panic!("{too_large:?}") };
+        assert_eq!(statuses, Vec::<u16>::new(), "neither 400 nor 422 is declared");
+    }
+
+    #[test]
+    fn parameters_and_forms_are_broken_as_texts() {
+        let cases = found(Leg::Refusals, "{}");
+        for id in [
+            "create_thing/header/X-Mode/enum/nonsense",
+            "create_thing/header/X-Mode/required/missing",
+            "create_thing/header/X-Mode/repeated",
+            "create_thing/query/dry/required/missing",
+            "create_thing/query/dry/spelling/yes",
+            "create_thing/query/dry/encoding/bytes",
+            "create_thing/query/unknown/nonsense",
+            "create_thing/body/size/required/missing",
+            "create_thing/body/size/type/word",
+            "create_thing/body/syntax/lone-percent",
+            "create_thing/body/mediaType/application_json",
+        ] {
+            case(&cases, id);
+        }
+        let accepted = found(Leg::Acceptances, "{}");
+        case(&accepted, "create_thing/accepts/example/1");
+        case(&accepted, "create_thing/accepts/header/X-Mode/enum/slow");
+        case(&accepted, "create_thing/accepts/body/size/maximum/largest");
+    }
+
+    #[test]
+    fn what_the_setup_skips_is_counted() {
+        let document = Document::parse(DOCUMENT.into()).unwrap();
+        let setup = yaml_serde::from_str("skip: { spelling: it is lenient }").unwrap();
+        let plan = Plan { document: &document, setup: &setup };
+        let (cases, skipped) = plan.cases(Leg::Refusals, &document.operations[0]);
+        assert!(skipped > 5 && !cases.iter().any(|case| case.constraint == Constraint::Spelling));
+    }
+}
