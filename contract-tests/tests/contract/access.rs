@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use contract_tests::{Answer, Person, SECRET, World, document};
+use contract_tests::{ACCORD, Answer, Author, Person, SECRET, World};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
@@ -86,11 +86,11 @@ fn bad_tokens(person: &Person) -> Vec<(String, &'static str)> {
 
 #[tokio::test]
 async fn whoever_has_no_good_token_meets_401_before_anything_else() {
-    let world = World::start().await;
-    let ann = world.ann().await;
+    let world = World::start(&ACCORD).await;
+    let ann = world.log_in("ann").await;
     let mut bad: Vec<(Person, &str)> = vec![(world.nobody(), "unauthenticated")];
     bad.extend(bad_tokens(&ann).into_iter().map(|(value, code)| (ann.with_authorization(&value), code)));
-    for operation in document().operations.iter().filter(|operation| operation.protected) {
+    for operation in ACCORD.document().operations.iter().filter(|operation| operation.protected) {
         for (person, code) in &bad {
             let target = format!("{}?nonsense=1", operation.target("nonsense"));
             let call = person.call(&operation.method, target);
@@ -107,8 +107,8 @@ async fn whoever_has_no_good_token_meets_401_before_anything_else() {
 
 #[tokio::test]
 async fn a_signed_token_is_not_enough() {
-    let world = World::start().await;
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let world = World::start(&ACCORD).await;
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     ann.writes("A post").await;
     let forged = |changes| forge(ann.token(), json!({}), changes, Algorithm::HS256, SECRET);
     let mut bad = vec![
@@ -122,7 +122,7 @@ async fn a_signed_token_is_not_enough() {
     ];
     ben.post("/api/v1/logout").await.expect(204);
     bad.push((ben, "token_revoked"));
-    for operation in document().operations.iter().filter(|operation| operation.protected) {
+    for operation in ACCORD.document().operations.iter().filter(|operation| operation.protected) {
         for (person, code) in &bad {
             person.call_operation(operation, "1").await.refused(401, code);
         }
@@ -133,8 +133,8 @@ async fn a_signed_token_is_not_enough() {
 #[tokio::test]
 async fn a_key_is_changed_while_everybody_stays_logged_in() {
     let next = "the next secret that the tests will know";
-    let world = World::start().await;
-    let ann = world.ann().await;
+    let world = World::start(&ACCORD).await;
+    let ann = world.log_in("ann").await;
     // the next key is known before it signs, so that no instance refuses what another has issued
     let server = async |key: &str, more: &str| {
         world.another_server(&[("SECRET_KEY", key), ("ACCORD_MORE_SECRET_KEYS", more)]).await
@@ -154,8 +154,8 @@ async fn a_key_is_changed_while_everybody_stays_logged_in() {
 
 #[tokio::test]
 async fn the_role_in_a_token_counts_for_nothing() {
-    let world = World::start().await;
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let world = World::start(&ACCORD).await;
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     ann.writes("A post").await;
     let admin = forge(ben.token(), json!({}), json!({ "role": "admin" }), Algorithm::HS256, SECRET);
     let pretender = ben.with_authorization(&admin);
@@ -165,8 +165,9 @@ async fn the_role_in_a_token_counts_for_nothing() {
 
 #[tokio::test]
 async fn what_one_may_not_know_answers_like_what_is_not_there() {
-    let world = World::start().await;
-    let (ann, ben, sam, root) = (world.ann().await, world.ben().await, world.sam().await, world.root().await);
+    let world = World::start(&ACCORD).await;
+    let (ann, ben, sam, root) =
+        (world.log_in("ann").await, world.log_in("ben").await, world.log_in("sam").await, world.log_in("root").await);
     let draft = json!({ "title": "A draft", "content": "Not yet.", "published": false });
     let draft = ann.post("/api/v1/posts").json(&draft).await.expect(201).id();
     // neither on all nor on this one does a grant open a draft
@@ -188,7 +189,7 @@ async fn what_one_may_not_know_answers_like_what_is_not_there() {
         (answer.status, headers, body.to_string().replace(&format!(" {id} "), " ID "))
     };
     let mut compared = vec![];
-    for operation in &document().operations {
+    for operation in &ACCORD.document().operations {
         let (there, absent) = match operation.path.as_str() {
             path if path.contains("/posts/{id}") => (draft, draft + 1),
             "/api/v1/vote" => (draft, draft + 1),
@@ -219,7 +220,7 @@ async fn what_one_may_not_know_answers_like_what_is_not_there() {
 
 #[tokio::test]
 async fn a_token_says_nothing_private() {
-    let world = World::start().await;
-    let claims = part(world.ann().await.token(), 1).to_string();
+    let world = World::start(&ACCORD).await;
+    let claims = part(world.log_in("ann").await.token(), 1).to_string();
     assert!(!claims.contains("example.com") && !claims.contains("password") && !claims.contains("Ann"), "{claims}");
 }

@@ -1,12 +1,12 @@
 //! An account: registered, changed, deleted.
 
-use contract_tests::{Story, World};
+use contract_tests::{ACCORD, Author, Story, World};
 use insta::assert_yaml_snapshot;
 use serde_json::json;
 
 #[tokio::test]
 async fn an_account_lives_from_registration_to_deletion() {
-    let (world, mut story) = (World::start().await, Story::default());
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
     let nobody = world.nobody();
     let account = json!({ "email": "Carl@Example.COM", "password": "a long password", "name": "Carl" });
     let session = story.tell("Carl registers", nobody.post("/api/v1/user").json(&account)).await;
@@ -53,7 +53,7 @@ async fn an_account_lives_from_registration_to_deletion() {
 
 #[tokio::test]
 async fn an_address_registers_once_in_any_case() {
-    let (world, mut story) = (World::start().await, Story::default());
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
     for email in ["ann@example.com", "Ann@Example.com"] {
         let account = json!({ "email": email, "password": "a long password" });
         story.tell("the address is in use", world.nobody().post("/api/v1/user").json(&account)).await;
@@ -63,7 +63,7 @@ async fn an_address_registers_once_in_any_case() {
 
 #[tokio::test]
 async fn registering_takes_the_longest_and_the_strangest_that_is_allowed() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     let label = "b".repeat(63);
     let longest = format!("{}@{label}.{label}.{}.com", "a".repeat(64), "c".repeat(57));
     assert_eq!(longest.len(), 254);
@@ -83,7 +83,7 @@ async fn registering_takes_the_longest_and_the_strangest_that_is_allowed() {
 
 #[tokio::test]
 async fn a_new_password_ends_all_other_sessions() {
-    let (world, mut story) = (World::start().await, Story::default());
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
     let nobody = world.nobody();
     let old = json!({ "email": "ann@example.com", "password": "the password of ann" });
     let session = nobody.post("/api/v1/authenticate").json(&old).await.expect(200);
@@ -112,7 +112,7 @@ async fn a_new_password_ends_all_other_sessions() {
 
 #[tokio::test]
 async fn deleting_an_account_needs_a_fresh_login() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     let nobody = world.nobody();
     let credentials = json!({ "email": "ann@example.com", "password": "the password of ann" });
     let old = nobody.post("/api/v1/authenticate").json(&credentials).await.expect(200);
@@ -128,13 +128,13 @@ async fn deleting_an_account_needs_a_fresh_login() {
     let next = nobody.post("/api/v1/token/refresh").json(&refresh).await.expect(200);
     nobody.with_token(next.text("/token")).delete("/api/v1/user").await.refused(401, "fresh_login_required");
     nobody.with_token(next.text("/token")).get("/api/v1/user").await.expect(200);
-    world.ann().await.delete("/api/v1/user").await.expect(204);
+    world.log_in("ann").await.delete("/api/v1/user").await.expect(204);
 }
 
 #[tokio::test]
 async fn a_deleted_account_leaves_its_posts_and_takes_its_votes() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     let (hers, his) = (ann.writes("By Ann").await.id(), ben.writes("By Ben").await.id());
     for post_id in [hers, his] {
         ann.post("/api/v1/vote").json(&json!({ "post_id": post_id, "vote_dir": 1 })).await.expect(201);
@@ -145,7 +145,7 @@ async fn a_deleted_account_leaves_its_posts_and_takes_its_votes() {
     story.tell("her post has no owner, her votes are gone", ben.get("/api/v1/posts?sort=created_at")).await;
     let path = format!("/api/v1/posts/{hers}");
     story.tell("a post without an owner is nobody's to change", ben.delete(&path).header("If-Match", "*")).await;
-    let root = world.root().await;
+    let root = world.log_in("root").await;
     story.tell("but an admin's", root.delete(&path).header("If-Match", "*")).await;
     assert_yaml_snapshot!(story);
 }

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use contract_tests::{Call, Database, Person, Story, World, command_line};
+use contract_tests::{ACCORD, Author, Call, Database, Person, Story, World, command_line};
 use insta::assert_yaml_snapshot;
 use serde_json::{Value, json};
 use sqlx::Connection;
 
 #[tokio::test]
 async fn every_change_of_access_is_an_event() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let (ann, root) = (world.ann().await, world.root().await);
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let (ann, root) = (world.log_in("ann").await, world.log_in("root").await);
     let new = json!({ "email": "eve@example.com", "password": "a long password", "name": "Eve" });
     world.nobody().post("/api/v1/user").json(&new).await.expect(201);
     let eve = root.get("/api/v1/users?email=eve@example.com").await.body["items"][0]["id"].as_i64().unwrap();
@@ -52,8 +52,8 @@ async fn every_change_of_access_is_an_event() {
 
 #[tokio::test]
 async fn events_are_found_by_who_what_and_when() {
-    let world = World::start().await;
-    let root = world.root().await;
+    let world = World::start(&ACCORD).await;
+    let root = world.log_in("root").await;
     for name in ["A", "B", "C"] {
         root.post("/api/v1/groups").json(&json!({ "name": name })).await.expect(201);
     }
@@ -90,8 +90,8 @@ async fn events_are_found_by_who_what_and_when() {
 
 #[tokio::test]
 async fn who_comes_from_a_fixture_is_an_event() {
-    let world = World::start().await;
-    let root = world.root().await;
+    let world = World::start(&ACCORD).await;
+    let root = world.log_in("root").await;
     let users = root.get("/api/v1/users?with_total=true").await.expect(200);
     let events = root.get("/api/v1/audit-events?action=user_created&with_total=true").await.expect(200);
     assert_eq!(events.body["total"], users.body["total"]);
@@ -101,8 +101,8 @@ async fn who_comes_from_a_fixture_is_an_event() {
 
 #[tokio::test]
 async fn each_way_to_fail_to_log_in_is_an_event() {
-    let world = World::start().await;
-    let (nobody, root) = (world.nobody(), world.root().await);
+    let world = World::start(&ACCORD).await;
+    let (nobody, root) = (world.nobody(), world.log_in("root").await);
     let account = |email: &str, password: &str| json!({ "email": email, "password": password });
     let form = |username, password| [("grant_type", "password"), ("username", username), ("password", password)];
     for call in [
@@ -131,8 +131,8 @@ async fn each_way_to_fail_to_log_in_is_an_event() {
 
 #[tokio::test]
 async fn failed_logins_beyond_ten_an_hour_are_counted_in_one_event() {
-    let world = World::start().await;
-    let (nobody, ann, root) = (world.nobody(), world.ann().await, world.root().await);
+    let world = World::start(&ACCORD).await;
+    let (nobody, ann, root) = (world.nobody(), world.log_in("ann").await, world.log_in("root").await);
     let wrong = |email: String| json!({ "email": email, "password": "not the password" });
     for number in 0..30 {
         for email in ["ann@example.com".to_owned(), "ben@example.com".into(), format!("nobody{number}@example.com")] {
@@ -163,8 +163,8 @@ async fn failed_logins_beyond_ten_an_hour_are_counted_in_one_event() {
 
 #[tokio::test]
 async fn logins_logouts_and_ended_sessions_are_events_with_the_address_of_the_client() {
-    let world = World::with(&[("ACCORD_TRUSTED_PROXIES", "127.0.0.1")]).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &[("ACCORD_TRUSTED_PROXIES", "127.0.0.1")]).await;
+    let root = world.log_in("root").await;
     let nobody = world.nobody();
     let from = |call: Call| call.header("X-Forwarded-For", "2001:db8::7");
     let credentials = json!({ "email": "ann@example.com", "password": "the password of ann" });
@@ -207,8 +207,8 @@ async fn logins_logouts_and_ended_sessions_are_events_with_the_address_of_the_cl
 
 #[tokio::test]
 async fn changes_of_posts_by_others_than_the_owner_are_events() {
-    let world = World::start().await;
-    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let world = World::start(&ACCORD).await;
+    let (ann, ben, root) = (world.log_in("ann").await, world.log_in("ben").await, world.log_in("root").await);
     let post = ann.writes("A post").await.id();
     let path = format!("/api/v1/posts/{post}");
     let change = |by: &Person, title: &str| by.patch(&path).header("If-Match", "*").json(&json!({ "title": title }));
@@ -243,8 +243,8 @@ async fn changes_of_posts_by_others_than_the_owner_are_events() {
 
 #[tokio::test]
 async fn events_are_deleted_when_they_have_expired_and_by_nobody_else() {
-    let mut world = World::start().await;
-    world.root().await;
+    let mut world = World::start(&ACCORD).await;
+    world.log_in("root").await;
     let old = "INSERT INTO audit_events (action, object_type, created_at)
         VALUES ('group_created', 'group', '2024-01-02 03:04:05.000001+00:00')";
     world.database.execute(old).await;
@@ -255,7 +255,7 @@ async fn events_are_deleted_when_they_have_expired_and_by_nobody_else() {
     for (ttl, left) in [("0", 1), ("31622400", 0)] {
         let settings = [("ACCORD_TASK_WORKERS", "1"), ("ACCORD_AUDIT_TTL", ttl)];
         world.server = world.another_server(&settings).await;
-        let run = command_line(&["task", "run", "purge-audit-events"], &world.database.url(), "").await;
+        let run = command_line(&ACCORD, &["task", "run", "purge-audit-events"], &world.database.url(), "").await;
         assert_eq!(run.code, 0, "{}", run.stderr);
         let done = async {
             while world.database.count("tasks WHERE name = 'purge-audit-events' AND key IS NULL").await > 0 {
@@ -288,8 +288,8 @@ async fn what_cannot_be_written_down_is_not_done() {
         // a trigger of SQLite cannot say that its disk is full, and the code is the same
         return;
     }
-    let world = World::start().await;
-    let (ann, root) = (world.ann().await, world.root().await);
+    let world = World::start(&ACCORD).await;
+    let (ann, root) = (world.log_in("ann").await, world.log_in("root").await);
     for name in ["Editors", "Others"] {
         root.post("/api/v1/groups").json(&json!({ "name": name })).await.expect(201);
     }
@@ -349,8 +349,8 @@ async fn what_cannot_be_written_down_is_not_done() {
 
 #[tokio::test]
 async fn who_tries_passwords_fills_the_audit_no_faster_than_the_limit() {
-    let world = World::with(&[("ACCORD_RATE_LIMIT", "5")]).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &[("ACCORD_RATE_LIMIT", "5")]).await;
+    let root = world.log_in("root").await;
     let wrong = json!({ "email": "root@example.com", "password": "not the password" });
     let mut failed = 0;
     for _ in 0..20 {
@@ -367,8 +367,8 @@ async fn who_tries_passwords_fills_the_audit_no_faster_than_the_limit() {
 
 #[tokio::test]
 async fn an_event_outlives_its_account_and_names_its_request() {
-    let world = World::start().await;
-    let (ann, root) = (world.ann().await, world.root().await);
+    let world = World::start(&ACCORD).await;
+    let (ann, root) = (world.log_in("ann").await, world.log_in("root").await);
     ann.delete("/api/v1/user").header("X-Request-Id", "the-last-one").await.expect(204);
     let events = root.get("/api/v1/audit-events?actor_id=1").await.expect(200);
     assert_eq!(events.body["items"][0]["request_id"], "the-last-one");
@@ -377,8 +377,8 @@ async fn an_event_outlives_its_account_and_names_its_request() {
 
 #[tokio::test]
 async fn nobody_changes_an_event_not_even_by_hand() {
-    let world = World::start().await;
-    let root = world.root().await;
+    let world = World::start(&ACCORD).await;
+    let root = world.log_in("root").await;
     root.post("/api/v1/groups").json(&json!({ "name": "Editors" })).await.expect(201);
     let wrong = json!({ "email": "ann@example.com", "password": "not the password" });
     world.nobody().post("/api/v1/authenticate").json(&wrong).await.refused(401, "invalid_credentials");

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use contract_tests::{Database, Ended, World, command_line};
+use contract_tests::{ACCORD, Author, Database, Ended, World, command_line};
 use insta::{assert_snapshot, assert_yaml_snapshot};
 use regex::Regex;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ impl Operator {
     /// The same, with this text on standard input.
     async fn types_with(&mut self, line: &str, stdin: &str) -> Ended {
         let arguments: Vec<_> = line.split(' ').skip(1).collect();
-        let ended = command_line(&arguments, &self.url, stdin).await;
+        let ended = command_line(&ACCORD, &arguments, &self.url, stdin).await;
         let piped = if stdin.is_empty() { String::new() } else { format!(" <<< {}", stdin.trim_end()) };
         let complaint = ended.stderr.lines().map(|line| format!("! {line}\n")).collect::<String>();
         let code = if ended.code == 0 { String::new() } else { format!("exit {}\n", ended.code) };
@@ -49,7 +49,7 @@ fn without_times(text: &str) -> String {
 
 #[tokio::test]
 async fn an_operator_makes_and_changes_accounts() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     let mut operator = Operator::of(&world.database);
     operator.types_with("accord user create Eve@Example.com --name Eve --role staff", "the password of eve\n").await;
     let credentials = json!({ "email": "eve@example.com", "password": "the password of eve" });
@@ -80,8 +80,8 @@ async fn an_operator_makes_and_changes_accounts() {
 
 #[tokio::test]
 async fn what_the_rules_refuse_changes_no_account() {
-    let world = World::start().await;
-    let root = world.root().await;
+    let world = World::start(&ACCORD).await;
+    let root = world.log_in("root").await;
     let users = async || root.get("/api/v1/users?limit=100").await.expect(200).body.to_string();
     let before = users().await;
     let mut operator = Operator::of(&world.database);
@@ -110,8 +110,8 @@ async fn what_the_rules_refuse_changes_no_account() {
 
 #[tokio::test]
 async fn an_operator_grants_revokes_and_explains() {
-    let world = World::start().await;
-    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let world = World::start(&ACCORD).await;
+    let (ann, ben, root) = (world.log_in("ann").await, world.log_in("ben").await, world.log_in("root").await);
     let (first, second) = (ann.writes("First").await.id(), ann.writes("Second").await.id());
     assert_eq!((first, second), (1, 2));
     let statistics = |post_id| ben.get(format!("/api/v1/posts/{post_id}/statistics"));
@@ -168,8 +168,8 @@ async fn an_operator_grants_revokes_and_explains() {
 
 #[tokio::test]
 async fn what_the_rules_refuse_grants_nothing() {
-    let world = World::start().await;
-    let root = world.root().await;
+    let world = World::start(&ACCORD).await;
+    let root = world.log_in("root").await;
     let grants = async || root.get("/api/v1/grants?limit=100").await.expect(200).body.to_string();
     let mut operator = Operator::of(&world.database);
     operator.types("accord permission grant can_edit_post --user ben@example.com").await;
@@ -206,19 +206,19 @@ async fn a_database_that_is_not_there_is_not_made() {
     if Database::on_postgres() {
         return;
     }
-    let ended = command_line(&["user", "list"], "sqlite:nowhere/accord.db", "").await;
+    let ended = command_line(&ACCORD, &["user", "list"], "sqlite:nowhere/accord.db", "").await;
     assert_eq!((ended.code, ended.stdout.as_str()), (FAILED, ""));
     assert!(ended.stderr.contains("nowhere/accord.db") && ended.stderr.contains("migrate"), "{}", ended.stderr);
 }
 
 #[tokio::test]
 async fn a_database_without_tables_says_what_to_do() {
-    let database = Database::empty().await;
+    let database = Database::empty(&ACCORD).await;
     let url = database.url();
     if !Database::on_postgres() {
         std::fs::write(url.trim_start_matches("sqlite:"), "").unwrap();
     }
-    let ended = command_line(&["user", "list"], &url, "").await;
+    let ended = command_line(&ACCORD, &["user", "list"], &url, "").await;
     assert_eq!((ended.code, ended.stdout.as_str()), (FAILED, ""));
     assert!(ended.stderr.contains("accord migrate up"), "{}", ended.stderr);
 }

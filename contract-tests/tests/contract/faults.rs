@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use contract_tests::{Database, Mailbox, Person, Story, Wire, World, document};
+use contract_tests::{ACCORD, Author, Database, Mailbox, Person, Story, Wire, World};
 use insta::assert_yaml_snapshot;
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
@@ -76,16 +76,17 @@ async fn a_database_that_goes_away_costs_503_until_it_is_back() {
     if !Database::on_postgres() {
         return;
     }
-    let database = Database::fresh().await;
+    let database = Database::fresh(&ACCORD).await;
     let options = PgConnectOptions::from_str(&database.url()).unwrap();
     let mut proxy = Proxy::to(format!("{}:{}", options.get_host(), options.get_port())).await;
     let url = options.host("127.0.0.1").port(proxy.address.port()).to_url_lossy().to_string();
     let world = World::on(database, &url, &[("ACCORD_DB_TIMEOUT", "1")]).await;
-    let ann = world.ann().await;
+    let ann = world.log_in("ann").await;
     ann.writes("A post").await;
 
     proxy.cut().await;
-    for operation in document().operations.iter().filter(|operation| !WITHOUT_DATABASE.contains(&operation.id.as_str()))
+    for operation in
+        ACCORD.document().operations.iter().filter(|operation| !WITHOUT_DATABASE.contains(&operation.id.as_str()))
     {
         ann.call_operation(operation, "1").await.refused(503, "database_unavailable");
     }
@@ -112,7 +113,7 @@ async fn silent_connections_to_the_database_are_replaced_within_10_seconds() {
     if !Database::on_postgres() {
         return;
     }
-    let database = Database::fresh().await;
+    let database = Database::fresh(&ACCORD).await;
     let options = PgConnectOptions::from_str(&database.url()).unwrap();
     let proxy = Proxy::to(format!("{}:{}", options.get_host(), options.get_port())).await;
     let url = options.clone().host("127.0.0.1").port(proxy.address.port()).to_url_lossy().to_string();
@@ -124,7 +125,7 @@ async fn silent_connections_to_the_database_are_replaced_within_10_seconds() {
         ("ACCORD_LOG", "debug"),
     ];
     let world = World::on(database, &url, &settings).await;
-    let ann = world.ann().await;
+    let ann = world.log_in("ann").await;
     ann.writes("A post").await;
     let calls = |number: usize, target: &'static str| {
         let calls: JoinSet<_> = (0..number).map(|_| ann.get(target).into_future()).collect();
@@ -170,8 +171,8 @@ async fn a_locked_database_costs_writers_503_and_readers_nothing() {
     if Database::on_postgres() {
         return;
     }
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "1")]).await;
-    let ann = world.ann().await;
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "1")]).await;
+    let ann = world.log_in("ann").await;
     ann.writes("A post").await;
     let options = SqliteConnectOptions::from_str(&world.database.url()).unwrap();
     let mut other = options.connect().await.unwrap();
@@ -212,8 +213,8 @@ const FREE: &str = "
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn full_disk_costs_writers_503_and_readers_nothing() {
-    let world = World::start().await;
-    let ann = world.ann().await;
+    let world = World::start(&ACCORD).await;
+    let ann = world.log_in("ann").await;
     ann.writes("A post").await;
     let post = json!({ "title": "A long post", "content": "x".repeat(10_000) });
     let mut written = 1;
@@ -282,8 +283,8 @@ impl Lock {
 
 #[tokio::test]
 async fn requests_that_would_wait_too_long_for_the_database_are_refused_at_once() {
-    let world = World::with(&[("ACCORD_DB_QUEUE", "1"), ("ACCORD_DB_TIMEOUT", "20")]).await;
-    let ann = world.ann().await;
+    let world = World::with(&ACCORD, &[("ACCORD_DB_QUEUE", "1"), ("ACCORD_DB_TIMEOUT", "20")]).await;
+    let ann = world.log_in("ann").await;
     // so that the server knows how long a write takes
     for _ in 0..5 {
         ann.writes("A post").await;
@@ -314,8 +315,8 @@ async fn expensive_requests_leave_connections_for_cheap_ones() {
     if !Database::on_postgres() {
         return;
     }
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "20")]).await;
-    let ann = world.ann().await;
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "20")]).await;
+    let ann = world.log_in("ann").await;
     ann.writes("A post").await;
     let lock = Lock::take(&world.database).await;
     let targets = ["/posts?search=post", "/posts?%73earch=post", "/posts?with_total=true", "/posts/1/statistics"];
@@ -332,8 +333,8 @@ async fn changes_leave_connections_for_readers() {
     if !Database::on_postgres() {
         return;
     }
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "20")]).await;
-    let ann = world.ann().await;
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "20")]).await;
+    let ann = world.log_in("ann").await;
     let lock = Lock::take(&world.database).await;
     let post = json!({ "title": "A post", "content": "x" });
     let calls: JoinSet<_> = (0..20).map(|_| ann.post("/api/v1/posts").json(&post).into_future()).collect();
@@ -366,8 +367,8 @@ async fn others_are_served_while_calls_wait_for_a_lock(world: &World, ann: &Pers
 
 #[tokio::test]
 async fn a_server_that_is_asked_to_end_finishes_what_it_has_begun() {
-    let mut world = World::start().await;
-    let ann = world.ann().await;
+    let mut world = World::start(&ACCORD).await;
+    let ann = world.log_in("ann").await;
     let post = json!({ "title": "The last post", "content": "x" }).to_string();
     let (first, second) = post.split_at(10);
     let headers = [
@@ -392,7 +393,7 @@ async fn a_server_that_is_asked_to_end_finishes_what_it_has_begun() {
 
 #[tokio::test]
 async fn a_server_that_is_asked_to_end_does_not_wait_for_silent_clients() {
-    let mut world = World::with(&[("ACCORD_GRACE", "15")]).await;
+    let mut world = World::with(&ACCORD, &[("ACCORD_GRACE", "15")]).await;
     let (mut half, _idle) = (Wire::to(&world).await, Wire::to(&world).await);
     half.send("GET /api/v1/info HTTP/1.1\r\nHost:").await;
     let asked = Instant::now();
@@ -404,11 +405,11 @@ async fn a_server_that_is_asked_to_end_does_not_wait_for_silent_clients() {
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_the_death_of_the_server() {
-    let database = Database::fresh().await;
+    let database = Database::fresh(&ACCORD).await;
     let url = database.url();
     let mut story = Story::default();
     let mut world = World::on(database, &url, &[]).await;
-    let ann = world.ann().await;
+    let ann = world.log_in("ann").await;
     story.tell("Ann writes a post", ann.post("/api/v1/posts").json(&json!({ "title": "Kept", "content": "x" }))).await;
     world.restart().await;
     let ann = world.nobody().named("ann").with_token(ann.token());
@@ -453,8 +454,8 @@ async fn sends_a_post_and_leaves(world: &World, ann: &Person, request_id: &str) 
 
 #[tokio::test]
 async fn a_request_whose_client_leaves_is_logged_and_counted_when_it_ends() {
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
-    let ann = world.ann().await;
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let ann = world.log_in("ann").await;
     while_posts_are_locked(&world.database, sends_a_post_and_leaves(&world, &ann, "left-alone")).await;
     let of_request = |line: &&str| line.contains("left-alone") && line.contains("\"route\"");
     let mut line = None;
@@ -482,8 +483,8 @@ async fn a_request_whose_client_leaves_is_logged_and_counted_when_it_ends() {
 
 #[tokio::test]
 async fn a_server_that_is_asked_to_end_finishes_requests_whose_client_has_left() {
-    let mut world = World::with(&[("ACCORD_DB_TIMEOUT", "30"), ("ACCORD_GRACE", "30")]).await;
-    let ann = world.ann().await;
+    let mut world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30"), ("ACCORD_GRACE", "30")]).await;
+    let ann = world.log_in("ann").await;
     let meanwhile = async {
         sends_a_post_and_leaves(&world, &ann, "left-alone").await;
         world.server.terminate().await;

@@ -1,6 +1,6 @@
 //! Fixtures by the real binary: what a file says is there, all of it or nothing, and comes back out without its secrets.
 
-use contract_tests::{Database, Ended, Mailbox, Person, World, command_line, command_line_with};
+use contract_tests::{ACCORD, Database, Ended, Mailbox, Person, World, command_line, command_line_with};
 use insta::{assert_snapshot, assert_yaml_snapshot};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -21,7 +21,7 @@ impl Bench {
     }
 
     async fn with_fixtures(names: &[&str]) -> Self {
-        Self { database: Database::with_fixtures(names).await, folder: tempfile::tempdir().unwrap() }
+        Self { database: Database::with_fixtures(&ACCORD, names).await, folder: tempfile::tempdir().unwrap() }
     }
 
     /// Puts a file into the folder; answers its path.
@@ -34,7 +34,7 @@ impl Bench {
     /// `accord fixtures …`, with the folder left out of what it says.
     async fn fixtures(&self, arguments: &[&str]) -> Ended {
         let arguments = [&["fixtures"], arguments].concat();
-        self.told(command_line(&arguments, &self.database.url(), "").await)
+        self.told(command_line(&ACCORD, &arguments, &self.database.url(), "").await)
     }
 
     fn told(&self, ended: Ended) -> Ended {
@@ -96,10 +96,11 @@ async fn the_initial_fixtures_load_once() {
 
 #[tokio::test]
 async fn a_test_names_its_fixtures_and_has_them_for_itself() {
-    let worlds = [World::with_fixtures(&["posts"]).await, World::with_fixtures(&["posts.yaml"]).await];
+    let worlds =
+        [World::with_fixtures(&ACCORD, &["posts"]).await, World::with_fixtures(&ACCORD, &["posts.yaml"]).await];
     let mut told = vec![];
     for world in &worlds {
-        let ann = world.ann().await;
+        let ann = world.log_in("ann").await;
         let posts = ann.get("/api/v1/posts?sort=created_at").await.expect(200);
         let post = |post: &Value| json!([post["title"], post["owner"]["name"], post["published"], post["votes"]]);
         told.push(posts.body["items"].as_array().unwrap().iter().map(post).collect::<Vec<_>>());
@@ -107,24 +108,27 @@ async fn a_test_names_its_fixtures_and_has_them_for_itself() {
     }
     assert_eq!(told[0], told[1]);
     assert_yaml_snapshot!(told[0]);
-    assert_eq!(World::start().await.ann().await.get("/api/v1/posts").await.expect(200).body["items"], json!([]));
+    assert_eq!(
+        World::start(&ACCORD).await.log_in("ann").await.get("/api/v1/posts").await.expect(200).body["items"],
+        json!([])
+    );
 }
 
 #[tokio::test]
 async fn what_the_file_says_is_what_is_stored() {
-    let world = World::with_fixtures(&["posts"]).await;
-    let post = world.ben().await.get("/api/v1/posts/1").await.expect(200);
+    let world = World::with_fixtures(&ACCORD, &["posts"]).await;
+    let post = world.log_in("ben").await.get("/api/v1/posts/1").await.expect(200);
     assert_snapshot!(format!("{:?}", post.text("/content")));
     assert_eq!((&post.body["rating"], &post.body["votes"]), (&json!(5), &json!(2)));
-    let statistics = world.ann().await.get("/api/v1/posts/1/statistics").await.expect(200);
+    let statistics = world.log_in("ann").await.get("/api/v1/posts/1/statistics").await.expect(200);
     assert_eq!(statistics.body, json!({ "view_number": 43, "shared_number": 7, "votes": 2 }));
 }
 
 #[tokio::test]
 async fn passwords_are_hashed_and_roles_and_statuses_kept() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     assert_eq!(world.database.count("users WHERE password_hash LIKE '$argon2id$%'").await, 5);
-    let root = world.root().await;
+    let root = world.log_in("root").await;
     let users = root.get("/api/v1/users").await.expect(200);
     let of = |user: &Value| format!("{} {} {}", user["email"], user["role"], user["status"]).replace('"', "");
     let users: Vec<_> = users.body["items"].as_array().unwrap().iter().map(of).collect();
@@ -135,8 +139,8 @@ async fn passwords_are_hashed_and_roles_and_statuses_kept() {
 
 #[tokio::test]
 async fn what_a_fixture_grants_counts() {
-    let world = World::with_fixtures(&["editors"]).await;
-    let (ben, sam, root) = (world.ben().await, world.sam().await, world.root().await);
+    let world = World::with_fixtures(&ACCORD, &["editors"]).await;
+    let (ben, sam, root) = (world.log_in("ben").await, world.log_in("sam").await, world.log_in("root").await);
     let change = json!({ "title": "Hello, edited" });
     ben.patch("/api/v1/posts/1").header("If-Match", "*").json(&change).await.expect(200);
     sam.patch("/api/v1/posts/1").header("If-Match", "*").json(&change).await.refused(403, "forbidden");
@@ -209,7 +213,7 @@ async fn what_a_rule_refuses_at_the_end_takes_back_what_was_written() {
     let bench = Bench::new().await;
     let before = bench.rows().await;
     let arguments = ["fixtures", "load", "posts"];
-    let ended = command_line_with(&arguments, &bench.database.url(), &[("ACCORD_FROZEN", "votes")]).await;
+    let ended = command_line_with(&ACCORD, &arguments, &bench.database.url(), &[("ACCORD_FROZEN", "votes")]).await;
     assert_eq!((ended.code, ended.stdout.as_str()), (FAILED, ""));
     assert_snapshot!(ended.stderr);
     assert_eq!(bench.rows().await, before);
@@ -237,10 +241,10 @@ async fn names_and_files_that_are_not_there_are_told() {
 #[tokio::test]
 async fn what_is_built_in_is_listed_and_checked_without_a_database() {
     let nowhere = "sqlite:nowhere/accord.db";
-    let listed = command_line(&["fixtures", "list"], nowhere, "").await;
+    let listed = command_line(&ACCORD, &["fixtures", "list"], nowhere, "").await;
     assert_eq!((listed.code, listed.stderr.as_str()), (0, ""));
     assert_snapshot!(listed.stdout);
-    let checked = command_line(&["fixtures", "check"], nowhere, "").await;
+    let checked = command_line(&ACCORD, &["fixtures", "check"], nowhere, "").await;
     assert_eq!((checked.code, checked.stderr.as_str()), (0, ""));
     assert_snapshot!(checked.stdout, @"checked 4 fixtures with 43 objects");
     let bench = Bench::new().await;
@@ -266,13 +270,13 @@ async fn known_passwords_stay_out_of_production() {
     let prod = [("ACCORD_ENV", "prod"), ("ACCORD_PASSWORD_MEMORY", "19456")];
     for names in [vec![], vec!["people"], vec!["posts"]] {
         let arguments = [vec!["fixtures", "load"], names].concat();
-        let ended = command_line_with(&arguments, &url, &prod).await;
+        let ended = command_line_with(&ACCORD, &arguments, &url, &prod).await;
         assert_eq!((ended.code, ended.stdout.as_str()), (CONFIGURATION, ""), "{arguments:?}");
         assert!(ended.stderr.contains("known passwords") && ended.stderr.contains("--paths"), "{}", ended.stderr);
     }
     assert_eq!(bench.rows().await, before);
     let own = bench.file("own.yaml", "- model: users.User\n  properties: { email: op@example.com, role: admin }\n");
-    let ended = command_line_with(&["fixtures", "load", "--paths", &own], &url, &prod).await;
+    let ended = command_line_with(&ACCORD, &["fixtures", "load", "--paths", &own], &url, &prod).await;
     assert_eq!((ended.code, ended.stdout.as_str()), (0, "loaded 1 objects\n"), "{}", ended.stderr);
 }
 
@@ -300,7 +304,7 @@ async fn an_account_without_a_password_gets_one_by_a_letter_only() {
 async fn a_dump_makes_the_same_database_again_and_tells_no_secret() {
     let bench = Bench::with_fixtures(&["editors"]).await;
     let world = bench.serve().await;
-    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let (ann, ben, root) = (world.log_in("ann").await, world.log_in("ben").await, world.log_in("root").await);
     for content in ["- no list\n\n  but: text\n", "  leading\ttab", "null", "two\r\nlines \\ \" '", "\u{2028}Grüße 😀"]
     {
         let post = json!({ "title": "Alike", "content": content, "published": false });

@@ -1,6 +1,6 @@
 //! Groups, permissions and grants: what is granted counts for the next request, what is taken back no longer does.
 
-use contract_tests::{Answer, Call, Person, Story, World, command_line};
+use contract_tests::{ACCORD, Answer, Author, Call, Person, Story, World, command_line};
 use insta::assert_yaml_snapshot;
 use serde_json::{Value, json};
 
@@ -27,8 +27,8 @@ async fn edits(ben: &Person, post_id: i64) -> u16 {
 
 #[tokio::test]
 async fn a_group_is_made_filled_and_deleted() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let (root, ben) = (world.root().await, world.ben().await);
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let (root, ben) = (world.log_in("root").await, world.log_in("ben").await);
     let made = story.tell("Root makes a group", root.post("/api/v1/groups").json(&json!({ "name": "Editors" }))).await;
     let path = made.header("Location").unwrap().to_owned();
     let rename = json!({ "name": "Chief editors" });
@@ -56,8 +56,8 @@ async fn a_group_is_made_filled_and_deleted() {
 
 #[tokio::test]
 async fn the_catalogue_is_kept_by_admins() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let root = world.root().await;
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let root = world.log_in("root").await;
     story.tell("what the server asks for is there", root.get("/api/v1/permissions?with_total=true")).await;
     let new = json!({ "name": "can_pin_post", "target": "posts", "description": "Pin posts" });
     let made = story.tell("Root adds one", root.post("/api/v1/permissions").json(&new)).await;
@@ -79,8 +79,8 @@ async fn the_catalogue_is_kept_by_admins() {
 
 #[tokio::test]
 async fn a_grant_counts_for_the_next_request() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let (ann, ben, root) = (world.log_in("ann").await, world.log_in("ben").await, world.log_in("root").await);
     ann.writes("A post").await;
     ann.writes("Another").await;
     let edit = |id: i64| {
@@ -118,8 +118,8 @@ async fn a_grant_counts_for_the_next_request() {
 
 #[tokio::test]
 async fn a_grant_names_one_holder_and_what_is_there() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let root = world.root().await;
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let root = world.log_in("root").await;
     for (step, grant) in [
         ("nobody gets it", json!({ "permission": "can_edit_post" })),
         ("two get it", json!({ "user_id": 1, "group_id": 1, "permission": "can_edit_post" })),
@@ -189,8 +189,8 @@ async fn the_check_passes_exactly_what_the_table_says() {
         line("no row, and he is an admin", Nobody, None, Some(json!({ "role": "admin" })), PermissionDeleted, 200),
         line("a disabled admin", Nobody, None, Some(json!({ "role": "admin", "status": "disabled" })), Nothing, 403),
     ];
-    let world = World::start().await;
-    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let world = World::start(&ACCORD).await;
+    let (ann, ben, root) = (world.log_in("ann").await, world.log_in("ben").await, world.log_in("root").await);
     ann.writes("A post").await;
     ann.writes("Another").await;
     for (number, Line { says, to, on, ben: state, after, passes }) in table.into_iter().enumerate() {
@@ -243,8 +243,8 @@ async fn the_check_passes_exactly_what_the_table_says() {
 
 #[tokio::test]
 async fn a_grant_ends_with_its_holder_its_permission_and_its_object() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let (ann, root) = (world.ann().await, world.root().await);
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let (ann, root) = (world.log_in("ann").await, world.log_in("root").await);
     let (first, second) = (ann.writes("First").await.id(), ann.writes("Second").await.id());
     let editors = group(&root, "Editors").await;
     for (name, target) in [("can_pin_post", "posts"), ("can_lead_group", "groups"), ("can_praise_user", "users")] {
@@ -284,8 +284,8 @@ async fn a_grant_ends_with_its_holder_its_permission_and_its_object() {
 
 #[tokio::test]
 async fn the_four_permissions_of_a_table_come_and_go_with_their_migration() {
-    let world = World::start().await;
-    let root = world.root().await;
+    let world = World::start(&ACCORD).await;
+    let root = world.log_in("root").await;
     let listed = root.get("/api/v1/permissions?target=posts").await.expect(200);
     let names = |answer: &Answer| {
         let items = answer.body["items"].as_array().unwrap().clone();
@@ -301,7 +301,7 @@ async fn the_four_permissions_of_a_table_come_and_go_with_their_migration() {
 
     grant(&root, json!({ "user_id": 2, "permission": "can_delete_post" })).await;
     let migrate = async |target| {
-        let ended = command_line(&["migrate", "to", target], &world.database.url(), "").await;
+        let ended = command_line(&ACCORD, &["migrate", "to", target], &world.database.url(), "").await;
         assert_eq!(ended.code, 0, "{}", ended.stderr);
     };
     let count = async |table| world.database.count(table).await;
@@ -314,8 +314,8 @@ async fn the_four_permissions_of_a_table_come_and_go_with_their_migration() {
 
 #[tokio::test]
 async fn who_was_granted_it_deletes_posts_of_others() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let (ann, ben, root) = (world.log_in("ann").await, world.log_in("ben").await, world.log_in("root").await);
     let (first, second) = (ann.writes("The first").await, ann.writes("The second").await);
     let path = |post: &Answer| format!("/api/v1/posts/{}", post.id());
     let delete = |post: &Answer| ben.delete(path(post)).header("If-Match", post.etag());
@@ -330,8 +330,8 @@ async fn who_was_granted_it_deletes_posts_of_others() {
 
 #[tokio::test]
 async fn a_grant_opens_no_draft() {
-    let world = World::start().await;
-    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let world = World::start(&ACCORD).await;
+    let (ann, ben, root) = (world.log_in("ann").await, world.log_in("ben").await, world.log_in("root").await);
     let draft = json!({ "title": "A draft", "content": "x", "published": false });
     let draft = ann.post("/api/v1/posts").json(&draft).await.expect(201).id();
     grant(&root, json!({ "user_id": BEN, "permission": "can_edit_post", "object_id": draft })).await;
@@ -340,8 +340,8 @@ async fn a_grant_opens_no_draft() {
 
 #[tokio::test]
 async fn a_permission_without_a_row_is_told_at_the_start() {
-    let mut world = World::start().await;
-    let root = world.root().await;
+    let mut world = World::start(&ACCORD).await;
+    let root = world.log_in("root").await;
     assert!(!world.server.log().contains("no row defines"), "{}", world.server.log());
     root.delete("/api/v1/permissions/can_edit_post").header("If-Match", "*").await.expect(204);
     world.restart().await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract_tests::{Answer, Call, Mailbox, Person, Story, World, command_line};
+use contract_tests::{ACCORD, Answer, Call, Mailbox, Person, Story, World, command_line};
 use insta::assert_yaml_snapshot;
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ const INVITED: &str = "You are invited to Accord";
 const GIL: &str = "gil@example.com";
 
 async fn with_mail(mailbox: &Mailbox, settings: &[(&str, &str)]) -> World {
-    World::with(&[&on(mailbox), settings].concat()).await
+    World::with(&ACCORD, &[&on(mailbox), settings].concat()).await
 }
 
 fn on(mailbox: &Mailbox) -> [(&'static str, &str); 2] {
@@ -40,7 +40,7 @@ async fn lets_invite(root: &Person, email: &str) -> Answer {
 async fn a_guest_is_invited_and_comes_in() {
     let (mailbox, mut story) = (Mailbox::empty(), Story::default());
     let world = with_mail(&mailbox, &[("ACCORD_APP_URL", "https://app.example.com")]).await;
-    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let (ann, ben, root) = (world.log_in("ann").await, world.log_in("ben").await, world.log_in("root").await);
     story.tell("Ann may not invite", invite(&ann, GIL, "active")).await;
     lets_invite(&root, "ann@example.com").await;
     story.tell("now she may", invite(&ann, "Gil@Example.com", "active")).await;
@@ -86,7 +86,7 @@ async fn a_guest_is_invited_and_comes_in() {
 async fn an_invitation_is_taken_back_expires_and_is_sent_anew() {
     let mailbox = Mailbox::empty();
     let mut world = with_mail(&mailbox, &[]).await;
-    let root = world.root().await;
+    let root = world.log_in("root").await;
     let taken = invite(&root, GIL, "staff").await.expect(201).id();
     let code = mailbox.code(GIL, INVITED, 1).await;
     root.delete(format!("/api/v1/invited-guests/{taken}")).await.expect(204);
@@ -94,7 +94,7 @@ async fn an_invitation_is_taken_back_expires_and_is_sent_anew() {
     root.delete(format!("/api/v1/invited-guests/{taken}")).await.refused(404, "not_found");
 
     world.server = world.another_server(&[&on(&mailbox)[..], &[("ACCORD_INVITATION_TTL", "1")]].concat()).await;
-    let root = world.root().await;
+    let root = world.log_in("root").await;
     invite(&root, GIL, "staff").await.expect(201);
     invite(&root, GIL, "staff").await.refused(409, "already_invited");
     let late = mailbox.code(GIL, INVITED, 2).await;
@@ -107,11 +107,11 @@ async fn an_invitation_is_taken_back_expires_and_is_sent_anew() {
 
     // who has not come in time may be asked again
     world.server = world.another_server(&on(&mailbox)).await;
-    let root = world.root().await;
+    let root = world.log_in("root").await;
     invite(&root, GIL, "staff").await.expect(201);
     let code = mailbox.code(GIL, INVITED, 3).await;
     assert_eq!(world.database.count("invited_guests").await, 2);
-    command_line(&["task", "run", "purge-invitations"], &world.database.url(), "").await;
+    command_line(&ACCORD, &["task", "run", "purge-invitations"], &world.database.url(), "").await;
     let purged = async {
         while world.database.count("invited_guests").await > 1 {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -132,8 +132,8 @@ async fn an_invitation_is_taken_back_expires_and_is_sent_anew() {
 
 #[tokio::test]
 async fn an_address_gets_ten_invitations_a_day_then_one_an_hour() {
-    let world = World::start().await;
-    let root = world.root().await;
+    let world = World::start(&ACCORD).await;
+    let root = world.log_in("root").await;
     for _ in 0..10 {
         let id = invite(&root, GIL, "active").await.expect(201).id();
         root.delete(format!("/api/v1/invited-guests/{id}")).await.expect(204);
@@ -152,7 +152,7 @@ async fn an_address_gets_ten_invitations_a_day_then_one_an_hour() {
 async fn an_invitation_is_worth_what_its_inviter_is() {
     let mailbox = Mailbox::empty();
     let world = with_mail(&mailbox, &[]).await;
-    let (root, ann) = (world.root().await, world.ann().await);
+    let (root, ann) = (world.log_in("root").await, world.log_in("ann").await);
     let grant = lets_invite(&root, "ann@example.com").await.id();
     invite(&ann, GIL, "active").await.expect(201);
     let code = mailbox.code(GIL, INVITED, 1).await;
@@ -193,7 +193,7 @@ async fn an_invitation_is_worth_what_its_inviter_is() {
 async fn a_code_of_one_kind_opens_no_other_door() {
     let mailbox = Mailbox::empty();
     let world = with_mail(&mailbox, &[]).await;
-    let (nobody, root) = (world.nobody(), world.root().await);
+    let (nobody, root) = (world.nobody(), world.log_in("root").await);
     invite(&root, GIL, "active").await.expect(201);
     let code = mailbox.code(GIL, INVITED, 1).await;
     nobody.post("/api/v1/verify-email").json(&json!({ "code": code })).await.refused(400, "verification_invalid");

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use contract_tests::{Story, Wire, World, document, known};
+use contract_tests::{ACCORD, Story, Wire, World, known, root_with_everything};
 use insta::assert_yaml_snapshot;
 use serde_json::json;
 
 #[tokio::test]
 async fn what_is_served_beside_the_document_is_for_reading_only() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     for path in
         ["/", "/docs", "/openapi.json", "/openapi.yaml", "/postman.json", "/health/live", "/health/ready", "/metrics"]
     {
@@ -26,9 +26,9 @@ async fn what_is_served_beside_the_document_is_for_reading_only() {
 
 #[tokio::test]
 async fn head_answers_what_get_would_without_the_content() {
-    let world = World::start().await;
-    let root = world.root_with_everything().await;
-    for operation in document().operations.iter().filter(|operation| operation.method == "GET") {
+    let world = World::start(&ACCORD).await;
+    let root = root_with_everything(&world).await;
+    for operation in ACCORD.document().operations.iter().filter(|operation| operation.method == "GET") {
         for person in [&root, &world.nobody()] {
             for target in [known(operation), operation.target("99"), format!("{}?nonsense=1", known(operation))] {
                 let get = person.get(&target).await;
@@ -44,9 +44,9 @@ async fn head_answers_what_get_would_without_the_content() {
 
 #[tokio::test]
 async fn a_slash_at_the_end_makes_no_difference() {
-    let world = World::start().await;
-    let root = world.root_with_everything().await;
-    for operation in document().operations.iter().filter(|operation| operation.method == "GET") {
+    let world = World::start(&ACCORD).await;
+    let root = root_with_everything(&world).await;
+    for operation in ACCORD.document().operations.iter().filter(|operation| operation.method == "GET") {
         let path = known(operation);
         let (without, with) = (root.get(&path).await.expect(200), root.get(format!("{path}/")).await.expect(200));
         assert_eq!(without.body, with.body, "{path}");
@@ -70,7 +70,7 @@ async fn a_slash_at_the_end_makes_no_difference() {
 
 #[tokio::test]
 async fn a_path_that_is_no_text_is_no_fault_of_the_server() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     for target in [
         "/%FF",
         "/%00",
@@ -93,7 +93,7 @@ async fn a_path_that_is_no_text_is_no_fault_of_the_server() {
 
 #[tokio::test]
 async fn a_request_keeps_its_own_id_if_that_is_plain() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     for id in ["my-request.1_A", "x", &"a".repeat(64)] {
         let answer = world.nobody().get("/api/v1/info").header("X-Request-Id", id).await.expect(200);
         assert_eq!(answer.header("X-Request-Id"), Some(id));
@@ -111,7 +111,7 @@ async fn a_request_keeps_its_own_id_if_that_is_plain() {
 #[tokio::test]
 async fn only_listed_origins_may_call_from_a_browser() {
     let origins = "https://app.example.com, http://localhost:5173";
-    let (world, mut story) = (World::with(&[("ACCORD_CORS_ORIGINS", origins)]).await, Story::default());
+    let (world, mut story) = (World::with(&ACCORD, &[("ACCORD_CORS_ORIGINS", origins)]).await, Story::default());
     let nobody = world.nobody();
     let preflight = |origin: &str| {
         let call = nobody.call("OPTIONS", "/api/v1/posts/1").header("Origin", origin);
@@ -138,14 +138,14 @@ async fn only_listed_origins_may_call_from_a_browser() {
 
 #[tokio::test]
 async fn without_a_list_no_other_origin_may_call() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     let answer = world.nobody().get("/api/v1/info").header("Origin", "https://app.example.com").await.expect(200);
     assert_eq!(answer.header("Access-Control-Allow-Origin"), None);
 }
 
 #[tokio::test]
 async fn a_connection_serves_one_request_after_the_other() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     let mut wire = Wire::to(&world).await;
     for _ in 0..3 {
         wire.head("GET /api/v1/info", &[]).await;
@@ -155,7 +155,7 @@ async fn a_connection_serves_one_request_after_the_other() {
 
 #[tokio::test]
 async fn a_client_that_sends_no_request_is_not_waited_for() {
-    let world = World::with(&[("ACCORD_HEADER_TIMEOUT", "1")]).await;
+    let world = World::with(&ACCORD, &[("ACCORD_HEADER_TIMEOUT", "1")]).await;
     let mut wire = Wire::to(&world).await;
     wire.send("GET /api/v1/info HTTP/1.1\r\nHost:").await;
     assert!(wire.closed().await, "the connection stays open");
@@ -163,8 +163,8 @@ async fn a_client_that_sends_no_request_is_not_waited_for() {
 
 #[tokio::test]
 async fn of_two_headers_that_decide_none_is_chosen() {
-    let world = World::start().await;
-    let ann = world.ann().await;
+    let world = World::start(&ACCORD).await;
+    let ann = world.log_in("ann").await;
     let token = ann.authorization.as_deref().unwrap();
     let mut wire = Wire::to(&world).await;
     wire.head("GET /api/v1/user", &[("Authorization", token), ("Authorization", token)]).await;
@@ -179,7 +179,7 @@ async fn of_two_headers_that_decide_none_is_chosen() {
 
 #[tokio::test]
 async fn a_refusal_is_short_whatever_was_sent() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     let names: Vec<_> = (0..5000).map(|number| format!("x{number}=1")).collect();
     let refused =
         world.nobody().get(format!("/api/v1/info?{}", names.join("&"))).await.refused(400, "unknown_parameter");
@@ -191,7 +191,7 @@ async fn a_refusal_is_short_whatever_was_sent() {
 
 #[tokio::test]
 async fn a_client_that_reads_nothing_does_not_keep_its_connection() {
-    let world = World::with(&[("ACCORD_WRITE_TIMEOUT", "1"), ("ACCORD_MAX_CONNECTIONS", "1")]).await;
+    let world = World::with(&ACCORD, &[("ACCORD_WRITE_TIMEOUT", "1"), ("ACCORD_MAX_CONNECTIONS", "1")]).await;
     let mut silent = Wire::to(&world).await;
     for _ in 0..10 {
         // more than the buffers between the two hold
@@ -211,10 +211,10 @@ async fn a_client_that_reads_nothing_does_not_keep_its_connection() {
 
 #[tokio::test]
 async fn an_operation_called_too_often_says_when_to_come_back() {
-    let world = World::with(&[("ACCORD_RATE_LIMIT", "2")]).await;
+    let world = World::with(&ACCORD, &[("ACCORD_RATE_LIMIT", "2")]).await;
     // one of her two calls to authenticate
-    let ann = world.ann().await;
-    for operation in document().operations.iter().filter(|operation| operation.responses.contains_key("429")) {
+    let ann = world.log_in("ann").await;
+    for operation in ACCORD.document().operations.iter().filter(|operation| operation.responses.contains_key("429")) {
         ann.call_operation(operation, "1").await;
         if operation.id != "authenticate" {
             let second = ann.call_operation(operation, "1").await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract_tests::{Answer, Person, World};
+use contract_tests::{ACCORD, Answer, Person, World};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -49,8 +49,8 @@ fn same(first: &Answer, again: &Answer) {
 
 #[tokio::test]
 async fn create_with_the_same_key_happens_once_and_with_another_body_is_rejected_with_422() {
-    let world = World::start().await;
-    let root = world.root().await;
+    let world = World::start(&ACCORD).await;
+    let root = world.log_in("root").await;
     for (path, body, other) in creates() {
         let key = format!("{KEY}{path}");
         let first = create(&root, path, &key, &body).await.expect(201);
@@ -70,22 +70,22 @@ async fn create_with_the_same_key_happens_once_and_with_another_body_is_rejected
 
 #[tokio::test]
 async fn keys_of_two_users_are_two_keys() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     let post = json!({ "title": "One", "content": "…" });
-    let hers = create(&world.ann().await, "/api/v1/posts", KEY, &post).await.expect(201);
-    let his = create(&world.ben().await, "/api/v1/posts", KEY, &post).await.expect(201);
+    let hers = create(&world.log_in("ann").await, "/api/v1/posts", KEY, &post).await.expect(201);
+    let his = create(&world.log_in("ben").await, "/api/v1/posts", KEY, &post).await.expect(201);
     assert_ne!(hers.id(), his.id());
     // in another session she is the same
-    same(&hers, &create(&world.ann().await, "/api/v1/posts", KEY, &post).await);
+    same(&hers, &create(&world.log_in("ann").await, "/api/v1/posts", KEY, &post).await);
     for key in ["", "a key", &"k".repeat(256)] {
-        create(&world.ann().await, "/api/v1/posts", key, &post).await.refused(400, "invalid");
+        create(&world.log_in("ann").await, "/api/v1/posts", key, &post).await.refused(400, "invalid");
     }
 }
 
 #[tokio::test]
 async fn of_many_requests_at_once_with_one_key_one_creates() {
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
-    let ann = world.ann().await;
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let ann = world.log_in("ann").await;
     let post = json!({ "title": "One", "content": "…" });
     for round in 0..5 {
         let key = format!("{KEY}-{round}");
@@ -103,8 +103,8 @@ async fn of_many_requests_at_once_with_one_key_one_creates() {
 
 #[tokio::test]
 async fn request_that_changed_nothing_gives_its_key_up() {
-    let world = World::start().await;
-    let root = world.root().await;
+    let world = World::start(&ACCORD).await;
+    let root = world.log_in("root").await;
     let group = |name: &str| json!({ "name": name });
     create(&root, "/api/v1/groups", "first", &group("Editors")).await.expect(201);
     create(&root, "/api/v1/groups", "second", &group("Editors")).await.refused(409, "name_in_use");
@@ -114,8 +114,8 @@ async fn request_that_changed_nothing_gives_its_key_up() {
 
 #[tokio::test]
 async fn key_of_a_running_request_is_409_and_of_a_dead_one_free() {
-    let world = World::start().await;
-    let ann = world.ann().await;
+    let world = World::start(&ACCORD).await;
+    let ann = world.log_in("ann").await;
     let post = json!({ "title": "One", "content": "…" });
     let first = create(&ann, "/api/v1/posts", KEY, &post).await.expect(201);
     let claimed = async |until: &str| {
@@ -136,8 +136,8 @@ async fn key_of_a_running_request_is_409_and_of_a_dead_one_free() {
 
 #[tokio::test]
 async fn stored_answers_are_unreadable_and_purged_after_a_day() {
-    let world = World::with(&[("ACCORD_TASK_WORKERS", "1"), ("ACCORD_PURGE_INTERVAL", "1")]).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &[("ACCORD_TASK_WORKERS", "1"), ("ACCORD_PURGE_INTERVAL", "1")]).await;
+    let root = world.log_in("root").await;
     let webhook = json!({ "url": "https://example.com/hooks" });
     let first = create(&root, "/api/v1/webhooks", KEY, &webhook).await.expect(201);
     let again = create(&root, "/api/v1/webhooks", KEY, &webhook).await;

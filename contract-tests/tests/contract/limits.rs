@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use contract_tests::{Answer, Wire, World};
+use contract_tests::{ACCORD, Answer, Wire, World};
 use serde_json::json;
 
 /// A login of Ann, as it comes in with these lines of `X-Forwarded-For`.
@@ -14,7 +14,8 @@ async fn log_in(world: &World, forwarded: &[&str]) -> Answer {
 
 #[tokio::test]
 async fn whoever_is_no_trusted_proxy_names_nobody() {
-    let world = World::with(&[("ACCORD_RATE_LIMIT", "2"), ("ACCORD_TRUSTED_PROXIES", "10.0.0.0/8, ::1")]).await;
+    let world =
+        World::with(&ACCORD, &[("ACCORD_RATE_LIMIT", "2"), ("ACCORD_TRUSTED_PROXIES", "10.0.0.0/8, ::1")]).await;
     log_in(&world, &["198.51.100.1"]).await.expect(200);
     log_in(&world, &["198.51.100.2"]).await.expect(200);
     log_in(&world, &["198.51.100.3"]).await.refused(429, "rate_limited");
@@ -25,7 +26,8 @@ async fn whoever_is_no_trusted_proxy_names_nobody() {
 
 #[tokio::test]
 async fn behind_a_trusted_proxy_each_client_is_counted_alone() {
-    let world = World::with(&[("ACCORD_RATE_LIMIT", "2"), ("ACCORD_TRUSTED_PROXIES", "127.0.0.0/8,10.0.0.7")]).await;
+    let world =
+        World::with(&ACCORD, &[("ACCORD_RATE_LIMIT", "2"), ("ACCORD_TRUSTED_PROXIES", "127.0.0.0/8,10.0.0.7")]).await;
     for client in ["198.51.100.1", "198.51.100.2", "2001:db8:0:1::1"] {
         log_in(&world, &[client]).await.expect(200);
         log_in(&world, &[client]).await.expect(200);
@@ -47,8 +49,8 @@ async fn behind_a_trusted_proxy_each_client_is_counted_alone() {
 
 #[tokio::test]
 async fn wrong_present_passwords_are_limited_and_audited() {
-    let world = World::with(&[("ACCORD_LOGIN_FAILURES", "3")]).await;
-    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let world = World::with(&ACCORD, &[("ACCORD_LOGIN_FAILURES", "3")]).await;
+    let (ann, ben, root) = (world.log_in("ann").await, world.log_in("ben").await, world.log_in("root").await);
     let change = |old: &str| json!({ "old_password": old, "new_password": "a new password of somebody" });
     let moves = json!({ "email": "ann@elsewhere.example", "password": "guessed" });
     ann.post("/api/v1/user/password").json(&change("guessed")).await.refused(400, "wrong_password");
@@ -92,7 +94,7 @@ fn retry_after(answer: &Answer) -> u64 {
 #[tokio::test]
 async fn every_answer_of_a_limited_operation_says_what_is_left() {
     let limits = [("ACCORD_RATE_LIMIT", "6"), ("ACCORD_RATE_LIMIT_ACCOUNT", "4"), ("ACCORD_LOGIN_FAILURES", "3")];
-    let world = World::with(&limits).await;
+    let world = World::with(&ACCORD, &limits).await;
     let nobody = world.nobody();
     let told = |answer: &Answer| {
         [answer.header("RateLimit-Policy"), answer.header("RateLimit")].map(|h| h.unwrap().to_owned())
@@ -126,14 +128,14 @@ async fn every_answer_of_a_limited_operation_says_what_is_left() {
     for call in [ann.get("/api/v1/user"), nobody.get("/api/v1/info"), nobody.patch("/api/v1/user")] {
         assert_eq!(call.await.header("RateLimit"), None);
     }
-    let unlimited = World::start().await;
+    let unlimited = World::start(&ACCORD).await;
     assert_eq!(log_in(&unlimited, &[]).await.expect(200).header("RateLimit-Policy"), None);
 }
 
 #[tokio::test]
 async fn an_account_is_limited_from_wherever_it_is_called() {
-    let world = World::with(&[PROXY, ("ACCORD_RATE_LIMIT_ACCOUNT", "2")]).await;
-    let (nobody, ann, ben) = (world.nobody(), world.ann().await, world.ben().await);
+    let world = World::with(&ACCORD, &[PROXY, ("ACCORD_RATE_LIMIT_ACCOUNT", "2")]).await;
+    let (nobody, ann, ben) = (world.nobody(), world.log_in("ann").await, world.log_in("ben").await);
     // one that there is, and one that there is not
     for (email, first) in [("ann@example.com", 409), ("eve@example.com", 201)] {
         let mut number = 0;
@@ -170,8 +172,8 @@ async fn an_account_is_limited_from_wherever_it_is_called() {
 
 #[tokio::test]
 async fn wrong_passwords_slow_an_account_down_whether_it_is_there_or_not() {
-    let world = World::with(&[PROXY, ("ACCORD_LOGIN_FAILURES", "10")]).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &[PROXY, ("ACCORD_LOGIN_FAILURES", "10")]).await;
+    let root = world.log_in("root").await;
     let mut waits = BTreeSet::new();
     for email in ["ann@example.com", "nobody.knows@example.com"] {
         for number in 1..=10 {
@@ -195,7 +197,7 @@ async fn wrong_passwords_slow_an_account_down_whether_it_is_there_or_not() {
 
 #[tokio::test]
 async fn an_owner_is_not_locked_out_where_they_have_logged_in_before() {
-    let world = World::with(&[PROXY, ("ACCORD_LOGIN_FAILURES", "3")]).await;
+    let world = World::with(&ACCORD, &[PROXY, ("ACCORD_LOGIN_FAILURES", "3")]).await;
     let log_in = async |address: &str, password: &str| {
         let credentials = json!({ "email": "Ann@example.com", "password": password });
         world.nobody().post("/api/v1/authenticate").json(&credentials).header("X-Forwarded-For", address).await
@@ -226,7 +228,7 @@ async fn an_owner_is_not_locked_out_where_they_have_logged_in_before() {
 
 #[tokio::test]
 async fn headers_do_not_reveal_from_where_somebody_has_logged_in() {
-    let world = World::with(&[PROXY, ("ACCORD_LOGIN_FAILURES", "5")]).await;
+    let world = World::with(&ACCORD, &[PROXY, ("ACCORD_LOGIN_FAILURES", "5")]).await;
     let log_in = async |email: &str, address: &str, password: &str| {
         let credentials = json!({ "email": email, "password": password });
         world.nobody().post("/api/v1/authenticate").json(&credentials).header("X-Forwarded-For", address).await
@@ -253,7 +255,7 @@ async fn headers_do_not_reveal_from_where_somebody_has_logged_in() {
 #[tokio::test]
 async fn an_account_that_was_slowed_down_opens_again_by_itself() {
     // one wrong password, and the next try 900 s / 600 later
-    let world = World::with(&[PROXY, ("ACCORD_LOGIN_FAILURES", "600")]).await;
+    let world = World::with(&ACCORD, &[PROXY, ("ACCORD_LOGIN_FAILURES", "600")]).await;
     let wrong = (0..600).map(|number| from_elsewhere(&world, number % 200, "ann@example.com", "wrong"));
     futures_util::future::join_all(wrong).await;
     let refused = loop {
@@ -268,7 +270,7 @@ async fn an_account_that_was_slowed_down_opens_again_by_itself() {
 
 #[tokio::test]
 async fn of_many_tries_at_once_no_more_count_than_one_after_the_other() {
-    let world = World::with(&[PROXY, ("ACCORD_LOGIN_FAILURES", "5")]).await;
+    let world = World::with(&ACCORD, &[PROXY, ("ACCORD_LOGIN_FAILURES", "5")]).await;
     let tries = (0..50).map(|number| from_elsewhere(&world, number, "ann@example.com", "not the password"));
     let answers = futures_util::future::join_all(tries).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 5);
@@ -281,7 +283,7 @@ const PATIENT: (&str, &str) = ("ACCORD_HEADER_TIMEOUT", "300");
 #[tokio::test]
 async fn health_probes_are_answered_while_all_connections_are_taken() {
     let limits = [("ACCORD_MAX_CONNECTIONS", "20"), ("ACCORD_CONNECTIONS_PER_ADDRESS", "0"), PATIENT];
-    let world = World::with(&limits).await;
+    let world = World::with(&ACCORD, &limits).await;
     let nobody = world.nobody();
     let mut silent = vec![];
     // more than the limit and the reserve together
@@ -311,7 +313,7 @@ async fn health_probes_are_answered_while_all_connections_are_taken() {
 async fn one_address_cannot_take_the_connections_of_others() {
     let limits = [("ACCORD_CONNECTIONS_PER_ADDRESS", "5"), PATIENT];
     for (proxies, expected) in [("", 503), ("127.0.0.1", 200)] {
-        let world = World::with(&[limits[0], limits[1], ("ACCORD_TRUSTED_PROXIES", proxies)]).await;
+        let world = World::with(&ACCORD, &[limits[0], limits[1], ("ACCORD_TRUSTED_PROXIES", proxies)]).await;
         let mut silent = vec![];
         for _ in 0..5 {
             silent.push(Wire::to(&world).await);
@@ -338,8 +340,8 @@ async fn metric(world: &World, name: &str) -> u64 {
 async fn slow_clients_are_cut_when_their_answers_take_too_much_memory() {
     const LIMIT: u64 = 8 << 20;
     let limit = LIMIT.to_string();
-    let world = World::with(&[("ACCORD_MAX_UNSENT", &limit), ("ACCORD_WRITE_TIMEOUT", "300")]).await;
-    let ann = world.ann().await;
+    let world = World::with(&ACCORD, &[("ACCORD_MAX_UNSENT", &limit), ("ACCORD_WRITE_TIMEOUT", "300")]).await;
+    let ann = world.log_in("ann").await;
     for number in 0..100 {
         let content = format!("{number} {}", "€".repeat(19_990));
         ann.post("/api/v1/posts").json(&json!({ "title": "A long post", "content": content })).await.expect(201);

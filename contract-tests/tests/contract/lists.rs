@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract_tests::{Answer, Person, Story, World};
+use contract_tests::{ACCORD, Answer, Author, Person, Story, World};
 use insta::assert_yaml_snapshot;
 use serde_json::{Value, json};
 
@@ -34,8 +34,8 @@ async fn walk(by: &Person, query: &str, limit: usize) -> Vec<i64> {
 
 #[tokio::test]
 async fn a_page_says_what_is_on_it_and_what_is_next() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let ann = world.ann().await;
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let ann = world.log_in("ann").await;
     story.tell("nothing was written yet", ann.get("/api/v1/posts")).await;
     story.tell("no post is counted", ann.get("/api/v1/posts?with_total=true")).await;
     write(&ann, 3).await;
@@ -54,8 +54,8 @@ async fn a_page_says_what_is_on_it_and_what_is_next() {
 
 #[tokio::test]
 async fn a_walk_meets_each_post_once_in_every_order() {
-    let world = World::start().await;
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let world = World::start(&ACCORD).await;
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     write(&ann, 26).await;
     for post_id in [3, 7, 8, 20] {
         ann.post("/api/v1/vote").json(&json!({ "post_id": post_id, "vote_dir": 1 })).await.expect(201);
@@ -81,8 +81,8 @@ async fn a_walk_meets_each_post_once_in_every_order() {
 
 #[tokio::test]
 async fn a_walk_goes_on_where_it_was_whatever_is_written_meanwhile() {
-    let world = World::start().await;
-    let ann = world.ann().await;
+    let world = World::start(&ACCORD).await;
+    let ann = world.log_in("ann").await;
     write(&ann, 9).await;
     let (mut target, mut seen) = ("/api/v1/posts?limit=3".to_owned(), vec![]);
     loop {
@@ -101,8 +101,8 @@ async fn a_walk_goes_on_where_it_was_whatever_is_written_meanwhile() {
 
 #[tokio::test]
 async fn a_filter_leaves_out_what_it_must() {
-    let world = World::with_fixtures(&["posts"]).await;
-    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let world = World::with_fixtures(&ACCORD, &["posts"]).await;
+    let (ann, ben, root) = (world.log_in("ann").await, world.log_in("ben").await, world.log_in("root").await);
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for person in [&ann, &ben, &root] {
         for query in [
@@ -129,8 +129,8 @@ fn titles(page: &Answer) -> Vec<String> {
 
 #[tokio::test]
 async fn a_search_finds_the_text_and_nothing_else() {
-    let world = World::start().await;
-    let ann = world.ann().await;
+    let world = World::start(&ACCORD).await;
+    let ann = world.log_in("ann").await;
     for (title, content) in [
         ("Ärger im Büro", "Grüße aus Köln"),
         ("100% sure", "snake_case"),
@@ -193,8 +193,8 @@ async fn a_search_finds_the_text_and_nothing_else() {
 
 #[tokio::test]
 async fn a_search_follows_every_change() {
-    let world = World::start().await;
-    let ann = world.ann().await;
+    let world = World::start(&ACCORD).await;
+    let ann = world.log_in("ann").await;
     let post = ann.writes("Elephants").await;
     let path = format!("/api/v1/posts/{}", post.id());
     let finds = async |text: &str| ids(&ann.get(format!("/api/v1/posts?search={text}")).await).len();

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use contract_tests::{Answer, SECRET, Server, World};
+use contract_tests::{ACCORD, Answer, SECRET, Server, World};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[tokio::test]
 async fn every_request_is_in_the_log_and_nothing_private_is() {
-    let world = World::with(&[("ACCORD_LOG_FORMAT", "json")]).await;
+    let world = World::with(&ACCORD, &[("ACCORD_LOG_FORMAT", "json")]).await;
     let nobody = world.nobody();
     let mut answers: Vec<Answer> = vec![];
     let account = json!({ "email": "secretive@example.com", "password": "a very private word", "name": "Gwendolyn" });
@@ -72,7 +72,7 @@ async fn a_proxy_that_is_not_trusted_is_warned_of_once() {
     let ask = async |world: &World, header: &str, value: &str| {
         world.nobody().get("/api/v1/info").header(header, value).await.expect(200);
     };
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     world.nobody().get("/api/v1/info").await.expect(200);
     assert_eq!(warnings(&world), 0);
     for _ in 0..3 {
@@ -81,14 +81,14 @@ async fn a_proxy_that_is_not_trusted_is_warned_of_once() {
     }
     assert_eq!(warnings(&world), 1, "{}", world.server.log());
     assert!(!world.server.log().contains("192.0.2.1"), "{}", world.server.log());
-    let world = World::with(&[("ACCORD_TRUSTED_PROXIES", "127.0.0.1")]).await;
+    let world = World::with(&ACCORD, &[("ACCORD_TRUSTED_PROXIES", "127.0.0.1")]).await;
     ask(&world, "X-Forwarded-For", "192.0.2.1").await;
     assert_eq!(warnings(&world), 0);
 }
 
 #[tokio::test]
 async fn a_pretty_log_tells_the_same() {
-    let world = World::with(&[("ACCORD_LOG_FORMAT", "pretty")]).await;
+    let world = World::with(&ACCORD, &[("ACCORD_LOG_FORMAT", "pretty")]).await;
     let answer = world.nobody().get("/api/v1/info").header("X-Request-Id", "my-own-id").await.expect(200);
     let line = world.server.log().lines().find(|line| line.contains("my-own-id")).map(str::to_owned);
     assert!(line.is_some_and(|line| line.contains("200")), "{answer}\n{}", world.server.log());
@@ -96,11 +96,11 @@ async fn a_pretty_log_tells_the_same() {
 
 #[tokio::test]
 async fn a_log_reader_that_stalls_stops_no_request_and_no_signal() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     // the statements, too: so that the pipe and the queue are full soon
     let settings = [("ACCORD_LOG", "trace,accord=trace"), ("ACCORD_LOG_FORMAT", "json")];
-    let (mut server, log) = Server::with_stalled_log(&world.database.url(), &settings).await;
-    let ann = world.ann().await.at(&server);
+    let (mut server, log) = Server::with_stalled_log(&ACCORD, &world.database.url(), &settings).await;
+    let ann = world.log_in("ann").await.at(&server);
     let mut log = BufReader::new(log);
     let list_posts = async || {
         for _ in 0..100 {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use contract_tests::{World, command_line};
+use contract_tests::{ACCORD, World, command_line};
 use insta::assert_snapshot;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -176,7 +176,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 async fn ask_for_a_letter(world: &World) {
-    let ended = command_line(&["mail", "test", "Ann <ann@example.com>"], &world.database.url(), "").await;
+    let ended = command_line(&ACCORD, &["mail", "test", "Ann <ann@example.com>"], &world.database.url(), "").await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
 }
 
@@ -198,7 +198,7 @@ fn header<'a>(letter: &'a str, name: &str) -> &'a str {
 #[tokio::test]
 async fn a_letter_arrives_though_the_mail_server_fails_at_first() {
     let mail = MailServer::start(&[Treatment::HangsUp, Treatment::NotNow, Treatment::Takes]).await;
-    let world = World::with(&[BY_ITSELF, ("ACCORD_MAIL_URL", &format!("smtp://{}", mail.address))]).await;
+    let world = World::with(&ACCORD, &[BY_ITSELF, ("ACCORD_MAIL_URL", &format!("smtp://{}", mail.address))]).await;
     ask_for_a_letter(&world).await;
     until("the letter arrives", async || !mail.letters().is_empty()).await;
     let letters = mail.letters();
@@ -218,10 +218,10 @@ async fn a_letter_arrives_though_the_mail_server_fails_at_first() {
 #[tokio::test]
 async fn a_letter_that_is_refused_for_good_stays_for_a_person_to_see() {
     let mail = MailServer::start(&[Treatment::Never]).await;
-    let world = World::with(&[BY_ITSELF, ("ACCORD_MAIL_URL", &format!("smtp://{}", mail.address))]).await;
+    let world = World::with(&ACCORD, &[BY_ITSELF, ("ACCORD_MAIL_URL", &format!("smtp://{}", mail.address))]).await;
     ask_for_a_letter(&world).await;
     let failed = async || {
-        let ended = command_line(&["task", "list", "--failed", "--json"], &world.database.url(), "").await;
+        let ended = command_line(&ACCORD, &["task", "list", "--failed", "--json"], &world.database.url(), "").await;
         serde_json::from_str::<Value>(&ended.stdout).unwrap()
     };
     until("it is parked", async || failed().await[0]["state"] == "failed").await;
@@ -235,7 +235,8 @@ async fn a_letter_that_is_refused_for_good_stays_for_a_person_to_see() {
 #[tokio::test]
 async fn who_gets_a_letter_twice_can_tell() {
     let mail = MailServer::start(&[Treatment::Forgets, Treatment::Takes]).await;
-    let world = World::with(&[BY_ITSELF, SOON_AGAIN, ("ACCORD_MAIL_URL", &format!("smtp://{}", mail.address))]).await;
+    let world =
+        World::with(&ACCORD, &[BY_ITSELF, SOON_AGAIN, ("ACCORD_MAIL_URL", &format!("smtp://{}", mail.address))]).await;
     ask_for_a_letter(&world).await;
     until("it is done", async || world.database.count("tasks WHERE name = 'send-mail'").await == 0).await;
     let numbers: Vec<_> = mail.letters().iter().map(|letter| header(letter, "Message-ID").to_owned()).collect();
@@ -250,7 +251,7 @@ async fn no_letter_is_lost_while_the_mail_server_is_away() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("smtp://{}", socket.local_addr().unwrap());
-    let world = World::with(&[BY_ITSELF, SOON_AGAIN, ("ACCORD_MAIL_URL", &url)]).await;
+    let world = World::with(&ACCORD, &[BY_ITSELF, SOON_AGAIN, ("ACCORD_MAIL_URL", &url)]).await;
     for _ in 0..LETTERS {
         ask_for_a_letter(&world).await;
     }
@@ -269,7 +270,7 @@ async fn no_letter_is_lost_while_the_mail_server_is_away() {
 async fn sending_to(scheme: &str, mail: &MailServer, query: &str, ca: Option<&TempDir>) -> World {
     let url = format!("{scheme}://accord:a-secret@{}{query}", mail.address);
     let ca = ca.map(|folder| folder.path().join("ca.pem").display().to_string()).unwrap_or_default();
-    let world = World::with(&[BY_ITSELF, ("ACCORD_MAIL_URL", &url), ("ACCORD_MAIL_CA", &ca)]).await;
+    let world = World::with(&ACCORD, &[BY_ITSELF, ("ACCORD_MAIL_URL", &url), ("ACCORD_MAIL_CA", &ca)]).await;
     ask_for_a_letter(&world).await;
     world
 }
@@ -277,7 +278,7 @@ async fn sending_to(scheme: &str, mail: &MailServer, query: &str, ca: Option<&Te
 /// What a letter waits for after a try; it stays queued.
 async fn fault(world: &World) -> String {
     let task = async || {
-        let ended = command_line(&["task", "list", "--json"], &world.database.url(), "").await;
+        let ended = command_line(&ACCORD, &["task", "list", "--json"], &world.database.url(), "").await;
         let tasks: Value = serde_json::from_str(&ended.stdout).unwrap();
         tasks.as_array().unwrap().iter().find(|task| task["name"] == "send-mail").unwrap().clone()
     };
@@ -339,7 +340,7 @@ async fn a_mail_server_that_does_not_encrypt_gets_no_letter_if_it_must() {
 async fn without_a_mail_server_letters_are_files() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("folder:{}", folder.path().display());
-    let world = World::with(&[BY_ITSELF, ("ACCORD_MAIL_URL", &url)]).await;
+    let world = World::with(&ACCORD, &[BY_ITSELF, ("ACCORD_MAIL_URL", &url)]).await;
     ask_for_a_letter(&world).await;
     let files = || std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
     until("a file is there", async || world.database.count("tasks WHERE name = 'send-mail'").await == 0).await;
@@ -351,8 +352,8 @@ async fn without_a_mail_server_letters_are_files() {
 
 #[tokio::test]
 async fn letters_can_be_looked_at_before_anyone_gets_one() {
-    let world = World::start().await;
-    let shows = async |arguments: &[&str]| command_line(arguments, &world.database.url(), "").await;
+    let world = World::start(&ACCORD).await;
+    let shows = async |arguments: &[&str]| command_line(&ACCORD, arguments, &world.database.url(), "").await;
     assert_eq!(
         shows(&["mail", "preview"]).await.stdout,
         "email-changed\ninvitation\npassword-changed\npassword-reset\ntest\nverify-email\nwebhook-disabled\n"

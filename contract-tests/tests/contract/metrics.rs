@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract_tests::{Person, Server, World, command_line};
+use contract_tests::{ACCORD, Author, Person, Server, World, command_line};
 
 const TOKEN: &str = "a token that only the monitoring knows";
 const BY_ITSELF: (&str, &str) = ("ACCORD_TASK_WORKERS", "1");
@@ -32,8 +32,8 @@ fn answered(operation: &str, method: &str, status: u16) -> String {
 
 #[tokio::test]
 async fn requests_are_counted_by_operation() {
-    let world = World::start().await;
-    let (ann, nobody) = (world.ann().await, world.nobody());
+    let world = World::start(&ACCORD).await;
+    let (ann, nobody) = (world.log_in("ann").await, world.nobody());
     let post_id = ann.writes("A post").await.id();
     for path in [format!("/api/v1/posts/{post_id}"), format!("/api/v1/posts/{post_id}/"), "/api/v1/posts/77".into()] {
         let _ = nobody.get(path).await;
@@ -57,7 +57,7 @@ async fn requests_are_counted_by_operation() {
 
 #[tokio::test]
 async fn a_label_is_never_what_a_client_has_made_up() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     let nobody = world.nobody();
     let lines = async || Told::by(&nobody).await.0.lines().filter(|line| line.contains("requests_total{")).count();
     nobody.get("/made-up/0").await.refused(404, "route_not_found");
@@ -77,7 +77,7 @@ async fn a_label_is_never_what_a_client_has_made_up() {
 
 #[tokio::test]
 async fn runs_of_tasks_are_counted() {
-    let world = World::with(&[BY_ITSELF, NOT_PURGING]).await;
+    let world = World::with(&ACCORD, &[BY_ITSELF, NOT_PURGING]).await;
     let nobody = world.nobody();
     let done = r#"accord_task_runs_total{outcome="done",task="purge-sessions"}"#;
     let until = async |done: f64, name: &str| {
@@ -90,7 +90,7 @@ async fn runs_of_tasks_are_counted() {
     };
     until(0.0, done).await;
     for arguments in [&["task", "run", "purge-sessions"][..], &["task", "run", "purge-sessions", "--in", "1h"]] {
-        assert_eq!(command_line(arguments, &world.database.url(), "").await.code, 0);
+        assert_eq!(command_line(&ACCORD, arguments, &world.database.url(), "").await.code, 0);
     }
     // no worker knows what to do with it
     let columns = "name, payload, state, run_at, created_at, updated_at";
@@ -114,7 +114,7 @@ async fn runs_of_tasks_are_counted() {
 
 #[tokio::test]
 async fn what_waits_in_vain_is_late() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     let columns = "name, payload, state, run_at, created_at, updated_at";
     let time = "'2026-01-01T00:00:00+00:00'";
     for _ in 0..2 {
@@ -129,8 +129,8 @@ async fn what_waits_in_vain_is_late() {
 
 #[tokio::test]
 async fn the_process_tells_what_it_is_and_has() {
-    let world = World::start().await;
-    world.ann().await;
+    let world = World::start(&ACCORD).await;
+    world.log_in("ann").await;
     let told = Told::by(&world.nobody()).await;
     let info = world.nobody().get("/api/v1/info").await.expect(200);
     let (commit, version) = (info.text("/commit"), info.text("/version"));
@@ -150,8 +150,8 @@ async fn the_process_tells_what_it_is_and_has() {
 
 #[tokio::test]
 async fn nothing_of_a_user_is_told() {
-    let world = World::start().await;
-    let ann = world.ann().await;
+    let world = World::start(&ACCORD).await;
+    let ann = world.log_in("ann").await;
     let secret = "4711-secret-word";
     ann.get(format!("/api/v1/posts?search={secret}")).await.expect(200);
     ann.get(format!("/{secret}")).await.refused(404, "route_not_found");
@@ -170,7 +170,7 @@ async fn asks(server: &Server, authorization: &str) -> (u16, String) {
 #[tokio::test]
 async fn in_production_metrics_are_for_who_has_the_token() {
     let prod = [("ACCORD_ENV", "prod"), ("ACCORD_PASSWORD_MEMORY", "19456")];
-    let world = World::with(&prod).await;
+    let world = World::with(&ACCORD, &prod).await;
     let hidden = world.nobody().get("/metrics").await.refused(404, "route_not_found");
     let unknown = world.nobody().get("/nowhere").await.refused(404, "route_not_found");
     assert_eq!(hidden.body["detail"], unknown.body["detail"]);

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use contract_tests::{Database, Ended, Running, World, command_line};
+use contract_tests::{ACCORD, Database, Ended, Running, World, command_line};
 use insta::assert_snapshot;
 use tempfile::TempDir;
 
@@ -72,7 +72,7 @@ struct Shell {
 
 impl Shell {
     async fn with(folder: Folder) -> Self {
-        Self { database: Database::empty().await, folder, transcript: String::new() }
+        Self { database: Database::empty(&ACCORD).await, folder, transcript: String::new() }
     }
 
     fn arguments<'a>(&'a self, words: &'a str) -> Vec<&'a str> {
@@ -81,7 +81,7 @@ impl Shell {
     }
 
     async fn migrate(&self, words: &str) -> Ended {
-        command_line(&self.arguments(words), &self.database.url(), "").await
+        command_line(&ACCORD, &self.arguments(words), &self.database.url(), "").await
     }
 
     /// Runs it, and keeps it as a terminal shows it.
@@ -112,7 +112,7 @@ impl Shell {
 /// What `accord migrate` answers with the migrations that are built in.
 async fn built_in(database: &Database, words: &str) -> Ended {
     let arguments: Vec<_> = ["migrate"].into_iter().chain(words.split(' ')).collect();
-    command_line(&arguments, &database.url(), "").await
+    command_line(&ACCORD, &arguments, &database.url(), "").await
 }
 
 #[tokio::test]
@@ -269,7 +269,7 @@ async fn a_server_goes_on_beside_a_newer_schema_unless_it_takes_something_away()
     let newer = Shell::with(folder).await;
     newer.succeeds("up").await;
     let url = newer.database.url();
-    let world = World::on(Database::empty().await, &url, &[("ACCORD_MIGRATE", "off")]).await;
+    let world = World::on(Database::empty(&ACCORD).await, &url, &[("ACCORD_MIGRATE", "off")]).await;
     let ready = async |status| world.nobody().get("/health/ready").await.expect(status).body["database"].clone();
 
     newer.folder.write(
@@ -306,7 +306,7 @@ async fn a_server_goes_on_beside_a_newer_schema_unless_it_takes_something_away()
     assert_eq!(ready(503).await, "needs a newer release");
     newer.folder.write("9004_more", "9003_least", "", "CREATE TABLE more (id BIGINT);", "DROP TABLE more;");
     newer.succeeds("up").await;
-    let ended = command_line(&["user", "list"], &url, "").await;
+    let ended = command_line(&ACCORD, &["user", "list"], &url, "").await;
     assert!(ended.stderr.contains("or go back with `accord migrate to 9002_less`"), "{}", ended.stderr);
     let ended = built_in(&newer.database, "up").await;
     assert_eq!(ended.code, FAILED);
@@ -321,7 +321,7 @@ async fn a_server_goes_on_beside_a_newer_schema_unless_it_takes_something_away()
 #[tokio::test]
 async fn of_two_that_migrate_at_once_one_does_everything() {
     for time in 1..=20 {
-        let database = Database::empty().await;
+        let database = Database::empty(&ACCORD).await;
         let up = async || built_in(&database, "up").await;
         let (one, other) = tokio::join!(up(), up());
         let mut printed = [one.stdout, other.stdout];
@@ -366,7 +366,7 @@ async fn a_migration_of_many_rows_shows_how_far_it_is() {
 async fn a_migration_that_was_killed_left_nothing_and_the_next_start_goes_on() {
     let shell = Shell::with(large(1)).await;
     shell.succeeds("up 1").await;
-    let mut killed = Running::start(&shell.arguments("up"), &shell.database.url(), "").await;
+    let mut killed = Running::start(&ACCORD, &shell.arguments("up"), &shell.database.url(), "").await;
     let line = killed.line().await;
     assert!(line.contains("up 0002_done, statement 1 of 1") && line.contains("1 rows in"), "{line}");
     killed.kill().await;
@@ -384,9 +384,9 @@ async fn a_migration_that_was_killed_left_nothing_and_the_next_start_goes_on() {
 async fn whoever_waits_for_another_migration_says_so() {
     let shell = Shell::with(large(1)).await;
     shell.succeeds("up 1").await;
-    let mut long = Running::start(&shell.arguments("up"), &shell.database.url(), "").await;
+    let mut long = Running::start(&ACCORD, &shell.arguments("up"), &shell.database.url(), "").await;
     long.line().await;
-    let mut waiting = Running::start(&shell.arguments("up"), &shell.database.url(), "").await;
+    let mut waiting = Running::start(&ACCORD, &shell.arguments("up"), &shell.database.url(), "").await;
     // a machine that is busy may say 2
     let line = waiting.line().await;
     assert!(line.starts_with("another process migrates this database: waiting for "), "{line}");
@@ -428,7 +428,7 @@ async fn postgres_ends_the_statement_of_a_migration_that_was_killed() {
     }
     let shell = Shell::with(Folder::of_three()).await;
     shell.folder.write("0001_a", "base", "", "SELECT pg_sleep(60);", "SELECT 1;");
-    let mut killed = Running::start(&shell.arguments("up"), &shell.database.url(), "").await;
+    let mut killed = Running::start(&ACCORD, &shell.arguments("up"), &shell.database.url(), "").await;
     let line = killed.line().await;
     assert!(line.contains("statement 1 of 1 (`SELECT pg_sleep(60)`)"), "{line}");
     killed.kill().await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::Utc;
-use contract_tests::{Person, Story, World};
+use contract_tests::{ACCORD, Author, Person, Story, World};
 use futures_util::future::join_all;
 use insta::assert_yaml_snapshot;
 use jsonwebtoken::jwk::Jwk;
@@ -110,7 +110,7 @@ impl Issuer {
 
     async fn world(&self, more: &[(&str, &str)]) -> World {
         let settings = [("ACCORD_OIDC_ISSUER", self.url.as_str()), ("ACCORD_OIDC_AUDIENCE", AUDIENCE)];
-        World::with(&[&settings[..], more].concat()).await
+        World::with(&ACCORD, &[&settings[..], more].concat()).await
     }
 }
 
@@ -155,7 +155,7 @@ async fn a_token_of_the_provider_counts_beside_our_own() {
     let (elliptic, rsa) = (Pair::elliptic("e1"), Pair::rsa("r1"));
     let issuer = Issuer::start(&[&elliptic, &rsa]).await;
     let (world, mut story) = (issuer.world(&[PROVISION]).await, Story::default());
-    let root = world.root().await;
+    let root = world.log_in("root").await;
     let jane = with(&world, &rsa.token(&issuer.url, json!({}), json!({})));
     let first = story.tell("she gets an account, without a password", jane.get("/api/v1/user")).await;
     let elliptic = with(&world, &elliptic.token(&issuer.url, json!({ "typ": "at+jwt" }), json!({ "email": null })));
@@ -319,7 +319,7 @@ async fn requests_that_wait_for_the_keys_share_one_fetch() {
     });
     let settings =
         [("ACCORD_OIDC_ISSUER", url.as_str()), ("ACCORD_OIDC_AUDIENCE", AUDIENCE), ("ACCORD_OIDC_WAIT", "1")];
-    let world = World::with(&settings).await;
+    let world = World::with(&ACCORD, &settings).await;
     let jane = with(&world, &Pair::elliptic("e1").token(&url, json!({}), json!({})));
     let start = std::time::Instant::now();
     for answer in join_all((0..12).map(|_| jane.get("/api/v1/user").into_future())).await {
@@ -372,7 +372,7 @@ async fn while_the_provider_is_away_our_own_tokens_work() {
     drop(issuer);
     tokio::task::yield_now().await;
     let jane = with(&world, &pair.token(&url, json!({}), json!({})));
-    let ann = world.ann().await;
+    let ann = world.log_in("ann").await;
     let answer = jane.get("/api/v1/user").await.refused(503, "issuer_unavailable");
     assert_eq!(answer.header("Retry-After"), Some("1"));
     ann.get("/api/v1/user").await.expect(200);

@@ -1,6 +1,6 @@
 //! Passwords: which are refused, how they are kept, and what many at once do.
 
-use contract_tests::{Database, Story, World, command_line};
+use contract_tests::{ACCORD, Database, Story, World, command_line};
 use futures_util::future::join_all;
 use insta::assert_yaml_snapshot;
 use serde_json::json;
@@ -30,8 +30,8 @@ async fn keep_for_ann(database: &Database, hash: &str) {
 
 #[tokio::test]
 async fn the_most_common_passwords_are_refused_where_one_is_set() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let (nobody, ann, root) = (world.nobody(), world.ann().await, world.root().await);
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let (nobody, ann, root) = (world.nobody(), world.log_in("ann").await, world.log_in("root").await);
     let account = json!({ "email": "eve@example.com", "password": "Password1" });
     story.tell("Eve may not register with it", nobody.post("/api/v1/user").json(&account)).await;
     story.tell("nor may an admin give it to her", root.post("/api/v1/users").json(&account)).await;
@@ -43,7 +43,7 @@ async fn the_most_common_passwords_are_refused_where_one_is_set() {
     assert_yaml_snapshot!(story);
 
     let arguments = ["user", "create", "eve@example.com"];
-    let ended = command_line(&arguments, &world.database.url(), "iloveyou\n").await;
+    let ended = command_line(&ACCORD, &arguments, &world.database.url(), "iloveyou\n").await;
     assert_eq!(ended.code, 2, "{ended:?}");
     assert!(ended.stderr.contains("password") && ended.stderr.contains("chosen most"), "{ended:?}");
     let users = root.get("/api/v1/users?email=eve@example.com").await.expect(200);
@@ -52,8 +52,8 @@ async fn the_most_common_passwords_are_refused_where_one_is_set() {
 
 #[tokio::test]
 async fn address_and_name_are_refused_as_password_where_one_is_set() {
-    let world = World::start().await;
-    let (nobody, ann, root) = (world.nobody(), world.ann().await, world.root().await);
+    let world = World::start(&ACCORD).await;
+    let (nobody, ann, root) = (world.nobody(), world.log_in("ann").await, world.log_in("root").await);
     for password in ["eve.lovelace@example.com", "EVE.Lovelace@Example.com", "Eve.Lovelace", "eve Lovelace"] {
         let account = json!({ "email": "Eve.Lovelace@example.com", "name": "Eve Lovelace", "password": password });
         for call in [nobody.post("/api/v1/user"), root.post("/api/v1/users")] {
@@ -74,7 +74,8 @@ async fn address_and_name_are_refused_as_password_where_one_is_set() {
     moved.refused(400, "password_personal").blames("body/password");
 
     let ended =
-        command_line(&["user", "create", "eve.lovelace@example.com"], &world.database.url(), "Eve.Lovelace\n").await;
+        command_line(&ACCORD, &["user", "create", "eve.lovelace@example.com"], &world.database.url(), "Eve.Lovelace\n")
+            .await;
     assert_eq!(ended.code, 2, "{ended:?}");
     assert!(ended.stderr.contains("the address or the name of the account"), "{ended:?}");
 }
@@ -84,9 +85,9 @@ const BCRYPT: &str = "$2b$04$SDEzmkX7WXbjkHIzFyeEbOmb3Mm6jUYoL3LRojSd4FP.FJgPhJ0
 
 #[tokio::test]
 async fn a_login_keeps_the_password_as_strong_as_the_settings_say() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     let nobody = world.nobody();
-    world.ann().await;
+    world.log_in("ann").await;
     let weak = hash_of_ann(&world.database).await;
     assert!(weak.starts_with("$argon2id$v=19$m=64,t=2,p=1$"), "{weak}");
 
@@ -100,7 +101,7 @@ async fn a_login_keeps_the_password_as_strong_as_the_settings_say() {
     assert!(strong.starts_with("$argon2id$v=19$m=128,t=3,p=1$"), "{strong}");
 
     // nobody weakens it again
-    world.ann().await;
+    world.log_in("ann").await;
     assert_eq!(hash_of_ann(&world.database).await, strong);
 
     keep_for_ann(&world.database, BCRYPT).await;
@@ -114,12 +115,15 @@ async fn a_login_keeps_the_password_as_strong_as_the_settings_say() {
 #[tokio::test]
 async fn of_too_many_passwords_at_once_some_are_refused_and_all_else_goes_on() {
     // each takes a good part of a second
-    let world = World::with(&[
-        ("ACCORD_PASSWORD_WORKERS", "1"),
-        ("ACCORD_PASSWORD_QUEUE", "2"),
-        ("ACCORD_PASSWORD_MEMORY", "65536"),
-        ("ACCORD_PASSWORD_TIME", "8"),
-    ])
+    let world = World::with(
+        &ACCORD,
+        &[
+            ("ACCORD_PASSWORD_WORKERS", "1"),
+            ("ACCORD_PASSWORD_QUEUE", "2"),
+            ("ACCORD_PASSWORD_MEMORY", "65536"),
+            ("ACCORD_PASSWORD_TIME", "8"),
+        ],
+    )
     .await;
     let register = |number: i32| {
         let account = json!({ "email": format!("user{number}@example.com"), "password": "a long password" });

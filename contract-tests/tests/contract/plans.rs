@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use contract_tests::{Database, Receiver, Treatment, World};
+use contract_tests::{ACCORD, Author, Database, Receiver, Treatment, World};
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -105,8 +105,8 @@ fn reads_all(plan: &str) -> bool {
 
 #[tokio::test]
 async fn the_check_looks_into_the_unique_indexes_of_the_holders() {
-    let world = World::with(&[STATEMENTS]).await;
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let world = World::with(&ACCORD, &[STATEMENTS]).await;
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     let path = format!("/api/v1/posts/{}", ann.writes("A post").await.id());
     let mut other = Other::of(&world.database).await;
     other.fill().await;
@@ -124,8 +124,8 @@ async fn the_check_looks_into_the_unique_indexes_of_the_holders() {
 
 #[tokio::test]
 async fn every_filter_of_grants_and_events_has_its_index() {
-    let world = World::with(&[STATEMENTS]).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &[STATEMENTS]).await;
+    let root = world.log_in("root").await;
     let mut other = Other::of(&world.database).await;
     other.fill().await;
     for (table, list, filters) in [
@@ -173,8 +173,8 @@ async fn due_jobs_and_deliveries_are_read_in_the_order_of_their_index() {
     let settings =
         [STATEMENTS, ("ACCORD_TASK_WORKERS", "1"), ("ACCORD_PURGE_INTERVAL", "0"), ("ACCORD_WEBHOOK_PRIVATE", "true")];
     let receiver = Receiver::start(&[Treatment::Hangs]).await;
-    let world = World::with(&settings).await;
-    world.root().await.post("/api/v1/webhooks").json(&json!({ "url": receiver.url })).await.expect(201);
+    let world = World::with(&ACCORD, &settings).await;
+    world.log_in("root").await.post("/api/v1/webhooks").json(&json!({ "url": receiver.url })).await.expect(201);
     for rows in QUEUES {
         world.database.execute(rows).await;
     }

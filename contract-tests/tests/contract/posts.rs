@@ -1,13 +1,13 @@
 //! A post: written, read, changed, deleted; and who may.
 
-use contract_tests::{Story, World};
+use contract_tests::{ACCORD, Author, Story, World};
 use insta::assert_yaml_snapshot;
 use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_post_lives_from_creation_to_deletion() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let ann = world.ann().await;
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let ann = world.log_in("ann").await;
     let post = json!({ "title": "Hello", "content": "The first post." });
     let created =
         story.tell("Ann writes a post; it is published without a rating", ann.post("/api/v1/posts").json(&post)).await;
@@ -46,8 +46,8 @@ async fn a_post_lives_from_creation_to_deletion() {
 
 #[tokio::test]
 async fn a_draft_is_for_its_owner_and_admins() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let (ann, ben, root) = (world.log_in("ann").await, world.log_in("ben").await, world.log_in("root").await);
     let draft = json!({ "title": "A draft", "content": "Not yet.", "published": false, "rating": 3 });
     let created = story.tell("Ann writes a draft", ann.post("/api/v1/posts").json(&draft)).await;
     let path = format!("/api/v1/posts/{}", created.id());
@@ -77,8 +77,8 @@ async fn a_draft_is_for_its_owner_and_admins() {
 
 #[tokio::test]
 async fn a_stranger_reads_but_does_not_change() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     let post = ann.writes("Hers").await;
     let path = format!("/api/v1/posts/{}", post.id());
     let whole = json!({ "title": "His", "content": "His.", "published": true, "rating": null });
@@ -97,8 +97,8 @@ async fn a_stranger_reads_but_does_not_change() {
 
 #[tokio::test]
 async fn an_admin_changes_what_others_wrote() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let (ann, root) = (world.ann().await, world.root().await);
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let (ann, root) = (world.log_in("ann").await, world.log_in("root").await);
     let post = ann.writes("Hers").await;
     let path = format!("/api/v1/posts/{}", post.id());
     let whole = json!({ "title": "Moderated", "content": "By an admin.", "published": true, "rating": null });
@@ -111,8 +111,8 @@ async fn an_admin_changes_what_others_wrote() {
 
 #[tokio::test]
 async fn only_the_present_strong_tag_allows_a_change() {
-    let world = World::start().await;
-    let ann = world.ann().await;
+    let world = World::start(&ACCORD).await;
+    let ann = world.log_in("ann").await;
     let post = ann.writes("A post").await;
     let (path, tag) = (format!("/api/v1/posts/{}", post.id()), post.etag());
     let bare = tag.trim_matches('"');
@@ -144,8 +144,8 @@ async fn only_the_present_strong_tag_allows_a_change() {
 
 #[tokio::test]
 async fn a_current_copy_is_not_sent_again() {
-    let world = World::start().await;
-    let ann = world.ann().await;
+    let world = World::start(&ACCORD).await;
+    let ann = world.log_in("ann").await;
     let post = ann.writes("A post").await;
     let (path, tag) = (format!("/api/v1/posts/{}", post.id()), post.etag());
     for current in [tag.to_owned(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".into()] {
@@ -159,8 +159,8 @@ async fn a_current_copy_is_not_sent_again() {
 
 #[tokio::test]
 async fn a_vote_makes_a_copy_old_but_is_no_new_version() {
-    let world = World::start().await;
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let world = World::start(&ACCORD).await;
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     let post = ann.writes("A post").await;
     let path = format!("/api/v1/posts/{}", post.id());
     ben.post("/api/v1/vote").json(&json!({ "post_id": post.id(), "vote_dir": 1 })).await.expect(201);
@@ -175,8 +175,8 @@ async fn a_vote_makes_a_copy_old_but_is_no_new_version() {
 
 #[tokio::test]
 async fn a_change_touches_only_the_fields_it_names() {
-    let world = World::start().await;
-    let ann = world.ann().await;
+    let world = World::start(&ACCORD).await;
+    let ann = world.log_in("ann").await;
     let full = json!({ "title": "Title", "content": "Content", "published": false, "rating": 4 });
     let post = ann.post("/api/v1/posts").json(&full).await.expect(201);
     let path = format!("/api/v1/posts/{}", post.id());
@@ -199,8 +199,8 @@ async fn a_change_touches_only_the_fields_it_names() {
 
 #[tokio::test]
 async fn what_is_allowed_is_stored_as_it_was_sent() {
-    let world = World::start().await;
-    let ann = world.ann().await;
+    let world = World::start(&ACCORD).await;
+    let ann = world.log_in("ann").await;
     for (title, content, rating) in [
         ("x".into(), "y".into(), json!(1)),
         ("Ä".repeat(200), "🦀".repeat(20_000), json!(5)),

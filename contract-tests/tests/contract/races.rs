@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
-use contract_tests::{Answer, Database, World};
+use contract_tests::{ACCORD, Answer, Author, Database, World};
 use futures_util::future::join_all;
 use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -21,7 +21,7 @@ fn statuses(answers: &[Answer]) -> BTreeMap<u16, usize> {
 
 #[tokio::test]
 async fn an_address_that_registers_twice_at_once_registers_once() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     for (round, emails) in
         [["eve@example.com"; 2], ["mia@example.com", "MIA@Example.com"], ["Zoe@example.com", "zOE@example.com"]]
             .iter()
@@ -42,8 +42,8 @@ async fn an_address_that_registers_twice_at_once_registers_once() {
 
 #[tokio::test]
 async fn two_accounts_cannot_move_to_one_address_at_once() {
-    let world = World::start().await;
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let world = World::start(&ACCORD).await;
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     let moves = [(&ann, "new@example.com"), (&ben, "NEW@example.com")].map(|(person, email)| {
         let change = json!({ "email": email, "password": format!("the password of {}", person.name) });
         person.patch("/api/v1/user").json(&change).into_future()
@@ -53,8 +53,8 @@ async fn two_accounts_cannot_move_to_one_address_at_once() {
 
 #[tokio::test]
 async fn of_two_hundred_votes_of_one_user_one_counts() {
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
-    let ann = world.ann().await;
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let ann = world.log_in("ann").await;
     let post_id = ann.writes("A post").await.id();
     let (up, down) = (json!({ "post_id": post_id, "vote_dir": 1 }), json!({ "post_id": post_id, "vote_dir": 0 }));
     let votes = (0..200).map(|_| ann.post("/api/v1/vote").json(&up).into_future());
@@ -67,8 +67,8 @@ async fn of_two_hundred_votes_of_one_user_one_counts() {
 
 #[tokio::test]
 async fn of_fifty_changes_of_one_version_one_wins() {
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
-    let ann = world.ann().await;
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let ann = world.log_in("ann").await;
     let post = ann.writes("A post").await;
     let path = format!("/api/v1/posts/{}", post.id());
     let changes = (0..50).map(|number| {
@@ -84,7 +84,7 @@ async fn of_fifty_changes_of_one_version_one_wins() {
 
 #[tokio::test]
 async fn of_many_uses_of_one_refresh_token_one_wins_and_the_session_goes_on() {
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30"), ("ACCORD_REFRESH_GRACE", "60")]).await;
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30"), ("ACCORD_REFRESH_GRACE", "60")]).await;
     let credentials = json!({ "email": "ann@example.com", "password": "the password of ann" });
     let session = world.nobody().post("/api/v1/authenticate").json(&credentials).await.expect(200);
     let refresh = json!({ "refresh_token": session.text("/refresh_token") });
@@ -102,8 +102,8 @@ async fn of_many_uses_of_one_refresh_token_one_wins_and_the_session_goes_on() {
 
 #[tokio::test]
 async fn a_vote_and_the_end_of_its_post_leave_no_half() {
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     for round in 0..10 {
         let post_id = ann.writes(&format!("Post {round}")).await.id();
         let vote = ben.post("/api/v1/vote").json(&json!({ "post_id": post_id, "vote_dir": 1 })).into_future();
@@ -116,8 +116,8 @@ async fn a_vote_and_the_end_of_its_post_leave_no_half() {
 
 #[tokio::test]
 async fn changes_of_different_fields_in_any_version_are_all_kept() {
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
-    let ann = world.ann().await;
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let ann = world.log_in("ann").await;
     let post = ann.writes("A post").await;
     let path = format!("/api/v1/posts/{}", post.id());
     for round in 0..20 {
@@ -135,8 +135,8 @@ async fn changes_of_different_fields_in_any_version_are_all_kept() {
 
 #[tokio::test]
 async fn accounts_that_are_deleted_at_once_take_each_vote_back_once() {
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
-    let ann = world.ann().await;
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let ann = world.log_in("ann").await;
     for number in 1..=10 {
         ann.writes(&format!("Post {number}")).await;
     }
@@ -164,8 +164,8 @@ async fn accounts_that_are_deleted_at_once_take_each_vote_back_once() {
 
 #[tokio::test]
 async fn what_is_asked_while_the_account_goes_away_is_done_or_refused() {
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
-    let ann = world.ann().await;
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let ann = world.log_in("ann").await;
     ann.writes("A post").await;
     for round in 0..5 {
         let account = json!({ "email": format!("leaver{round}@example.com"), "password": "a long password" });
@@ -195,8 +195,8 @@ async fn what_is_asked_while_the_account_goes_away_is_done_or_refused() {
 
 #[tokio::test]
 async fn a_session_that_the_old_password_opens_does_not_outlive_it() {
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
-    let (ann, nobody) = (world.ann().await, world.nobody());
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let (ann, nobody) = (world.log_in("ann").await, world.nobody());
     // both verify the old password while nobody can write; then the change comes first
     let mut lock = None;
     if !Database::on_postgres() {
@@ -227,15 +227,15 @@ async fn a_session_that_the_old_password_opens_does_not_outlive_it() {
         nobody.with_token(login.text("/token")).get("/api/v1/user").await.refused(401, "token_revoked");
         nobody.post("/api/v1/token/refresh").json(&refresh).await.refused(401, "refresh_token_invalid");
     }
-    let root = world.root().await;
+    let root = world.log_in("root").await;
     let events = root.get("/api/v1/audit-events?action=login_failed&with_total=true").await.expect(200);
     assert_eq!(events.body["total"], failed, "each that failed is an event");
 }
 
 #[tokio::test]
 async fn nothing_passes_after_the_answer_that_took_the_grant_back() {
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
-    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let (ann, ben, root) = (world.log_in("ann").await, world.log_in("ben").await, world.log_in("root").await);
     let path = format!("/api/v1/posts/{}", ann.writes("A post").await.id());
     let grant = json!({ "user_id": 2, "permission": "can_edit_post", "object_id": 1 });
     let edit = || ben.patch(&path).header("If-Match", "*").json(&json!({ "rating": 1 })).into_future();
@@ -255,8 +255,8 @@ async fn nothing_passes_after_the_answer_that_took_the_grant_back() {
 
 #[tokio::test]
 async fn no_grant_is_left_on_a_post_that_goes_at_the_same_time() {
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
-    let (ann, root) = (world.ann().await, world.root().await);
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let (ann, root) = (world.log_in("ann").await, world.log_in("root").await);
     for round in 0..20 {
         let post_id = ann.writes(&format!("Post {round}")).await.id();
         let grants = [2, 4, 5].map(|user_id| {
@@ -274,8 +274,8 @@ async fn no_grant_is_left_on_a_post_that_goes_at_the_same_time() {
 
 #[tokio::test]
 async fn who_takes_the_same_grants_away_at_once_does_not_wait_for_the_other() {
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
-    let (ann, root) = (world.ann().await, world.root().await);
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let (ann, root) = (world.log_in("ann").await, world.log_in("root").await);
     for round in 0..5 {
         let name = format!("can_do_{round}");
         let new = json!({ "name": name, "target": "posts", "description": "Of a client" });
@@ -308,8 +308,8 @@ async fn who_takes_the_same_grants_away_at_once_does_not_wait_for_the_other() {
 
 #[tokio::test]
 async fn what_holds_grants_on_each_other_goes_at_once() {
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let root = world.log_in("root").await;
     for number in 0..4 {
         for target in ["groups", "users"] {
             let new =
@@ -346,8 +346,8 @@ async fn what_holds_grants_on_each_other_goes_at_once() {
 
 #[tokio::test]
 async fn of_two_admins_who_take_each_other_away_one_stays() {
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
-    let (ann, root) = (world.ann().await, world.root().await);
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let (ann, root) = (world.log_in("ann").await, world.log_in("root").await);
     let promote = json!({ "role": "admin", "status": "active" });
     root.patch("/api/v1/users/1").header("If-Match", "*").json(&promote).await.expect(200);
     for (round, change) in
@@ -367,8 +367,8 @@ async fn of_two_admins_who_take_each_other_away_one_stays() {
 
 #[tokio::test]
 async fn admins_who_delete_themselves_at_once_leave_one() {
-    let world = World::with(&[("ACCORD_DB_TIMEOUT", "30")]).await;
-    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let world = World::with(&ACCORD, &[("ACCORD_DB_TIMEOUT", "30")]).await;
+    let (ann, ben, root) = (world.log_in("ann").await, world.log_in("ben").await, world.log_in("root").await);
     for id in [1, 2] {
         let promote = json!({ "role": "admin" });
         root.patch(format!("/api/v1/users/{id}")).header("If-Match", "*").json(&promote).await.expect(200);
@@ -379,9 +379,9 @@ async fn admins_who_delete_themselves_at_once_leave_one() {
 
 #[tokio::test]
 async fn what_one_instance_decides_the_other_knows() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     let other = world.another_server(&[]).await;
-    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let (ann, ben, root) = (world.log_in("ann").await, world.log_in("ben").await, world.log_in("root").await);
     let (there, path) = (ben.at(&other), format!("/api/v1/posts/{}", ann.writes("A post").await.id()));
     let edit = async || there.patch(&path).header("If-Match", "*").json(&json!({ "rating": 1 })).await.status;
     let admin = |path: &str| root.call(if path.ends_with("users/2") { "PATCH" } else { "DELETE" }, path);

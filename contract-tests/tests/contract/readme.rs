@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use contract_tests::{Database, World, command_line};
+use contract_tests::{ACCORD, Database, World, command_line};
 
 const README: &str = include_str!("../../../README.md");
 
@@ -20,7 +20,7 @@ async fn demo() -> World {
 }
 
 async fn demo_with(settings: &[(&str, &str)]) -> World {
-    let database = Database::empty().await;
+    let database = Database::empty(&ACCORD).await;
     let url = database.url();
     let settings = [&[("ACCORD_DEMO", "true"), ("ACCORD_MIGRATE", "up")], settings].concat();
     World::on(database, &url, &settings).await
@@ -114,6 +114,6 @@ async fn the_grant_with_curl_counts_when_pasted_and_is_explained() {
     paste(&world, heading, &tells).await;
     let (command, printed) = block(heading, "console").split_once('\n').unwrap();
     let arguments: Vec<_> = command.strip_prefix("$ accord ").expect("a command of ours").split(' ').collect();
-    let ended = command_line(&arguments, &world.database.url(), "").await;
+    let ended = command_line(&ACCORD, &arguments, &world.database.url(), "").await;
     assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.as_str()), (0, printed, ""), "{command}");
 }

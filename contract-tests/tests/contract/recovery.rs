@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract_tests::{Answer, Database, Mailbox, Person, Story, World, command_line, refused_start};
+use contract_tests::{ACCORD, Answer, Database, Mailbox, Person, Story, World, command_line, refused_start};
 use insta::{assert_snapshot, assert_yaml_snapshot};
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ const EVE: &str = "eve@example.com";
 
 /// Letters are sent as soon as they are asked for.
 async fn with_mail(mailbox: &Mailbox, settings: &[(&str, &str)]) -> World {
-    World::with(&[&on(mailbox), settings].concat()).await
+    World::with(&ACCORD, &[&on(mailbox), settings].concat()).await
 }
 
 fn on(mailbox: &Mailbox) -> [(&'static str, &str); 3] {
@@ -54,7 +54,7 @@ async fn a_forgotten_password_is_set_anew_by_a_letter() {
     let nobody = world.nobody();
     let credentials = json!({ "email": ANN, "password": "the password of ann" });
     let old = nobody.post("/api/v1/authenticate").json(&credentials).await.expect(200);
-    let (ann, elsewhere) = (world.nobody().named("ann").with_token(old.text("/token")), world.ann().await);
+    let (ann, elsewhere) = (world.nobody().named("ann").with_token(old.text("/token")), world.log_in("ann").await);
     story.tell("Ann asks, in other letters", ask(&nobody, "Ann@Example.com")).await;
     let letters = mailbox.wait(ANN, RESET, 1).await;
     let (letter, code) = (&letters[0], letters[0].code());
@@ -72,7 +72,8 @@ async fn a_forgotten_password_is_set_anew_by_a_letter() {
     story.tell("the old password is gone", log_in(&nobody, ANN, "the password of ann")).await;
     story.tell("the new one is there", log_in(&nobody, ANN, "a new password")).await.expect(200);
     mailbox.wait(ANN, "Your password was changed", 1).await;
-    let events = world.root().await.get("/api/v1/audit-events?limit=1&action=password_changed").await.expect(200);
+    let events =
+        world.log_in("root").await.get("/api/v1/audit-events?limit=1&action=password_changed").await.expect(200);
     let event = &events.body["items"][0];
     assert_eq!((&event["actor_id"], &event["object_id"]), (&json!(1), &json!(1)), "she did it herself");
     assert_yaml_snapshot!(story);
@@ -123,7 +124,7 @@ async fn a_code_works_for_its_purpose_for_a_while_and_until_the_next() {
     tokio::time::sleep(Duration::from_millis(1100)).await;
     set(&nobody, &code, "a late password").await.refused(400, "reset_invalid");
     assert_eq!(world.database.count("one_time_codes WHERE purpose = 'reset'").await, 1);
-    let run = command_line(&["task", "run", "purge-codes"], &world.database.url(), "").await;
+    let run = command_line(&ACCORD, &["task", "run", "purge-codes"], &world.database.url(), "").await;
     assert_eq!(run.code, 0, "{}", run.stderr);
     let purged = async {
         while world.database.count("one_time_codes WHERE purpose = 'reset'").await > 0 {
@@ -142,7 +143,7 @@ async fn emptied(world: &World) {
         }
     };
     if tokio::time::timeout(Duration::from_secs(30), wait).await.is_err() {
-        let tasks = command_line(&["task", "list"], &world.database.url(), "").await;
+        let tasks = command_line(&ACCORD, &["task", "list"], &world.database.url(), "").await;
         panic!("not all tasks are done: {}", tasks.stdout);
     }
 }
@@ -205,8 +206,8 @@ async fn an_address_gets_one_letter_of_a_kind_in_five_minutes_whoever_causes_it(
 async fn a_code_ends_with_what_it_proves() {
     let mailbox = Mailbox::empty();
     let world = with_mail(&mailbox, &[]).await;
-    let (nobody, root) = (world.nobody(), world.root().await);
-    let ann = world.ann().await;
+    let (nobody, root) = (world.nobody(), world.log_in("root").await);
+    let ann = world.log_in("ann").await;
     ask(&nobody, ANN).await.expect(202);
     let code = mailbox.code(ANN, RESET, 1).await;
     ann.patch("/api/v1/user")
@@ -221,7 +222,7 @@ async fn a_code_ends_with_what_it_proves() {
     ask(&nobody, "ben@example.com").await.expect(202);
     let code = mailbox.code("ben@example.com", RESET, 1).await;
     let change = json!({ "old_password": "the password of ben", "new_password": "another password of ben" });
-    world.ben().await.post("/api/v1/user/password").json(&change).await.expect(204);
+    world.log_in("ben").await.post("/api/v1/user/password").json(&change).await.expect(204);
     set(&nobody, &code, "a new password").await.refused(400, "reset_invalid");
 
     ask(&nobody, "sam@example.com").await.expect(202);
@@ -264,7 +265,7 @@ fn said(mut answer: Answer) -> String {
 #[tokio::test]
 async fn nobody_learns_which_addresses_are_known() {
     let mailbox = Mailbox::empty();
-    let mut world = World::with(&[("ACCORD_MAIL_URL", mailbox.url())]).await;
+    let mut world = World::with(&ACCORD, &[("ACCORD_MAIL_URL", mailbox.url())]).await;
     let nobody = world.nobody();
     for path in ["/api/v1/password-reset", "/api/v1/verify-email/resend"] {
         let mut answers = vec![];
@@ -312,10 +313,10 @@ async fn an_address_is_verified_by_the_letter_that_it_gets() {
     verify(&nobody, &second).await.expect(204);
     // an admin knows what somebody has said, not what they have proved
     let account = json!({ "email": "joe@example.com", "password": "the password of joe" });
-    let joe = world.root().await.post("/api/v1/users").json(&account).await.expect(201);
+    let joe = world.log_in("root").await.post("/api/v1/users").json(&account).await.expect(201);
     assert_eq!(joe.body["email_verified_at"], Value::Null);
     verify(&nobody, &mailbox.code("joe@example.com", VERIFY, 1).await).await.expect(204);
-    let events = world.root().await.get("/api/v1/audit-events?action=user_updated&limit=2").await.expect(200);
+    let events = world.log_in("root").await.get("/api/v1/audit-events?action=user_updated&limit=2").await.expect(200);
     let told: Vec<_> =
         events.body["items"].as_array().unwrap().iter().map(|event| event["after"]["changed"].clone()).collect();
     assert_eq!(told, [json!(["email_verified_at"]), json!(["email_verified_at"])]);
@@ -326,12 +327,12 @@ async fn an_address_is_verified_by_the_letter_that_it_gets() {
 async fn whoever_must_verify_first_may_put_it_right_and_nothing_else() {
     let mailbox = Mailbox::empty();
     let world = with_mail(&mailbox, &[("ACCORD_REQUIRE_VERIFIED", "true")]).await;
-    let (nobody, root) = (world.nobody(), world.root().await);
+    let (nobody, root) = (world.nobody(), world.log_in("root").await);
     let session = register(&world, "evee@example.com").await;
     let eve = world.nobody().named("eve").with_token(session.text("/token"));
     let rules = include_str!("../../../openapi/operations.txt");
     let mut refused = 0;
-    for operation in contract_tests::document().operations.iter().filter(|operation| operation.protected) {
+    for operation in ACCORD.document().operations.iter().filter(|operation| operation.protected) {
         let line = rules.lines().find(|line| line.split_whitespace().next() == Some(&operation.id)).unwrap();
         match line.split_whitespace().nth(3).unwrap() {
             "logged_in" | "enabled" => {}
@@ -364,9 +365,10 @@ async fn whoever_must_verify_first_may_put_it_right_and_nothing_else() {
     let gone = register(&world, "joe@example.com").await;
     nobody.with_token(gone.text("/token")).delete("/api/v1/user").await.expect(204);
     // fixtures and the command line vouch
-    world.ann().await.get("/api/v1/posts").await.expect(200);
+    world.log_in("ann").await.get("/api/v1/posts").await.expect(200);
     let made =
-        command_line(&["user", "create", "kim@example.com"], &world.database.url(), "the password of kim\n").await;
+        command_line(&ACCORD, &["user", "create", "kim@example.com"], &world.database.url(), "the password of kim\n")
+            .await;
     assert_eq!(made.code, 0, "{}", made.stderr);
     log_in(&nobody, "kim@example.com", "the password of kim").await.expect(200);
 }
@@ -374,11 +376,12 @@ async fn whoever_must_verify_first_may_put_it_right_and_nothing_else() {
 #[tokio::test]
 async fn nobody_is_asked_to_verify_without_a_way_to_do_it() {
     let settings = [("ACCORD_REQUIRE_VERIFIED", "true"), ("ACCORD_MAIL_URL", "")];
-    let (code, says) = refused_start(&Database::empty().await.url(), &settings, &[]).await;
+    let (code, says) = refused_start(&ACCORD, &Database::empty(&ACCORD).await.url(), &settings, &[]).await;
     assert_eq!(code, 78, "{says}");
     assert_snapshot!(says.trim_end(), @"accord: ACCORD_REQUIRE_VERIFIED=true needs letters: set ACCORD_MAIL_URL, or nobody could verify");
     for page in ["app.example.com", "ftp://app.example.com", "https://app.example.com/#/"] {
-        let (code, says) = refused_start(&Database::empty().await.url(), &[("ACCORD_APP_URL", page)], &[]).await;
+        let (code, says) =
+            refused_start(&ACCORD, &Database::empty(&ACCORD).await.url(), &[("ACCORD_APP_URL", page)], &[]).await;
         assert!(code == 78 && says.contains("`app_url` must be"), "{says}");
     }
 }

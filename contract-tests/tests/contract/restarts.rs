@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use contract_tests::{Server, Wire, World};
+use contract_tests::{ACCORD, Server, Wire, World};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 #[tokio::test]
 async fn a_stopping_server_is_not_ready_but_serves_until_the_drain_time_is_over() {
-    let mut world = World::with(&[("ACCORD_DRAIN", "60")]).await;
+    let mut world = World::with(&ACCORD, &[("ACCORD_DRAIN", "60")]).await;
     let nobody = world.nobody();
     let mut idle = Wire::to(&world).await;
     idle.head("GET /api/v1/info", &[]).await;
@@ -79,12 +79,12 @@ fn restarts() -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_is_lost_when_servers_take_over_one_socket_from_each_other() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     let url = world.database.url();
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     let settings = [("ACCORD_DRAIN", "1")];
-    let mut server = Server::on_socket(&socket, &url, &settings).await;
+    let mut server = Server::on_socket(&ACCORD, &socket, &url, &settings).await;
     assert_eq!(server.address, format!("http://{address}"));
     let (answered, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let mut clients = JoinSet::new();
@@ -93,7 +93,7 @@ async fn no_request_is_lost_when_servers_take_over_one_socket_from_each_other() 
         clients.spawn(async move { send_requests(address, &answered, &stop).await });
     }
     for _ in 0..restarts() {
-        let next = Server::on_socket(&socket, &url, &settings).await;
+        let next = Server::on_socket(&ACCORD, &socket, &url, &settings).await;
         server.terminate().await;
         assert_eq!(server.ended().await.code(), Some(0), "{}", server.log());
         server = next;
@@ -101,7 +101,7 @@ async fn no_request_is_lost_when_servers_take_over_one_socket_from_each_other() 
     // and with a gap: the kernel keeps connections until the next server takes them
     server.terminate().await;
     assert_eq!(server.ended().await.code(), Some(0), "{}", server.log());
-    let server = Server::on_socket(&socket, &url, &settings).await;
+    let server = Server::on_socket(&ACCORD, &socket, &url, &settings).await;
     let before = answered.load(Ordering::Relaxed);
     while answered.load(Ordering::Relaxed) < before + 100 {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -115,8 +115,8 @@ async fn no_request_is_lost_when_servers_take_over_one_socket_from_each_other() 
 
 #[tokio::test]
 async fn a_socket_that_other_machines_reach_needs_host_to_say_so() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     let socket = TcpListener::bind("0.0.0.0:0").unwrap();
-    let (code, error) = Server::refused_socket(&socket, &world.database.url(), &[]).await;
+    let (code, error) = Server::refused_socket(&ACCORD, &socket, &world.database.url(), &[]).await;
     assert!(code == 78 && error.contains("LISTEN_FDS"), "{code}: {error}");
 }

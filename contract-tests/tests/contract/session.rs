@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract_tests::{Answer, Story, World};
+use contract_tests::{ACCORD, Answer, Story, World};
 use insta::assert_yaml_snapshot;
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn refresh(session: &Answer) -> Value {
 
 #[tokio::test]
 async fn logging_in_takes_address_and_password() {
-    let (world, mut story) = (World::start().await, Story::default());
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
     let nobody = world.nobody();
     let right = json!({ "email": "ANN@Example.com", "password": "the password of ann" });
     let session = story.tell("the address counts without case", nobody.post("/api/v1/authenticate").json(&right)).await;
@@ -35,7 +35,7 @@ async fn logging_in_takes_address_and_password() {
 
 #[tokio::test]
 async fn logging_in_with_a_form_follows_oauth2() {
-    let (world, mut story) = (World::start().await, Story::default());
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
     let login = || world.nobody().post("/api/v1/login");
     let password = [("grant_type", "password"), ("username", "ann@example.com"), ("password", "the password of ann")];
     let extras = [("scope", ""), ("client_id", "docs"), ("client_secret", "")];
@@ -60,7 +60,7 @@ async fn logging_in_with_a_form_follows_oauth2() {
 
 #[tokio::test]
 async fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
-    let (world, mut story) = (World::with(&[("ACCORD_REFRESH_GRACE", "0")]).await, Story::default());
+    let (world, mut story) = (World::with(&ACCORD, &[("ACCORD_REFRESH_GRACE", "0")]).await, Story::default());
     let nobody = world.nobody();
     let first = nobody.post("/api/v1/authenticate").json(&ann("the password of ann")).await.expect(200);
     let second = story.tell("Ann refreshes", nobody.post("/api/v1/token/refresh").json(&refresh(&first))).await;
@@ -82,14 +82,14 @@ async fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
     let call = nobody.post("/api/v1/token/refresh").json(&json!({ "refresh_token": "unknown" }));
     story.tell("an unknown refresh token", call).await;
     nobody.post("/api/v1/token/refresh").json(&refresh(&first)).await.refused(401, "refresh_token_reused");
-    let events = world.root().await.get("/api/v1/audit-events?action=refresh_token_reused");
+    let events = world.log_in("root").await.get("/api/v1/audit-events?action=refresh_token_reused");
     story.tell("the audit says so, once", events).await;
     assert_yaml_snapshot!(story);
 }
 
 #[tokio::test]
 async fn a_refresh_that_is_sent_twice_ends_nothing() {
-    let (world, mut story) = (World::with(&[("ACCORD_REFRESH_GRACE", "2")]).await, Story::default());
+    let (world, mut story) = (World::with(&ACCORD, &[("ACCORD_REFRESH_GRACE", "2")]).await, Story::default());
     let nobody = world.nobody();
     let first = nobody.post("/api/v1/authenticate").json(&ann("the password of ann")).await.expect(200);
     let second = nobody.post("/api/v1/token/refresh").json(&refresh(&first)).await.expect(200);
@@ -105,14 +105,14 @@ async fn a_refresh_that_is_sent_twice_ends_nothing() {
 
 #[tokio::test]
 async fn one_sees_where_one_is_logged_in_and_ends_what_one_does_not_know() {
-    let (world, mut story) = (World::start().await, Story::default());
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
     let nobody = world.nobody();
     let browser = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
     let log_in =
         |agent: &str| nobody.post("/api/v1/authenticate").json(&ann("the password of ann")).header("User-Agent", agent);
     let (elsewhere, phone) = (log_in(browser).await.expect(200), log_in(&"long ".repeat(60)).await.expect(200));
     let session = log_in("curl/8").await.expect(200);
-    let stranger = world.ben().await;
+    let stranger = world.log_in("ben").await;
     let her = nobody.clone().named("ann").with_token(session.text("/token"));
     nobody.post("/api/v1/token/refresh").json(&refresh(&elsewhere)).await.expect(200);
     let list = story.tell("she sees them all", her.get("/api/v1/sessions?with_total=true")).await;
@@ -138,8 +138,8 @@ async fn one_sees_where_one_is_logged_in_and_ends_what_one_does_not_know() {
 
 #[tokio::test]
 async fn a_session_that_has_expired_is_not_shown_and_cannot_be_ended() {
-    let world = World::with(&[("ACCORD_REFRESH_TTL", "1")]).await;
-    let ann = world.ann().await;
+    let world = World::with(&ACCORD, &[("ACCORD_REFRESH_TTL", "1")]).await;
+    let ann = world.log_in("ann").await;
     let id = ann.get("/api/v1/sessions").await.expect(200).body["items"][0]["id"].clone();
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(ann.get("/api/v1/sessions?with_total=true").await.expect(200).body["total"], 0);
@@ -148,7 +148,7 @@ async fn a_session_that_has_expired_is_not_shown_and_cannot_be_ended() {
 
 #[tokio::test]
 async fn refreshing_does_not_extend_a_session_beyond_its_end() {
-    let mut world = World::with(&[("ACCORD_SESSION_TTL", "600"), ("ACCORD_TOKEN_TTL", "86400")]).await;
+    let mut world = World::with(&ACCORD, &[("ACCORD_SESSION_TTL", "600"), ("ACCORD_TOKEN_TTL", "86400")]).await;
     let nobody = world.nobody();
     let login = nobody.post("/api/v1/authenticate").json(&ann("the password of ann")).await.expect(200);
     let next = nobody.post("/api/v1/token/refresh").json(&refresh(&login)).await.expect(200);
@@ -184,8 +184,8 @@ async fn refreshing_does_not_extend_a_session_beyond_its_end() {
 
 #[tokio::test]
 async fn answers_with_tokens_secrets_and_personal_data_are_not_stored_by_caches() {
-    let world = World::start().await;
-    let (nobody, root) = (world.nobody(), world.root().await);
+    let world = World::start(&ACCORD).await;
+    let (nobody, root) = (world.nobody(), world.log_in("root").await);
     let session = nobody.post("/api/v1/authenticate").json(&ann("the password of ann")).await.expect(200);
     let next = nobody.post("/api/v1/token/refresh").json(&refresh(&session)).await.expect(200);
     let her = nobody.with_token(next.text("/token"));
@@ -210,11 +210,11 @@ async fn answers_with_tokens_secrets_and_personal_data_are_not_stored_by_caches(
 
 #[tokio::test]
 async fn logging_out_ends_this_session_only() {
-    let (world, mut story) = (World::start().await, Story::default());
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
     let nobody = world.nobody();
     let session = nobody.post("/api/v1/authenticate").json(&ann("the password of ann")).await.expect(200);
     let here = nobody.clone().named("ann").with_token(session.text("/token"));
-    let elsewhere = world.ann().await.named("ann elsewhere");
+    let elsewhere = world.log_in("ann").await.named("ann elsewhere");
     story.tell("Ann logs out", here.post("/api/v1/logout")).await;
     story.tell("her token is revoked", here.get("/api/v1/user")).await;
     story.tell("she cannot log out twice", here.post("/api/v1/logout")).await;
@@ -226,7 +226,7 @@ async fn logging_out_ends_this_session_only() {
 #[tokio::test]
 async fn tokens_expire() {
     let (world, mut story) =
-        (World::with(&[("ACCORD_TOKEN_TTL", "1"), ("ACCORD_REFRESH_TTL", "3")]).await, Story::default());
+        (World::with(&ACCORD, &[("ACCORD_TOKEN_TTL", "1"), ("ACCORD_REFRESH_TTL", "3")]).await, Story::default());
     let nobody = world.nobody();
     let session =
         story.tell("Ann logs in", nobody.post("/api/v1/authenticate").json(&ann("the password of ann"))).await;

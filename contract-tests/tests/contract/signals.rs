@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use contract_tests::Treatment::Answers;
-use contract_tests::{Database, Receiver, World, refused_start};
+use contract_tests::{ACCORD, Author, Database, Receiver, World, refused_start};
 use insta::assert_snapshot;
 use serde_json::json;
 
@@ -27,8 +27,8 @@ const TABLES: [&str; 14] = [
 
 #[tokio::test]
 async fn a_veto_leaves_no_trace() {
-    let mut world = World::start().await;
-    let (ann, root) = (world.ann().await, world.root().await);
+    let mut world = World::start(&ACCORD).await;
+    let (ann, root) = (world.log_in("ann").await, world.log_in("root").await);
     let member = root.get("/api/v1/users?email=ben@example.com").await.body["items"][0]["id"].as_i64().unwrap();
     root.post("/api/v1/groups").json(&json!({ "name": "Editors" })).await.expect(201);
     root.put(format!("/api/v1/groups/1/members/{member}")).await.expect(204);
@@ -46,7 +46,7 @@ async fn a_veto_leaves_no_trace() {
 
     let all = "grants,groups, invited_guests,memberships,permissions,posts,users,votes,webhooks";
     world.server = world.another_server(&[("ACCORD_FROZEN", all)]).await;
-    let (ann, root) = (world.ann().await, world.root().await);
+    let (ann, root) = (world.log_in("ann").await, world.log_in("root").await);
     let kept = async || {
         let mut kept = vec![];
         for table in TABLES {
@@ -105,29 +105,29 @@ async fn a_veto_leaves_no_trace() {
 
 #[tokio::test]
 async fn a_frozen_table_stops_what_would_change_it_too() {
-    let mut world = World::start().await;
-    let root = world.root().await;
+    let mut world = World::start(&ACCORD).await;
+    let root = world.log_in("root").await;
     root.post("/api/v1/groups").json(&json!({ "name": "Editors" })).await.expect(201);
     root.post("/api/v1/grants").json(&json!({ "group_id": 1, "permission": "can_edit_post" })).await.expect(201);
     root.post("/api/v1/groups").json(&json!({ "name": "Others" })).await.expect(201);
     world.server = world.another_server(&[("ACCORD_FROZEN", "grants")]).await;
-    let root = world.root().await;
+    let root = world.log_in("root").await;
     root.delete("/api/v1/groups/1").header("If-Match", "*").await.refused(409, "vetoed");
     root.get("/api/v1/groups/1").await.expect(200);
     root.delete("/api/v1/groups/2").header("If-Match", "*").await.expect(204);
 
     // what goes by the schema, or is counted, has no signals of its own
-    let ann = world.ann().await;
+    let ann = world.log_in("ann").await;
     let (first, second) = (ann.writes("First").await.id(), ann.writes("Second").await.id());
     let vote = |post_id| json!({ "post_id": post_id, "vote_dir": 1 });
     ann.post("/api/v1/vote").json(&vote(first)).await.expect(201);
     world.server = world.another_server(&[("ACCORD_FROZEN", "votes")]).await;
-    let (ann, post) = (world.ann().await, format!("/api/v1/posts/{first}"));
+    let (ann, post) = (world.log_in("ann").await, format!("/api/v1/posts/{first}"));
     ann.delete(&post).header("If-Match", "*").await.refused(409, "vetoed");
     ann.delete("/api/v1/user").await.refused(409, "vetoed");
     ann.patch(&post).header("If-Match", "*").json(&json!({ "rating": 5 })).await.expect(200);
     world.server = world.another_server(&[("ACCORD_FROZEN", "posts")]).await;
-    let ann = world.ann().await;
+    let ann = world.log_in("ann").await;
     let refused = ann.post("/api/v1/vote").json(&vote(second)).await.refused(409, "vetoed");
     assert_eq!(refused.body["detail"], "The server does not change posts for now; try again later.");
     ann.delete("/api/v1/user").await.refused(409, "vetoed");
@@ -136,7 +136,9 @@ async fn a_frozen_table_stops_what_would_change_it_too() {
 
 #[tokio::test]
 async fn what_cannot_be_frozen_is_refused_at_the_start() {
-    let (code, says) = refused_start(&Database::empty().await.url(), &[("ACCORD_FROZEN", "posts,sessions")], &[]).await;
+    let (code, says) =
+        refused_start(&ACCORD, &Database::empty(&ACCORD).await.url(), &[("ACCORD_FROZEN", "posts,sessions")], &[])
+            .await;
     assert_eq!(code, 78, "{says}");
     assert!(says.contains("ACCORD_FROZEN: `sessions` cannot be frozen; use some of grants, groups"), "{says}");
 }
@@ -146,8 +148,8 @@ async fn owners_are_told_what_was_changed_of_their_account() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("folder:{}", folder.path().display());
     let settings = [("ACCORD_MAIL_URL", url.as_str()), ("ACCORD_TASK_WORKERS", "1"), ("ACCORD_PURGE_INTERVAL", "0")];
-    let world = World::with(&settings).await;
-    let ann = world.ann().await;
+    let world = World::with(&ACCORD, &settings).await;
+    let ann = world.log_in("ann").await;
     ann.patch("/api/v1/user").json(&json!({ "name": "Ann B." })).await.expect(200);
     let passwords = json!({ "old_password": "the password of ann", "new_password": "another password of ann" });
     ann.post("/api/v1/user/password").json(&passwords).await.expect(204);
@@ -196,8 +198,8 @@ async fn owners_are_told_what_was_changed_of_their_account() {
 
 #[tokio::test]
 async fn a_user_that_goes_leaves_each_group_with_an_event() {
-    let world = World::start().await;
-    let root = world.root().await;
+    let world = World::start(&ACCORD).await;
+    let root = world.log_in("root").await;
     for name in ["A", "B"] {
         root.post("/api/v1/groups").json(&json!({ "name": name })).await.expect(201);
     }
@@ -230,10 +232,10 @@ async fn nothing_that_was_acknowledged_is_lost_when_servers_die() {
         ("ACCORD_WEBHOOK_PRIVATE", "true"),
     ];
     let receiver = Receiver::start(&[Answers(204)]).await;
-    let mut world = World::with(&settings).await;
+    let mut world = World::with(&ACCORD, &settings).await;
     let webhook = json!({ "url": receiver.url, "events": ["user.updated"] });
-    world.root().await.post("/api/v1/webhooks").json(&webhook).await.expect(201);
-    let token = world.ann().await.token().to_owned();
+    world.log_in("root").await.post("/api/v1/webhooks").json(&webhook).await.expect(201);
+    let token = world.log_in("ann").await.token().to_owned();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     // the addresses that an acknowledged change has left behind and brought, by the request that did it
     let mut acknowledged = vec![];
@@ -283,7 +285,7 @@ async fn nothing_that_was_acknowledged_is_lost_when_servers_die() {
     tokio::time::timeout(Duration::from_secs(60), emptied).await.expect("all jobs and deliveries are done");
     assert!(acknowledged.len() >= 180, "{}", acknowledged.len());
 
-    let root = world.root().await;
+    let root = world.log_in("root").await;
     let (mut events, mut cursor) = (vec![], String::new());
     loop {
         let page =

@@ -1,13 +1,13 @@
 //! What keeps a server from starting: one sentence that says what to change, and an exit code.
 
-use contract_tests::{Database, World, command_line_with, refused_start};
+use contract_tests::{ACCORD, Database, World, command_line_with, refused_start};
 
 /// EX_CONFIG of sysexits.h: the settings are at fault.
 const CONFIGURATION: i32 = 78;
 
 #[tokio::test]
 async fn a_setting_at_fault_is_named() {
-    let database = Database::fresh().await;
+    let database = Database::fresh(&ACCORD).await;
     let url = database.url();
     let unset_secret = ("SECRET_KEY", "");
     let (prod, memory) = (("ACCORD_ENV", "prod"), ("ACCORD_PASSWORD_MEMORY", "19456"));
@@ -43,7 +43,7 @@ async fn a_setting_at_fault_is_named() {
         (vec![], "secret_key = ['hunter2-hunter2-hunter2-hunter2']", vec!["secret_key", "must be text"]),
     ] {
         let files: Vec<_> = (!file.is_empty()).then_some(("accord.toml", file)).into_iter().collect();
-        let (code, told) = refused_start(&url, &settings, &files).await;
+        let (code, told) = refused_start(&ACCORD, &url, &settings, &files).await;
         let case = format!("{settings:?} {file:?}: exit {code}: {told}");
         assert_eq!(code, CONFIGURATION, "{case}");
         assert!(words.iter().all(|word| told.contains(word)), "{words:?}: {case}");
@@ -54,25 +54,25 @@ async fn a_setting_at_fault_is_named() {
 
 #[tokio::test]
 async fn a_place_that_is_taken_or_closed_is_named() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     let url = world.database.url();
     let port = world.server.address.rsplit(':').next().unwrap();
-    let (code, told) = refused_start(&url, &[("PORT", port)], &[]).await;
+    let (code, told) = refused_start(&ACCORD, &url, &[("PORT", port)], &[]).await;
     assert!([1, CONFIGURATION].contains(&code) && told.contains(port), "exit {code}: {told}");
     assert_plain(&told);
 
     let (code, told) =
-        refused_start("sqlite:blocked/accord.db", &[], &[("blocked", "a file where a folder must be")]).await;
+        refused_start(&ACCORD, "sqlite:blocked/accord.db", &[], &[("blocked", "a file where a folder must be")]).await;
     assert!([1, CONFIGURATION].contains(&code) && told.contains("blocked"), "exit {code}: {told}");
     assert_plain(&told);
 
     let (code, told) =
-        refused_start("sqlite:accord.db", &[], &[("accord.db", &"this is no database ".repeat(100))]).await;
+        refused_start(&ACCORD, "sqlite:accord.db", &[], &[("accord.db", &"this is no database ".repeat(100))]).await;
     assert!([1, CONFIGURATION].contains(&code) && told.contains("accord.db"), "exit {code}: {told}");
     assert_plain(&told);
 
     let nowhere = "postgres://user:hunter2@127.0.0.1:1/accord";
-    let (code, told) = refused_start(nowhere, &[("ACCORD_DB_WAIT", "1"), ("ACCORD_LOG", "error")], &[]).await;
+    let (code, told) = refused_start(&ACCORD, nowhere, &[("ACCORD_DB_WAIT", "1"), ("ACCORD_LOG", "error")], &[]).await;
     assert!([1, CONFIGURATION].contains(&code), "exit {code}: {told}");
     assert!(!told.contains("hunter2"), "{told}");
     assert_plain(&told);
@@ -80,7 +80,7 @@ async fn a_place_that_is_taken_or_closed_is_named() {
 
 #[tokio::test]
 async fn server_that_other_machines_reach_needs_a_secret_key_and_has_no_demo_data() {
-    let database = Database::fresh().await;
+    let database = Database::fresh(&ACCORD).await;
     let url = database.url();
     let secret = ("SECRET_KEY", "0123456789abcdef0123456789abcdef");
     let dev = [("ACCORD_ENV", "dev"), ("HOST", "0.0.0.0")];
@@ -88,26 +88,26 @@ async fn server_that_other_machines_reach_needs_a_secret_key_and_has_no_demo_dat
         ([dev[0], dev[1], ("SECRET_KEY", ""), ("ACCORD_DEMO", "auto")], ["SECRET_KEY", "0.0.0.0"]),
         ([dev[0], dev[1], secret, ("ACCORD_DEMO", "true")], ["ACCORD_DEMO=true", "0.0.0.0"]),
     ] {
-        let (code, told) = refused_start(&url, &settings, &[]).await;
+        let (code, told) = refused_start(&ACCORD, &url, &settings, &[]).await;
         assert_eq!(code, CONFIGURATION, "{settings:?}: {told}");
         assert!(words.iter().all(|word| told.contains(word)), "{words:?}: {told}");
         assert_plain(&told);
     }
     // a host of the command line is checked like one of the settings
     let settings = [("ACCORD_ENV", "dev"), ("SECRET_KEY", ""), ("ACCORD_DEMO", "false")];
-    let ended = command_line_with(&["serve", "--host", "0.0.0.0", "--port", "0"], &url, &settings).await;
+    let ended = command_line_with(&ACCORD, &["serve", "--host", "0.0.0.0", "--port", "0"], &url, &settings).await;
     assert_eq!(ended.code, CONFIGURATION, "{}", ended.stderr);
     assert!(ended.stderr.contains("SECRET_KEY") && ended.stderr.contains("0.0.0.0"), "{}", ended.stderr);
 }
 
 #[tokio::test]
 async fn database_with_demo_accounts_is_not_served_in_production() {
-    let database = Database::fresh().await;
+    let database = Database::fresh(&ACCORD).await;
     let url = database.url();
-    let loaded = command_line_with(&["fixtures", "load"], &url, &[]).await;
+    let loaded = command_line_with(&ACCORD, &["fixtures", "load"], &url, &[]).await;
     assert_eq!(loaded.code, 0, "{}", loaded.stderr);
     let prod = [("ACCORD_ENV", "prod"), ("ACCORD_PASSWORD_MEMORY", "19456"), ("ACCORD_DEMO", "auto")];
-    let (code, told) = refused_start(&url, &prod, &[]).await;
+    let (code, told) = refused_start(&ACCORD, &url, &prod, &[]).await;
     assert_eq!(code, CONFIGURATION, "{told}");
     // ann and ben of the test's own fixture have other passwords
     assert!(told.contains("password: admin@example.com;") && told.contains("accord user disable"), "{told}");

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use contract_tests::{Database, Person, Server, Story, World};
+use contract_tests::{ACCORD, Author, Database, Person, Server, Story, World};
 use insta::assert_yaml_snapshot;
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnectOptions;
@@ -33,8 +33,8 @@ async fn views(by: &Person, post_id: i64) -> i64 {
 
 #[tokio::test]
 async fn what_others_read_and_share_is_counted() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let (ann, ben, root) = (world.log_in("ann").await, world.log_in("ben").await, world.log_in("root").await);
     let post = ann.writes("A post").await;
     let path = format!("/api/v1/posts/{}", post.id());
     let (statistics, share) = (format!("{path}/statistics"), format!("{path}/share"));
@@ -62,8 +62,8 @@ async fn what_others_read_and_share_is_counted() {
 
 #[tokio::test]
 async fn the_statistics_of_a_draft_do_not_exist_for_others() {
-    let world = World::with_fixtures(&["posts"]).await;
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let world = World::with_fixtures(&ACCORD, &["posts"]).await;
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     let drafts = ann.get("/api/v1/posts?published=false").await.expect(200);
     let post_id = drafts.body["items"][0]["id"].as_i64().unwrap();
     for call in [
@@ -79,8 +79,8 @@ async fn the_statistics_of_a_draft_do_not_exist_for_others() {
 
 #[tokio::test]
 async fn statistics_are_for_whom_they_are_granted() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let (ann, ben, root) = (world.ann().await, world.ben().await, world.root().await);
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let (ann, ben, root) = (world.log_in("ann").await, world.log_in("ben").await, world.log_in("root").await);
     let (first, second) = (ann.writes("First").await.id(), ann.writes("Second").await.id());
     let ben_id = ben.get("/api/v1/user").await.expect(200).id();
     let statistics = |post_id| format!("/api/v1/posts/{post_id}/statistics");
@@ -113,8 +113,8 @@ async fn statistics_are_for_whom_they_are_granted() {
 
 #[tokio::test]
 async fn a_stop_writes_what_was_counted() {
-    let mut world = World::with(&[NEVER]).await;
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let mut world = World::with(&ACCORD, &[NEVER]).await;
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     let post_id = ann.writes("A post").await.id();
     read(&ben, post_id, 5).await;
     world.server.terminate().await;
@@ -125,8 +125,8 @@ async fn a_stop_writes_what_was_counted() {
 
 #[tokio::test]
 async fn a_crash_loses_one_interval_at_most() {
-    let mut world = World::with(&[("ACCORD_VIEW_INTERVAL", "1")]).await;
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let mut world = World::with(&ACCORD, &[("ACCORD_VIEW_INTERVAL", "1")]).await;
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     let post_id = ann.writes("A post").await.id();
     let other = world.another_server(&[NEVER]).await;
     read(&ben, post_id, 3).await;
@@ -147,8 +147,8 @@ async fn a_crash_loses_one_interval_at_most() {
 
 #[tokio::test]
 async fn two_servers_add_up() {
-    let world = World::with(&[NEVER]).await;
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let world = World::with(&ACCORD, &[NEVER]).await;
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     let post_id = ann.writes("A post").await.id();
     let other = world.another_server(&[NEVER]).await;
     read(&ben, post_id, 2).await;
@@ -174,8 +174,8 @@ async fn two_servers_add_up() {
 
 #[tokio::test]
 async fn views_of_a_post_that_is_deleted_are_dropped() {
-    let world = World::with(&[NEVER]).await;
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let world = World::with(&ACCORD, &[NEVER]).await;
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     let (kept, deleted) = (ann.writes("Kept").await.id(), ann.writes("Deleted").await.id());
     views(&ann, deleted).await;
     read(&ben, kept, 2).await;
@@ -216,8 +216,8 @@ impl Lock {
 
 #[tokio::test]
 async fn a_reader_never_waits_for_the_counting() {
-    let world = World::with(&[("ACCORD_VIEW_INTERVAL", "1"), ("ACCORD_DB_TIMEOUT", "1")]).await;
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let world = World::with(&ACCORD, &[("ACCORD_VIEW_INTERVAL", "1"), ("ACCORD_DB_TIMEOUT", "1")]).await;
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     let post_id = ann.writes("A post").await.id();
     let lock = Lock::take(&world.database.url()).await;
     read(&ben, post_id, 20).await;
@@ -235,8 +235,8 @@ async fn a_reader_never_waits_for_the_counting() {
 
 #[tokio::test]
 async fn a_view_costs_no_statement() {
-    let world = World::with(&[NEVER, ("ACCORD_LOG", "warn,sqlx::query=debug")]).await;
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let world = World::with(&ACCORD, &[NEVER, ("ACCORD_LOG", "warn,sqlx::query=debug")]).await;
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     let post_id = ann.writes("A post").await.id();
     // a busy pool may open one more connection, and set it up
     let is_ours = |line: &&str| line.contains("\"target\":\"sqlx::query\"") && !line.contains("PRAGMA");

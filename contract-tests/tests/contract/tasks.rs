@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use contract_tests::{Server, World, command_line};
+use contract_tests::{ACCORD, Server, World, command_line};
 use serde_json::Value;
 
 const BY_ITSELF: (&str, &str) = ("ACCORD_TASK_WORKERS", "4");
@@ -41,7 +41,7 @@ async fn until_none_is_left(world: &World) {
 #[tokio::test]
 async fn two_servers_do_each_task_once() {
     let settings = [BY_ITSELF, NOT_PURGING];
-    let world = World::with(&settings).await;
+    let world = World::with(&ACCORD, &settings).await;
     let other = world.another_server(&settings).await;
     ask_for(&world, 1000).await;
     until_none_is_left(&world).await;
@@ -55,7 +55,7 @@ async fn two_servers_do_each_task_once() {
 #[tokio::test]
 async fn what_a_killed_server_had_taken_is_done_by_another() {
     let settings = [BY_ITSELF, NOT_PURGING, SHORT_LEASE];
-    let mut world = World::with(&settings).await;
+    let mut world = World::with(&ACCORD, &settings).await;
     ask_for(&world, 300).await;
     let mut counts = BTreeMap::new();
     while done(&world.server, &mut BTreeMap::new()) < 20 {
@@ -76,8 +76,8 @@ async fn what_a_killed_server_had_taken_is_done_by_another() {
 #[tokio::test]
 async fn expired_sessions_are_purged() {
     let short = [BY_ITSELF, ("ACCORD_PURGE_INTERVAL", "1"), ("ACCORD_REFRESH_TTL", "1"), ("ACCORD_TOKEN_TTL", "1")];
-    let world = World::with(&short).await;
-    world.ann().await;
+    let world = World::with(&ACCORD, &short).await;
+    world.log_in("ann").await;
     assert!(world.database.count("refresh_tokens").await > 0);
     let wait = async {
         while world.database.count("sessions").await > 0 {
@@ -91,9 +91,9 @@ async fn expired_sessions_are_purged() {
 
 #[tokio::test]
 async fn what_an_operator_asks_for_runs_once_though_another_runs_by_itself() {
-    let world = World::with(&[BY_ITSELF]).await;
+    let world = World::with(&ACCORD, &[BY_ITSELF]).await;
     let url = world.database.url();
-    assert_eq!(command_line(&["task", "run", "purge-sessions"], &url, "").await.code, 0);
+    assert_eq!(command_line(&ACCORD, &["task", "run", "purge-sessions"], &url, "").await.code, 0);
     let wait = async {
         while world.database.count("tasks WHERE name = 'purge-sessions'").await > 1 {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -113,8 +113,8 @@ async fn what_an_operator_asks_for_runs_once_though_another_runs_by_itself() {
 
 #[tokio::test]
 async fn sessions_that_can_be_refreshed_are_kept() {
-    let world = World::with(&[BY_ITSELF, ("ACCORD_PURGE_INTERVAL", "1")]).await;
-    let ann = world.ann().await;
+    let world = World::with(&ACCORD, &[BY_ITSELF, ("ACCORD_PURGE_INTERVAL", "1")]).await;
+    let ann = world.log_in("ann").await;
     let mut counts = BTreeMap::new();
     while done(&world.server, &mut counts) < 2 {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -125,9 +125,9 @@ async fn sessions_that_can_be_refreshed_are_kept() {
 
 #[tokio::test]
 async fn an_operator_looks_after_tasks() {
-    let world = World::start().await;
+    let world = World::start(&ACCORD).await;
     let url = world.database.url();
-    let types = async |line: &str| command_line(&line.split(' ').collect::<Vec<_>>(), &url, "").await;
+    let types = async |line: &str| command_line(&ACCORD, &line.split(' ').collect::<Vec<_>>(), &url, "").await;
     let says = async |line: &str| {
         let ended = types(line).await;
         assert_eq!(ended.code, 0, "{line}: {}", ended.stderr);

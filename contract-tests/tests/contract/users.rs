@@ -1,6 +1,6 @@
 //! Accounts, for admins: roles, statuses, and the admin who must stay.
 
-use contract_tests::{Person, Story, World};
+use contract_tests::{ACCORD, Author, Person, Story, World};
 use insta::assert_yaml_snapshot;
 use serde_json::{Value, json};
 
@@ -14,8 +14,8 @@ async fn set(admin: &Person, path: &str, change: Value) -> contract_tests::Answe
 
 #[tokio::test]
 async fn an_admin_makes_changes_and_deletes_an_account() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let root = world.root().await;
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let root = world.log_in("root").await;
     let new = json!({ "email": "Eve@Example.com", "password": "a long password", "name": "Eve", "role": "staff" });
     let made = story.tell("Root makes an account", root.post("/api/v1/users").json(&new)).await;
     let path = made.header("Location").unwrap().to_owned();
@@ -28,17 +28,17 @@ async fn an_admin_makes_changes_and_deletes_an_account() {
     story.tell("in an old version", root.patch(&path).header("If-Match", made.etag()).json(&change)).await;
     story.tell("lists the admins", root.get("/api/v1/users?role=admin&with_total=true")).await;
     story.tell("finds one by address", root.get("/api/v1/users?email=EVE@example.com")).await;
-    story.tell("anyone reads the profile", world.ann().await.get(format!("{path}/profile"))).await;
+    story.tell("anyone reads the profile", world.log_in("ann").await.get(format!("{path}/profile"))).await;
     story.tell("deletes it", root.delete(&path).header("If-Match", "*")).await;
     story.tell("it is gone", root.get(&path)).await;
-    story.tell("so is the profile", world.ann().await.get(format!("{path}/profile"))).await;
+    story.tell("so is the profile", world.log_in("ann").await.get(format!("{path}/profile"))).await;
     assert_yaml_snapshot!(story);
 }
 
 #[tokio::test]
 async fn a_disabled_account_may_look_at_itself_and_log_out() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let (ann, root) = (world.ann().await, world.root().await);
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let (ann, root) = (world.log_in("ann").await, world.log_in("root").await);
     let credentials = json!({ "email": "ann@example.com", "password": "the password of ann" });
     let session = world.nobody().post("/api/v1/authenticate").json(&credentials).await.expect(200);
     let refresh = json!({ "refresh_token": session.text("/refresh_token") });
@@ -64,11 +64,11 @@ async fn a_disabled_account_may_look_at_itself_and_log_out() {
 
 #[tokio::test]
 async fn whoever_is_disabled_meets_403_wherever_the_document_says_it() {
-    let world = World::start().await;
-    let (ann, root) = (world.ann().await, world.root().await);
+    let world = World::start(&ACCORD).await;
+    let (ann, root) = (world.log_in("ann").await, world.log_in("root").await);
     ann.writes("A post").await;
     set(&root, ANN, json!({ "status": "disabled" })).await.expect(200);
-    for operation in contract_tests::document().operations.iter().filter(|operation| operation.protected) {
+    for operation in ACCORD.document().operations.iter().filter(|operation| operation.protected) {
         if operation.declares(403) {
             ann.call_operation(operation, "1").await.refused(403, "account_disabled");
         } else {
@@ -79,8 +79,8 @@ async fn whoever_is_disabled_meets_403_wherever_the_document_says_it() {
 
 #[tokio::test]
 async fn the_last_admin_stays() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let root = world.root().await;
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let root = world.log_in("root").await;
     let demote = |path: &str| root.patch(path).header("If-Match", "*").json(&json!({ "role": "staff" }));
     story.tell("Root gives up the role", demote(ROOT)).await;
     let disable = root.patch(ROOT).header("If-Match", "*").json(&json!({ "status": "disabled" }));
@@ -98,11 +98,11 @@ async fn the_last_admin_stays() {
 
 #[tokio::test]
 async fn who_is_no_admin_learns_nothing_of_accounts_by_their_id() {
-    let world = World::start().await;
-    let (ann, sam) = (world.ann().await, world.sam().await);
+    let world = World::start(&ACCORD).await;
+    let (ann, sam) = (world.log_in("ann").await, world.log_in("sam").await);
     for person in [&ann, &sam] {
         for id in ["1", "2", "99", "nonsense"] {
-            for operation in contract_tests::document().operations.iter() {
+            for operation in ACCORD.document().operations.iter() {
                 let is_admins =
                     operation.security.iter().flatten().any(|(_, scopes)| scopes.iter().any(|s| s == "admin"));
                 if is_admins {

@@ -1,13 +1,13 @@
 //! At most one vote of a user for a post.
 
-use contract_tests::{Story, World};
+use contract_tests::{ACCORD, Author, Story, World};
 use insta::assert_yaml_snapshot;
 use serde_json::json;
 
 #[tokio::test]
 async fn a_vote_is_given_once_and_taken_back_once() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     let post_id = ann.writes("A post").await.id();
     let (up, down) = (json!({ "post_id": post_id, "vote_dir": 1 }), json!({ "post_id": post_id, "vote_dir": 0 }));
     story.tell("there is nothing to take back", ben.post("/api/v1/vote").json(&down)).await;
@@ -25,8 +25,8 @@ async fn a_vote_is_given_once_and_taken_back_once() {
 
 #[tokio::test]
 async fn a_deleted_post_takes_its_votes_along() {
-    let world = World::start().await;
-    let (ann, ben) = (world.ann().await, world.ben().await);
+    let world = World::start(&ACCORD).await;
+    let (ann, ben) = (world.log_in("ann").await, world.log_in("ben").await);
     let post_id = ann.writes("A post").await.id();
     let up = json!({ "post_id": post_id, "vote_dir": 1 });
     ben.post("/api/v1/vote").json(&up).await.expect(201);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract_tests::Treatment::{Answers, Hangs, HangsUp, Redirects};
-use contract_tests::{Answer, Person, Receiver, SECRET, Story, World, command_line};
+use contract_tests::{ACCORD, Answer, Person, Receiver, SECRET, Story, World, command_line};
 use futures_util::future::join_all;
 use insta::assert_yaml_snapshot;
 use serde_json::{Value, json};
@@ -99,8 +99,8 @@ async fn until_letters(folder: &tempfile::TempDir, count: usize) -> Vec<String> 
 
 #[tokio::test]
 async fn a_webhook_lives_from_creation_to_deletion() {
-    let (world, mut story) = (World::start().await, Story::default());
-    let (root, ann) = (world.root().await, world.ann().await);
+    let (world, mut story) = (World::start(&ACCORD).await, Story::default());
+    let (root, ann) = (world.log_in("root").await, world.log_in("ann").await);
     let path = "/api/v1/webhooks/1";
     let new = json!({ "url": "https://hooks.example.com/accord", "description": "Search", "events": ["post.created"] });
     let refused = ann.post("/api/v1/webhooks").json(&new);
@@ -143,8 +143,8 @@ async fn a_webhook_lives_from_creation_to_deletion() {
 #[tokio::test]
 async fn a_test_event_arrives_signed() {
     let receiver = Receiver::start(&[Answers(204)]).await;
-    let (world, mut story) = (World::with(&[BY_ITSELF, PRIVATE]).await, Story::default());
-    let root = world.root().await;
+    let (world, mut story) = (World::with(&ACCORD, &[BY_ITSELF, PRIVATE]).await, Story::default());
+    let root = world.log_in("root").await;
     let secret = create(&root, &receiver.url).await.text("/secret").to_owned();
     let asked = story.tell("root tests it", root.post("/api/v1/webhooks/1/test")).await;
     let received = receiver.gets(1).await.remove(0);
@@ -170,9 +170,9 @@ async fn a_test_event_arrives_signed() {
 async fn what_fails_is_sent_again_and_what_follows_waits() {
     let receiver = Receiver::start(&[HangsUp, Answers(200)]).await;
     let settings = [BY_ITSELF, PRIVATE];
-    let world = World::with(&settings).await;
+    let world = World::with(&ACCORD, &settings).await;
     let _other = world.another_server(&settings).await;
-    let root = world.root().await;
+    let root = world.log_in("root").await;
     let secret = create(&root, &receiver.url).await.text("/secret").to_owned();
     for _ in 0..4 {
         test(&root).await;
@@ -203,9 +203,9 @@ async fn events_of_one_object_arrive_in_order_at_those_who_want_them_and_once() 
         Receiver::start(&[Answers(200)]).await,
     );
     let settings = [BY_ITSELF, PRIVATE];
-    let world = World::with(&settings).await;
+    let world = World::with(&ACCORD, &settings).await;
     let _other = world.another_server(&settings).await;
-    let root = world.root().await;
+    let root = world.log_in("root").await;
     create(&root, &all.url).await;
     for (receiver, events) in [(&some, ["post.updated", "user.created"]), (&none, ["post.created", "post.deleted"])] {
         root.post("/api/v1/webhooks").json(&json!({ "url": receiver.url, "events": events })).await.expect(201);
@@ -238,8 +238,8 @@ async fn events_of_one_object_arrive_in_order_at_those_who_want_them_and_once() 
 #[tokio::test]
 async fn both_secrets_sign_while_the_receiver_changes_over() {
     let receiver = Receiver::start(&[Answers(200)]).await;
-    let world = World::with(&[BY_ITSELF, PRIVATE, ("ACCORD_WEBHOOK_SECRET_OVERLAP", "4")]).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &[BY_ITSELF, PRIVATE, ("ACCORD_WEBHOOK_SECRET_OVERLAP", "4")]).await;
+    let root = world.log_in("root").await;
     let mut secrets = vec![create(&root, &receiver.url).await.text("/secret").to_owned()];
     for _ in 0..2 {
         let rotate = root.patch("/api/v1/webhooks/1").header("If-Match", "*").json(&json!({ "rotate_secret": true }));
@@ -260,15 +260,15 @@ async fn both_secrets_sign_while_the_receiver_changes_over() {
 async fn secrets_are_encrypted_at_rest_and_again_after_a_change_of_keys() {
     const OTHER_KEY: &str = "another secret, which comes after it";
     let receiver = Receiver::start(&[Answers(204)]).await;
-    let mut world = World::with(&[BY_ITSELF, PRIVATE]).await;
-    let root = world.root().await;
+    let mut world = World::with(&ACCORD, &[BY_ITSELF, PRIVATE]).await;
+    let root = world.log_in("root").await;
     let secret = create(&root, &receiver.url).await.text("/secret").to_owned();
     let plain = async |world: &World| {
         let plain = format!("webhooks WHERE secret LIKE '%{}%' OR secret LIKE 'whsec%'", &secret[10..30]);
         world.database.count(&plain).await
     };
     let seal = async |world: &World| {
-        let run = command_line(&["task", "run", "seal-webhook-secrets"], &world.database.url(), "").await;
+        let run = command_line(&ACCORD, &["task", "run", "seal-webhook-secrets"], &world.database.url(), "").await;
         assert_eq!(run.code, 0, "{}", run.stderr);
         let done = async {
             while world.database.count("tasks WHERE name = 'seal-webhook-secrets' AND key IS NULL").await > 0 {
@@ -280,7 +280,7 @@ async fn secrets_are_encrypted_at_rest_and_again_after_a_change_of_keys() {
     let mut number = 0;
     let mut signs = async |world: &World| {
         number += 1;
-        test(&world.root().await).await;
+        test(&world.log_in("root").await).await;
         let received = receiver.gets(number).await.remove(number - 1);
         assert_eq!(received.signatures(), [received.signed_by(&secret)], "{number}");
     };
@@ -300,7 +300,7 @@ async fn secrets_are_encrypted_at_rest_and_again_after_a_change_of_keys() {
     seal(&world).await;
     world.server = world.another_server(&[BY_ITSELF, PRIVATE, new]).await;
     signs(&world).await;
-    let events = world.root().await.get("/api/v1/audit-events?object_type=webhook").await.expect(200);
+    let events = world.log_in("root").await.get("/api/v1/audit-events?object_type=webhook").await.expect(200);
     let actions: Vec<_> = events.body["items"].as_array().unwrap().iter().map(|event| &event["action"]).collect();
     assert_eq!(actions, ["webhook_created"], "it is the same secret");
 }
@@ -311,8 +311,9 @@ async fn a_receiver_that_is_gone_is_not_called_again_and_its_maker_gets_a_mail()
     let receiver = Receiver::start(&[Answers(500), Answers(410)]).await;
     let folder = tempfile::tempdir().unwrap();
     let mail = format!("folder:{}", folder.path().display());
-    let (world, mut story) = (World::with(&[BY_ITSELF, PRIVATE, ("ACCORD_MAIL_URL", &mail)]).await, Story::default());
-    let root = world.root().await;
+    let (world, mut story) =
+        (World::with(&ACCORD, &[BY_ITSELF, PRIVATE, ("ACCORD_MAIL_URL", &mail)]).await, Story::default());
+    let root = world.log_in("root").await;
     create(&root, &receiver.url).await;
     let (first, second) = (test(&root).await, test(&root).await);
     for (id, error) in [(first, "answered 410"), (second, "the webhook is disabled")] {
@@ -356,8 +357,8 @@ async fn a_receiver_that_is_gone_is_not_called_again_and_its_maker_gets_a_mail()
 async fn who_fails_for_too_long_is_disabled_and_all_admins_get_a_mail_if_the_maker_is_gone() {
     let (receiver, folder) = (Receiver::start(&[Answers(500)]).await, tempfile::tempdir().unwrap());
     let mail = format!("folder:{}", folder.path().display());
-    let world = World::with(&[BY_ITSELF, PRIVATE, IMPATIENT, ("ACCORD_MAIL_URL", &mail)]).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &[BY_ITSELF, PRIVATE, IMPATIENT, ("ACCORD_MAIL_URL", &mail)]).await;
+    let root = world.log_in("root").await;
     let maker = json!({ "email": "eve@example.com", "password": "a long password", "role": "admin" });
     let eve = root.post("/api/v1/users").json(&maker).await.expect(201).id();
     let login = world
@@ -388,8 +389,8 @@ async fn who_fails_for_too_long_is_disabled_and_all_admins_get_a_mail_if_the_mak
 #[tokio::test]
 async fn one_success_keeps_a_webhook_though_a_delivery_fails_for_good() {
     let receiver = Receiver::start(&[Answers(500)]).await;
-    let world = World::with(&[BY_ITSELF, PRIVATE, ("ACCORD_WEBHOOK_RETRY_FOR", "2")]).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &[BY_ITSELF, PRIVATE, ("ACCORD_WEBHOOK_RETRY_FOR", "2")]).await;
+    let root = world.log_in("root").await;
     create(&root, &receiver.url).await;
     announce(&world, 1, 1).await;
     delivery(&root, 1, |delivery| delivery["attempts"] == 1).await;
@@ -405,8 +406,8 @@ async fn one_success_keeps_a_webhook_though_a_delivery_fails_for_good() {
 #[tokio::test]
 async fn a_slow_receiver_and_one_that_sends_elsewhere_have_failed() {
     let receiver = Receiver::start(&[Hangs]).await;
-    let world = World::with(&[BY_ITSELF, PRIVATE, ("ACCORD_WEBHOOK_TIMEOUT", "1")]).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &[BY_ITSELF, PRIVATE, ("ACCORD_WEBHOOK_TIMEOUT", "1")]).await;
+    let root = world.log_in("root").await;
     create(&root, &receiver.url).await;
     let id = test(&root).await;
     let slow = delivery(&root, id, |delivery| delivery["attempts"] == 1).await;
@@ -420,8 +421,8 @@ async fn a_slow_receiver_and_one_that_sends_elsewhere_have_failed() {
 #[tokio::test]
 async fn insiders_are_not_called() {
     let receiver = Receiver::start(&[Answers(200)]).await;
-    let world = World::with(&[BY_ITSELF]).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &[BY_ITSELF]).await;
+    let root = world.log_in("root").await;
     let port = receiver.url.split([':', '/']).nth(4).unwrap().to_owned();
     for url in [
         receiver.url.clone(),
@@ -456,8 +457,8 @@ async fn insiders_are_not_called() {
 
 #[tokio::test]
 async fn there_are_no_more_webhooks_than_the_settings_say() {
-    let (world, mut story) = (World::with(&[("ACCORD_WEBHOOK_LIMIT", "3")]).await, Story::default());
-    let root = world.root().await;
+    let (world, mut story) = (World::with(&ACCORD, &[("ACCORD_WEBHOOK_LIMIT", "3")]).await, Story::default());
+    let root = world.log_in("root").await;
     create(&root, "https://hooks.example.com/0").await;
     let more = (1..8).map(|number| {
         root.post("/api/v1/webhooks")
@@ -481,8 +482,8 @@ async fn email_is_sent_while_a_receiver_is_silent() {
     let mail = format!("folder:{}", folder.path().display());
     let settings =
         [BY_ITSELF, PRIVATE, NOT_PURGING, ("ACCORD_WEBHOOK_TIMEOUT", "600"), ("ACCORD_MAIL_URL", mail.as_str())];
-    let world = World::with(&settings).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &settings).await;
+    let root = world.log_in("root").await;
     create(&root, &receiver.url).await;
     for number in 0..10 {
         announce(&world, 1000 + number as i64, number).await;
@@ -502,8 +503,8 @@ async fn email_is_sent_while_a_receiver_is_silent() {
 #[tokio::test]
 async fn silent_receiver_does_not_delay_the_events_of_another() {
     let (silent, good) = (Receiver::start(&[Hangs]).await, Receiver::start(&[Answers(200)]).await);
-    let world = World::with(&[BY_ITSELF, PRIVATE, NOT_PURGING, ("ACCORD_WEBHOOK_TIMEOUT", "2")]).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &[BY_ITSELF, PRIVATE, NOT_PURGING, ("ACCORD_WEBHOOK_TIMEOUT", "2")]).await;
+    let root = world.log_in("root").await;
     create(&root, &silent.url).await;
     create(&root, &good.url).await;
     const EVENTS: usize = 40;
@@ -522,8 +523,8 @@ async fn silent_receiver_does_not_delay_the_events_of_another() {
 #[tokio::test]
 async fn receiver_that_times_out_is_paused_as_a_whole() {
     let silent = Receiver::start(&[Hangs]).await;
-    let world = World::with(&[BY_ITSELF, PRIVATE, NOT_PURGING, ("ACCORD_WEBHOOK_TIMEOUT", "1")]).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &[BY_ITSELF, PRIVATE, NOT_PURGING, ("ACCORD_WEBHOOK_TIMEOUT", "1")]).await;
+    let root = world.log_in("root").await;
     create(&root, &silent.url).await;
     for number in 0..100 {
         announce(&world, 1000 + number as i64, number).await;
@@ -549,8 +550,8 @@ async fn receiver_that_times_out_is_paused_as_a_whole() {
 #[tokio::test]
 async fn event_that_an_earlier_release_has_enqueued_is_delivered() {
     let receiver = Receiver::start(&[Answers(200)]).await;
-    let world = World::with(&[BY_ITSELF, PRIVATE, NOT_PURGING]).await;
-    create(&world.root().await, &receiver.url).await;
+    let world = World::with(&ACCORD, &[BY_ITSELF, PRIVATE, NOT_PURGING]).await;
+    create(&world.log_in("root").await, &receiver.url).await;
     announce_as_before(&world, 7, 1).await;
     assert_eq!(receiver.gets(1).await[0].event()["data"]["id"], 7);
 }
@@ -560,8 +561,8 @@ async fn many_pending_events_are_delivered_in_order_per_object_and_once() {
     const EVENTS: usize = 2_000;
     let receiver = Receiver::start(&[Answers(200)]).await;
     let settings = [BY_ITSELF, PRIVATE, NOT_PURGING];
-    let world = World::with(&settings).await;
-    create(&world.root().await, &receiver.url).await;
+    let world = World::with(&ACCORD, &settings).await;
+    create(&world.log_in("root").await, &receiver.url).await;
     let rows = format!(
         "INSERT INTO deliveries (webhook_id, event_id, event_type, object, event, status, created_at) \
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {EVENTS}) \
@@ -589,8 +590,8 @@ async fn delivery_that_a_stop_interrupts_is_sent_by_another_process_at_once() {
     let receiver = Receiver::start(&[Hangs]).await;
     let settings =
         [BY_ITSELF, PRIVATE, NOT_PURGING, ("ACCORD_TASK_LEASE", "3600"), ("ACCORD_GRACE", "0"), ("ACCORD_DRAIN", "0")];
-    let mut world = World::with(&settings).await;
-    create(&world.root().await, &receiver.url).await;
+    let mut world = World::with(&ACCORD, &settings).await;
+    create(&world.log_in("root").await, &receiver.url).await;
     announce(&world, 1, 1).await;
     receiver.gets(1).await;
     world.server.terminate().await;
@@ -602,8 +603,8 @@ async fn delivery_that_a_stop_interrupts_is_sent_by_another_process_at_once() {
 
 #[tokio::test]
 async fn webhook_limit_holds_when_the_first_webhooks_are_created_concurrently() {
-    let world = World::with(&[("ACCORD_WEBHOOK_LIMIT", "2")]).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &[("ACCORD_WEBHOOK_LIMIT", "2")]).await;
+    let root = world.log_in("root").await;
     for round in 0..5 {
         let creates = (0..8).map(|number| {
             let body = json!({ "url": format!("https://hooks.example.com/{number}") });
@@ -625,8 +626,8 @@ async fn webhook_limit_holds_when_the_first_webhooks_are_created_concurrently() 
 async fn deliveries_are_kept_for_a_time() {
     let receiver = Receiver::start(&[Answers(200), HangsUp]).await;
     let settings = [BY_ITSELF, PRIVATE, ("ACCORD_WEBHOOK_DELIVERIES_TTL", "1"), ("ACCORD_PURGE_INTERVAL", "1")];
-    let world = World::with(&settings).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &settings).await;
+    let root = world.log_in("root").await;
     create(&root, &receiver.url).await;
     test(&root).await;
     test(&root).await;
@@ -643,8 +644,8 @@ async fn deliveries_are_kept_for_a_time() {
 #[tokio::test]
 async fn what_is_disabled_by_hand_sends_nothing_that_waits() {
     let receiver = Receiver::start(&[HangsUp]).await;
-    let world = World::with(&[BY_ITSELF, PRIVATE, NOT_PURGING]).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &[BY_ITSELF, PRIVATE, NOT_PURGING]).await;
+    let root = world.log_in("root").await;
     create(&root, &receiver.url).await;
     let id = test(&root).await;
     delivery(&root, id, |delivery| delivery["attempts"] == 1).await;
@@ -662,8 +663,8 @@ async fn what_is_disabled_by_hand_sends_nothing_that_waits() {
 async fn every_change_is_told_to_who_wants_it() {
     let receiver = Receiver::start(&[Answers(204)]).await;
     let picky = Receiver::start(&[Answers(204)]).await;
-    let world = World::with(&[BY_ITSELF, PRIVATE, NOT_PURGING]).await;
-    let (ann, root) = (world.ann().await, world.root().await);
+    let world = World::with(&ACCORD, &[BY_ITSELF, PRIVATE, NOT_PURGING]).await;
+    let (ann, root) = (world.log_in("ann").await, world.log_in("root").await);
     create(&root, &receiver.url).await;
     root.post("/api/v1/webhooks").json(&json!({ "url": picky.url, "events": ["group.deleted"] })).await.expect(201);
     let any = |call: contract_tests::Call| call.header("If-Match", "*");
@@ -729,8 +730,8 @@ async fn a_receiver_that_nobody_vouches_for_is_told_nothing() {
             }
         }
     });
-    let world = World::with(&[BY_ITSELF, PRIVATE, IMPATIENT]).await;
-    let root = world.root().await;
+    let world = World::with(&ACCORD, &[BY_ITSELF, PRIVATE, IMPATIENT]).await;
+    let root = world.log_in("root").await;
     create(&root, &url).await;
     let id = test(&root).await;
     let failed = ended(&root, id).await;

@@ -1,20 +1,18 @@
-//! The real binary: built once, started on a free port, stopped when dropped.
+//! The real binary: its commands, and servers that are started on a free port and stopped when dropped.
 
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
 
-use crate::world::SECRET;
+use crate::application::Application;
 
 /// How long the binary may take to listen, to refuse, and to end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,108 +23,93 @@ const SHORT_PAUSE: Duration = Duration::from_millis(5);
 /// A log without lines for requests is complete when nothing comes for so long.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// Variables of the one who runs the tests that must not reach the binary.
+/// Variables without the prefix of the application that must not reach the binary from the environment of the tests.
 const SETTINGS: &[&str] = &["DATABASE_URL", "SECRET_KEY", "HOST", "PORT", "DEBUG"];
 
-/// `ACCORD_BIN`, or what cargo builds.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| std::env::var_os("ACCORD_BIN").map_or_else(build, PathBuf::from))
+/// The binary in a folder of its own, with the variables of the application and these settings over them.
+fn command(application: &Application, folder: &Path, database_url: &str, settings: &[(&str, &str)]) -> Command {
+    prepare(Command::new(application.binary()), application, folder, database_url, settings)
 }
 
-fn build() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = std::process::Command::new(cargo);
-    command.args(["build", "--package", "accord", "--bin", "accord", "--message-format", "json-render-diagnostics"]);
-    let output = command.current_dir(root()).stderr(Stdio::inherit()).output().expect("cargo runs");
-    assert!(output.status.success(), "the server does not build");
-    let messages =
-        output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    let mut executables = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executables.next_back().expect("cargo names the executable it has built")
-}
-
-/// The folder of the workspace.
-pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a package of the workspace").to_owned()
-}
-
-/// The binary in a folder of its own, with the settings of tests and these over them.
-fn command(folder: &Path, database_url: &str, settings: &[(&str, &str)]) -> Command {
-    prepare(Command::new(binary()), folder, database_url, settings)
-}
-
-fn prepare(mut command: Command, folder: &Path, database_url: &str, settings: &[(&str, &str)]) -> Command {
+fn prepare(
+    mut command: Command,
+    application: &Application,
+    folder: &Path,
+    database_url: &str,
+    settings: &[(&str, &str)],
+) -> Command {
     let inherited = std::env::vars_os().map(|(name, _)| name);
-    for name in inherited.filter(|name| SETTINGS.iter().any(|ours| name == ours) || begins_like_ours(name)) {
+    let own = |name: &OsStr| name.to_string_lossy().starts_with(application.settings.prefix);
+    for name in inherited.filter(|name| SETTINGS.iter().any(|setting| name == setting) || own(name)) {
         command.env_remove(name);
     }
     command
         .current_dir(folder)
         .stdin(Stdio::null())
         .kill_on_drop(true)
-        .env("ACCORD_ENV", "test")
-        .env("ACCORD_DEMO", "false")
-        .env("ACCORD_LOG", "info")
-        .env("ACCORD_DRAIN", "0")
-        .env("ACCORD_RATE_LIMIT", "0")
-        .env("ACCORD_RATE_LIMIT_ACCOUNT", "0")
-        .env("ACCORD_LOGIN_FAILURES", "0")
-        .env("ACCORD_PASSWORD_MEMORY", "64")
-        .env("ACCORD_DATABASE_CONNECTIONS", "5")
-        // on a busy machine a burst of a test would be refused
-        .env("ACCORD_DB_QUEUE", "0")
-        .env("ACCORD_WEBHOOK_LIMIT", "10000")
-        // a story says so when something is to happen by itself
-        .env("ACCORD_TASK_WORKERS", "0")
         .env("PORT", "0")
-        .env("SECRET_KEY", SECRET)
+        .envs(application.settings.variables.iter().copied())
         .env("DATABASE_URL", database_url)
         .envs(settings.iter().copied());
     command
 }
 
 /// The command with a socket that listens already.
-fn passing_on(socket: &std::net::TcpListener, folder: &Path, database_url: &str, settings: &[(&str, &str)]) -> Command {
+fn passing_on(
+    application: &Application,
+    socket: &std::net::TcpListener,
+    folder: &Path,
+    database_url: &str,
+    settings: &[(&str, &str)],
+) -> Command {
     // standard input becomes file descriptor 3, the first one that a supervisor passes on
     let script = "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" serve";
-    let mut command = prepare(Command::new("sh"), folder, database_url, settings);
-    command.args(["-c", script]).arg(binary()).stdin(OwnedFd::from(socket.try_clone().unwrap()));
+    let mut command = prepare(Command::new("sh"), application, folder, database_url, settings);
+    command.args(["-c", script]).arg(application.binary()).stdin(OwnedFd::from(socket.try_clone().unwrap()));
     command
 }
 
-fn begins_like_ours(name: &OsStr) -> bool {
-    name.to_string_lossy().starts_with("ACCORD_")
+/// Runs a command of the binary.
+///
+/// # Panics
+/// The command fails.
+pub(crate) async fn run(application: &'static Application, arguments: &[&str], database_url: &str) {
+    let ended = command_line(application, arguments, database_url, "").await;
+    assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.stderr);
 }
 
-/// Runs a command of the binary, which must succeed.
-pub(crate) async fn run(arguments: &[&str], database_url: &str) {
-    let ended = command_line(arguments, database_url, "").await;
-    assert_eq!(ended.code, 0, "accord {arguments:?}: {}", ended.stderr);
-}
-
-/// How a command ended.
+/// The end of a command.
 #[derive(Debug)]
 pub struct Ended {
     /// The exit code.
     pub code: i32,
-    /// What it printed.
+    /// The text on standard output.
     pub stdout: String,
-    /// What it complained of.
+    /// The text on standard error.
     pub stderr: String,
 }
 
 /// Runs a command of the binary to its end, with this text on standard input.
-pub async fn command_line(arguments: &[&str], database_url: &str, stdin: &str) -> Ended {
-    Running::start(arguments, database_url, stdin).await.ended().await
+pub async fn command_line(
+    application: &'static Application,
+    arguments: &[&str],
+    database_url: &str,
+    stdin: &str,
+) -> Ended {
+    Running::start(application, arguments, database_url, stdin).await.ended().await
 }
 
-/// The same, with these variables over the settings of tests.
-pub async fn command_line_with(arguments: &[&str], database_url: &str, settings: &[(&str, &str)]) -> Ended {
-    Running::start_with(arguments, database_url, "", settings).await.ended().await
+/// Runs a command of the binary to its end, with these variables over those of the application.
+pub async fn command_line_with(
+    application: &'static Application,
+    arguments: &[&str],
+    database_url: &str,
+    settings: &[(&str, &str)],
+) -> Ended {
+    Running::start_with(application, arguments, database_url, "", settings).await.ended().await
 }
 
-/// A command of the binary that runs; killed when dropped.
+/// A running command of the binary. It is killed when dropped.
 pub struct Running {
     child: Child,
     stderr: BufReader<ChildStderr>,
@@ -134,14 +117,20 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts it, with this text on standard input.
-    pub async fn start(arguments: &[&str], database_url: &str, stdin: &str) -> Self {
-        Self::start_with(arguments, database_url, stdin, &[]).await
+    /// Starts a command, with this text on standard input.
+    pub async fn start(application: &'static Application, arguments: &[&str], database_url: &str, stdin: &str) -> Self {
+        Self::start_with(application, arguments, database_url, stdin, &[]).await
     }
 
-    async fn start_with(arguments: &[&str], database_url: &str, stdin: &str, settings: &[(&str, &str)]) -> Self {
+    async fn start_with(
+        application: &'static Application,
+        arguments: &[&str],
+        database_url: &str,
+        stdin: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = command(folder.path(), database_url, settings);
+        let mut command = command(application, folder.path(), database_url, settings);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary runs");
         // one that does not read it is no fault
@@ -150,19 +139,19 @@ impl Running {
         Self { child, stderr, _folder: folder }
     }
 
-    /// The next line that it complains of, or tells.
+    /// The next line on standard error.
     pub async fn line(&mut self) -> String {
         let mut line = String::new();
         timeout(PATIENCE, self.stderr.read_line(&mut line)).await.expect("it says something").unwrap();
         line
     }
 
-    /// Ends it without warning.
+    /// Kills it.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until it has ended on its own.
     pub async fn ended(mut self) -> Ended {
         let mut complaints = vec![];
         let read = async {
@@ -176,20 +165,26 @@ impl Running {
     }
 }
 
-/// A start that must fail: the exit code and what stands on stderr. Files are put into its working folder first.
-pub async fn refused_start(database_url: &str, settings: &[(&str, &str)], files: &[(&str, &str)]) -> (i32, String) {
+/// Starts a server that must fail. Returns its exit code and the text on standard error. `files` are written into its
+/// working folder first.
+pub async fn refused_start(
+    application: &'static Application,
+    database_url: &str,
+    settings: &[(&str, &str)],
+    files: &[(&str, &str)],
+) -> (i32, String) {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
-    let ended = timeout(PATIENCE, command(folder.path(), database_url, settings).output()).await;
+    let ended = timeout(PATIENCE, command(application, folder.path(), database_url, settings).output()).await;
     let output = ended.expect("it ends by itself").expect("the binary runs");
     let code = output.status.code().expect("it ends by itself");
     // the folder's name is another one each time
     (code, String::from_utf8_lossy(&output.stderr).replace(&folder.path().display().to_string(), "FOLDER"))
 }
 
-/// A server that listens.
+/// A running server. It is killed when dropped.
 pub struct Server {
     /// `http://127.0.0.1:PORT`
     pub address: String,
@@ -201,54 +196,70 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it and waits until it listens.
-    pub(crate) async fn start(database_url: &str, settings: &[(&str, &str)]) -> Self {
+    /// Starts a server and waits until it listens.
+    pub(crate) async fn start(
+        application: &'static Application,
+        database_url: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let command = command(folder.path(), database_url, settings);
-        Self::spawn(folder, command).await
+        let command = command(application, folder.path(), database_url, settings);
+        Self::spawn(application, folder, command).await
     }
 
-    /// Starts it on a socket that listens already, as a supervisor passes it on, and waits until it serves.
-    pub async fn on_socket(socket: &std::net::TcpListener, database_url: &str, settings: &[(&str, &str)]) -> Self {
+    /// Starts a server on a socket that listens already, as a supervisor passes it on, and waits until it serves.
+    pub async fn on_socket(
+        application: &'static Application,
+        socket: &std::net::TcpListener,
+        database_url: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let command = passing_on(socket, folder.path(), database_url, settings);
-        Self::spawn(folder, command).await
+        let command = passing_on(application, socket, folder.path(), database_url, settings);
+        Self::spawn(application, folder, command).await
     }
 
-    /// A start on such a socket that must fail: the exit code and what stands on stderr.
+    /// Starts a server on such a socket; the start must fail. Returns its exit code and the text on standard error.
     pub async fn refused_socket(
+        application: &'static Application,
         socket: &std::net::TcpListener,
         database_url: &str,
         settings: &[(&str, &str)],
     ) -> (i32, String) {
         let folder = tempfile::tempdir().unwrap();
-        let ended = timeout(PATIENCE, passing_on(socket, folder.path(), database_url, settings).output()).await;
+        let ended =
+            timeout(PATIENCE, passing_on(application, socket, folder.path(), database_url, settings).output()).await;
         let output = ended.expect("it ends by itself").expect("the binary runs");
         let code = output.status.code().expect("it ends by itself");
         (code, String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
-    /// Starts it with a reader of its log that takes nothing until it is told to.
-    pub async fn with_stalled_log(database_url: &str, settings: &[(&str, &str)]) -> (Self, ChildStderr) {
+    /// Starts a server whose log is a pipe that nobody reads until the test does.
+    pub async fn with_stalled_log(
+        application: &'static Application,
+        database_url: &str,
+        settings: &[(&str, &str)],
+    ) -> (Self, ChildStderr) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("log"), "").unwrap();
-        let mut command = command(folder.path(), database_url, settings);
+        let mut command = command(application, folder.path(), database_url, settings);
         command.stderr(Stdio::piped());
-        let mut server = Self::spawn_logging(folder, command).await;
+        let mut server = Self::spawn_logging(application, folder, command).await;
         let log = server.child.stderr.take().expect("stderr is piped");
         (server, log)
     }
 
-    async fn spawn(folder: TempDir, mut command: Command) -> Self {
+    async fn spawn(application: &Application, folder: TempDir, mut command: Command) -> Self {
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         command.stderr(log);
-        Self::spawn_logging(folder, command).await
+        Self::spawn_logging(application, folder, command).await
     }
 
-    async fn spawn_logging(folder: TempDir, mut command: Command) -> Self {
+    async fn spawn_logging(application: &Application, folder: TempDir, mut command: Command) -> Self {
+        let level = application.variable("LOG");
         let mut variables = command.as_std().get_envs();
         let logs_requests = !variables.any(|(name, value)| {
-            name == "ACCORD_LOG" && value.is_some_and(|value| value.to_string_lossy().starts_with("warn"))
+            name == level.as_str() && value.is_some_and(|value| value.to_string_lossy().starts_with("warn"))
         });
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary runs");
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
@@ -262,8 +273,8 @@ impl Server {
         server
     }
 
-    /// Everything it has logged. It writes its log in a thread of its own: a last request, which is taken out again,
-    /// shows that the lines before it are there.
+    /// The whole log so far. The server writes it in a thread of its own: the line of a last request, which is removed
+    /// again, shows that the lines before it are written.
     pub fn log(&self) -> String {
         let read = || std::fs::read_to_string(self.folder.path().join("log")).unwrap();
         let mark = format!("log-{:032x}", rand::random::<u128>());
@@ -295,7 +306,7 @@ impl Server {
         }
     }
 
-    /// Asks it to end, as a supervisor does.
+    /// Sends SIGTERM, as a supervisor does.
     pub async fn terminate(&self) {
         let id = self.child.id().expect("it runs").to_string();
         let status = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
@@ -311,7 +322,7 @@ impl Server {
         assert!(status.success());
     }
 
-    /// Ends it without warning.
+    /// Kills it.
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
     }

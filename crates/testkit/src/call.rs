@@ -1,4 +1,4 @@
-//! A request on its way: awaiting it sends it and holds its answer to the document.
+//! A request that is sent by awaiting it.
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -9,11 +9,12 @@ use reqwest::header::HeaderValue;
 use reqwest::{Client, Method, Url};
 use serde_json::Value;
 
-use crate::committed;
+use crate::application::Application;
 
-/// A request that has not been sent yet; awaiting it sends it and holds the answer to the document.
+/// A request that has not been sent yet. Awaiting it sends it and checks the answer against the document.
 #[must_use = "a call is sent by awaiting it"]
 pub struct Call {
+    application: &'static Application,
     client: Client,
     address: String,
     request: Request,
@@ -21,12 +22,19 @@ pub struct Call {
 }
 
 impl Call {
-    pub(crate) fn new(client: Client, address: &str, by: &str, method: Method, target: String) -> Self {
+    pub(crate) fn new(
+        application: &'static Application,
+        client: Client,
+        address: &str,
+        by: &str,
+        method: Method,
+        target: String,
+    ) -> Self {
         let request = Request { by: by.into(), method: method.to_string(), target, headers: vec![], body: None };
-        Self { client, address: address.into(), request, origin: Origin::Test }
+        Self { application, client, address: address.into(), request, origin: Origin::Test }
     }
 
-    /// A step of a story: its answer is the better example.
+    /// Marks the call as a step of a scenario: its answer is the better example.
     pub(crate) fn told(self) -> Self {
         Self { origin: Origin::Story, ..self }
     }
@@ -37,18 +45,18 @@ impl Call {
         self
     }
 
-    /// A body of this media type.
+    /// Sets a body of this media type.
     pub fn body(mut self, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.request.body = Some(body.into());
         if media_type.is_empty() { self } else { self.header("Content-Type", media_type) }
     }
 
-    /// A JSON body.
+    /// Sets a JSON body.
     pub fn json(self, body: &Value) -> Self {
         self.body("application/json", body.to_string())
     }
 
-    /// A form as browsers and OAuth2 clients send it.
+    /// Sets a form as its body, as browsers and OAuth2 clients send it.
     pub fn form(self, fields: &[(&str, &str)]) -> Self {
         let mut url = Url::parse("http://form").unwrap();
         url.query_pairs_mut().extend_pairs(fields);
@@ -56,7 +64,7 @@ impl Call {
     }
 
     async fn send(self) -> Answer {
-        let Self { client, address, request, origin } = self;
+        let Self { application, client, address, request, origin } = self;
         let method = Method::from_bytes(request.method.as_bytes()).unwrap();
         let mut builder = client.request(method, format!("{address}{}", request.target));
         for (name, value) in &request.headers {
@@ -71,7 +79,7 @@ impl Call {
         let bytes =
             response.bytes().await.unwrap_or_else(|error| panic!("{method} {target}: half an answer: {error:?}"));
         let answer = Answer::new(request, status, headers, bytes.to_vec());
-        committed::record(&answer, origin);
+        application.record(&answer, origin);
         answer
     }
 }

@@ -1,4 +1,4 @@
-//! The letters that a server sends, as files.
+//! The e-mails that a server sends, as files.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,43 +6,43 @@ use std::time::Duration;
 use regex::Regex;
 use tempfile::TempDir;
 
-/// How long a letter may take.
+/// How long an e-mail may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A folder that a server sends its letters to.
+/// A folder that a server writes its e-mails to.
 pub struct Mailbox {
     folder: TempDir,
     url: String,
 }
 
-/// A letter.
+/// An e-mail.
 #[derive(Debug, Clone)]
 pub struct Letter {
-    /// Who gets it.
+    /// The recipient.
     pub to: String,
-    /// What it is about.
+    /// The subject.
     pub subject: String,
-    /// Its `Message-ID`.
+    /// The `Message-ID`.
     pub number: String,
-    /// Everything in it, as a reader sees it.
+    /// The whole text, decoded.
     pub text: String,
     sent: std::time::SystemTime,
 }
 
 impl Mailbox {
-    /// An empty one.
+    /// Creates an empty folder.
     pub fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("folder:{}", folder.path().display());
         Self { folder, url }
     }
 
-    /// For `ACCORD_MAIL_URL`.
+    /// The URL of the folder, for the setting that names the mail server.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// All that have arrived, the oldest first.
+    /// All e-mails that have arrived, the oldest first.
     pub fn letters(&self) -> Vec<Letter> {
         let files = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
         let files = files.filter(|path| path.extension().is_some_and(|end| end == "eml"));
@@ -51,7 +51,7 @@ impl Mailbox {
         letters
     }
 
-    /// Those about this to this address, as soon as there are so many; the oldest first.
+    /// Waits for `number` e-mails with this recipient and subject, and returns them, the oldest first.
     pub async fn wait(&self, to: &str, subject: &str, number: usize) -> Vec<Letter> {
         let found = || {
             let letters = self.letters().into_iter();
@@ -67,27 +67,30 @@ impl Mailbox {
         found()
     }
 
-    /// The code in the newest of them.
+    /// Waits like [`Self::wait`], and returns the code in the newest e-mail.
     pub async fn code(&self, to: &str, subject: &str, number: usize) -> String {
         self.wait(to, subject, number).await.last().unwrap().code()
     }
 }
 
 impl Letter {
-    /// None while it is being written.
+    /// Reads a file. Returns `None` while the server is still writing it.
     fn read(path: &Path) -> Option<Self> {
         let raw = std::fs::read_to_string(path).ok()?.replace("\r\n", "\n");
         let (head, _) = raw.split_once("\n\n")?;
         let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
         let (to, subject, number) = (header("To: ")?, header("Subject: ")?, header("Message-ID: ")?);
         raw.contains("</html>").then_some(())?;
-        // quoted-printable (RFC 2045 section 6.7) and HTML, as far as our letters use them
+        // quoted-printable (RFC 2045 section 6.7) and HTML, as far as the e-mails of tests use them
         let text = raw.replace("=\n", "").replace("=3D", "=").replace("&#x2f;", "/");
         let sent = std::fs::metadata(path).and_then(|file| file.modified()).ok()?;
         Some(Self { to, subject, number, text, sent })
     }
 
     /// The code that stands in a line of its own.
+    ///
+    /// # Panics
+    /// There is none.
     pub fn code(&self) -> String {
         let line = Regex::new(r"(?m)^[\w-]{43}$").unwrap();
         line.find(&self.text).unwrap_or_else(|| panic!("no code: {}", self.text)).as_str().into()

@@ -1,4 +1,4 @@
-//! Bytes on a connection, for what an HTTP client refuses to send.
+//! Bytes on a connection, for requests that an HTTP client refuses to send.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::committed;
+use crate::application::Application;
 use crate::world::World;
 
 /// How long an answer may take.
@@ -18,15 +18,17 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One connection with one request on it.
 pub struct Wire {
+    application: &'static Application,
     stream: TcpStream,
     sent: Vec<u8>,
 }
 
 impl Wire {
-    /// Connects.
+    /// Connects to the server of a world.
     pub async fn to(world: &World) -> Self {
         let address = world.server.address.strip_prefix("http://").expect("an address");
-        Self { stream: TcpStream::connect(address).await.expect("the server listens"), sent: vec![] }
+        let stream = TcpStream::connect(address).await.expect("the server listens");
+        Self { application: world.application, stream, sent: vec![] }
     }
 
     /// Connects from this address, one of those of the machine: each of 127.0.0.0/8 is.
@@ -35,7 +37,7 @@ impl Wire {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::new(address.parse().expect("an address"), 0)).unwrap();
         let stream = socket.connect(server.parse().expect("an address")).await.expect("the server listens");
-        Self { stream, sent: vec![] }
+        Self { application: world.application, stream, sent: vec![] }
     }
 
     /// Connects with a small buffer, so that the server keeps what is not read.
@@ -44,7 +46,7 @@ impl Wire {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         let stream = socket.connect(server.parse().expect("an address")).await.expect("the server listens");
-        Self { stream, sent: vec![] }
+        Self { application: world.application, stream, sent: vec![] }
     }
 
     /// Sends bytes as they are.
@@ -60,7 +62,7 @@ impl Wire {
         self.send(format!("{request_line} HTTP/1.1\r\nHost: accord\r\n{headers}\r\n")).await;
     }
 
-    /// Reads the answer and holds it to the document.
+    /// Reads the answer and checks it against the document.
     pub async fn answer(&mut self) -> Answer {
         let request = read_request(&std::mem::take(&mut self.sent));
         let reading = timeout(PATIENCE, read_answer(&mut self.stream)).await;
@@ -68,17 +70,17 @@ impl Wire {
         let (status, headers, body) =
             read.unwrap_or_else(|| panic!("{} {}: no answer", request.method, request.target));
         let answer = Answer::new(request, status, headers, body);
-        committed::record(&answer, Origin::Test);
+        self.application.record(&answer, Origin::Test);
         answer
     }
 
-    /// Reads the status only: of an answer to what is no HTTP, which no document can promise anything about.
+    /// Reads the status only, of an answer to bytes that are no HTTP: no document applies to it.
     pub async fn status(&mut self) -> u16 {
         let read = timeout(PATIENCE, read_answer(&mut self.stream)).await.expect("an answer in time");
         read.expect("an answer").0
     }
 
-    /// Reads until the server closes the connection.
+    /// Reads until the server closes the connection. Returns `false` if it does not close it in time.
     pub async fn closed(&mut self) -> bool {
         let mut rest = vec![];
         timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await.is_ok()

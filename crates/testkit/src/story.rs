@@ -1,4 +1,4 @@
-//! What a test tells: the steps that its snapshot shows.
+//! The steps of a scenario, for its snapshot.
 
 use accord_contract::hide::{self, Instead};
 use accord_contract::{Answer, Request};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::call::Call;
 
-/// Headers of an answer that a reader of a story wants to see.
+/// Headers of an answer that a snapshot shows.
 const SHOWN: &[&str] = &[
     "ETag",
     "Location",
@@ -21,12 +21,12 @@ const SHOWN: &[&str] = &[
     "Access-Control-Allow-Headers",
 ];
 
-/// Steps in their order.
+/// The steps of a scenario in their order.
 #[derive(Default, Serialize)]
 #[serde(transparent)]
 pub struct Story(Vec<Step>);
 
-/// One exchange as a reader sees it.
+/// One exchange as the snapshot shows it.
 #[derive(Serialize)]
 pub struct Step {
     step: String,
@@ -43,7 +43,7 @@ pub struct Step {
 }
 
 impl Story {
-    /// Sends a call and keeps it as a step.
+    /// Sends a call and records it as a step.
     pub async fn tell(&mut self, step: &str, call: Call) -> Answer {
         let answer = call.told().await;
         self.0.push(Step::new(step, &answer));

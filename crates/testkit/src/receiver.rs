@@ -1,4 +1,4 @@
-//! A receiver of webhooks: keeps what it gets, and answers as it is told.
+//! A receiver of webhooks.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -11,16 +11,16 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// How a receiver treats one request.
+/// What a receiver does with one request.
 #[derive(Clone, Copy, Debug)]
 pub enum Treatment {
-    /// Answers with this status.
+    /// Answer with this status.
     Answers(u16),
-    /// Sends them on to itself.
+    /// Redirect to the receiver itself.
     Redirects,
-    /// Never answers.
+    /// Never answer.
     Hangs,
-    /// Closes the connection without a word.
+    /// Close the connection without an answer.
     HangsUp,
 }
 
@@ -29,9 +29,9 @@ pub enum Treatment {
 pub struct Received {
     /// `POST /path HTTP/1.1`
     pub line: String,
-    /// Their names in lower case.
+    /// The headers; their names are in lower case.
     pub headers: BTreeMap<String, String>,
-    /// Byte for byte.
+    /// The body.
     pub body: String,
 }
 
@@ -51,8 +51,8 @@ impl Received {
         self.headers["webhook-signature"].split(' ').collect()
     }
 
-    /// What the signature by this secret must be, as the Standard Webhooks have it: computed by what signs JSON Web
-    /// Tokens, which knows nothing of the server's own code.
+    /// The expected signature by this secret, as Standard Webhooks define it. The library for JSON Web Tokens computes
+    /// it, so that the check does not use the server's own code.
     pub fn signed_by(&self, secret: &str) -> String {
         let key = STANDARD.decode(secret.strip_prefix("whsec_").expect("a secret")).unwrap();
         let signed = format!("{}.{}.{}", self.id(), self.headers["webhook-timestamp"], self.body);
@@ -62,7 +62,7 @@ impl Received {
     }
 }
 
-/// One that listens until it is dropped.
+/// A server for webhooks that listens until it is dropped.
 pub struct Receiver {
     /// `http://127.0.0.1:PORT/hooks?from=accord`
     pub url: String,
@@ -72,7 +72,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Treats requests like this in turn; the last treatment is for all that follow.
+    /// Starts a receiver. Each treatment is for one request, the last one for all further requests.
     pub async fn start(treatments: &[Treatment]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hooks?from=accord", listener.local_addr().unwrap());
@@ -87,17 +87,20 @@ impl Receiver {
         Self { url, received, treatments, task }
     }
 
-    /// From now on it treats requests like this.
+    /// Sets the treatment of all further requests.
     pub fn treats(&self, treatment: Treatment) {
         *self.treatments.lock().unwrap() = VecDeque::from([treatment]);
     }
 
-    /// All it has got.
+    /// The requests so far.
     pub fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }
 
-    /// All it has got, once that is so many.
+    /// Waits for `count` requests, and returns all.
+    ///
+    /// # Panics
+    /// They do not arrive within 40 seconds.
     pub async fn gets(&self, count: usize) -> Vec<Received> {
         let wait = async {
             while self.received().len() < count {

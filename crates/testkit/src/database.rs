@@ -1,11 +1,8 @@
-//! A fresh database for each test, copied from a template that the binary has migrated and filled with the fixtures that
-//! the test names.
+//! A fresh database for each test: a copy of a template that the binary has migrated and filled with fixtures.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, mpsc};
+use std::sync::{LazyLock, mpsc};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -15,68 +12,77 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
+use crate::application::{Application, Template};
 use crate::server;
 
+/// The environment variable with the URL of the PostgreSQL server.
 const URL_VARIABLE: &str = "ACCORD_TEST_POSTGRES_URL";
 
-/// A database that is gone when it is dropped.
-pub enum Database {
+/// The environment variable that chooses the database: `sqlite` or `postgres`.
+const DATABASE_VARIABLE: &str = "ACCORD_CONTRACT_DATABASE";
+
+/// A database of a test. It is deleted when the value is dropped.
+pub struct Database {
+    pub(crate) application: &'static Application,
+    place: Place,
+}
+
+/// Where a database is.
+enum Place {
     /// A file in a folder of its own.
     Sqlite(TempDir),
     /// A database of the server that `ACCORD_TEST_POSTGRES_URL` names.
     Postgres {
-        /// How to connect.
+        /// The options of a connection.
         options: Box<PgConnectOptions>,
-        /// Its name.
+        /// The name.
         name: String,
     },
 }
 
 impl Database {
-    /// Whether this run is on PostgreSQL; `ACCORD_CONTRACT_DATABASE` says so.
+    /// Whether this run is on PostgreSQL: `ACCORD_CONTRACT_DATABASE` is `postgres`.
     pub fn on_postgres() -> bool {
-        match std::env::var("ACCORD_CONTRACT_DATABASE").as_deref() {
+        match std::env::var(DATABASE_VARIABLE).as_deref() {
             Ok("postgres") => true,
             Ok("sqlite" | "") | Err(_) => false,
-            Ok(other) => panic!("ACCORD_CONTRACT_DATABASE is sqlite or postgres, not {other}"),
+            Ok(other) => panic!("{DATABASE_VARIABLE} is sqlite or postgres, not {other}"),
         }
     }
 
-    /// Migrated, with ann, ben and root in it.
-    pub async fn fresh() -> Self {
-        Self::with_fixtures(&["people"]).await
+    /// Creates a migrated database with the fixtures of the application's settings.
+    pub async fn fresh(application: &'static Application) -> Self {
+        Self::with_fixtures(application, application.settings.fixtures).await
     }
 
-    /// Migrated, with these fixtures in it; with or without `.yaml`.
-    pub async fn with_fixtures(names: &[&str]) -> Self {
-        /// Each combination is loaded once a run.
-        static TEMPLATES: LazyLock<Mutex<HashMap<String, Arc<OnceCell<Template>>>>> = LazyLock::new(Mutex::default);
+    /// Creates a migrated database with these fixtures; their names are with or without `.yaml`.
+    pub async fn with_fixtures(application: &'static Application, names: &[&str]) -> Self {
         let key = names.iter().map(|name| name.trim_end_matches(".yaml")).collect::<Vec<_>>().join("_");
-        let template = TEMPLATES.lock().unwrap().entry(key).or_default().clone();
-        template.get_or_init(|| Template::make(names)).await.copy().await
+        let template = application.templates.lock().unwrap().entry(key).or_default().clone();
+        let place = template.get_or_init(|| Template::make(application, names)).await.copy().await;
+        Self { application, place }
     }
 
-    /// Without a table in it.
-    pub async fn empty() -> Self {
-        if Self::on_postgres() { Self::create("template0").await } else { Self::Sqlite(tempfile::tempdir().unwrap()) }
+    /// Creates a database without tables.
+    pub async fn empty(application: &'static Application) -> Self {
+        let place = if Self::on_postgres() {
+            Place::create("template0").await
+        } else {
+            Place::Sqlite(tempfile::tempdir().unwrap())
+        };
+        Self { application, place }
     }
 
-    async fn create(template: &str) -> Self {
-        let name = unused_name();
-        create(&name, template).await;
-        Self::Postgres { options: Box::new(admin_options().database(&name)), name }
-    }
-
-    /// Puts rows into it that no operation makes.
+    /// Runs a statement, for rows that no operation makes.
     pub async fn execute(&self, statement: &str) {
-        match self {
-            Self::Sqlite(folder) => {
+        match &self.place {
+            Place::Sqlite(folder) => {
                 let options = SqliteConnectOptions::from_str(&sqlite_url(folder)).unwrap();
                 let mut other = options.busy_timeout(Duration::from_secs(30)).connect().await.unwrap();
                 sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut other).await.unwrap();
                 other.close().await.unwrap();
             }
-            Self::Postgres { options, .. } => {
+            Place::Postgres { options, .. } => {
                 let mut other = options.connect().await.unwrap();
                 sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut other).await.unwrap();
                 other.close().await.unwrap();
@@ -84,31 +90,39 @@ impl Database {
         }
     }
 
-    /// How many rows a table has.
+    /// The number of rows of a table.
     pub async fn count(&self, table: &str) -> i64 {
         let statement = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
-        match self {
-            Self::Sqlite(folder) => {
+        match &self.place {
+            Place::Sqlite(folder) => {
                 let mut other = SqliteConnectOptions::from_str(&sqlite_url(folder)).unwrap().connect().await.unwrap();
                 sqlx::query_scalar(statement).fetch_one(&mut other).await.unwrap()
             }
-            Self::Postgres { options, .. } => {
+            Place::Postgres { options, .. } => {
                 let mut other = options.connect().await.unwrap();
                 sqlx::query_scalar(statement).fetch_one(&mut other).await.unwrap()
             }
         }
     }
 
-    /// For `DATABASE_URL`.
+    /// The URL, for `DATABASE_URL`.
     pub fn url(&self) -> String {
-        match self {
-            Self::Sqlite(folder) => sqlite_url(folder),
-            Self::Postgres { options, .. } => options.to_url_lossy().into(),
+        match &self.place {
+            Place::Sqlite(folder) => sqlite_url(folder),
+            Place::Postgres { options, .. } => options.to_url_lossy().into(),
         }
     }
 }
 
-impl Drop for Database {
+impl Place {
+    async fn create(template: &str) -> Self {
+        let name = unused_name();
+        create(&name, template).await;
+        Self::Postgres { options: Box::new(admin_options().database(&name)), name }
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
         if let Self::Postgres { name, .. } = self {
             let name = std::mem::take(name);
@@ -124,19 +138,11 @@ impl Drop for Database {
 }
 
 fn sqlite_url(folder: &TempDir) -> String {
-    format!("sqlite:{}", folder.path().join("accord.db").display())
-}
-
-/// What each test's database is a copy of.
-enum Template {
-    /// The files of the database, by name.
-    Sqlite(Vec<(PathBuf, Vec<u8>)>),
-    /// The name of a database.
-    Postgres(String),
+    format!("sqlite:{}", folder.path().join("test.db").display())
 }
 
 impl Template {
-    async fn make(fixtures: &[&str]) -> Self {
+    async fn make(application: &'static Application, fixtures: &[&str]) -> Self {
         if Database::on_postgres() {
             let name = unused_name();
             execute(
@@ -144,56 +150,56 @@ impl Template {
                 format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"),
             )
             .await
-            .expect("the user of ACCORD_TEST_POSTGRES_URL may create databases");
-            fill(admin_options().database(&name).to_url_lossy().as_str(), fixtures).await;
+            .unwrap_or_else(|error| panic!("the user of {URL_VARIABLE} must be able to create databases: {error}"));
+            fill(application, admin_options().database(&name).to_url_lossy().as_str(), fixtures).await;
             return Self::Postgres(name);
         }
         let folder = tempfile::tempdir().unwrap();
-        fill(&sqlite_url(&folder), fixtures).await;
+        fill(application, &sqlite_url(&folder), fixtures).await;
         // with the write-ahead log, if the binary has left one
         let entries = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap());
         Self::Sqlite(entries.map(|entry| (entry.file_name().into(), std::fs::read(entry.path()).unwrap())).collect())
     }
 
-    async fn copy(&self) -> Database {
+    async fn copy(&self) -> Place {
         match self {
             Self::Sqlite(files) => {
                 let folder = tempfile::tempdir().unwrap();
                 for (name, bytes) in files {
                     std::fs::write(folder.path().join(name), bytes).unwrap();
                 }
-                Database::Sqlite(folder)
+                Place::Sqlite(folder)
             }
-            Self::Postgres(template) => Database::create(template).await,
+            Self::Postgres(template) => Place::create(template).await,
         }
     }
 }
 
-/// The same encoding and order of texts wherever the server runs; a template has them already.
+/// Creates a database with the same encoding and order of texts wherever the server runs; a template has them already.
 async fn create(name: &str, template: &str) {
     let statement = format!("CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8' LOCALE 'C.UTF-8'");
     let created = execute(admin().await, statement).await;
     created.unwrap_or_else(|error| panic!("the user of {URL_VARIABLE} must be able to create databases: {error}"));
 }
 
-async fn fill(url: &str, fixtures: &[&str]) {
-    server::run(&["migrate", "up"], url).await;
+async fn fill(application: &'static Application, url: &str, fixtures: &[&str]) {
+    server::run(application, &["migrate", "up"], url).await;
     if !fixtures.is_empty() {
-        server::run(&[&["fixtures", "load"], fixtures].concat(), url).await;
+        server::run(application, &[&["fixtures", "load"], fixtures].concat(), url).await;
     }
 }
 
-/// Outlives the runtime of each test, as the connection must that makes and drops their databases.
+/// The runtime of the connection that creates and deletes databases. It outlives the runtime of each test.
 static ADMIN: LazyLock<Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
 
-/// A name that no database of this run has.
+/// Returns a name that no database of this run has.
 fn unused_name() -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     format!("{}_{}", run(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
-/// What the databases of this run begin with, and how its connection is called.
+/// The prefix of the databases of this run, and the name of its connection.
 fn run() -> &'static str {
     static RUN: LazyLock<String> = LazyLock::new(|| {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
@@ -227,7 +233,7 @@ async fn admin() -> &'static PgPool {
     POOL.get_or_init(connect).await
 }
 
-/// Databases of runs that are no longer connected.
+/// Deletes the databases of runs that are no longer connected.
 async fn remove_leftovers(pool: &PgPool) {
     let leftovers = "SELECT datname FROM pg_database WHERE datname LIKE 'accord\\_contract\\_%' AND NOT EXISTS \
                      (SELECT FROM pg_stat_activity WHERE datname LIKE application_name || '\\_%' AND application_name LIKE 'accord\\_contract\\_%')";
