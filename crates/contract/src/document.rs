@@ -2,13 +2,12 @@
 
 mod schema;
 
-use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use accord_openapi::{METHODS, from_yaml};
-use jsonschema::Validator;
 use serde_json::{Map, Value};
+
+use schema::Validators;
 
 pub use schema::{Fault, Unnamed};
 
@@ -19,8 +18,7 @@ pub struct Document {
     /// The operations in the order of the document.
     pub operations: Vec<Operation>,
     root: Value,
-    /// By the hash of a schema, which is quicker to make than its text.
-    validators: Mutex<HashMap<u64, Arc<Validator>>>,
+    validators: Validators,
 }
 
 /// One operation of the document.
@@ -119,7 +117,7 @@ impl Document {
             sorted.extend(here);
             operations = rest;
         }
-        Ok(Self { text, operations: sorted, root, validators: Mutex::default() })
+        Ok(Self { text, operations: sorted, validators: Validators::of(&root), root })
     }
 
     /// The operation that a request reaches; HEAD reaches that of GET.
@@ -172,6 +170,31 @@ impl Document {
             (node, at) = (next, format!("{at}/{token}"));
         }
         at
+    }
+
+    /// The violations of a value as sentences, each with its place.
+    pub fn faults(&self, schema: &Value, unnamed: Unnamed, value: &Value) -> Vec<String> {
+        let said = |fault: Fault| format!("at {:?}: {}", fault.pointer, fault.sentence);
+        self.judge(schema, unnamed, value).into_iter().map(said).collect()
+    }
+
+    /// Whether a value is valid.
+    pub fn allows(&self, schema: &Value, value: &Value) -> bool {
+        self.validators.get(schema, Unnamed::Allowed).is_none_or(|validator| validator.is_valid(value))
+    }
+
+    /// The violations of a value.
+    pub fn judge(&self, schema: &Value, unnamed: Unnamed, value: &Value) -> Vec<Fault> {
+        let Some(validator) = self.validators.get(schema, unnamed) else {
+            let sentence = "the document's schema is not valid itself".to_owned();
+            return vec![Fault { keyword: String::new(), pointer: String::new(), sentence }];
+        };
+        let fault = |error: jsonschema::ValidationError<'_>| Fault {
+            keyword: error.kind().keyword().into(),
+            pointer: error.instance_path().to_string(),
+            sentence: error.to_string(),
+        };
+        validator.iter_errors(value).map(fault).collect()
     }
 
     fn followed<'a>(&'a self, node: &'a Value, at: String) -> (&'a Value, String) {

@@ -2,17 +2,21 @@
 //!
 //! `setup` holds the facts that the document does not state. `draft` is a request in parts, so that one part can be
 //! changed. `constraint` lists everything that can be broken, `values` has the values on either side of each bound,
-//! `walk` finds them in a schema. `refusals` and `acceptances` make cases of them, `random` combines them and sends
+//! `walk` finds them in a schema. `refusals` and `acceptances` make `cases` of them, `random` combines them and sends
 //! sequences, `access` calls each operation as each identity. `server` sends, `run` runs the cases, `report` counts.
 
 mod acceptances;
 mod access;
 mod case;
+mod cases;
 mod constraint;
 mod draft;
 mod expression;
+mod failure;
 mod judge;
 mod matrix;
+mod options;
+mod person;
 mod plan;
 #[cfg(test)]
 mod proof;
@@ -27,6 +31,7 @@ mod walk;
 
 pub use case::{Case, Leg};
 pub use matrix::matrix;
+pub use options::Options;
 pub use report::Report;
-pub use run::{Options, list, run};
+pub use run::{list, run};
 pub use setup::Setup;

@@ -1,75 +1,64 @@
 //! Schemas of OpenAPI 3.0: without references, and as validators.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use accord_openapi::to_json_schema;
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
-use super::Document;
-
-/// Whether an object may have properties that the document does not name.
+/// Whether an object may have properties that its schema does not name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Unnamed {
-    /// As the document says: mostly yes.
+    /// As the document states: mostly yes.
     Allowed,
     /// No: what a server sends must be documented.
     Refused,
 }
 
-/// One thing that is wrong with a value.
+/// A violation of a schema.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The keyword of the schema that it breaks.
+    /// The broken keyword of the schema.
     pub keyword: String,
-    /// JSON pointer to the part that breaks it.
+    /// The JSON pointer to the invalid part of the value.
     pub pointer: String,
-    /// One sentence.
+    /// The violation in one sentence.
     pub sentence: String,
 }
 
-impl Document {
-    /// What is wrong with a value, each fault with its place.
-    pub fn faults(&self, schema: &Value, unnamed: Unnamed, value: &Value) -> Vec<String> {
-        let said = |fault: Fault| format!("at {:?}: {}", fault.pointer, fault.sentence);
-        self.judge(schema, unnamed, value).into_iter().map(said).collect()
+/// The validators of the schemas of one document, each built at its first use.
+pub(super) struct Validators {
+    /// `components/schemas` of the document, for schemas that refer to themselves.
+    named: Map<String, Value>,
+    /// By the hash of a schema, which takes less time than its text.
+    built: Mutex<HashMap<u64, Arc<Validator>>>,
+}
+
+impl Validators {
+    /// Creates the empty list for a document.
+    pub fn of(root: &Value) -> Self {
+        let named = root["components"]["schemas"].as_object().cloned().unwrap_or_default();
+        Self { named, built: Mutex::default() }
     }
 
-    /// Whether a value is what the document allows.
-    pub fn allows(&self, schema: &Value, value: &Value) -> bool {
-        self.validator(schema, Unnamed::Allowed).is_none_or(|validator| validator.is_valid(value))
-    }
-
-    /// What is wrong with a value.
-    pub fn judge(&self, schema: &Value, unnamed: Unnamed, value: &Value) -> Vec<Fault> {
-        let Some(validator) = self.validator(schema, unnamed) else {
-            let sentence = "the document's schema is not valid itself".to_owned();
-            return vec![Fault { keyword: String::new(), pointer: String::new(), sentence }];
-        };
-        let fault = |error: jsonschema::ValidationError<'_>| Fault {
-            keyword: error.kind().keyword().into(),
-            pointer: error.instance_path().to_string(),
-            sentence: error.to_string(),
-        };
-        validator.iter_errors(value).map(fault).collect()
-    }
-
-    fn validator(&self, schema: &Value, unnamed: Unnamed) -> Option<Arc<Validator>> {
+    /// The validator of a schema. Returns `None` if the schema is not valid itself.
+    pub fn get(&self, schema: &Value, unnamed: Unnamed) -> Option<Arc<Validator>> {
         let mut hasher = DefaultHasher::new();
         (schema, unnamed).hash(&mut hasher);
         let key = hasher.finish();
-        let mut validators = self.validators.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut validators = self.built.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(validator) = validators.get(&key) {
             return Some(validator.clone());
         }
-        let mut converted = to_json_schema(schema, unnamed);
+        let mut converted = json_schema(schema, unnamed);
         if refers(schema)
             && let Value::Object(map) = &mut converted
         {
             // what refers to itself was left as a reference
-            let named = self.root["components"]["schemas"].as_object().into_iter().flatten();
             let named: Map<String, Value> =
-                named.map(|(name, schema)| (name.clone(), to_json_schema(schema, unnamed))).collect();
+                self.named.iter().map(|(name, schema)| (name.clone(), json_schema(schema, unnamed))).collect();
             map.insert("components".into(), json!({ "schemas": named }));
         }
         let options = jsonschema::draft202012::options().should_validate_formats(true);
@@ -176,51 +165,43 @@ fn add(whole: &mut Map<String, Value>, key: String, value: Value) {
     }
 }
 
-/// A schema of OpenAPI 3.0 as one of JSON Schema 2020-12.
-fn to_json_schema(schema: &Value, unnamed: Unnamed) -> Value {
+/// A schema of OpenAPI 3.0 as JSON Schema 2020-12; objects may be closed.
+fn json_schema(schema: &Value, unnamed: Unnamed) -> Value {
+    match unnamed {
+        Unnamed::Allowed => to_json_schema(schema),
+        Unnamed::Refused => to_json_schema(&closed(schema)),
+    }
+}
+
+/// The schema with `additionalProperties: false` in each object that names properties.
+fn closed(schema: &Value) -> Value {
     let Value::Object(map) = schema else { return schema.clone() };
-    let is = |key: &str| map.get(key) == Some(&json!(true));
-    let mut out = Map::new();
-    for (key, value) in map {
-        let convert = |value: &Value| to_json_schema(value, unnamed);
-        let (key, value) = match key.as_str() {
-            "nullable" | "example" | "discriminator" | "xml" | "externalDocs" | "exclusiveMinimum"
-            | "exclusiveMaximum" => continue,
-            "minimum" if is("exclusiveMinimum") => ("exclusiveMinimum", value.clone()),
-            "maximum" if is("exclusiveMaximum") => ("exclusiveMaximum", value.clone()),
+    let close = |(key, value): (&String, &Value)| {
+        let value = match key.as_str() {
             "properties" => {
                 let properties = value.as_object().into_iter().flatten();
-                (key.as_str(), properties.map(|(name, schema)| (name.clone(), convert(schema))).collect())
+                properties.map(|(name, schema)| (name.clone(), closed(schema))).collect()
             }
-            "items" | "additionalProperties" | "not" => (key.as_str(), convert(value)),
-            "allOf" | "anyOf" | "oneOf" => {
-                (key.as_str(), value.as_array().into_iter().flatten().map(convert).collect())
-            }
-            _ => (key.as_str(), value.clone()),
+            "items" | "additionalProperties" | "not" => closed(value),
+            "allOf" | "anyOf" | "oneOf" => value.as_array().into_iter().flatten().map(closed).collect(),
+            _ => value.clone(),
         };
-        out.insert(key.into(), value);
-    }
-    if unnamed == Unnamed::Refused && map.contains_key("properties") && !map.contains_key("allOf") {
-        out.insert("additionalProperties".into(), json!(false));
-    }
-    let bounds = match map.get("format").and_then(Value::as_str) {
-        Some("int32") => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
-        Some("int64") => Some((i64::MIN, i64::MAX)),
-        _ => None,
+        (key.clone(), value)
     };
-    if let Some((minimum, maximum)) = bounds {
-        out.entry("minimum").or_insert(json!(minimum));
-        out.entry("maximum").or_insert(json!(maximum));
+    let mut map: Map<String, Value> = map.iter().map(close).collect();
+    if map.contains_key("properties") && !map.contains_key("allOf") {
+        map.insert("additionalProperties".into(), json!(false));
     }
-    if is("nullable") { json!({ "anyOf": [{ "type": "null" }, out] }) } else { Value::Object(out) }
+    Value::Object(map)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Document;
 
     fn is_valid(schema: &Value, unnamed: Unnamed, value: &Value) -> bool {
-        jsonschema::draft202012::new(&to_json_schema(schema, unnamed)).unwrap().is_valid(value)
+        jsonschema::draft202012::new(&json_schema(schema, unnamed)).unwrap().is_valid(value)
     }
 
     #[test]

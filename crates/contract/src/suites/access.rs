@@ -7,10 +7,11 @@ use futures_util::future::join_all;
 
 use super::case::{Expect, Leg};
 use super::expression;
+use super::failure::Failure;
+use super::options::Options;
 use super::plan::Plan;
-use super::report::LegReport;
-use super::run::{Options, told};
-use super::server::{Failure, Server};
+use super::report::{Cell, LegReport, told};
+use super::server::Server;
 use super::setup::{Fixture, Identity, Kind, Unmatched};
 use crate::document::Operation;
 
@@ -35,17 +36,6 @@ pub struct Object<'a> {
     pub fixture: &'a Fixture,
     /// Whether who calls for it to be made is its owner.
     pub owned: bool,
-}
-
-/// What somebody has got.
-#[derive(Clone, Debug)]
-pub struct Cell {
-    pub operation: String,
-    /// The private fixture, if it was about one.
-    pub object: Option<String>,
-    pub identity: String,
-    /// None: nobody can be this to that operation.
-    pub status: Option<u16>,
 }
 
 /// The rows of an operation: one, and one more for each private thing that it can be called about.
@@ -163,8 +153,7 @@ impl Row<'_> {
 /// Calls everything as everybody.
 pub async fn run(server: &Server<'_>, options: &Options, report: &mut LegReport, tell: &impl Fn(&str)) {
     let plan = server.plan;
-    let wanted = |operation: &&Operation| options.operations.is_empty() || options.operations.contains(&operation.id);
-    let operations = plan.document.operations.iter().filter(wanted);
+    let operations = plan.document.operations.iter().filter(|operation| options.wants(operation));
     for row in operations.flat_map(|operation| rows(plan, operation)) {
         let id = |identity: &Identity| format!("{}/as/{}", row.id(), identity.name);
         let identities: Vec<&Identity> = plan.setup.access.identities.iter().collect();

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::case::{Case, Expect};
 use super::draft::Change;
-use super::server::{Base, Failure, Server};
+use super::failure::Failure;
+use super::server::{Base, Server};
 use crate::document::Operation;
 use crate::exchange::Answer;
 

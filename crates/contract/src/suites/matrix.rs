@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use super::access::Cell;
-use super::report::Report;
+use super::report::{Cell, Report};
 use super::setup::Setup;
 use crate::document::Document;
 

@@ -7,8 +7,8 @@ mod shrink;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::report::LegReport;
-use super::run::{Options, told};
+use super::options::Options;
+use super::report::{LegReport, told};
 use super::server::Server;
 use scenario::Stock;
 

@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::access::Cell;
 use super::case::Leg;
-use super::server::Failure;
+use super::failure::Failure;
+use super::options::Options;
 use crate::exchange::Request;
 
 /// The results of all suites.
@@ -31,6 +31,19 @@ pub struct LegReport {
     pub cells: Vec<Cell>,
     /// What else is worth a line.
     pub notes: Vec<String>,
+}
+
+/// An entry of the access matrix: the answer to one identity.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// The operation.
+    pub operation: String,
+    /// The private fixture of the call; `None` for the usual one.
+    pub object: Option<String>,
+    /// The identity that called.
+    pub identity: String,
+    /// The status; `None` if the identity does not apply to the operation.
+    pub status: Option<u16>,
 }
 
 /// A failure, with what led to it.
@@ -140,6 +153,18 @@ impl LegReport {
             self.seconds,
             self.failures.len(),
         )
+    }
+}
+
+/// A failure with the command that runs its case again.
+pub fn told(failure: Failure, id: &str, at: &str, before: &[Request], options: &Options) -> Told {
+    Told {
+        id: id.into(),
+        operation: id.split('/').next().unwrap_or_default().into(),
+        at: at.into(),
+        failure,
+        before: before.to_vec(),
+        again: format!("{} --only '{id}'", options.command),
     }
 }
 

@@ -6,39 +6,19 @@ use std::time::Instant;
 use futures_util::future::join_all;
 
 use super::case::{Case, Expect, Leg};
+use super::cases::cases;
 use super::constraint::Constraint;
+use super::failure::Failure;
+use super::options::Options;
 use super::plan::Plan;
-use super::report::{LegReport, Report, Told};
-use super::server::{Base, Failure, Server, State};
+use super::report::{LegReport, Report, told};
+use super::server::{Base, Server, difference};
 use super::setup::Setup;
 use super::{access, judge, random};
 use crate::document::{Document, Operation};
 
 /// Requests on their way at once, where none of them may change anything.
 const AT_ONCE: usize = 8;
-
-/// What is to be run.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Where the server is.
-    pub address: String,
-    /// Which legs.
-    pub legs: Vec<Leg>,
-    /// Only these operations; none means all.
-    pub operations: Vec<String>,
-    /// Only these cases; none means all.
-    pub only: Vec<String>,
-    /// Where the random cases begin.
-    pub seed: u64,
-    /// How many of them.
-    pub cases: usize,
-    /// What the words of this run begin with, so that none was there before.
-    pub tag: String,
-    /// The command that runs this again, without what it chooses.
-    pub command: String,
-    /// Whether answers are noted where the environment says.
-    pub noted: bool,
-}
 
 /// Runs the legs, telling each step; what was found is in the report.
 ///
@@ -75,39 +55,23 @@ pub fn list(document: &Document, setup: &Setup, options: &Options) -> Vec<Case> 
     let plan = Plan { document, setup };
     let legs = options.legs.iter();
     let of_leg = |leg: &Leg| {
-        let operations = document.operations.iter().filter(|operation| wanted(options, operation));
+        let operations = document.operations.iter().filter(|operation| options.wants(operation));
         operations.flat_map(|operation| chosen(&plan, *leg, operation, options).0).collect::<Vec<_>>()
     };
     legs.flat_map(of_leg).collect()
 }
 
-fn wanted(options: &Options, operation: &Operation) -> bool {
-    options.operations.is_empty() || options.operations.contains(&operation.id)
-}
-
 /// The cases of an operation that are to be run.
 fn chosen(plan: &Plan<'_>, leg: Leg, operation: &Operation, options: &Options) -> (Vec<Case>, usize) {
-    let (mut cases, skipped) = plan.cases(leg, operation);
+    let (mut cases, skipped) = cases(plan, leg, operation);
     if !options.only.is_empty() {
         cases.retain(|case| options.only.contains(&case.id));
     }
     (cases, skipped)
 }
 
-/// A failure with the command that shows it again.
-pub fn told(failure: Failure, id: &str, at: &str, before: &[crate::exchange::Request], options: &Options) -> Told {
-    Told {
-        id: id.into(),
-        operation: id.split('/').next().unwrap_or_default().into(),
-        at: at.into(),
-        failure,
-        before: before.to_vec(),
-        again: format!("{} --only '{id}'", options.command),
-    }
-}
-
 async fn derived(server: &Server<'_>, leg: Leg, options: &Options, report: &mut LegReport, tell: &impl Fn(&str)) {
-    for operation in server.plan.document.operations.iter().filter(|operation| wanted(options, operation)) {
+    for operation in server.plan.document.operations.iter().filter(|operation| options.wants(operation)) {
         let (cases, skipped) = chosen(server.plan, leg, operation, options);
         report.skipped += skipped;
         for case in &cases {
@@ -227,12 +191,6 @@ async fn guilty(server: &Server<'_>, operation: &Operation, batch: &[&Case], kno
         failures.push((format!("{}/state", operation.id), failure));
     }
     failures
-}
-
-/// The first thing that is not read as before.
-pub fn difference(before: &State, after: &State) -> Option<String> {
-    let differing = before.iter().zip(after).find(|(before, after)| before != after);
-    differing.map(|((target, ..), _)| format!("GET {target}"))
 }
 
 /// Each case on a valid request of its own, for each of them is written.

@@ -15,16 +15,16 @@ use tokio::sync::OnceCell;
 
 use super::draft::{Change, Content, Draft, encode, plain};
 use super::expression::{self, UNIQUE};
+use super::failure::Failure;
+use super::options::Options;
+use super::person::Person;
 use super::plan::{Plan, merge};
-use super::run::Options;
 use super::setup::Probe;
 use super::values;
 use crate::conformity::hold;
 use crate::document::Operation;
 use crate::exchange::{Answer, Request};
 use crate::recorder::{self, Origin};
-
-pub use people::Person;
 
 /// How often a busy server is asked again, and for how many seconds each of its waits is believed.
 const PATIENCE: usize = 2;
@@ -61,34 +61,8 @@ pub struct Base {
     pub word: String,
 }
 
-/// Something that is not as it must be.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    pub check: String,
-    pub sentence: String,
-    pub expected: String,
-    /// The exchange, if there was an answer.
-    pub answer: Option<Box<Answer>>,
-    /// The request, if there was none.
-    pub request: Option<Box<Request>>,
-}
-
-/// What everything that can be read said.
+/// The answers of all operations that read: target, status, body.
 pub type State = Vec<(String, u16, Vec<u8>)>;
-
-impl Failure {
-    /// Of an answer.
-    pub fn of(check: &str, sentence: impl Into<String>, expected: impl Into<String>, answer: &Answer) -> Self {
-        let answer = Some(Box::new(answer.clone()));
-        Self { check: check.into(), sentence: sentence.into(), expected: expected.into(), answer, request: None }
-    }
-
-    /// Of what stands in a file, or of no answer.
-    pub fn without(check: &str, sentence: impl Into<String>, expected: impl Into<String>) -> Self {
-        let (sentence, expected) = (sentence.into(), expected.into());
-        Self { check: check.into(), sentence, expected, answer: None, request: None }
-    }
-}
 
 impl<'a> Server<'a> {
     /// Logs in whom the setup names.
@@ -453,6 +427,12 @@ impl<'a> Server<'a> {
         draft.credentials = self.credentials(operation, by);
         Ok(filled.then(|| draft.request(operation)))
     }
+}
+
+/// The first target whose answer differs.
+pub fn difference(before: &State, after: &State) -> Option<String> {
+    let differing = before.iter().zip(after).find(|(before, after)| before != after);
+    differing.map(|((target, ..), _)| format!("GET {target}"))
 }
 
 /// The word that is another one each time, wherever it stands.

@@ -48,7 +48,7 @@ impl<'a> Side<'a> {
 
     /// None if a reference leads nowhere or a pattern is none.
     pub fn validator(&self) -> Option<Validator> {
-        let all: Vec<Value> = self.slots.iter().filter_map(|slot| slot.value).map(as_json_schema).collect();
+        let all: Vec<Value> = self.slots.iter().filter_map(|slot| slot.value).map(to_json_schema).collect();
         if all.is_empty() {
             return jsonschema::draft202012::new(&json!(true)).ok();
         }
@@ -77,7 +77,7 @@ fn collect(document: &Value, schema: &Value, shared: &mut Map<String, Value>) {
             if let Some((name, target)) = target
                 && !shared.contains_key(name)
             {
-                shared.insert(name.to_owned(), as_json_schema(target));
+                shared.insert(name.to_owned(), to_json_schema(target));
                 collect(document, target, shared);
             }
             map.values().for_each(|schema| collect(document, schema, shared));
@@ -85,23 +85,6 @@ fn collect(document: &Value, schema: &Value, shared: &mut Map<String, Value>) {
         Value::Array(list) => list.iter().for_each(|schema| collect(document, schema, shared)),
         _ => {}
     }
-}
-
-/// A schema of OpenAPI as one of JSON Schema, which does not know how large an `int32` is.
-fn as_json_schema(schema: &Value) -> Value {
-    fn bounded(schema: &Value) -> Value {
-        let mut schema = match schema {
-            Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), bounded(value))).collect(),
-            Value::Array(list) => list.iter().map(bounded).collect(),
-            other => other.clone(),
-        };
-        if let Some(map) = schema.as_object_mut().filter(|map| map.get("format") == Some(&json!("int32"))) {
-            map.entry("minimum").or_insert(json!(i32::MIN));
-            map.entry("maximum").or_insert(json!(i32::MAX));
-        }
-        schema
-    }
-    to_json_schema(&bounded(schema))
 }
 
 /// How deep objects and lists are varied.

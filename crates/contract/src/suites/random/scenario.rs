@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::document::{Document, Operation};
 use crate::suites::case::{Case, Expect, Leg};
+use crate::suites::cases::cases;
 use crate::suites::constraint::Constraint;
 use crate::suites::draft::{Change, encode};
 use crate::suites::expression;
@@ -278,7 +279,7 @@ fn overlap(one: &Choice, other: &Choice) -> bool {
 /// The derived cases of an operation as choices.
 fn choices(plan: &Plan<'_>, operation: &Operation) -> Vec<Choice> {
     let legs = [Leg::Refusals, Leg::Acceptances].into_iter();
-    let cases = legs.flat_map(|leg| plan.cases(leg, operation).0);
+    let cases = legs.flat_map(|leg| cases(plan, leg, operation).0);
     let usable = |case: &Case| case.fixture.is_none() && case.constraint != Constraint::Example;
     cases.filter(usable).filter_map(choice).collect()
 }

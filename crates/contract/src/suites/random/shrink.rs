@@ -2,9 +2,10 @@
 
 use crate::exchange::Request;
 use crate::suites::draft::Change;
+use crate::suites::failure::Failure;
 use crate::suites::random::play::{play, simpler};
 use crate::suites::random::scenario::{Scenario, Step};
-use crate::suites::server::{Failure, Server};
+use crate::suites::server::Server;
 
 /// Attempts at most: the last ones hardly make it smaller.
 const ATTEMPTS: usize = 120;

@@ -4,25 +4,18 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Failure, Server};
+use super::Server;
 use crate::document::Operation;
 use crate::exchange::Answer;
 use crate::suites::draft::{Credential, Draft, Proof, plain};
 use crate::suites::expression;
+use crate::suites::failure::Failure;
+use crate::suites::person::Person;
 use crate::suites::plan::carrier;
 use crate::suites::setup::{Identity, Login, Step};
 
 /// Stands in a step for each scope that is granted.
 const SCOPE: &str = "{scope}";
-
-/// Somebody who may be logged in.
-#[derive(Clone, Default)]
-pub struct Person {
-    /// The answer with the credentials.
-    pub answer: Option<Answer>,
-    /// The credentials.
-    pub token: Option<String>,
-}
 
 impl Server<'_> {
     /// Who calls an operation: whoever has its scopes; somebody new, if wanted, or the caller if nobody can be made.

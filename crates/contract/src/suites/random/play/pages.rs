@@ -8,7 +8,9 @@ use crate::document::Operation;
 use crate::exchange::Answer;
 use crate::suites::draft::{Change, Draft, encode, plain};
 use crate::suites::expression;
-use crate::suites::server::{Failure, Person, Server};
+use crate::suites::failure::Failure;
+use crate::suites::person::Person;
+use crate::suites::server::Server;
 
 /// Pages of one walk at most: one that does not end is a failure, too.
 const PAGES: usize = 50;

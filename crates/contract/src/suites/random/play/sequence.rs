@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{find, judge, outlook};
+use super::outlook::{find, judge, outlook};
 use crate::document::Operation;
 use crate::exchange::Answer;
 use crate::suites::draft::{Change, Draft};
+use crate::suites::failure::Failure;
 use crate::suites::judge::echoes;
+use crate::suites::person::Person;
 use crate::suites::random::scenario::{Choice, Step};
-use crate::suites::server::{Base, Failure, Person, Server};
+use crate::suites::server::{Base, Server};
 
 /// Something that is made, changed and deleted, and what is known of it.
 pub struct Sequence<'a, 'b> {
