@@ -148,10 +148,10 @@ async fn a_test_event_arrives_signed() {
     let secret = create(&root, &receiver.url).await.text("/secret").to_owned();
     let asked = story.tell("root tests it", root.post("/api/v1/webhooks/1/test")).await;
     let received = receiver.gets(1).await.remove(0);
-    assert_eq!(received.line, "POST /hooks?from=accord HTTP/1.1");
+    assert_eq!(received.line, "POST /hooks?from=test HTTP/1.1");
     let named = |name: &str| received.headers[name].as_str();
     assert_eq!(named("content-type"), "application/json");
-    assert_eq!(format!("http://{}/hooks?from=accord", named("host")), receiver.url);
+    assert_eq!(format!("http://{}/hooks?from=test", named("host")), receiver.url);
     assert!(named("user-agent").starts_with("Accord/"), "{received:?}");
     let age = chrono::Utc::now().timestamp() - named("webhook-timestamp").parse::<i64>().unwrap();
     assert!((0..60).contains(&age), "{received:?}");

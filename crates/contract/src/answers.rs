@@ -13,7 +13,7 @@ const LONGEST: usize = 2000;
 /// Headers about the way the answer came, not about the answer.
 const TRANSPORT: &[&str] = &["Connection", "Content-Length", "Date", "Transfer-Encoding"];
 
-/// What a proxy says of its client: no part of what the client has sent.
+/// The header that a proxy adds: it is no part of the client's request.
 const PROXY: &str = "X-Forwarded-For";
 
 /// The source of an answer. The first variant is the best example.
@@ -25,7 +25,7 @@ pub enum Origin {
     Derived,
     /// Another request of a test.
     Test,
-    /// The same, with a body that cannot be read.
+    /// Another request of a test, with a body that cannot be read.
     Unreadable,
 }
 
@@ -68,7 +68,7 @@ fn stand_in(name: &str, value: &str) -> (String, Value) {
     (name.into(), hide::replaced(name, value, Instead::StandIn).into())
 }
 
-/// What was sent, with stand-ins where it can be read as what it says it is.
+/// The body of a request, with stand-ins if it can be read in its media type.
 fn sent(request: &Request, text: String) -> String {
     if let Ok(mut value) = serde_json::from_str::<Value>(&text)
         && text == serde_json::to_string(&value).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Whether an answer keeps what the document promises, and the habits of its server beside the document.
+//! Checks of an answer against the document, and against the conventions of the server.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::exchange::Answer;
 /// Headers of HTTP that mean a promise: they may be sent only where the document declares them.
 const DECLARED: &[&str] = &["ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate"];
 
-/// What a server does everywhere, so that no document says it.
+/// The conventions of a server that its document does not state.
 #[derive(Deserialize, Default, Debug)]
 #[serde(deny_unknown_fields, default)]
 pub struct Habits {
@@ -29,21 +29,21 @@ pub struct Habits {
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Problem {
-    /// Its media type.
+    /// The media type.
     pub media_type: String,
     /// The member that repeats the status.
     pub status: Option<String>,
     /// Members that repeat a header.
     #[serde(default)]
     pub repeats: Vec<(String, String)>,
-    /// The member with the stable word for programs.
+    /// The member with the stable error code.
     pub code: Option<String>,
     /// The member that lists the parts of the request that are at fault.
     pub faults: Option<String>,
     /// The members of a fault that together say its place: `body/title`, `query.limit`.
     #[serde(default)]
     pub place: Vec<String>,
-    /// How the place of a part of the body begins; its JSON pointer follows.
+    /// The prefix of the place of a part of the body; its JSON pointer follows.
     #[serde(default = "body")]
     pub body: String,
     /// The place of a parameter.
@@ -59,14 +59,14 @@ fn parameter() -> String {
     "{in}.{name}".into()
 }
 
-/// A promise that an answer breaks.
+/// A violation of the document by an answer.
 #[derive(Debug, Clone)]
 pub struct Violation {
     /// The check that found it: `C-SCHEMA`.
     pub check: &'static str,
-    /// What is wrong.
+    /// The violation in one sentence.
     pub sentence: String,
-    /// What the document asks for.
+    /// The answer that the document asks for.
     pub expected: String,
 }
 
@@ -113,10 +113,10 @@ impl Problem {
     }
 }
 
-/// Holds an answer to the document and to the habits.
+/// Checks an answer against the document and the conventions.
 ///
 /// # Errors
-/// The first promise that it breaks.
+/// The first violation.
 pub fn hold(document: &Document, habits: &Habits, answer: &Answer) -> Result<(), Violation> {
     let (method, path) = (answer.request.method.as_str(), answer.request.path());
     let operation = document.operation(method, path).filter(|_| method != "HEAD" || habits.head);

@@ -21,7 +21,7 @@ pub struct Document {
     validators: Validators,
 }
 
-/// One operation of the document.
+/// An operation of the document.
 pub struct Operation {
     /// The `operationId`.
     pub id: String,
@@ -79,7 +79,7 @@ impl Document {
     /// Reads a file.
     ///
     /// # Errors
-    /// It cannot be read, or is no OpenAPI 3.0 document.
+    /// The file cannot be read, or is no OpenAPI 3.0 document.
     pub fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         Self::parse(text).map_err(|error| format!("{}: {error}", path.display()))
@@ -88,7 +88,7 @@ impl Document {
     /// Reads a text, YAML or JSON.
     ///
     /// # Errors
-    /// It is no OpenAPI 3.0 document.
+    /// The text is no OpenAPI 3.0 document.
     pub fn parse(text: String) -> Result<Self, String> {
         let root: Value = from_yaml(&text).map_err(|error| format!("is no YAML: {error}"))?;
         let version = root["openapi"].as_str().unwrap_or_default();
@@ -144,12 +144,12 @@ impl Document {
         self.meant(path).map(|operation| &*operation.method).collect()
     }
 
-    /// How a scheme of the document carries credentials.
+    /// The security scheme of this name.
     pub fn scheme(&self, name: &str) -> &Value {
         &self.root["components"]["securitySchemes"][name]
     }
 
-    /// Where a node really stands, when its pointer was made without regard to `$ref` and `allOf`.
+    /// The JSON pointer to a node, made from one that disregards `$ref` and `allOf`.
     pub fn place(&self, pointer: &str) -> String {
         let (mut node, mut at) = (&self.root, String::new());
         for token in pointer.split('/').skip(1) {
@@ -256,23 +256,23 @@ impl Operation {
         keys.into_iter().find_map(|key| self.responses.get(&key).map(|response| (key, response)))
     }
 
-    /// Whether it declares exactly this status.
+    /// Whether the operation declares exactly this status.
     pub fn declares(&self, status: u16) -> bool {
         self.responses.contains_key(&status.to_string())
     }
 
-    /// Its parameter of this name; those of headers have one name in any case.
+    /// The parameter of this name. Names of headers are compared without regard to case.
     pub fn parameter(&self, place: &str, name: &str) -> Option<&Parameter> {
         let same = |other: &str| if place == "header" { other.eq_ignore_ascii_case(name) } else { other == name };
         self.parameters.iter().find(|parameter| parameter.place == place && same(&parameter.name))
     }
 
-    /// Whether it has a parameter of this name.
+    /// Whether the operation has a parameter of this name.
     pub fn takes(&self, place: &str, name: &str) -> bool {
         self.parameter(place, name).is_some()
     }
 
-    /// Its path with this in place of every variable.
+    /// The path with this value in place of each variable.
     pub fn target(&self, value: &str) -> String {
         let segments = self.path.split('/').map(|segment| if segment.starts_with('{') { value } else { segment });
         segments.collect::<Vec<_>>().join("/")
@@ -310,7 +310,7 @@ impl Parameter {
 }
 
 impl Body {
-    /// A value in the body's media type.
+    /// Writes a value in the media type of the body.
     pub fn write(&self, value: &Value) -> Vec<u8> {
         if self.is_json() {
             return value.to_string().into();
@@ -322,7 +322,7 @@ impl Body {
         form.query().unwrap_or_default().into()
     }
 
-    /// What was sent, read back; none if it cannot be read.
+    /// Reads a body. Returns `None` if it cannot be read.
     pub fn read(&self, bytes: &[u8]) -> Option<Value> {
         if self.is_json() {
             return serde_json::from_slice(bytes).ok();
@@ -333,13 +333,13 @@ impl Body {
         Some(Value::Object(pairs.collect()))
     }
 
-    /// JSON of any kind.
+    /// Whether the media type is JSON of any kind.
     pub fn is_json(&self) -> bool {
         let essence = essence(&self.media_type);
         essence == "application/json" || essence.ends_with("+json")
     }
 
-    /// A form as browsers send it.
+    /// Whether the media type is a form as browsers send it.
     pub fn is_form(&self) -> bool {
         essence(&self.media_type) == "application/x-www-form-urlencoded"
     }

@@ -14,7 +14,7 @@ pub struct Request {
     pub target: String,
     /// Headers in their order.
     pub headers: Vec<(String, String)>,
-    /// The body; none is not the same as an empty one.
+    /// The body; `None` differs from an empty one.
     pub body: Option<Vec<u8>>,
 }
 
@@ -69,7 +69,7 @@ pub struct Answer {
     pub request: Request,
     /// The HTTP status.
     pub status: u16,
-    /// Its headers.
+    /// The headers.
     pub headers: HeaderMap,
     /// The body as it came.
     pub bytes: Vec<u8>,
@@ -84,14 +84,14 @@ impl Answer {
         Self { request, status, headers, bytes, body }
     }
 
-    /// The same if it has this status.
+    /// Asserts this status, and returns the answer.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{self}");
         self
     }
 
-    /// The same if it is a problem with this status and code.
+    /// Asserts a problem with this status and code, and returns the answer.
     #[track_caller]
     pub fn refused(self, status: u16, code: &str) -> Self {
         assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{self}");

@@ -51,13 +51,13 @@ const FORMS: &[(&[&str], &str, &str, &str)] = &[
     (&["detail"], r"^Try again in [1-9]\d* s\.$", "Try again in [seconds] s.", "Try again in 1 s."),
 ];
 
-/// Stands in for every time.
+/// The stand-in of a time.
 const TIME: &str = "2026-01-02T03:04:05.678901Z";
 
-/// Stands in for every end of something.
+/// The stand-in of an expiry.
 const END: &str = "2026-02-01T03:04:05.678901Z";
 
-/// How far a time may be from that of the test.
+/// The largest difference between a hidden time and the present.
 const NOW: TimeDelta = TimeDelta::minutes(10);
 
 /// Replaces the texts in the value of a field or header of this name, and in all values below it.

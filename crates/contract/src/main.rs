@@ -1,4 +1,4 @@
-//! `accord-contract --url URL --document FILE --setup FILE`: checks that a server keeps its OpenAPI document.
+//! The program `accord-contract`: checks that a server keeps its OpenAPI document.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -7,12 +7,14 @@ use std::process::ExitCode;
 use accord_contract::{Document, Leg, Options, Setup, coverage, list, matrix, run};
 use clap::Parser;
 
-/// Sends a server what its OpenAPI document forbids, what it just allows, and random mixtures of both, and holds every
-/// answer to the document.
+/// Checks that a server keeps its OpenAPI document.
+///
+/// Sends requests that the document forbids, requests that it just allows, and random mixtures of both, and checks each
+/// answer against the document.
 #[derive(Parser)]
 #[command(after_help = "Exit codes: 0 the server keeps its document, 1 it does not, 2 nothing could be run.")]
 struct Arguments {
-    /// Where the server is, with the base path of the document if it has one
+    /// The URL of the server, with the base path of the document if it has one
     #[arg(long, required_unless_present_any = ["list", "coverage"])]
     url: Option<String>,
     /// The OpenAPI 3.0 document, YAML or JSON
@@ -21,13 +23,13 @@ struct Arguments {
     /// The facts that the document does not state: how to log in, what must exist before a request
     #[arg(long)]
     setup: Option<PathBuf>,
-    /// What to run; without it everything
+    /// The suites to run; without it all of them
     #[arg(long = "leg", value_enum)]
     legs: Vec<Leg>,
-    /// Where the random cases begin
+    /// The seed of the random cases
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many random cases
+    /// The number of random cases
     #[arg(long, default_value_t = 300)]
     cases: usize,
     /// Only this operation; may be repeated
@@ -42,13 +44,13 @@ struct Arguments {
     /// Send nothing: compare this file, which ACCORD_CONTRACT_SEEN named in a run, with the answers of the document
     #[arg(long, value_name = "SEEN")]
     coverage: Option<PathBuf>,
-    /// What names made up in this run begin with; without it another each time
+    /// The prefix of the names that this run makes up; without it a new one each time
     #[arg(long)]
     tag: Option<String>,
     /// Write the report as JSON, too
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Write who gets what, which the leg `access` has found out, as Markdown
+    /// Write the results of the suite `access` as Markdown
     #[arg(long)]
     matrix: Option<PathBuf>,
 }

@@ -1,4 +1,5 @@
-//! Requests that are derived from a document: the server must refuse what the document forbids, and accept what it allows.
+//! Suites of requests that are derived from a document: the server must refuse what the document forbids, and accept
+//! what it allows.
 //!
 //! `setup` holds the facts that the document does not state. `draft` is a request in parts, so that one part can be
 //! changed. `constraint` lists everything that can be broken, `values` has the values on either side of each bound,

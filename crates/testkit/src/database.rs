@@ -27,7 +27,7 @@ pub struct Database {
     place: Place,
 }
 
-/// Where a database is.
+/// The place of a database.
 enum Place {
     /// A file in a folder of its own.
     Sqlite(TempDir),
@@ -217,7 +217,7 @@ fn admin_options() -> PgConnectOptions {
     PgConnectOptions::from_str(&url).unwrap_or_else(|error| panic!("{URL_VARIABLE}: {error}"))
 }
 
-/// One connection: a template can be copied only while nobody else uses it, so copies wait for each other here.
+/// The pool of one connection: a template can be copied only while nobody else uses it, so copies wait for each other.
 async fn admin() -> &'static PgPool {
     static POOL: OnceCell<PgPool> = OnceCell::const_new();
     let connect = || async {

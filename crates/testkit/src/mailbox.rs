@@ -6,7 +6,7 @@ use std::time::Duration;
 use regex::Regex;
 use tempfile::TempDir;
 
-/// How long an e-mail may take.
+/// The time for an e-mail.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A folder that a server writes its e-mails to.
@@ -90,7 +90,7 @@ impl Letter {
     /// The code that stands in a line of its own.
     ///
     /// # Panics
-    /// There is none.
+    /// The e-mail has no code.
     pub fn code(&self) -> String {
         let line = Regex::new(r"(?m)^[\w-]{43}$").unwrap();
         line.find(&self.text).unwrap_or_else(|| panic!("no code: {}", self.text)).as_str().into()

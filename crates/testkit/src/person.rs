@@ -1,4 +1,4 @@
-//! Somebody who calls a server.
+//! A caller of a server.
 
 use accord_contract::Operation;
 use reqwest::{Client, Method};
@@ -7,7 +7,7 @@ use crate::application::Application;
 use crate::call::Call;
 use crate::server::Server;
 
-/// Somebody who calls a server: a name for the scenario, and the value of `Authorization`.
+/// A caller of a server: a name for the scenario, and the value of `Authorization`.
 #[derive(Clone)]
 pub struct Person {
     /// The name in scenarios.
@@ -20,22 +20,22 @@ pub struct Person {
 }
 
 impl Person {
-    /// The same person with another name.
+    /// Returns the person with another name.
     pub fn named(self, name: &str) -> Self {
         Self { name: name.into(), ..self }
     }
 
-    /// The same person with this access token.
+    /// Returns the person with this access token.
     pub fn with_token(&self, token: &str) -> Self {
         self.with_authorization(&format!("Bearer {token}"))
     }
 
-    /// The same person with this value of `Authorization`.
+    /// Returns the person with this value of `Authorization`.
     pub fn with_authorization(&self, value: &str) -> Self {
         Self { authorization: Some(value.into()), ..self.clone() }
     }
 
-    /// The same person as a caller of this server.
+    /// Returns the person as a caller of this server.
     pub fn at(&self, server: &Server) -> Self {
         Self { address: server.address.clone(), ..self.clone() }
     }
@@ -84,8 +84,8 @@ impl Person {
         self.call("DELETE", target)
     }
 
-    /// Creates a valid request for an operation: the document's example as its body, any version where it asks for one, and
-    /// `id` in place of each variable of the path.
+    /// Creates a valid request for an operation: the document's example as its body, `If-Match: *` if the operation takes
+    /// it, and `id` in place of each variable of the path.
     pub fn call_operation(&self, operation: &Operation, id: &str) -> Call {
         let call = self.call(&operation.method, operation.target(id));
         let call = if operation.takes("header", "If-Match") { call.header("If-Match", "*") } else { call };

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What a receiver does with one request.
+/// The treatment of one request by a receiver.
 #[derive(Clone, Copy, Debug)]
 pub enum Treatment {
     /// Answer with this status.
@@ -64,7 +64,7 @@ impl Received {
 
 /// A server for webhooks that listens until it is dropped.
 pub struct Receiver {
-    /// `http://127.0.0.1:PORT/hooks?from=accord`
+    /// The URL of the receiver: `http://127.0.0.1:PORT/hooks?from=test`.
     pub url: String,
     received: Arc<Mutex<Vec<Received>>>,
     treatments: Arc<Mutex<VecDeque<Treatment>>>,
@@ -75,7 +75,7 @@ impl Receiver {
     /// Starts a receiver. Each treatment is for one request, the last one for all further requests.
     pub async fn start(treatments: &[Treatment]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/hooks?from=accord", listener.local_addr().unwrap());
+        let url = format!("http://{}/hooks?from=test", listener.local_addr().unwrap());
         let received = Arc::new(Mutex::new(vec![]));
         let treatments = Arc::new(Mutex::new(treatments.iter().copied().collect()));
         let (kept, told) = (received.clone(), treatments.clone());
@@ -100,7 +100,7 @@ impl Receiver {
     /// Waits for `count` requests, and returns all.
     ///
     /// # Panics
-    /// They do not arrive within 40 seconds.
+    /// The requests do not arrive within 40 seconds.
     pub async fn gets(&self, count: usize) -> Vec<Received> {
         let wait = async {
             while self.received().len() < count {

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::application::Application;
 
-/// How long the binary may take to listen, to refuse, and to end.
+/// The time for the binary to listen, to fail, and to end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Pause between two looks at a log that will have a certain line.

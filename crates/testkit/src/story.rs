@@ -26,7 +26,7 @@ const SHOWN: &[&str] = &[
 #[serde(transparent)]
 pub struct Story(Vec<Step>);
 
-/// One exchange as the snapshot shows it.
+/// An exchange as the snapshot shows it.
 #[derive(Serialize)]
 pub struct Step {
     step: String,

@@ -13,10 +13,10 @@ use tokio::time::timeout;
 use crate::application::Application;
 use crate::world::World;
 
-/// How long an answer may take.
+/// The time for an answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// One connection with one request on it.
+/// A connection for one request.
 pub struct Wire {
     application: &'static Application,
     stream: TcpStream,

@@ -1,4 +1,4 @@
-//! One server with one database.
+//! A server with a database of its own.
 
 use std::time::Duration;
 

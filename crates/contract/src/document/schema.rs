@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 /// Whether an object may have properties that its schema does not name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Unnamed {
-    /// As the document states: mostly yes.
+    /// The document decides; without a statement it allows them.
     Allowed,
-    /// No: what a server sends must be documented.
+    /// No: a server must document all that it sends.
     Refused,
 }
 
@@ -32,7 +32,7 @@ pub struct Fault {
 pub(super) struct Validators {
     /// `components/schemas` of the document, for schemas that refer to themselves.
     named: Map<String, Value>,
-    /// By the hash of a schema, which takes less time than its text.
+    /// The validators by the hash of their schema, which takes less time than its text.
     built: Mutex<HashMap<u64, Arc<Validator>>>,
 }
 
@@ -68,7 +68,7 @@ impl Validators {
     }
 }
 
-/// The schema without the properties that are marked so: what is read only is not sent, what is write only not answered.
+/// The schema without the properties that have this mark: requests have no `readOnly` ones, answers no `writeOnly` ones.
 pub(super) fn without(schema: &Value, mark: &str) -> Value {
     match schema {
         Value::Array(items) => items.iter().map(|item| without(item, mark)).collect(),

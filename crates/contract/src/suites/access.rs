@@ -1,5 +1,5 @@
-//! Who may do what, cell by cell: each operation is called by everybody that the setup file describes, and what each
-//! must get follows from the document (its security, its declared refusals) and from what the setup says of objects.
+//! The access matrix: each operation is called by each identity of the setup file. The expected answer follows from the
+//! document (its security, its declared refusals) and from the fixtures of the setup file.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub struct Row<'a> {
     pub object: Option<Object<'a>>,
 }
 
-/// What an operation is called about.
+/// The object of a call.
 #[derive(Clone)]
 pub struct Object<'a> {
     /// The fixture that the request names.
@@ -91,7 +91,7 @@ impl Row<'_> {
         if is_grantable { asked } else { [asked, all].concat() }
     }
 
-    /// What somebody must get; none if nobody can be this to the operation.
+    /// The expected answer to an identity; `None` if the identity does not apply to the operation.
     pub fn expected(&self, plan: &Plan<'_>, identity: &Identity) -> Option<Expect> {
         let (operation, kind) = (self.operation, identity.kind);
         let needs = plan.setup.needs(&operation.id);

@@ -1,23 +1,23 @@
-//! A case: one request that differs from a valid one, and what must come of it.
+//! A case: a request that differs from a valid one, and the expected answer.
 
 use super::constraint::Constraint;
 use super::draft::Change;
 
-/// What is run together.
+/// A suite: cases that are run together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Leg {
-    /// What the document forbids is refused.
+    /// The server refuses what the document forbids.
     Refusals,
-    /// What the document allows is accepted.
+    /// The server accepts what the document allows.
     Acceptances,
     /// Combinations and sequences.
     Random,
-    /// Everybody gets what they may, and nothing else.
+    /// Each identity gets the answers that it may get, and no others.
     Access,
 }
 
 impl Leg {
-    /// All of them, in their order.
+    /// All suites, in their order.
     pub const ALL: [Self; 4] = [Self::Refusals, Self::Acceptances, Self::Random, Self::Access];
 
     /// Whether its cases are known beforehand, from the document.
@@ -25,7 +25,7 @@ impl Leg {
         matches!(self, Self::Refusals | Self::Acceptances)
     }
 
-    /// Its name.
+    /// The name of the suite.
     pub fn word(self) -> &'static str {
         match self {
             Self::Refusals => "refusals",
@@ -36,26 +36,26 @@ impl Leg {
     }
 }
 
-/// One request, derived from one constraint of one operation.
+/// A request that is derived from one constraint of one operation.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// The stable name: `create_book/body/title/maxLength/too-long`.
     pub id: String,
-    /// Whose valid request is changed.
+    /// The operation whose valid request is changed.
     pub operation: String,
-    /// What it is about.
+    /// The constraint.
     pub constraint: Constraint,
-    /// Where that stands in the document.
+    /// The JSON pointer to the constraint in the document.
     pub at: String,
     /// The changes to the valid request.
     pub changes: Vec<Change>,
     /// The fixture that the request is about, if not the usual one.
     pub fixture: Option<String>,
-    /// What must come of it.
+    /// The expected answer.
     pub expect: Expect,
 }
 
-/// What must come of a case.
+/// The expected answer of a case.
 #[derive(Clone, Debug)]
 pub enum Expect {
     /// One of these statuses, with this code and this part of the request at fault; nothing is written.
@@ -66,7 +66,7 @@ pub enum Expect {
     Answered { status: u16, code: Option<String> },
     /// Any status but one that refuses the value: it may name something or not.
     Understood,
-    /// What GET answers, without its content.
+    /// The answer of GET without its content.
     Mirrored,
     /// The methods of the path.
     Allowed,

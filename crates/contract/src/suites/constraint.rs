@@ -1,6 +1,6 @@
 //! The list of everything that a document constrains, and how breaking it is answered.
 
-/// One kind of constraint.
+/// A kind of constraint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Constraint {
     Required,
@@ -42,16 +42,16 @@ pub enum Constraint {
     Unknown,
     Precondition,
     Version,
-    /// Only to be accepted: nothing is wrong.
+    /// Of valid requests only.
     Example,
     Optional,
     Default,
 }
 
-/// What is known of a kind.
+/// The facts of a kind.
 struct Kind {
     constraint: Constraint,
-    /// Its name in ids, in a setup file, and as a keyword of schemas.
+    /// The name in ids, in a setup file, and as a keyword of schemas.
     word: &'static str,
     /// The check that holds a server to it.
     check: &'static str,
@@ -115,7 +115,7 @@ impl Constraint {
         KINDS.iter().find(|kind| kind.constraint == self).expect("`every_constraint_is_listed_once` says so")
     }
 
-    /// Its name in ids, in a setup file, and as a keyword of schemas.
+    /// The name in ids, in a setup file, and as a keyword of schemas.
     pub fn word(self) -> &'static str {
         self.kind().word
     }

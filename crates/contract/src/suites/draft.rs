@@ -14,13 +14,13 @@ pub struct Draft {
     pub method: String,
     /// The path with variables in braces.
     pub path: String,
-    /// What stands for them, encoded.
+    /// The values of the variables, encoded.
     pub variables: BTreeMap<String, String>,
     /// Names and values, encoded.
     pub query: Vec<(String, String)>,
     /// Headers beside those of the body and the credentials.
     pub headers: Vec<(String, String)>,
-    /// Where credentials stand, and what.
+    /// The credentials and their places.
     pub credentials: Vec<Credential>,
     /// The media type that is sent.
     pub media_type: Option<String>,
@@ -33,7 +33,7 @@ pub struct Draft {
 pub struct Credential {
     /// `header`, `query` or `cookie`.
     pub place: String,
-    /// Its name there.
+    /// The name in that place.
     pub name: String,
     /// `Bearer `, or nothing.
     pub scheme: String,
@@ -44,7 +44,7 @@ pub struct Credential {
 /// A body.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Content {
-    /// None is sent.
+    /// No body.
     #[default]
     None,
     /// A value, written in the operation's media type.
@@ -53,7 +53,7 @@ pub enum Content {
     Bytes(Vec<u8>),
 }
 
-/// One change to a request.
+/// A change to a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// A part of the body is another value, or none.
@@ -80,7 +80,7 @@ pub enum Change {
     Credentials(Proof),
 }
 
-/// How a body cannot be read.
+/// A syntax error of a body.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Spoiled {
     Empty,
@@ -106,7 +106,7 @@ pub enum Spoiled {
     FormLonePercent,
 }
 
-/// Who a request says that it comes from.
+/// The credentials in place of the valid ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Proof {
     /// Nobody.
@@ -128,7 +128,7 @@ pub enum Proof {
 }
 
 impl Draft {
-    /// As it is sent.
+    /// The request as it is sent.
     pub fn request(&self, operation: &Operation) -> Request {
         let mut target: String = self.path.clone();
         for (name, value) in &self.variables {
@@ -157,7 +157,7 @@ impl Draft {
         Request { by: "contract".into(), method: self.method.clone(), target, headers, body }
     }
 
-    /// The same with a change.
+    /// Applies a change.
     pub fn change(&mut self, operation: &Operation, change: &Change) {
         match change {
             Change::Body(pointer, value) => set(self.value(), pointer, value.clone()),

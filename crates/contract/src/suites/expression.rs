@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 
 use crate::exchange::Answer;
 
-/// Stands in a text for a word that is another one each time, of the same length.
+/// The placeholder for a word that is new in each request; it has the length of the word.
 pub const UNIQUE: &str = "unique00";
 
-/// What an expression about one exchange says; a text without `$` says itself.
+/// Evaluates an expression about one exchange; a text without `$` is its own value.
 pub fn evaluate(expression: &str, answer: &Answer) -> Result<Value, String> {
     let Some(expression) = expression.strip_prefix('$') else { return Ok(expression.into()) };
     let missing = || format!("${expression} leads nowhere in {answer}");

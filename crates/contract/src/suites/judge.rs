@@ -1,4 +1,4 @@
-//! What an answer must be: the right refusal, or what was sent, stored and read back.
+//! Checks of an answer: the right refusal, or the sent values, stored and read back.
 
 use serde_json::Value;
 
@@ -56,7 +56,7 @@ pub fn mirrored(get: &Answer, head: &Answer) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What was sent is answered; what was left out is what the document says, or what it was before.
+/// Checks that the answer repeats the sent values. A value that was not sent is the default, or the value before.
 pub fn echoes(
     server: &Server<'_>,
     operation: &Operation,
@@ -94,7 +94,7 @@ fn same(one: &Value, other: &Value) -> bool {
         || number(one).is_some_and(|one| number(other) == Some(one))
 }
 
-/// What GET says of the path, if the document has it.
+/// The answer of GET at the same path, if the document has that operation.
 pub async fn read(server: &Server<'_>, operation: &Operation, base: &Base) -> Result<Option<Answer>, Failure> {
     let path = base.draft.request(operation).path().to_owned();
     let Some(get) = server.plan.document.operation("GET", &path) else { return Ok(None) };
@@ -106,7 +106,7 @@ pub async fn read(server: &Server<'_>, operation: &Operation, base: &Base) -> Re
     server.send(get, &draft, &base.word).await.map(Some)
 }
 
-/// What was written is what is read: at the same path, or where `Location` says.
+/// Checks that a read returns the written values: at the same path, or at `Location`.
 pub async fn read_back(
     server: &Server<'_>,
     operation: &Operation,

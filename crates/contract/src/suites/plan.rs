@@ -20,9 +20,9 @@ pub struct Plan<'a> {
 /// A part of a request.
 #[derive(Clone, Copy)]
 pub enum Part<'a> {
-    /// At this JSON pointer.
+    /// The part of the body at this JSON pointer.
     Body(&'a str),
-    /// In this place, of this name.
+    /// The parameter in this place, of this name.
     Parameter(&'a str, &'a str),
 }
 
@@ -36,7 +36,7 @@ pub struct BodySample<'a> {
 }
 
 impl BodySample<'_> {
-    /// As the walk takes it.
+    /// The sample as the walk takes it.
     pub fn body<'b>(&'b self, document: &'b Document) -> walk::Sample<'b> {
         let Self { schema, at, value, form, owned } = self;
         walk::Sample { document, schema, at, value, form: *form, owned }
@@ -98,7 +98,7 @@ impl Plan<'_> {
         largest.into_iter().chain(made_up).chain(numbers).find(|value| self.document.allows(&parameter.schema, value))
     }
 
-    /// How breaking a constraint is answered, and which part is blamed where errors tell it.
+    /// The expected answer to a broken constraint, with the part that errors blame.
     pub fn refused(&self, operation: &Operation, constraint: Constraint, part: Option<Part<'_>>) -> Expect {
         let declared = |status: &&u16| constraint == Constraint::Method || operation.response(**status).is_some();
         let statuses = constraint.statuses().iter().filter(declared).copied().collect();
@@ -188,7 +188,7 @@ impl Plan<'_> {
     }
 }
 
-/// Where a scheme carries credentials: place, name, and what stands before them.
+/// The place of credentials by a security scheme: place, name, and prefix.
 pub fn carrier(scheme: &Value) -> (String, String, &'static str) {
     let text = |key: &str| scheme[key].as_str().unwrap_or_default().to_owned();
     match (scheme["type"].as_str(), scheme["scheme"].as_str()) {

@@ -219,7 +219,7 @@ impl Cases<'_> {
         }
     }
 
-    /// What somebody made is not for others.
+    /// Objects of a person are not for others.
     fn access(&mut self) {
         let usual = self.plan.fixture_for(self.operation);
         let at = format!("{}/security", self.operation.at);

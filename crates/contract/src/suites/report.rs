@@ -17,19 +17,19 @@ pub struct Report {
     pub legs: Vec<LegReport>,
 }
 
-/// What came of one.
+/// The results of one suite.
 pub struct LegReport {
     pub leg: Leg,
-    /// By operation, by check: how many cases.
+    /// The number of cases by operation and check.
     pub counts: Vec<(String, BTreeMap<&'static str, usize>)>,
     /// Cases that the setup skips.
     pub skipped: usize,
     pub requests: usize,
     pub seconds: f64,
     pub failures: Vec<Told>,
-    /// Who got what.
+    /// The entries of the access matrix.
     pub cells: Vec<Cell>,
-    /// What else is worth a line.
+    /// Further lines for the summary.
     pub notes: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ pub struct Told {
     /// The case: what `--only` takes.
     pub id: String,
     pub operation: String,
-    /// Where the constraint stands in the document.
+    /// The JSON pointer to the constraint in the document.
     pub at: String,
     pub failure: Failure,
     /// The requests before the one that failed.
@@ -97,7 +97,7 @@ impl Report {
 }
 
 impl LegReport {
-    /// Nothing yet.
+    /// Creates an empty report.
     pub fn new(leg: Leg) -> Self {
         Self {
             leg,
@@ -141,7 +141,7 @@ impl LegReport {
         text
     }
 
-    /// One line of figures.
+    /// The figures in one line.
     pub fn summary(&self) -> String {
         let rate = if self.seconds > 0.0 { self.requests as f64 / self.seconds } else { 0.0 };
         let cases: usize = self.counts.iter().flat_map(|(_, counts)| counts.values()).sum();
@@ -178,7 +178,7 @@ impl Told {
         self.before.iter().chain(answered.or(self.failure.request.as_deref())).collect()
     }
 
-    /// For people: what is wrong, where, and what shows it.
+    /// The failure as text: the violation, its place, and the requests that show it.
     pub fn text(&self, address: &str) -> String {
         let Failure { check, sentence, expected, answer, .. } = &self.failure;
         let mut text = format!("{check} {}\n  {sentence}", self.id);

@@ -1,4 +1,4 @@
-//! Runs the cases of the legs against a server.
+//! Runs the cases of the suites against a server.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -20,10 +20,10 @@ use crate::document::{Document, Operation};
 /// Requests on their way at once, where none of them may change anything.
 const AT_ONCE: usize = 8;
 
-/// Runs the legs, telling each step; what was found is in the report.
+/// Runs the suites. Calls `tell` with the text of each failure, and returns the report.
 ///
 /// # Errors
-/// Nobody can be logged in, or the setup does not fit the document.
+/// A login fails, or the setup file does not fit the document.
 pub async fn run(document: &Document, setup: &Setup, options: &Options, tell: impl Fn(&str)) -> Result<Report, String> {
     let plan = Plan { document, setup };
     let faults = setup.faults(document);
@@ -50,7 +50,7 @@ pub async fn run(document: &Document, setup: &Setup, options: &Options, tell: im
     Ok(report)
 }
 
-/// Every case of the legs, without sending anything.
+/// Lists the cases of the suites; sends nothing.
 pub fn list(document: &Document, setup: &Setup, options: &Options) -> Vec<Case> {
     let plan = Plan { document, setup };
     let legs = options.legs.iter();

@@ -26,7 +26,7 @@ use crate::document::Operation;
 use crate::exchange::{Answer, Request};
 use crate::recorder::{self, Origin};
 
-/// How often a busy server is asked again, and for how many seconds each of its waits is believed.
+/// The number of retries at a busy server, and the longest wait before each in seconds.
 const PATIENCE: usize = 2;
 const LONGEST_WAIT: u64 = 10;
 
@@ -40,11 +40,11 @@ pub struct Server<'a> {
     stranger: Person,
     privileged: Person,
     ended: OnceCell<Option<String>>,
-    /// What the words of this run begin with.
+    /// The prefix of the words of this run.
     tag: String,
     words: AtomicU32,
     sent: AtomicUsize,
-    /// What was sent since it was last taken, if that is wanted.
+    /// The requests since the last call of `trail`; `None` if they are not kept.
     trail: Mutex<Option<Vec<Request>>>,
 }
 
@@ -53,9 +53,9 @@ pub struct Server<'a> {
 pub struct Base {
     pub draft: Draft,
     pub caller: Person,
-    /// By name, what made each.
+    /// The answer that created each fixture, by name.
     pub fixtures: BTreeMap<String, Answer>,
-    /// What the links say of the parameters: `header.If-Match`.
+    /// The values of parameters by the links: `header.If-Match`.
     pub linked: BTreeMap<String, String>,
     /// Replaces the word that is another one each time.
     pub word: String,
@@ -102,7 +102,7 @@ impl<'a> Server<'a> {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// What was sent since the last call; from now on it is kept.
+    /// Returns the requests since the last call, and keeps the following ones.
     pub fn trail(&self) -> Vec<Request> {
         let mut trail = self.trail.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         trail.replace(vec![]).unwrap_or_default()
@@ -154,7 +154,7 @@ impl<'a> Server<'a> {
         self.base_by(operation, fixture, caller, BTreeMap::new()).await
     }
 
-    /// The same by somebody, with what is there already.
+    /// A valid request by this person, with fixtures that exist already.
     pub async fn base_by(
         &self,
         operation: &Operation,
@@ -279,7 +279,7 @@ impl<'a> Server<'a> {
         Ok(answer)
     }
 
-    /// What the links of an answer say of an operation's parameters: `path.id`, `header.If-Match`.
+    /// The values of an operation's parameters by the links of an answer: `path.id`, `header.If-Match`.
     pub fn linked(&self, answer: &Answer, operation: &Operation) -> Result<BTreeMap<String, String>, Failure> {
         let maker = self.plan.document.operation(&answer.request.method, answer.request.path());
         let response = maker.and_then(|maker| maker.response(answer.status));
@@ -337,7 +337,7 @@ impl<'a> Server<'a> {
         self.exchange(with_word(draft.request(operation), word)).await
     }
 
-    /// The same with a request as it is. A server that is busy says when to come back, and is asked again then.
+    /// Sends a request as it is. If the server is busy, sends it again after `Retry-After`.
     pub async fn exchange(&self, request: Request) -> Result<Answer, Failure> {
         for _ in 0..PATIENCE {
             let answer = self.held(request.clone()).await?;
@@ -388,7 +388,7 @@ impl<'a> Server<'a> {
         Ok(Answer::new(request.clone(), status, headers, bytes.to_vec()))
     }
 
-    /// What everything says that can be read with what the base has: each GET that the fixtures lead to.
+    /// The answers of each GET that the fixtures of the base lead to.
     pub async fn state(&self, base: &Base) -> Result<State, Failure> {
         let mut state = vec![];
         for operation in self.plan.document.operations.iter().filter(|operation| operation.method == "GET") {

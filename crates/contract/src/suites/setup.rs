@@ -1,4 +1,4 @@
-//! The setup file: what a document does not say of its server.
+//! The setup file: the facts of a server that its document does not state.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,78 +13,77 @@ use crate::document::Document;
 #[derive(Deserialize, Default, Debug)]
 #[serde(deny_unknown_fields, default)]
 pub struct Setup {
-    /// What the server does everywhere.
+    /// The conventions of the server.
     pub habits: Habits,
-    /// Who calls.
+    /// The persons that call.
     pub people: People,
-    /// What is there before an operation is called, by name.
+    /// The objects that must exist before an operation is called, by name.
     pub fixtures: BTreeMap<String, Fixture>,
-    /// What the operations need beside the document's examples, by `operationId`.
+    /// The needs of operations beside the document's examples, by `operationId`.
     pub operations: BTreeMap<String, Needs>,
-    /// The server's words for what is refused, by constraint; `input` for those not named.
+    /// The error codes of the server by constraint; `input` applies to constraints that are not named.
     pub codes: BTreeMap<String, String>,
-    /// Bytes that a request body may have; without it no body is too large.
+    /// The largest request body in bytes; without it no body is too large.
     pub max_body: Option<usize>,
-    /// Constraints that are not held to, each with the reason.
+    /// The constraints and cases that are not checked, each with the reason.
     pub skip: BTreeMap<String, String>,
-    /// Lists that a random walk goes through, by `operationId`.
+    /// The paginated lists, by `operationId`.
     pub lists: BTreeMap<String, List>,
-    /// As whom each operation is called to prove who may.
+    /// The identities of the access matrix.
     pub access: Access,
 }
 
-/// As whom each operation is called.
+/// The identities of the access matrix.
 #[derive(Deserialize, Default, Debug)]
 #[serde(deny_unknown_fields, default)]
 pub struct Access {
-    /// Scopes that are granted to people, each with the operation that makes what it can be granted on; null if it is
-    /// always general.
+    /// The scopes that can be granted, each with the operation that creates its objects; null if they have none.
     pub grants: BTreeMap<String, Option<String>>,
-    /// The columns, in order.
+    /// The columns in their order.
     pub identities: Vec<Identity>,
 }
 
-/// Somebody new for each call, of whom it is known what they may.
+/// A kind of person; each call is by a new one.
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
-    /// In names of cases, and over the column.
+    /// The name in ids of cases and in the head of the column.
     pub name: String,
-    /// The same in words: `a user who …`.
+    /// The description: `a user who …`.
     pub about: String,
-    /// What they are to an operation.
+    /// The relation to an operation.
     #[serde(default)]
     pub kind: Kind,
-    /// What the privileged person does before they log in.
+    /// The steps of the privileged person before the login.
     #[serde(default)]
     pub before: Vec<Step>,
-    /// How they log in; the fresh person of `people` if nothing is said.
+    /// The login; without it that of the fresh person of `people`.
     pub login: Option<Login>,
-    /// What the privileged person does after that, and before the call.
+    /// The steps of the privileged person between login and call.
     #[serde(default)]
     pub after: Vec<Step>,
 }
 
-/// What somebody is to an operation.
+/// The relation of a person to an operation.
 #[derive(Deserialize, Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Who sends no credentials.
+    /// A caller without credentials.
     Anonymous,
-    /// Who has credentials and nothing else.
+    /// A user without any grant.
     #[default]
     User,
-    /// Who has had the thing made that the call is about.
+    /// The owner of the object.
     Owner,
-    /// Who was granted the scopes.
+    /// A user with a grant of the scopes.
     Granted,
-    /// The same, only for the thing that the call is about.
+    /// A user with a grant of the scopes on the object only.
     GrantedHere,
-    /// Who passes whatever is asked for.
+    /// A user with all rights.
     Everything,
-    /// Who would pass everything, if the account were not disabled.
+    /// A user with all rights, whose account is disabled.
     Disabled,
-    /// Who would pass everything, if the account were not deleted.
+    /// A user with all rights, whose account is deleted.
     Deleted,
 }
 
@@ -93,47 +92,47 @@ pub enum Kind {
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// What is called.
+    /// The operation.
     pub operation: String,
-    /// What later steps call its exchange.
+    /// The name of the exchange for later steps.
     pub name: Option<String>,
-    /// Its body, over the document's example.
+    /// The body, merged over the document's example.
     #[serde(default)]
     pub body: Map<String, Value>,
-    /// Its parameters.
+    /// The parameters in this place.
     #[serde(default)]
     pub path: BTreeMap<String, Value>,
-    /// Its parameters.
+    /// The parameters in this place.
     #[serde(default)]
     pub headers: BTreeMap<String, Value>,
 }
 
-/// Who calls; each is made by a login or a registration.
+/// The persons that call; each is created by a login or a registration.
 #[derive(Deserialize, Default, Debug)]
 #[serde(deny_unknown_fields, default)]
 pub struct People {
-    /// Whom most requests are sent by; without it a fresh person.
+    /// The caller of most requests; without it a fresh person.
     pub caller: Option<Login>,
-    /// Somebody with no right to what the caller has made; without it another fresh person.
+    /// A person without rights to the caller's objects; without it another fresh person.
     pub stranger: Option<Login>,
-    /// Somebody new each time, for what ends a session or an account.
+    /// A new person each time, for operations that end a session or an account.
     pub fresh: Option<Login>,
-    /// Somebody with rights that nobody gets by registering; calls whatever asks for one of their scopes.
+    /// A person with rights that no registration gives. They call the operations that ask for one of their scopes.
     pub privileged: Option<Login>,
     /// The operation that ends a session, so that its token no longer works.
     pub log_out: Option<String>,
 }
 
-/// How somebody gets credentials.
+/// The request that returns credentials.
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
     /// The operation that answers with credentials.
     pub operation: String,
-    /// What is sent, over the document's example.
+    /// The body, merged over the document's example.
     #[serde(default)]
     pub body: Map<String, Value>,
-    /// Where the credentials are in the answer.
+    /// The expression that finds the credentials in the answer.
     pub token: String,
     /// The scopes that they have; none named means all.
     pub scopes: Option<Vec<String>>,
@@ -143,45 +142,45 @@ pub struct Login {
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct Fixture {
-    /// What makes it.
+    /// The operation that creates the object.
     pub operation: String,
-    /// What is sent, over the document's example.
+    /// The body, merged over the document's example.
     #[serde(default)]
     pub body: Map<String, Value>,
-    /// Whether a stranger may not even know of it.
+    /// Whether the object is hidden from strangers.
     #[serde(default)]
     pub private: bool,
-    /// Of a private one: not even who may do everything knows of it.
+    /// Whether a private object is hidden from callers with all rights, too.
     #[serde(default)]
     pub personal: bool,
 }
 
-/// What an operation needs, and how it differs from what its document lets expect.
+/// The needs of an operation, and its differences from the document.
 #[derive(Deserialize, Default, Debug)]
 #[serde(deny_unknown_fields, default)]
 pub struct Needs {
-    /// It changes the account of whoever calls: each call is by somebody new.
+    /// Whether the operation changes the account of its caller: each call is by a new person.
     pub fresh: bool,
-    /// It also ends their session: their credentials prove nothing any more.
+    /// Whether the operation ends the session of its caller.
     pub ends: bool,
-    /// The privileged person calls it, though it asks for no scope.
+    /// Whether the privileged person calls the operation, though it asks for no scope.
     pub privileged: bool,
-    /// Anyone may do it with what somebody else has made.
+    /// Whether any user may call the operation about objects of others.
     pub shared: bool,
-    /// Its body, over the document's example; null takes a property out.
+    /// The body, merged over the document's example; null removes a property.
     pub body: Map<String, Value>,
-    /// Its parameters.
+    /// The parameters in this place.
     pub path: BTreeMap<String, Value>,
-    /// Its parameters.
+    /// The parameters in this place.
     pub query: BTreeMap<String, Value>,
-    /// Its parameters.
+    /// The parameters in this place.
     pub headers: BTreeMap<String, Value>,
     /// The query that shows the whole state; `false` if its answer changes by itself.
     pub probe: Option<Probe>,
     /// Parts of the request that name something, `body/post_id` or one value of it, `body/vote_dir=0`: a valid value
     /// that names nothing is answered like this.
     pub unmatched: BTreeMap<String, Unmatched>,
-    /// It needs what comes in a letter, and nobody here reads letters: its valid request is answered like this.
+    /// The answer to a valid request of an operation that needs a code from an e-mail.
     pub letter: Option<Unmatched>,
     /// Properties of the body that are required whatever its schema says.
     pub required: Vec<String>,
@@ -189,13 +188,13 @@ pub struct Needs {
     pub altered: Vec<String>,
 }
 
-/// How an operation shows what a request could have changed.
+/// The request that shows the state that other requests may change.
 #[derive(Deserialize, Debug)]
 #[serde(untagged)]
 pub enum Probe {
-    /// Whether it is used.
+    /// Whether the operation is used.
     Used(bool),
-    /// With this query.
+    /// The operation with this query.
     Query(BTreeMap<String, Value>),
 }
 
@@ -203,11 +202,11 @@ pub enum Probe {
 #[derive(Deserialize, Debug, Clone)]
 #[serde(deny_unknown_fields)]
 pub struct Unmatched {
-    /// Its status.
+    /// The status.
     pub status: u16,
-    /// Its code.
+    /// The code.
     pub code: Option<String>,
-    /// It may also be accepted: the value is free the first time.
+    /// Whether the value may also be accepted: it is free the first time.
     #[serde(default)]
     pub perhaps: bool,
 }
@@ -235,7 +234,7 @@ pub struct List {
     pub limit: String,
     /// The query parameter that orders.
     pub sort: Option<String>,
-    /// By each of its values: the member that it orders by, with a minus if the largest comes first.
+    /// The member that each of its values orders by, with a minus if the largest comes first.
     #[serde(default)]
     pub orders: BTreeMap<String, String>,
 }
@@ -244,13 +243,13 @@ impl Setup {
     /// Reads the file.
     ///
     /// # Errors
-    /// It cannot be read, or has something that no setup has.
+    /// The file cannot be read, or has an unknown key.
     pub fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         yaml_serde::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    /// Everything in it that the document does not know.
+    /// The names in the setup file that the document does not have.
     pub fn faults(&self, document: &Document) -> Vec<String> {
         let people = &self.people;
         let logins = [&people.caller, &people.stranger, &people.fresh, &people.privileged].into_iter().flatten();
@@ -289,7 +288,7 @@ impl Setup {
             .collect()
     }
 
-    /// What an operation needs.
+    /// The needs of an operation.
     pub fn needs(&self, operation: &str) -> &Needs {
         static NOTHING: std::sync::LazyLock<Needs> = std::sync::LazyLock::new(Needs::default);
         self.operations.get(operation).unwrap_or(&NOTHING)

@@ -21,7 +21,7 @@ pub use known::misspelled;
 pub struct Edge {
     /// The constraint whose edge it is.
     pub constraint: Constraint,
-    /// What distinguishes it from others of the same constraint.
+    /// The name among other values of the same constraint.
     pub label: String,
     /// The value.
     pub value: Value,
@@ -31,14 +31,14 @@ pub struct Edge {
 pub const UNICODE: &str =
     "Gr\u{fc}\u{df}e 100% %41 \"'\\ <b>\n\u{65e5}\u{672c}\u{8a9e} e\u{301} \u{202e}\u{2028}\u{1f600}";
 
-/// How values are written.
+/// The notation of values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
-    /// As JSON.
+    /// JSON.
     Json,
-    /// As texts of a query, a path, or a form.
+    /// Texts of a query, a path, or a form.
     Text,
-    /// As headers: visible ASCII.
+    /// Headers: visible ASCII.
     Header,
 }
 
@@ -307,7 +307,7 @@ pub fn is_plain(parameter: &Parameter) -> bool {
     parameter.place != "cookie" && !matches!(kind, Some("array" | "object"))
 }
 
-/// What an integer's format allows.
+/// The bounds of an integer's format.
 fn bounds(schema: &Value) -> [Option<i64>; 2] {
     match schema["format"].as_str() {
         Some("int32") => [Some(i32::MIN.into()), Some(i32::MAX.into())],

@@ -12,22 +12,22 @@ use crate::document::{Document, token};
 pub struct Variant {
     /// Which.
     pub constraint: Constraint,
-    /// What distinguishes it from others of the same constraint and place.
+    /// The name among other variants of the same constraint and place.
     pub label: String,
     /// The part of the body that it is about.
     pub pointer: String,
-    /// Where the constraint stands in the document.
+    /// The JSON pointer to the constraint in the document.
     pub at: String,
-    /// What to do to the sample.
+    /// The changes to the sample.
     pub changes: Vec<Change>,
 }
 
 /// Which side of the bounds is looked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
-    /// What is still allowed.
+    /// Values that are still allowed.
     Inside,
-    /// What is no longer allowed.
+    /// Values that are no longer allowed.
     Outside,
 }
 
@@ -73,14 +73,14 @@ struct Walk<'a> {
     found: Vec<Variant>,
 }
 
-/// Where the walk is.
+/// The position of the walk.
 #[derive(Clone)]
 struct Place {
-    /// In the body.
+    /// The JSON pointer in the body.
     pointer: String,
-    /// In the document.
+    /// The JSON pointer in the document.
     at: String,
-    /// What makes the part exist.
+    /// The changes that make the part exist.
     before: Vec<Change>,
 }
 

@@ -1,4 +1,4 @@
-//! What can be played: combinations of changes to one request, and sequences of requests about one thing.
+//! Random cases: combinations of changes to one request, and sequences of requests about one object.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use crate::suites::draft::{Change, encode};
 use crate::suites::expression;
 use crate::suites::plan::Plan;
 
-/// One random case.
+/// A random case.
 #[derive(Clone, Debug)]
 pub enum Scenario {
     /// Several changes to one valid request.
@@ -36,16 +36,16 @@ pub struct Choice {
     /// The parts of the request that it is about: no two changes are about the same.
     pub targets: Vec<String>,
     pub verdict: Verdict,
-    /// Where the constraint stands in the document.
+    /// The JSON pointer to the constraint in the document.
     pub at: String,
 }
 
-/// What a change does to a valid request.
+/// The effect of a change on a valid request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// It breaks this constraint.
+    /// Breaks this constraint.
     Breaks(Constraint),
-    /// It is accepted all the same.
+    /// Leaves the request valid.
     Fits,
     /// The value is valid and names nothing.
     Unmatched(u16),
@@ -55,7 +55,7 @@ pub enum Verdict {
     Judged(Option<u16>),
 }
 
-/// One step of a sequence.
+/// A step of a sequence.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// Reads it: it is what it was last.
@@ -74,9 +74,9 @@ pub enum Step {
     Delete(String),
 }
 
-/// What scenarios are made of.
+/// The parts that scenarios are made of.
 pub struct Stock {
-    /// By operation: what can be changed.
+    /// The possible changes, by operation.
     choices: Vec<(String, Vec<Choice>)>,
     things: Vec<Thing>,
     lists: Vec<(String, Vec<String>)>,
@@ -267,7 +267,7 @@ fn one_part(stock: &[&Choice], random: &mut StdRng) -> Option<Choice> {
     here.choose(random).map(|choice| (**choice).clone())
 }
 
-/// One of the two would undo or hide the other.
+/// Whether one of two changes would undo or hide the other.
 fn overlap(one: &Choice, other: &Choice) -> bool {
     let within = |one: &String, other: &String| {
         other.strip_prefix(one.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -349,7 +349,7 @@ fn fuzzed(stock: &[&Choice], random: &mut StdRng) -> Option<Choice> {
     }
 }
 
-/// How a valid value is answered that names nothing, where values name something.
+/// The answer to a valid value that names nothing.
 fn unmatched(stock: &[&Choice], targets: &[String]) -> Option<u16> {
     let here = stock.iter().filter(|choice| choice.targets == targets);
     here.filter_map(|choice| if let Verdict::Unmatched(status) = choice.verdict { Some(status) } else { None }).next()
@@ -412,7 +412,7 @@ impl Scenario {
         }
     }
 
-    /// Its kind, as a head of a table.
+    /// The kind, as a column of the table.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Combination { .. } => "combinations",
@@ -422,7 +422,7 @@ impl Scenario {
         }
     }
 
-    /// Where it is about in the document, if it is about one constraint.
+    /// The place in the document, if the scenario is about one constraint.
     pub fn at(&self, document: &Document) -> String {
         match self {
             Self::Combination { operation, choices } => match choices.as_slice() {

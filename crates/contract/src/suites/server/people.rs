@@ -1,4 +1,4 @@
-//! Who calls: logging in, proving it, and proving something else.
+//! Callers: logging in, their credentials, and invalid credentials.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ use crate::suites::person::Person;
 use crate::suites::plan::carrier;
 use crate::suites::setup::{Identity, Login, Step};
 
-/// Stands in a step for each scope that is granted.
+/// The placeholder in a step for each granted scope.
 const SCOPE: &str = "{scope}";
 
 impl Server<'_> {
-    /// Who calls an operation: whoever has its scopes; somebody new, if wanted, or the caller if nobody can be made.
+    /// The caller of an operation: a person with its scopes. With `fresh` it is a new one, if the setup can make one.
     pub async fn somebody(&self, operation: &Operation, fresh: bool) -> Result<Person, Failure> {
         if self.plan.is_privileged(operation) {
             return Ok(self.privileged.clone());
@@ -26,7 +26,7 @@ impl Server<'_> {
         if fresh { self.somebody_new().await } else { Ok(self.caller.clone()) }
     }
 
-    /// Somebody new, or the caller if nobody can be made.
+    /// A new person, or the caller if the setup cannot make one.
     pub async fn somebody_new(&self) -> Result<Person, Failure> {
         match &self.plan.setup.people.fresh {
             Some(login) => self.log_in(login).await,
@@ -34,7 +34,7 @@ impl Server<'_> {
         }
     }
 
-    /// Somebody new of this kind, logged in.
+    /// A new person of this identity, logged in.
     pub async fn somebody_like(&self, identity: &Identity) -> Result<Person, Failure> {
         let mut known = BTreeMap::new();
         self.take(&identity.before, &mut known, &[]).await?;
@@ -44,7 +44,7 @@ impl Server<'_> {
         }
     }
 
-    /// What happens to somebody after they have logged in: grants of these scopes, the end of the account.
+    /// Takes the steps of an identity after its login: grants of these scopes, the end of the account.
     pub async fn befall(
         &self,
         identity: &Identity,
@@ -110,7 +110,7 @@ impl Server<'_> {
         Ok(Person { answer: Some(answer), token: Some(plain(&token)) })
     }
 
-    /// What proves to an operation who calls.
+    /// The credentials of a person for an operation.
     pub fn credentials(&self, operation: &Operation, by: &Person) -> Vec<Credential> {
         let Some(token) = by.token.as_ref().filter(|_| operation.protected) else { return vec![] };
         let way = operation.security.iter().find(|way| !way.is_empty()).into_iter().flatten();
@@ -170,7 +170,7 @@ impl Server<'_> {
     }
 }
 
-/// The same token with another signature: another character at the front of its last part, where each is possible.
+/// The token with another signature: the first character of its last part differs.
 fn tampered(token: &str) -> String {
     let at = token.rfind('.').map_or(0, |dot| dot + 1);
     let (head, rest) = token.split_at(at);

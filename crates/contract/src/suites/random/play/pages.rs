@@ -64,7 +64,7 @@ async fn delete(server: &Server<'_>, fixture: &str, made: &Answer, caller: &Pers
     server.success(operation, &answer)
 }
 
-/// What a walk has met.
+/// The items that a walk has met.
 struct Walk {
     items: Vec<Value>,
     last: Answer,

@@ -1,4 +1,4 @@
-//! One thing from its making to after its end: each answer follows from those before.
+//! The life of an object from its creation until after its deletion: each answer follows from the answers before.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub struct Sequence<'a, 'b> {
     caller: Person,
     /// The answer that told its identifier, and the links.
     made: Answer,
-    /// What it is now; none when it is deleted.
+    /// The present state; `None` after the deletion.
     now: Option<Value>,
     etag: Option<String>,
     /// ETags of versions that were changed since.
@@ -79,7 +79,7 @@ impl<'a, 'b> Sequence<'a, 'b> {
         }
     }
 
-    /// It is gone, and so is the answer.
+    /// Checks that the answer about a deleted object is 404 or 410.
     fn gone(&self, answer: &Answer) -> Result<(), Failure> {
         if [404, 410].contains(&answer.status) {
             return Ok(());
