@@ -94,7 +94,7 @@ const STEPS: &[Step] = &[
     Step {
         name: "postman run",
         alone: "cargo xtask postman run",
-        repair: "change the code, or the generator in xtask/src/postman",
+        repair: "change the code, postman/setup.yaml, or the generator in crates/postman",
         run: |_| postman::run(&["run".into()]),
     },
     Step {

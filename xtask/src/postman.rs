@@ -1,29 +1,16 @@
-//! The Postman collection: generated from the committed document, checked against it, run with newman.
+//! The Postman collections: generated from the committed document, compared with their files, run with newman. The
+//! generator is `crates/postman`; here are the files of this application, and the servers that newman calls.
 
-mod answers;
-mod collection;
-mod compare;
-mod damage;
-mod example;
-mod failures;
-mod flow;
 mod newman;
-mod operation;
-mod prepare;
 mod rehearsal;
-mod request;
-mod rules;
-mod schema;
-mod scripts;
-mod stamp;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use accord_postman::{Answers, Comparison, Setup, requests, rules, text, unblamed, uncovered};
 use anyhow::Context;
 use serde_json::Value;
 
-use self::answers::Answers;
-use self::compare::Comparison;
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::{run, spec};
 
@@ -33,6 +20,9 @@ const COLLECTION: &str = "postman/accord.postman_collection.json";
 const FAILURES: &str = "postman/accord-failures.postman_collection.json";
 const ENVIRONMENT: &str = "postman/local.postman_environment.json";
 const ANSWERS: &str = "postman/answers.json";
+const SETUP: &str = "postman/setup.yaml";
+const PREPARE: &str = "postman/scripts/prepare.js";
+const PREPARE_FAILURES: &str = "postman/scripts/failures.js";
 const FIXTURES: &str = "fixtures/demo.yaml";
 
 /// `cargo xtask postman check | write | run`
@@ -48,6 +38,7 @@ pub fn run(arguments: &[String]) -> Outcome {
 /// The files as the committed document and the committed answers make them.
 struct Generated {
     document: Value,
+    setup: Setup,
     answers: Answers,
     collection: Value,
     failures: Value,
@@ -66,18 +57,30 @@ fn generate() -> anyhow::Result<Generated> {
         Ok(text) => Answers::parse(&text).context(ANSWERS)?,
         Err(_) => Answers::default(),
     };
-    let collection = collection::collection(&document, &answers);
-    let failures = failures::collection(&document);
-    let environment = collection::environment(&[&collection, &failures], &demo_users()?);
-    Ok(Generated { document, answers, collection, failures, environment })
+    let setup = setup()?;
+    let collection = accord_postman::collection(&document, &setup, &answers);
+    let failures = accord_postman::failures(&document, &setup);
+    let environment = accord_postman::environment(&[&collection, &failures], &setup, &demo_values()?);
+    Ok(Generated { document, setup, answers, collection, failures, environment })
+}
+
+/// The facts about this API that the document does not contain.
+fn setup() -> anyhow::Result<Setup> {
+    let text = |name: &str| std::fs::read_to_string(path(name)).with_context(|| format!("cannot read {name}"));
+    let mut setup = Setup::parse(&text(SETUP)?).context(SETUP)?;
+    setup.prepare = text(PREPARE)?;
+    setup.prepare_failures = text(PREPARE_FAILURES)?;
+    Ok(setup)
 }
 
 fn check() -> Outcome {
     let wanted = generate()?;
+    let setup = &wanted.setup;
     let mut faults = vec![];
     for (name, wanted) in wanted.files() {
         let file = read(name)?;
-        faults.extend(Comparison { name, file: &file, wanted, committed: committed(name) }.differences());
+        let (committed, secret) = (committed(name), &setup.secret);
+        faults.extend(Comparison { name, file: &file, wanted, committed, secret }.differences());
     }
     if !faults.is_empty() {
         let count = faults.len();
@@ -89,7 +92,7 @@ fn check() -> Outcome {
     if !faults.is_empty() {
         return Err(Failed::new(0, faults.len(), faults.join("\n")).into());
     }
-    let count = |collection| compare::requests(collection).len();
+    let count = |collection| requests(collection).len();
     let (requests, failures) = (count(&wanted.collection), count(&wanted.failures));
     let note = format!("{requests} requests and {failures} failures, as the document generates them");
     Ok(Report::passed(wanted.files().len(), note))
@@ -97,7 +100,8 @@ fn check() -> Outcome {
 
 const REPAIR: &str = "`cargo xtask postman write` makes the files as the document has them, and takes back what was \
     changed by hand or in the app. To keep such a change, make it where it comes from: the document (openapi/, from \
-    the code), an answer (postman/answers.json, from `cargo xtask contract`), or the generator (xtask/src/postman)";
+    the code), an answer (postman/answers.json, from `cargo xtask contract`), the setup (postman/setup.yaml) or the \
+    generator (crates/postman)";
 
 /// The collection as it stands in its file.
 pub fn collection() -> anyhow::Result<Value> {
@@ -112,7 +116,7 @@ pub fn generated() -> anyhow::Result<Value> {
 /// Where a collection is not the one that it should be.
 pub fn differences(collection: &Value, wanted: &Value) -> Vec<String> {
     let (name, file) = ("the collection", &text(collection));
-    Comparison { name, file, wanted, committed: None }.differences()
+    Comparison { name, file, wanted, committed: None, secret: &[] }.differences()
 }
 
 /// The file as the newest commit has it; none outside of a repository.
@@ -124,19 +128,18 @@ fn committed(name: &str) -> Option<Value> {
 
 /// What is wrong with the generator or its input.
 fn faults_of(generated: &Generated) -> Vec<String> {
-    let Generated { document, answers, collection, failures, environment } = generated;
+    let Generated { document, setup, answers, collection, failures, environment } = generated;
     let mut faults: Vec<String> = vec![];
     for (name, collection) in [(COLLECTION, collection), (FAILURES, failures)] {
         let broken = rules::faults(collection, environment).into_iter();
-        faults.extend(broken.map(|rule| format!("{name}: {rule}: the generator, xtask/src/postman, breaks this rule")));
+        faults.extend(broken.map(|rule| format!("{name}: {rule}: the generator, crates/postman, breaks this rule")));
     }
     faults.extend(rules::missing_operations(collection, document));
-    faults.extend(failures::uncovered(document));
-    faults.extend(failures::unblamed(document, answers));
-    let operations = operation::operations(document);
-    let missing = answers.missing(&operations).into_iter();
+    let gaps = uncovered(document, setup).into_iter().chain(unblamed(document, setup, answers));
+    faults.extend(gaps.map(|gap| format!("{gap}: see {SETUP}")));
+    let missing = answers.missing(document, setup).into_iter();
     faults.extend(missing.map(|name| format!("{ANSWERS}: lacks an answer of {name}; {REFRESH}")));
-    let undocumented = answers.undocumented(&operations).into_iter();
+    let undocumented = answers.undocumented(document, setup).into_iter();
     faults.extend(undocumented.map(|name| format!("{ANSWERS}: {name}: not in the document; {REFRESH}")));
     faults
 }
@@ -156,11 +159,6 @@ fn write() -> Outcome {
     }
     let note = if written.is_empty() { "nothing to write".into() } else { format!("wrote {}", written.join(", ")) };
     Ok(Report::passed(0, note))
-}
-
-/// The form on disk: two spaces, one newline at the end.
-fn text(value: &Value) -> String {
-    format!("{value:#}\n")
 }
 
 fn path(name: &str) -> PathBuf {
@@ -204,6 +202,17 @@ fn demo_users() -> anyhow::Result<DemoUsers> {
     Ok(DemoUsers { plain: first(false), admin: first(true) })
 }
 
+/// The variables of the environment that hold the demo accounts.
+fn demo_values() -> anyhow::Result<BTreeMap<String, String>> {
+    let DemoUsers { plain, admin } = demo_users()?;
+    let users = [("email", "password", plain), ("adminEmail", "adminPassword", admin)];
+    let values = users.into_iter().filter_map(|(email, password, user)| Some((email, password, user?)));
+    Ok(values
+        .flat_map(|(email, password, user)| [(email, user.email), (password, user.password)])
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,8 +222,7 @@ mod tests {
     }
 
     fn request<'a>(collection: &'a Value, name: &str) -> &'a Value {
-        let requests = compare::requests(collection);
-        requests.into_iter().find(|(_, item)| item["name"] == name).expect("a request of this name").1
+        requests(collection).into_iter().find(|(_, item)| item["name"] == name).expect("a request of this name").1
     }
 
     /// All lines of a request's scripts.
@@ -336,17 +344,71 @@ mod tests {
 
     #[test]
     fn other_words_and_another_order_keep_every_id() {
-        let Generated { mut document, answers, collection, failures, .. } = generated();
+        let Generated { mut document, setup, answers, collection, failures, .. } = generated();
         reworded(&mut document);
         document["paths"].as_object_mut().expect("paths").sort_keys();
-        for (before, after) in
-            [(collection, collection::collection(&document, &answers)), (failures, failures::collection(&document))]
-        {
+        let again = accord_postman::collection(&document, &setup, &answers);
+        for (before, after) in [(collection, again), (failures, accord_postman::failures(&document, &setup))] {
             assert_ne!(before["info"]["name"], after["info"]["name"]);
             let (before, after) = (ids(&before), ids(&after));
             assert!(before.len() > 100, "{}", before.len());
             let lost: Vec<_> = before.iter().filter(|id| !after.contains(id)).collect();
             assert!(lost.is_empty() && before.len() == after.len(), "{lost:?}");
         }
+    }
+
+    #[test]
+    fn each_failure_differs_from_the_valid_request_in_what_it_is_about() {
+        let all = generated().failures;
+        let of = |name: &str| request(&all, name)["request"].clone();
+        assert_eq!(of("401 unauthenticated – List posts")["auth"]["type"], "noauth");
+        assert_eq!(of("403 forbidden – Change a post")["auth"]["bearer"][0]["value"], "{{strangerJWT}}");
+        assert_eq!(of("404 not_found – Read a post")["url"]["variable"][0]["value"], "9007199254740991");
+        assert_eq!(of("428 precondition_required – Delete a post")["header"], serde_json::json!([]));
+        let raw = &of("400 unknown_parameter – Read a post")["url"]["raw"];
+        assert!(raw.as_str().is_some_and(|raw| raw.ends_with("?unknown=1")), "{raw}");
+        let body = |name: &str| of(name)["body"].clone();
+        assert!(!body("400 invalid – Create a post")["raw"].as_str().expect("JSON").contains("title"));
+        assert_eq!(body("400 empty_patch – Change a post")["raw"], "{}");
+        let vote = body("409 already_voted – Vote for a post");
+        assert!(vote["raw"].as_str().expect("JSON").contains(": {{votedPostId}},"), "{vote}");
+        let form = body("401 invalid_credentials – Log in")["urlencoded"].clone();
+        assert!(form.as_array().expect("a form").iter().any(|field| field["value"] == "not the password"), "{form}");
+    }
+
+    #[test]
+    fn what_one_operation_shows_for_all_is_asked_once() {
+        let all = generated().failures;
+        let count = |code: &str| {
+            let names = requests(&all).into_iter().filter_map(|(_, item)| item["name"].as_str());
+            names.filter(|name| name.starts_with(&format!("401 {code} "))).count()
+        };
+        assert_eq!(count("token_signature"), 1);
+        assert!(count("unauthenticated") > 40);
+    }
+
+    #[test]
+    fn the_description_gives_the_reason_for_what_no_click_provokes() {
+        let Generated { setup, failures, .. } = generated();
+        let description = failures["info"]["description"].as_str().expect("a text");
+        for reason in &setup.failures.unreachable {
+            let named = description.contains(&format!("`{}`", reason.code));
+            assert!(named && description.contains(&reason.why), "{description}");
+        }
+        let timeout = description.contains("408 `request_timeout` (Register");
+        assert!(timeout && !description.contains("()"), "{description}");
+    }
+
+    #[test]
+    fn every_place_of_the_scripts_is_filled_from_the_document() {
+        let failures = generated().failures;
+        let lines = failures["event"][0]["script"]["exec"].as_array().expect("lines").iter();
+        let script = lines.filter_map(Value::as_str).collect::<Vec<_>>().join("\n");
+        assert!(script.contains("\"POST\", \"/api/v1/user\""), "{script}");
+        let posts = "\"variable\": \"postId\",\n    \"key\": \"id\",\n    \"path\": \"/api/v1/posts\"";
+        assert!(script.contains(posts), "{script}");
+        assert!(script.contains("\"variable\": \"permissionName\",\n    \"key\": \"name\""), "{script}");
+        let blank = script.split('<').skip(1).find(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
+        assert_eq!(blank, None, "an operation that the document does not have");
     }
 }

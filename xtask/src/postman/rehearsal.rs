@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::newman::{self, Counted, Newman, Run};
-use super::{COLLECTION, ENVIRONMENT, FAILURES, compare, damage, demo_users, failures, path, read, text};
+use super::{COLLECTION, ENVIRONMENT, FAILURES, demo_users, path, read, setup, text};
 use crate::product::{self, Server};
 use crate::report::{Failed, Outcome, Report};
 use crate::spec;
@@ -69,7 +69,7 @@ pub fn run() -> Outcome {
     }
     if !faults.is_empty() {
         let passed = count - faults.len();
-        faults.push("change the code or xtask/src/postman, then `cargo xtask postman run`".into());
+        faults.push("change the code, postman/setup.yaml or crates/postman, then `cargo xtask postman run`".into());
         return Err(Failed::new(passed, failed, faults.join("\n\n")).into());
     }
     Ok(Report::passed(count, format!("{requests} requests, {checks} checks in {count} ways")))
@@ -94,9 +94,10 @@ fn work(stage: &Stage, queue: &Mutex<impl Iterator<Item = Way>>) -> Vec<(String,
 
 /// Every way there is.
 fn ways(stage: &Stage) -> anyhow::Result<Vec<Way>> {
-    let document = spec::committed()?;
+    let (document, setup) = (spec::committed()?, setup()?);
     let (all, refused) = (stage.committed(COLLECTION)?, stage.committed(FAILURES)?);
-    let damaged = stage.temporary("damaged", damage::collection(&document, &all.value, &refused.value))?;
+    let damaged = accord_postman::damaged(&document, &setup, &all.value, &refused.value);
+    let damaged = stage.temporary("damaged", damaged)?;
     let backwards = stage.temporary("backwards", backwards(&all.value))?;
     let alone = stage.temporary("alone", each_alone(&all.value, &json(ENVIRONMENT)?))?;
     let way = |name: &str, runs: Vec<Step>| Way { name: name.into(), runs };
@@ -113,7 +114,7 @@ fn ways(stage: &Stage) -> anyhow::Result<Vec<Way>> {
     ];
     let folders = |collection: &Collection| collection.value["item"].as_array().cloned().unwrap_or_default();
     // of the failures only the folder that gets in the way of what comes behind it
-    let limits = folders(&refused).into_iter().filter(|folder| folder["name"] == failures::LIMITS);
+    let limits = folders(&refused).into_iter().filter(|folder| folder["name"] == setup.failures.last.name.as_str());
     let single = folders(&all).into_iter().map(|folder| (&all, folder)).chain(limits.map(|folder| (&refused, folder)));
     ways.extend(single.map(|(collection, folder)| {
         let name = text_of(&folder["name"]);
@@ -131,7 +132,7 @@ struct Collection {
 
 impl Collection {
     fn step(&self) -> Step {
-        let requests = compare::requests(&self.value).len();
+        let requests = accord_postman::requests(&self.value).len();
         Step { collection: self.file.clone(), folder: None, requests, goes_on: false, elsewhere: false }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::postman::{collection, stamp};
+use crate::stamp;
 
 /// A place, e.g. `request "Log in" › header Accept › value`, and its value.
 #[derive(Clone, PartialEq, Debug)]
@@ -14,18 +14,24 @@ pub struct Part {
 }
 
 impl Part {
-    /// Whether its last step is this one.
+    /// Returns whether its last step is this one.
     pub fn is(&self, name: &str) -> bool {
         self.place.last().is_some_and(|last| last == name)
     }
 
-    /// What it is a part of.
+    /// The place of the value that contains it.
     pub fn parent(&self) -> &[String] {
         &self.place[..self.place.len() - 1]
     }
+
+    /// Returns whether it is the value of one of these variables.
+    pub fn is_secret(&self, secret: &[String]) -> bool {
+        let variable = self.parent().last().and_then(|step| step.strip_prefix("variable "));
+        self.is("value") && variable.is_some_and(|variable| secret.iter().any(|name| name == variable))
+    }
 }
 
-/// What the app adds to every export, and what means nothing.
+/// Keys that the app adds to every export, and keys without a meaning.
 const MARKS: [&str; 9] = [
     "_exporter_id",
     "_collection_link",
@@ -38,15 +44,9 @@ const MARKS: [&str; 9] = [
     "protocolProfileBehavior",
 ];
 
-/// Whether the app has written the file.
+/// Returns whether the app has written the file.
 pub fn exported(file: &Value) -> bool {
     file["info"].get("_exporter_id").is_some() || file.get("_postman_exported_at").is_some()
-}
-
-/// The value of a variable that must stay out of every text.
-pub fn is_secret(part: &Part) -> bool {
-    let variable = part.parent().last().and_then(|step| step.strip_prefix("variable "));
-    part.is("value") && variable.is_some_and(|name| collection::SECRET.contains(&name))
 }
 
 /// The parts of a file. What has an id that the generated file knows is called as it is called there. The app leaves
@@ -132,7 +132,7 @@ impl Walk {
         known.map_or_else(|| word(&item["name"]).to_owned(), |(_, name)| name.clone())
     }
 
-    /// Two of one name are told apart by a number.
+    /// Returns a place that is not taken: a second one of the same name gets a number.
     fn free(&mut self, place: Vec<String>) -> Vec<String> {
         let mut free = place.clone();
         let mut number = 2;

@@ -1,5 +1,4 @@
-//! The saved examples: answers that a contract run has really had, with the requests they answered. The run writes
-//! them to `postman/answers.json` and fails when one of them was not seen; nothing here is made up.
+//! The saved examples: responses that a server has returned, with their requests.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +6,12 @@ use anyhow::Context;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::collection::id;
-use super::operation::Operation;
-use super::request::{self, FORM};
+use crate::operation::{Operation, operations};
+use crate::request::{self, FORM};
+use crate::setup::Setup;
 
-/// By `operation status media_type`; `-` stands for no body.
+/// Responses that a server has returned, with their requests: the saved examples of the collection. The key of each is
+/// `operation status media_type`; `-` stands for no body.
 #[derive(Default, Deserialize)]
 #[serde(transparent)]
 pub struct Answers(BTreeMap<String, Answer>);
@@ -35,20 +35,25 @@ struct Request {
 }
 
 impl Answers {
-    /// From the text of the file.
+    /// Reads the responses from JSON.
+    ///
+    /// # Errors
+    /// Returns an error if the text is not an object of recorded responses.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
-        serde_json::from_str(text).context("not what `cargo xtask contract` writes")
+        serde_json::from_str(text).context("not an object of recorded responses")
     }
 
-    /// The saved examples of an operation, by status.
-    pub fn examples(&self, operation: &Operation<'_>) -> Vec<Value> {
+    /// Returns the saved examples of an operation, by status.
+    pub(crate) fn examples(&self, operation: &Operation<'_>) -> Vec<Value> {
         let mut own: Vec<&Answer> = self.0.values().filter(|answer| answer.operation == operation.id).collect();
         own.sort_by_key(|answer| answer.status);
         own.into_iter().map(|answer| answer.example(operation)).collect()
     }
 
-    /// Documented answers that no run has left here. Faults of the server cannot be asked for.
-    pub fn missing(&self, operations: &[Operation<'_>]) -> Vec<String> {
+    /// Returns the documented responses that are missing here, as `operation status`. Statuses from 500 on are errors of
+    /// the server, which no request provokes.
+    pub fn missing(&self, document: &Value, setup: &Setup) -> Vec<String> {
+        let operations = operations(document, setup);
         let cells = operations.iter().flat_map(|operation| {
             let statuses = operation.answers().into_iter().filter_map(|(status, _)| status.parse().ok());
             statuses.map(|status: u16| (operation.id, status))
@@ -60,15 +65,16 @@ impl Answers {
         missing.map(|(operation, status)| format!("{operation} {status}")).collect()
     }
 
-    /// Whether a refusal of this operation with this code was seen, and `errors` said what was at fault.
-    pub fn name_a_fault(&self, operation: &str, code: &str) -> bool {
+    /// Returns whether an error response of this operation with this code names the invalid parts in `errors`.
+    pub(crate) fn name_a_fault(&self, operation: &str, code: &str) -> bool {
         let mut refusals =
             self.0.values().filter(|answer| answer.operation == operation && answer.body["code"] == code);
         refusals.any(|answer| answer.body.get("errors").is_some())
     }
 
-    /// Answers of operations or with statuses that the document does not have.
-    pub fn undocumented(&self, operations: &[Operation<'_>]) -> Vec<&str> {
+    /// Returns the responses of operations, or with statuses, that the document does not have.
+    pub fn undocumented(&self, document: &Value, setup: &Setup) -> Vec<&str> {
+        let operations = operations(document, setup);
         let documented = |answer: &Answer| {
             operations.iter().any(|operation| operation.id == answer.operation && operation.answers_with(answer.status))
         };
@@ -87,7 +93,7 @@ impl Answer {
             value => ("json", format!("{value:#}")),
         };
         json!({
-            "id": id(&format!("{}/{}/{}", operation.id, self.status, media_type.unwrap_or("-"))),
+            "id": operation.setup.id(&format!("{}/{}/{}", operation.id, self.status, media_type.unwrap_or("-"))),
             "name": format!("{} {reason}", self.status),
             "originalRequest": self.request.shown(operation),
             "status": reason,
@@ -148,7 +154,7 @@ fn entries(headers: &Map<String, Value>) -> Vec<Value> {
     values.collect()
 }
 
-/// The words of RFC 9110 for the statuses this API answers with.
+/// Returns the reason phrase of RFC 9110.
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
@@ -179,19 +185,18 @@ fn reason(status: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::operation::operations;
     use super::*;
 
     fn document() -> Value {
-        json!({"paths": {"/posts/{id}": {"get": {"operationId": "get_post", "responses": {
+        json!({"paths": {"/notes/{id}": {"get": {"operationId": "get_note", "responses": {
             "200": {}, "404": {}, "5XX": {},
         }}}}})
     }
 
     fn answers() -> Answers {
-        let text = json!({"get_post 200 application/json": {
-            "operation": "get_post", "status": 200, "media_type": "application/json",
-            "request": {"method": "GET", "target": "/posts/7?a=b", "headers": {"Accept": "*/*"}, "body": null},
+        let text = json!({"get_note 200 application/json": {
+            "operation": "get_note", "status": 200, "media_type": "application/json",
+            "request": {"method": "GET", "target": "/notes/7?a=b", "headers": {"Accept": "*/*"}, "body": null},
             "headers": {"ETag": "\"1\"", "Via": ["a", "b"]}, "body": {"id": 7},
         }});
         Answers::parse(&text.to_string()).expect("answers")
@@ -200,12 +205,13 @@ mod tests {
     #[test]
     fn an_example_is_the_request_that_was_sent_and_its_answer() {
         let document = document();
-        let found = &answers().examples(&operations(&document)[0])[0];
+        let setup = Setup::default();
+        let found = &answers().examples(&operations(&document, &setup)[0])[0];
         assert_eq!(found["name"], "200 OK");
         assert_eq!(found["body"], "{\n  \"id\": 7\n}");
         assert_eq!(found["header"].as_array().map(Vec::len), Some(3));
         let url = &found["originalRequest"]["url"];
-        assert_eq!(url["raw"], "{{baseUrl}}/posts/:id?a=b");
+        assert_eq!(url["raw"], "{{baseUrl}}/notes/:id?a=b");
         assert_eq!(url["variable"], json!([{"key": "id", "value": "7"}]));
     }
 
@@ -226,8 +232,8 @@ mod tests {
     #[test]
     fn what_lacks_and_what_is_too_much_is_told() {
         let document = document();
-        assert_eq!(answers().missing(&operations(&document)), ["get_post 404"]);
-        assert!(answers().undocumented(&operations(&document)).is_empty());
-        assert_eq!(answers().undocumented(&[]), ["get_post 200 application/json"]);
+        assert_eq!(answers().missing(&document, &Setup::default()), ["get_note 404"]);
+        assert!(answers().undocumented(&document, &Setup::default()).is_empty());
+        assert_eq!(answers().undocumented(&json!({}), &Setup::default()), ["get_note 200 application/json"]);
     }
 }

@@ -5,26 +5,26 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::collection::id;
-use super::compare::requests;
-use super::flow;
-use super::operation::{Operation, operations};
-use super::scripts::{self, Answer, BODY, CODE, EMPTY, ERRORS, HEADER, MEDIA_TYPE, REPEATS, REQUEST_ID, STATUS};
+use crate::compare::requests;
+use crate::operation::{Operation, operations};
+use crate::scripts::{self, Answer, BODY, CODE, EMPTY, ERRORS, HEADER, MEDIA_TYPE, REPEATS, REQUEST_ID, STATUS};
+use crate::setup::Setup;
 
 const SCRIPT: &str = include_str!("damage.js");
 
-/// Every request of the collection, and of the failures one for each code, with damaged answers.
-pub fn collection(document: &Value, collection: &Value, failures: &Value) -> Value {
-    let operations = operations(document);
+/// Returns a collection that runs the checks of the others on damaged responses: every request of the collection, and
+/// of the failures one for each code. A check that does not notice the damage fails.
+pub fn damaged(document: &Value, setup: &Setup, collection: &Value, failures: &Value) -> Value {
+    let operations = operations(document, setup);
     let (mut items, mut tried): (Vec<Value>, BTreeSet<String>) = (vec![], BTreeSet::new());
     let refusal = problem(&operations);
     for (_, item) in requests(collection) {
-        let operation = operations.iter().find(|operation| id(operation.id) == item["id"]);
-        // who has read no letter is refused
-        let is_refused = operation.is_some_and(|operation| flow::without_letter(operation.id).is_some());
+        let operation = operations.iter().find(|operation| setup.id(operation.id) == item["id"]);
+        // without the code from an e-mail it is rejected
+        let is_refused = operation.is_some_and(|operation| setup.without_mail(operation.id).is_some());
         let success = operation.and_then(|operation| scripts::successes(operation).into_iter().next());
         let answer = if is_refused { refusal.as_ref() } else { success.as_ref().map(|(_, answer)| answer) };
-        items.extend(answer.map(|answer| damaged(item, damages(answer, &mut tried))));
+        items.extend(answer.map(|answer| with_damages(item, damages(answer, &mut tried))));
     }
     let mut codes = BTreeSet::new();
     for (_, item) in requests(failures) {
@@ -32,7 +32,7 @@ pub fn collection(document: &Value, collection: &Value, failures: &Value) -> Val
         if codes.insert(code) {
             let mut damages: Vec<Value> = refusal.iter().flat_map(|answer| damages(answer, &mut tried)).collect();
             damages.extend(problem_damages(item));
-            items.push(damaged(item, damages));
+            items.push(with_damages(item, damages));
         }
     }
     // its script makes what either needs
@@ -41,7 +41,7 @@ pub fn collection(document: &Value, collection: &Value, failures: &Value) -> Val
     all
 }
 
-/// Any refusal: what all of them have in common.
+/// Returns any error response of the document: its schema and its headers are those of all.
 fn problem(operations: &[Operation<'_>]) -> Option<Answer> {
     let (operation, answer) = operations.iter().find_map(|operation| {
         let (_, answer) = operation.answers().into_iter().find(|(status, _)| *status == "400")?;
@@ -51,7 +51,7 @@ fn problem(operations: &[Operation<'_>]) -> Option<Answer> {
 }
 
 /// The item with a script that runs its checks on damaged answers.
-fn damaged(item: &Value, damages: Vec<Value>) -> Value {
+fn with_damages(item: &Value, damages: Vec<Value>) -> Value {
     let mut item = item.clone();
     for event in item["event"].as_array_mut().into_iter().flatten().filter(|event| event["listen"] == "test") {
         let checks = event["script"]["exec"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -62,7 +62,8 @@ fn damaged(item: &Value, damages: Vec<Value>) -> Value {
     item
 }
 
-/// What can be wrong with an answer, and the check that must notice it. `tried` are the schemas of answers before.
+/// Returns the damages of a response, each with the check that must notice it. `tried` are the schemas of responses
+/// before.
 fn damages(answer: &Answer, tried: &mut BTreeSet<String>) -> Vec<Value> {
     let mut damages = vec![json!({"what": "another status", "check": STATUS, "code": 299})];
     for header in &answer.headers {
@@ -79,7 +80,7 @@ fn damages(answer: &Answer, tried: &mut BTreeSet<String>) -> Vec<Value> {
                 damages.push(json!({"what": "another media type", "check": MEDIA_TYPE, "header": header}));
             }
             let body = body_damages(schema);
-            // the same schema has been tried in all its words before: here it is enough that it is asked for
+            // all keywords of the same schema have been tried before: one damage proves that the schema is checked
             let enough = if tried.insert(schema.to_string()) { body.len() } else { 1 };
             damages.extend(body.into_iter().take(enough));
         }
@@ -88,7 +89,7 @@ fn damages(answer: &Answer, tried: &mut BTreeSet<String>) -> Vec<Value> {
     damages
 }
 
-/// Each property of the body: left out, and with every value that its schema refuses.
+/// Returns the damages of each property of the body: left out, and with each value that its schema rejects.
 fn body_damages(schema: &Value) -> Vec<Value> {
     let mut damages = vec![];
     let required = schema["required"].as_array().cloned().unwrap_or_default();
@@ -104,7 +105,7 @@ fn body_damages(schema: &Value) -> Vec<Value> {
     damages
 }
 
-/// Values that a schema does not take, one for each of its words.
+/// Returns values that a schema rejects, one for each of its keywords.
 fn refused(schema: &Value) -> Vec<Value> {
     let takes = |kind: &str| match &schema["type"] {
         Value::Array(kinds) => kinds.iter().any(|other| other == kind),
@@ -133,7 +134,7 @@ fn refused(schema: &Value) -> Vec<Value> {
     values
 }
 
-/// What the checks of a refusal notice beyond its schema.
+/// Returns the damages that the checks of an error response notice beyond its schema.
 fn problem_damages(item: &Value) -> Vec<Value> {
     let mut damages = vec![
         json!({"what": "another status inside", "check": REPEATS, "property": {"key": "status", "value": 499}}),

@@ -1,5 +1,5 @@
-//! The checksum that a generated collection carries of itself: whoever changes it by hand leaves the checksum behind,
-//! and so `postman check` can tell a change by hand from a change of the document.
+//! The checksum that a generated collection carries of itself: a change by hand does not update the
+//! checksum, so a comparison can tell a change by hand from a change of the document.
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};

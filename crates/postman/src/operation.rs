@@ -2,34 +2,36 @@
 
 use serde_json::Value;
 
-use super::schema::resolved;
+use crate::schema::resolved;
+use crate::setup::Setup;
 
-/// An operation and where it stands.
+/// An operation of the document.
 pub struct Operation<'a> {
     pub document: &'a Value,
+    pub setup: &'a Setup,
     pub id: &'a str,
     pub method: &'a str,
     pub path: &'a str,
     pub value: &'a Value,
 }
 
-/// Every operation, in the order of the document.
-pub fn operations(document: &Value) -> Vec<Operation<'_>> {
+/// Returns every operation, in the order of the document.
+pub fn operations<'a>(document: &'a Value, setup: &'a Setup) -> Vec<Operation<'a>> {
     let all = accord_openapi::operations(document).into_iter();
     all.map(|(path, method, value)| {
         let id = value["operationId"].as_str().unwrap_or_default();
-        Operation { document, id, method, path, value }
+        Operation { document, setup, id, method, path, value }
     })
     .collect()
 }
 
 impl<'a> Operation<'a> {
-    /// What people call it.
+    /// The summary, which people know it by.
     pub fn title(&self) -> &'a str {
         text(&self.value["summary"])
     }
 
-    /// Whether it can be called without a token.
+    /// Returns whether it can be called without a token.
     pub fn is_public(&self) -> bool {
         let security = self.value.get("security").or_else(|| self.document.get("security"));
         security.is_none_or(|security| security == &Value::Array(vec![]))
@@ -74,7 +76,7 @@ impl<'a> Operation<'a> {
         answers.map(|(status, answer)| (status.as_str(), resolved(self.document, answer))).collect()
     }
 
-    /// Whether it documents this very status.
+    /// Returns whether it documents this status by its number.
     pub fn answers_with(&self, status: u16) -> bool {
         self.value["responses"].get(status.to_string()).is_some()
     }
@@ -96,7 +98,7 @@ impl<'a> Operation<'a> {
     }
 
     /// For the POST of a collection whose members can be read: the environment's name for the member that it makes
-    /// (`postId` for `/posts`), and the field of the answer that it is known by.
+    /// (`noteId` for `/notes`), and the field of the answer that it is known by.
     pub fn member(&self) -> Option<(String, String)> {
         (self.method == "post" && self.answers_with(201)).then_some(())?;
         let key = |path: &str| {
@@ -109,7 +111,7 @@ impl<'a> Operation<'a> {
     }
 }
 
-/// `/posts/{id}` is `posts`, `:id`; the value of `:id` is `{{postId}}`.
+/// A segment of a path: `/notes/{id}` is `notes` and `:id`, and the value of `:id` is `{{noteId}}`.
 pub struct Segment {
     pub text: String,
     pub parameter: Option<String>,
@@ -120,7 +122,7 @@ fn member(collection: &str, key: &str) -> String {
     camel(&format!("{}_{key}", collection.strip_suffix('s').unwrap_or(collection)))
 }
 
-/// `post_id` is `postId`.
+/// Converts `note_id` to `noteId`.
 pub fn camel(name: &str) -> String {
     let mut words = name.split(['_', '-']);
     let first = words.next().unwrap_or_default().to_owned();

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::flow;
-use super::operation::Operation;
-use super::schema::{inlined, resolved};
+use crate::operation::{Operation, text};
+use crate::recipe::Blamed;
+use crate::schema::{inlined, resolved};
 
-/// How the names of the checks begin.
+/// The beginnings of the names of the checks.
 pub const STATUS: &str = "status is";
 pub const HEADER: &str = "header";
 pub const MEDIA_TYPE: &str = "media type is";
@@ -34,7 +34,7 @@ pub struct Header {
 }
 
 impl Answer {
-    /// What the document says of an answer.
+    /// Reads a response object of the document.
     pub fn of(document: &Value, answer: &Value) -> Self {
         let content = answer["content"].as_object().and_then(|content| content.iter().next());
         let headers = answer["headers"].as_object().into_iter().flatten();
@@ -72,12 +72,12 @@ pub fn success(operation: &Operation<'_>) -> Vec<String> {
         }
     }
     let all: Vec<u16> = groups.iter().flat_map(|(statuses, _)| statuses.clone()).collect();
-    let letter = flow::without_letter(operation.id);
-    let mut lines = vec![match letter {
-        Some(word) => status_by_letter(&all, word),
+    let mailed = operation.setup.without_mail(operation.id);
+    let mut lines = vec![match mailed {
+        Some(code) => status_by_mail(&all, code, &operation.setup.mailed.variable),
         None => status(&all),
     }];
-    let alone = groups.len() == 1 && letter.is_none();
+    let alone = groups.len() == 1 && mailed.is_none();
     for (statuses, answer) in &groups {
         let checks = checks(answer);
         if alone {
@@ -87,14 +87,14 @@ pub fn success(operation: &Operation<'_>) -> Vec<String> {
         }
     }
     if let (Some(word), Some((_, answer))) =
-        (letter, operation.answers().into_iter().find(|(status, _)| *status == REFUSED.to_string()))
+        (mailed, operation.answers().into_iter().find(|(status, _)| *status == REFUSED.to_string()))
     {
         lines.extend(when(&[REFUSED], failure_checks(&Answer::of(operation.document, answer), REFUSED, word)));
     }
     let mut kept = kept(operation, &groups);
-    if letter.is_some() {
+    if mailed.is_some() {
         // it works once
-        kept.push("pm.environment.set(\"letterCode\", \"\");".into());
+        kept.push(format!("pm.environment.set(\"{}\", \"\");", operation.setup.mailed.variable));
     }
     if !kept.is_empty() {
         let statuses: Vec<u16> = all.into_iter().filter(|status| *status < 300).collect();
@@ -114,7 +114,7 @@ pub fn failure(answer: &Answer, code: u16, word: &str, blamed: Option<&Blamed>) 
 /// A status that refuses a code.
 const REFUSED: u16 = 400;
 
-/// What every refusal has.
+/// Returns the checks of every error response.
 fn failure_checks(answer: &Answer, code: u16, word: &str) -> Vec<String> {
     let mut lines = checks(answer);
     let member = |name: &str| format!("pm.expect(pm.response.json().{name})");
@@ -140,13 +140,7 @@ fn blames(Blamed { location, pointer }: &Blamed) -> String {
     test(&format!("{ERRORS} {name}"), &format!("pm.expect({found}).to.deep.include([{wanted}])"))
 }
 
-/// The part of a request that `errors` must name.
-pub struct Blamed {
-    pub location: String,
-    pub pointer: Option<String>,
-}
-
-/// Every header that must be there and, by media type, the body.
+/// Returns the checks of the required headers and of the body.
 fn checks(answer: &Answer) -> Vec<String> {
     let headers = answer.headers.iter().map(|Header { name, form }| match form {
         Some(form) => {
@@ -173,10 +167,10 @@ fn checks(answer: &Answer) -> Vec<String> {
     lines
 }
 
-/// How wide a value may be to stand in one line.
+/// The largest width of a value in one line.
 const WIDE: usize = 100;
 
-/// JSON for people: what is short, and a list of words, in one line.
+/// Formats JSON for people: short values and lists of scalars stand in one line.
 fn laid_out(value: &Value, indent: &str) -> String {
     let inner = format!("{indent}    ");
     let parts = |indent: &str| -> Vec<String> {
@@ -209,11 +203,11 @@ fn status(all: &[u16]) -> String {
     test(&format!("{STATUS} {}", words.join(" or ")), &format!("{found}.to.be.oneOf([{}])", words.join(", ")))
 }
 
-/// A code of a letter succeeds; without one the request shows how it is refused.
-fn status_by_letter(all: &[u16], word: &str) -> String {
+/// The code from an e-mail succeeds; without one the request shows the error.
+fn status_by_mail(all: &[u16], code: &str, variable: &str) -> String {
     let words: Vec<String> = all.iter().map(u16::to_string).collect();
-    let expected = format!("pm.environment.get(\"letterCode\") ? [{}] : [{REFUSED}]", words.join(", "));
-    let name = format!("{STATUS} {}, or {REFUSED} {word} while letterCode is empty", words.join(" or "));
+    let expected = format!("pm.environment.get(\"{variable}\") ? [{}] : [{REFUSED}]", words.join(", "));
+    let name = format!("{STATUS} {}, or {REFUSED} {code} while {variable} is empty", words.join(" or "));
     test(&name, &format!("pm.expect(pm.response.code, pm.response.text()).to.be.oneOf({expected})"))
 }
 
@@ -230,15 +224,15 @@ pub fn successes(operation: &Operation<'_>) -> Vec<(u16, Answer)> {
     found
 }
 
-/// What the environment keeps of a success: tokens, the id of a new resource, the newest tag.
+/// Returns the lines that store parts of a success in the environment: tokens, the id of a new resource, the ETag.
 fn kept(operation: &Operation<'_>, groups: &[(Vec<u16>, Answer)]) -> Vec<String> {
     let mut lines = vec![];
     let answers = || groups.iter().map(|(_, answer)| answer);
     let has = |name: &str| answers().filter_map(|a| a.schema.as_ref()).any(|s| s["properties"].get(name).is_some());
     let mut keep = |variable: &str, value: &str| lines.push(format!("pm.environment.set(\"{variable}\", {value});"));
-    for (field, variable) in [("access_token", "JWT"), ("token", "JWT"), ("refresh_token", "refreshToken")] {
+    for (field, variable) in &operation.setup.tokens {
         if has(field) && has("token_type") {
-            keep(variable, &format!("pm.response.json().{field}"));
+            keep(text(variable), &format!("pm.response.json().{field}"));
         }
     }
     if let Some((variable, key)) = operation.member() {
@@ -247,7 +241,7 @@ fn kept(operation: &Operation<'_>, groups: &[(Vec<u16>, Answer)]) -> Vec<String>
     if answers().any(|answer| answer.has_header("ETag")) {
         keep("etag", "pm.response.headers.get(\"ETag\")");
     }
-    for (variable, value) in flow::kept(operation.id) {
+    for (variable, value) in operation.setup.kept(operation.id) {
         keep(variable, value);
     }
     lines

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::collection::bearer;
-use super::operation::{Operation, text};
-use super::schema::resolved;
-use super::{example, flow};
+use crate::collection::bearer;
+use crate::example;
+use crate::operation::{Operation, text};
+use crate::schema::resolved;
 
 /// The media type of a form.
 pub const FORM: &str = "application/x-www-form-urlencoded";
@@ -21,8 +21,8 @@ pub fn request(operation: &Operation<'_>) -> Value {
     let mut request = Map::new();
     if operation.is_public() {
         request.insert("auth".into(), json!({"type": "noauth"}));
-    } else if flow::by_admin(operation) {
-        request.insert("auth".into(), bearer("{{adminJWT}}"));
+    } else if operation.setup.by_admin(operation) {
+        request.insert("auth".into(), bearer(&format!("{{{{{}}}}}", operation.setup.admin.token)));
     }
     request.insert("method".into(), json!(operation.method.to_uppercase()));
     request.insert("header".into(), headers.into());
@@ -127,13 +127,13 @@ pub fn values(operation: &Operation<'_>) -> Map<String, Value> {
     let mut values = example::of_media(document, media).as_object().cloned().unwrap_or_default();
     let properties = operation.body_properties();
     for (name, _) in &properties {
-        if let Some(value) = flow::field(operation.id, name) {
-            values.insert((*name).to_owned(), value);
+        if let Some(value) = operation.setup.field(operation.id, name) {
+            values.insert((*name).to_owned(), value.clone());
         }
     }
-    values.retain(|name, _| !flow::omitted(operation.id, name));
+    values.retain(|name, _| !operation.setup.omits(operation.id, name));
     if values.is_empty() && operation.body_schema().is_some_and(|schema| schema.get("minProperties").is_some()) {
-        let rest = properties.iter().find(|(name, _)| !flow::omitted(operation.id, name));
+        let rest = properties.iter().find(|(name, _)| !operation.setup.omits(operation.id, name));
         let value = |schema: &Value| example::of_media(document, &json!({"schema": schema}));
         values.extend(rest.map(|(name, schema)| ((*name).to_owned(), value(schema))));
     }
@@ -160,7 +160,7 @@ fn form(operation: &Operation<'_>) -> Vec<Value> {
             let value = values.get(name).cloned().unwrap_or(json!(""));
             let description = text(&resolved(operation.document, schema)["description"]);
             let mut entry = json!({"key": name, "value": plain(&value), "type": "text", "description": description});
-            if flow::omitted(operation.id, name) {
+            if operation.setup.omits(operation.id, name) {
                 entry["disabled"] = json!(true);
             }
             entry

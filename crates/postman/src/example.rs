@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::schema::resolved;
+use crate::schema::resolved;
 
 /// The example of a media type object.
 pub fn of_media(document: &Value, media: &Value) -> Value {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// What a `$ref` stands for; anything else stands for itself.
+/// Returns the target of a `$ref`, or the value itself if it is none.
 pub fn resolved<'a>(document: &'a Value, mut value: &'a Value) -> &'a Value {
     while let Some(reference) = value["$ref"].as_str() {
         match document.pointer(reference.trim_start_matches('#')) {
@@ -31,7 +31,7 @@ const DROPPED: [&str; 11] = [
     "default",
 ];
 
-/// The schema with every reference replaced, `nullable` turned into a type and OpenAPI's own words left out.
+/// Returns the schema with every reference replaced, `nullable` turned into a type and OpenAPI's own words left out.
 pub fn inlined(document: &Value, schema: &Value) -> Value {
     inline(document, schema, &mut vec![])
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::collection::{SCHEMA, variables};
-use super::compare::requests;
+use crate::collection::{SCHEMA, variables};
+use crate::compare::requests;
 
-/// Every rule that is broken, with the place.
+/// Returns every rule that a generated collection breaks, with the place.
 pub fn faults(collection: &Value, environment: &Value) -> Vec<String> {
     let mut faults = vec![];
     let mut check = |holds: bool, fault: String| {
@@ -46,7 +46,7 @@ pub fn faults(collection: &Value, environment: &Value) -> Vec<String> {
     faults
 }
 
-/// Operations of the document without a request of their own, and requests that are no operation.
+/// Returns the operations of the document without a request of their own, and the requests that are no operation.
 pub fn missing_operations(collection: &Value, document: &Value) -> Vec<String> {
     let (operations, requests) = (accord_openapi::operations(document), requests(collection));
     let mut faults = vec![];

@@ -1,5 +1,5 @@
-//! Where a file differs from what the document generates: named by request and part, with what stands there, what is
-//! generated, and who changed it.
+//! Comparison of a file with the generated value. Each difference names the request and the part, both values, and who
+//! changed it.
 
 mod parts;
 
@@ -7,11 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use self::parts::{Part, exported, is_secret, parts};
-use super::stamp;
-use super::text;
+use self::parts::{Part, exported, parts};
+use crate::{stamp, text};
 
-/// The requests of a collection with their folders.
+/// Returns the requests of a collection with the names of their folders.
 pub fn requests(collection: &Value) -> Vec<(&str, &Value)> {
     let folders = collection["item"].as_array().into_iter().flatten();
     folders
@@ -22,7 +21,7 @@ pub fn requests(collection: &Value) -> Vec<(&str, &Value)> {
         .collect()
 }
 
-/// Who has made a difference.
+/// The author of a difference.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Edit {
     Hand,
@@ -42,17 +41,23 @@ impl Edit {
     }
 }
 
-/// A file, what it should be, and what it was when it was committed.
+/// A file, the value that is generated for it, and its last committed version.
 pub struct Comparison<'a> {
+    /// The name of the file.
     pub name: &'a str,
+    /// The text of the file.
     pub file: &'a str,
+    /// The generated value.
     pub wanted: &'a Value,
-    /// The version before the change that is being made, if there is one.
+    /// The version before the change, if there is one.
     pub committed: Option<Value>,
+    /// Variables whose values are not printed.
+    pub secret: &'a [String],
 }
 
 impl Comparison<'_> {
-    /// One sentence for each part of the file that is not as generated.
+    /// Returns one sentence for each part of the file that differs from the generated value: request and part, both
+    /// values, and who has changed it.
     pub fn differences(&self) -> Vec<String> {
         let Self { name, file, wanted, .. } = self;
         if *file == text(wanted) {
@@ -64,8 +69,11 @@ impl Comparison<'_> {
         };
         let with_ids = !exported(&found);
         let (left, right) = (parts(&found, wanted, with_ids), parts(wanted, wanted, with_ids));
-        let differences: Vec<(Vec<String>, String)> =
-            missing(&left, &right).into_iter().chain(changed(&left, &right)).chain(unexpected(&left, &right)).collect();
+        let differences: Vec<(Vec<String>, String)> = missing(&left, &right)
+            .into_iter()
+            .chain(changed(&left, &right, self.secret))
+            .chain(unexpected(&left, &right))
+            .collect();
         if differences.is_empty() && exported(&found) {
             return vec![format!(
                 "{name}: an export of the app with nothing changed: it only lacks the form that is generated"
@@ -76,26 +84,26 @@ impl Comparison<'_> {
         }
         let edit = self.edits(&found);
         // the same difference in many requests is one sentence
-        let mut told: Vec<(&[String], &String, Edit, usize)> = vec![];
+        let mut listed: Vec<(&[String], &String, Edit, usize)> = vec![];
         for (place, what) in &differences {
             let edit = edit(place);
             let same = |other: &&mut (&[String], &String, Edit, usize)| {
                 place.len() > 1 && other.0[1..] == place[1..] && (other.1, other.2) == (what, edit)
             };
-            match told.iter_mut().find(same) {
+            match listed.iter_mut().find(same) {
                 Some((.., more)) => *more += 1,
-                None => told.push((place, what, edit, 0)),
+                None => listed.push((place, what, edit, 0)),
             }
         }
         let sentence = |(place, what, edit, more): &(&[String], &String, Edit, usize)| {
             let more = if *more > 0 { format!("; the same in {more} more") } else { String::new() };
             format!("{name}: {}: {what} ({}){more}", place.join(" › "), edit.sentence())
         };
-        told.iter().map(sentence).collect()
+        listed.iter().map(sentence).collect()
     }
 
-    /// Who made the difference at a place: what the stamp tells of the whole file, or else the committed version of
-    /// this part.
+    /// Returns the author of the difference at a place, from the stamp of the whole file or else from the committed
+    /// version of this part.
     fn edits(&self, found: &Value) -> impl Fn(&[String]) -> Edit {
         let by_hand = if exported(found) { Edit::App } else { Edit::Hand };
         let whole = match stamp::read(found) {
@@ -124,7 +132,7 @@ impl Comparison<'_> {
     }
 }
 
-/// What only the right side has; a whole request is one place, not one for each of its parts.
+/// Returns the places that only the right side has; a whole request is one place, not one for each of its parts.
 fn absent(left: &[Part], right: &[Part]) -> Vec<Vec<String>> {
     let known: BTreeSet<&[String]> =
         left.iter().flat_map(|part| (1..=part.place.len()).map(|length| &part.place[..length])).collect();
@@ -155,23 +163,23 @@ fn unexpected(found: &[Part], wanted: &[Part]) -> Vec<(Vec<String>, String)> {
     places.map(|place| (place.clone(), format!("only in the file{}", quoted(found, &place)))).collect()
 }
 
-fn changed(found: &[Part], wanted: &[Part]) -> Vec<(Vec<String>, String)> {
+fn changed(found: &[Part], wanted: &[Part], secret: &[String]) -> Vec<(Vec<String>, String)> {
     let found: BTreeMap<&[String], &Part> = found.iter().map(|part| (part.place.as_slice(), part)).collect();
     let pairs = wanted.iter().filter_map(|wanted| {
         let found = *found.get(wanted.place.as_slice())?;
         (found.value != wanted.value).then_some((found, wanted))
     });
     let differ: Vec<(&Part, &Part)> = pairs.collect();
-    // an address is told once, by the whole of it
+    // an address is reported once, as a whole
     let whole: Vec<&[String]> = differ.iter().filter(|(f, _)| f.is("raw")).map(|(f, _)| f.parent()).collect();
     let differ = differ.iter().filter(|(f, _)| !((f.is("host") || f.is("path")) && whole.contains(&f.parent())));
-    differ.map(|(found, wanted)| difference(found, wanted)).collect()
+    differ.map(|(found, wanted)| difference(found, wanted, secret)).collect()
 }
 
 /// The place, to the line where a text has lines, and both sides.
-fn difference(found: &Part, wanted: &Part) -> (Vec<String>, String) {
+fn difference(found: &Part, wanted: &Part, secret: &[String]) -> (Vec<String>, String) {
     let mut place = found.place.clone();
-    if is_secret(found) {
+    if found.is_secret(secret) {
         return (place, "the file holds a secret, which is not shown here; the document makes none".into());
     }
     let (Some(left), Some(right)) = (lines(&found.value), lines(&wanted.value)) else {
@@ -203,7 +211,7 @@ fn lines(value: &Value) -> Option<Vec<&str>> {
     }
 }
 
-/// How long a quoted text may be.
+/// The largest length of a quoted text, in characters.
 const QUOTED: usize = 80;
 
 /// A value for a sentence; of a long one the part from where it begins to differ.
@@ -226,8 +234,8 @@ fn first_difference(one: &str, two: &str) -> usize {
 mod tests {
     use serde_json::json;
 
-    use super::super::stamp::stamped;
     use super::*;
+    use crate::stamp::stamped;
 
     fn sample() -> Value {
         stamped(json!({"info": {"name": "x"}, "variable": [], "item": [{"name": "Session", "item": [{
@@ -243,7 +251,7 @@ mod tests {
     fn after(change: impl FnOnce(&mut Value)) -> Vec<String> {
         let (mut file, wanted) = (sample(), sample());
         change(&mut file);
-        Comparison { name: "c.json", file: &text(&file), wanted: &wanted, committed: None }.differences()
+        Comparison { name: "c.json", file: &text(&file), wanted: &wanted, committed: None, secret: &[] }.differences()
     }
 
     fn item(file: &mut Value) -> &mut Value {
@@ -276,7 +284,8 @@ mod tests {
             found,
             ["c.json: request \"Log in\" › example 200 OK: missing; the document makes it (changed by hand)"]
         );
-        let layout = Comparison { name: "c.json", file: &sample().to_string(), wanted: &sample(), committed: None };
+        let layout =
+            Comparison { name: "c.json", file: &sample().to_string(), wanted: &sample(), committed: None, secret: &[] };
         assert_eq!(
             layout.differences(),
             ["c.json: the right content, but not in the order or layout that is generated"]
@@ -296,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn the_app_and_the_document_are_told_from_a_hand() {
+    fn the_app_and_the_document_are_listed_from_a_hand() {
         let export = |file: &mut Value| {
             file["info"]["_exporter_id"] = json!("1");
             let item = item(file);
@@ -313,7 +322,8 @@ mod tests {
         let (file, mut wanted) = (sample(), sample());
         item(&mut wanted)["request"]["method"] = json!("PUT");
         let wanted = stamped(wanted);
-        let found = Comparison { name: "c.json", file: &text(&file), wanted: &wanted, committed: None }.differences();
+        let found = Comparison { name: "c.json", file: &text(&file), wanted: &wanted, committed: None, secret: &[] }
+            .differences();
         assert!(found.len() == 1 && found[0].ends_with("(the document has changed)"), "{found:?}");
     }
 
@@ -323,8 +333,9 @@ mod tests {
         item(&mut file)["request"]["method"] = json!("GET");
         item(&mut wanted)["response"][0]["code"] = json!(201);
         let wanted = stamped(wanted);
-        let compare =
-            |committed| Comparison { name: "c.json", file: &text(&file), wanted: &wanted, committed }.differences();
+        let compare = |committed| {
+            Comparison { name: "c.json", file: &text(&file), wanted: &wanted, committed, secret: &[] }.differences()
+        };
         let found = compare(Some(base));
         assert!(found[0].contains("method") && found[0].ends_with("(changed by hand)"), "{found:?}");
         assert!(found[1].contains("code") && found[1].ends_with("(the document has changed)"), "{found:?}");
@@ -332,13 +343,14 @@ mod tests {
     }
 
     #[test]
-    fn the_same_difference_in_many_requests_is_told_once() {
+    fn the_same_difference_in_many_requests_is_listed_once() {
         let mut wanted = sample();
         let items = wanted["item"][0]["item"].as_array_mut().expect("items");
         items.push(json!({"id": "8", "name": "Also", "request": {"method": "POST"}}));
         let wanted = stamped(wanted);
         let file = text(&wanted).replace("\"POST\"", "\"GET\"");
-        let found = Comparison { name: "c.json", file: &file, wanted: &wanted, committed: None }.differences();
+        let found =
+            Comparison { name: "c.json", file: &file, wanted: &wanted, committed: None, secret: &[] }.differences();
         assert!(found.len() == 1 && found[0].ends_with("(changed by hand); the same in 1 more"), "{found:?}");
     }
 
@@ -346,7 +358,9 @@ mod tests {
     fn a_secret_is_not_repeated() {
         let wanted = json!({"values": [{"key": "JWT", "value": "", "type": "secret"}]});
         let file = json!({"values": [{"key": "JWT", "value": "eyJhb", "type": "secret"}]}).to_string();
-        let found = Comparison { name: "e.json", file: &file, wanted: &wanted, committed: None }.differences();
+        let secret = ["JWT".to_owned()];
+        let found =
+            Comparison { name: "e.json", file: &file, wanted: &wanted, committed: None, secret: &secret }.differences();
         assert!(
             found[0].contains("variable JWT › value: the file holds a secret") && !found[0].contains("eyJ"),
             "{found:?}"
