@@ -24,6 +24,7 @@ pub fn collection(document: &Value, setup: &Setup, answers: &Answers) -> Value {
             name: text(&document["info"]["title"]).into(),
             description: text(&document["info"]["description"]).into(),
             prepare: prepare::successes(document, setup),
+            checks: scripts::checks(document, operations(document, setup).iter().flat_map(scripts::checked)),
             folders: folders(document, setup, "folder", &item),
         },
     )
@@ -36,6 +37,8 @@ pub struct Head {
     pub description: String,
     /// The script in front of every request.
     pub prepare: Vec<String>,
+    /// The script behind every request, before its own.
+    pub checks: Vec<String>,
     pub folders: Vec<Value>,
 }
 
@@ -49,7 +52,7 @@ pub fn envelope(setup: &Setup, head: &Head) -> Value {
             "schema": SCHEMA,
         },
         "item": head.folders,
-        "event": events(&head.prepare, &[]),
+        "event": events(&head.prepare, &head.checks),
         "auth": caller(setup),
         "variable": [{"key": BASE_URL, "value": setup.base_url, "type": "string"}],
     });

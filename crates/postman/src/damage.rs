@@ -7,10 +7,21 @@ use serde_json::{Value, json};
 
 use crate::compare::requests;
 use crate::operation::{Operation, operations};
-use crate::scripts::{self, Answer, BODY, CODE, EMPTY, ERRORS, HEADER, MEDIA_TYPE, REPEATS, REQUEST_ID, STATUS};
+use crate::scripts::{self, Answer};
 use crate::setup::Setup;
 
 const SCRIPT: &str = include_str!("damage.js");
+
+/// The beginnings of the names of the checks in `checks.js`.
+const STATUS: &str = "status is";
+const HEADER: &str = "header";
+const MEDIA_TYPE: &str = "media type is";
+const BODY: &str = "body is as documented";
+const EMPTY: &str = "body is empty";
+const REPEATS: &str = "the body repeats the status";
+const CODE: &str = "code is";
+const REQUEST_ID: &str = "request_id is";
+const ERRORS: &str = "errors name";
 
 /// Returns a collection that runs the checks of the others on damaged responses: every request of the collection, and
 /// of the failures one for each code. A check that does not notice the damage fails.
@@ -35,8 +46,14 @@ pub fn damaged(document: &Value, setup: &Setup, collection: &Value, failures: &V
             items.push(with_damages(item, damages));
         }
     }
-    // its script makes what either needs
+    // its first script makes what either needs; the checks need the schemas of both
     let mut all = failures.clone();
+    let answers =
+        operations.iter().flat_map(|by| by.answers().into_iter().map(|(_, answer)| Answer::of(document, answer)));
+    let checks = scripts::checks(document, answers);
+    for event in all["event"].as_array_mut().into_iter().flatten().filter(|event| event["listen"] == "test") {
+        event["script"]["exec"] = json!(checks);
+    }
     all["item"] = json!([{"name": "Damaged", "item": items}]);
     all
 }
@@ -141,8 +158,9 @@ fn problem_damages(item: &Value) -> Vec<Value> {
         json!({"what": "another code", "check": CODE, "property": {"key": "code", "value": "internal"}}),
         json!({"what": "a foreign request_id", "check": REQUEST_ID, "property": {"key": "request_id", "value": "?"}}),
     ];
-    if item["event"].to_string().contains(ERRORS) {
-        let faults = json!([{"location": "path.other", "pointer": "/other", "detail": "?"}]);
+    // the call of the checks names the part
+    if item["event"].to_string().contains("\\\"errors\\\": ") {
+        let faults = ["path.other", "body"].map(|place| json!({"location": place, "pointer": "/other", "detail": "?"}));
         damages.push(json!({"what": "no errors", "check": ERRORS, "property": {"key": "errors"}}));
         damages.push(json!({"what": "other errors", "check": ERRORS, "property": {"key": "errors", "value": faults}}));
     }

@@ -40,6 +40,7 @@ pub fn failures(document: &Value, setup: &Setup) -> Value {
             name: format!("{}: failures", text(&document["info"]["title"])),
             description: description(&operations, setup),
             prepare: prepare::failures(document, setup),
+            checks: scripts::checks(document, plan.iter().filter_map(|(operation, recipe)| answer(operation, recipe))),
             folders,
         },
     )
@@ -90,9 +91,7 @@ fn plan<'a, 'd>(operations: &'a [Operation<'d>], setup: &'a Setup) -> Vec<(&'a O
 
 fn item(operation: &Operation<'_>, recipe: &Recipe) -> Option<Value> {
     let attempt = Attempt::new(operation, recipe)?;
-    let status = recipe.status.to_string();
-    let (_, answer) = operation.answers().into_iter().find(|(documented, _)| *documented == status)?;
-    let answer = Answer::of(operation.document, answer);
+    let answer = answer(operation, recipe)?;
     let test = scripts::failure(&answer, recipe.status, &recipe.code, attempt.blamed.as_ref());
     Some(json!({
         "id": operation.setup.id(&format!("failures/{}/{}/{}", operation.id, recipe.status, recipe.code)),
@@ -101,6 +100,13 @@ fn item(operation: &Operation<'_>, recipe: &Recipe) -> Option<Value> {
         "request": attempt.request,
         "response": [],
     }))
+}
+
+/// Returns the documented answer that a recipe provokes.
+fn answer(operation: &Operation<'_>, recipe: &Recipe) -> Option<Answer> {
+    let status = recipe.status.to_string();
+    let (_, answer) = operation.answers().into_iter().find(|(documented, _)| *documented == status)?;
+    Some(Answer::of(operation.document, answer))
 }
 
 /// Returns the requests for a path that the document does not have, and for a method that a path does not take.

@@ -7,6 +7,7 @@ mod compare;
 mod damage;
 mod example;
 mod failures;
+mod layout;
 mod operation;
 mod prepare;
 mod recipe;
@@ -27,7 +28,7 @@ pub use failures::{failures, unblamed, uncovered};
 pub use recipe::{AnyField, Blamed, Body, Change, Derived, Recipe, Unreachable};
 pub use setup::{Admin, Anywhere, Failures, Last, Mailed, Setup};
 
-/// Returns the text of a generated value as it is stored in its file.
+/// Returns the text of a generated value as it is stored in its file: values that fit stand in one line.
 pub fn text(value: &Value) -> String {
-    format!("{value:#}\n")
+    format!("{}\n", layout::FILE.text(value))
 }

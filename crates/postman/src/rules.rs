@@ -19,6 +19,7 @@ pub fn faults(collection: &Value, environment: &Value) -> Vec<String> {
     check(filled(&collection["info"]["name"]), "info.name is required".into());
     check(collection["info"]["schema"] == SCHEMA, format!("info.schema is not {SCHEMA}"));
     check(collection["event"].as_array().is_some_and(|events| events.iter().all(is_event)), "event: no scripts".into());
+    check(has_tests(&collection["event"]), "event: no checks".into());
     check(is_auth(&collection["auth"]), "auth: not of the form {type, TYPE: [{key, value, type}]}".into());
     check(collection["item"].as_array().is_some_and(|items| !items.is_empty()), "item: no folders".into());
     for (folder, item) in requests(collection) {
@@ -103,7 +104,7 @@ fn item_faults(item: &Value) -> Vec<String> {
         events.is_some_and(|events| events.iter().all(is_event)),
         "event: not of the form {listen, script: {type, exec: [lines]}}",
     );
-    check(events.is_some_and(|events| events.iter().any(|event| event["listen"] == "test")), "event: no tests");
+    check(has_tests(&item["event"]), "event: no tests");
     for answer in item["response"].as_array().into_iter().flatten() {
         let typed = answer["code"].is_u64()
             && answer["status"].is_string()
@@ -114,6 +115,10 @@ fn item_faults(item: &Value) -> Vec<String> {
     }
     check(item["response"].is_array(), "response: no list of saved examples");
     faults
+}
+
+fn has_tests(events: &Value) -> bool {
+    events.as_array().is_some_and(|events| events.iter().any(|event| event["listen"] == "test"))
 }
 
 fn filled(value: &Value) -> bool {

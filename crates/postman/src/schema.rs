@@ -1,5 +1,7 @@
 //! Schemas of the document as the collection needs them: whole, without references, in the JSON Schema newman reads.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value, json};
 
 /// Returns the target of a `$ref`, or the value itself if it is none.
@@ -33,61 +35,105 @@ const DROPPED: [&str; 11] = [
 
 /// Returns the schema with every reference replaced, `nullable` turned into a type and OpenAPI's own words left out.
 pub fn inlined(document: &Value, schema: &Value) -> Value {
-    inline(document, schema, &mut vec![])
+    Conversion { document, open: vec![], named: None }.schema(schema)
 }
 
-fn inline(document: &Value, schema: &Value, open: &mut Vec<String>) -> Value {
-    let reference = schema["$ref"].as_str();
-    if let Some(reference) = reference {
-        if open.iter().any(|inside| inside == reference) {
-            // a type that contains itself is checked one level deep
-            return json!({});
+/// Returns the schema like [`inlined`], but with references to named schemas as `#/definitions/NAME`; the names are added
+/// to `named`.
+pub fn referring(document: &Value, schema: &Value, named: &mut BTreeSet<String>) -> Value {
+    let mut conversion = Conversion { document, open: vec![], named: Some(std::mem::take(named)) };
+    let schema = conversion.schema(schema);
+    *named = conversion.named.unwrap_or_default();
+    schema
+}
+
+/// Returns the schemas of these names, and those that they refer to.
+pub fn definitions(document: &Value, names: &BTreeSet<String>) -> BTreeMap<String, Value> {
+    let mut definitions = BTreeMap::new();
+    let mut left: Vec<String> = names.iter().cloned().collect();
+    while let Some(name) = left.pop() {
+        if definitions.contains_key(&name) {
+            continue;
         }
-        open.push(reference.to_owned());
+        let mut named = BTreeSet::new();
+        let schema = referring(document, &document["components"]["schemas"][&name], &mut named);
+        definitions.insert(name, schema);
+        left.extend(named);
     }
-    let result = match resolved(document, schema) {
-        Value::Object(words) => convert(document, words, open),
-        other => other.clone(),
-    };
-    if reference.is_some() {
-        open.pop();
-    }
-    result
+    definitions
 }
 
-fn convert(document: &Value, words: &Map<String, Value>, open: &mut Vec<String>) -> Value {
-    let mut result = Map::new();
-    for (word, value) in words {
-        let converted = match (word.as_str(), value) {
-            ("nullable", _) => continue,
-            (word, _) if DROPPED.contains(&word) || word.starts_with("x-") => continue,
-            ("format", Value::String(format)) if !FORMATS.contains(&format.as_str()) => continue,
-            ("properties", Value::Object(properties)) => {
-                let inner = properties.iter().map(|(name, schema)| (name.clone(), inline(document, schema, open)));
-                Value::Object(inner.collect())
+/// Returns the name of the schema that a reference points to.
+fn name_of(schema: &Value) -> Option<&str> {
+    schema["$ref"].as_str()?.strip_prefix("#/components/schemas/")
+}
+
+struct Conversion<'a> {
+    document: &'a Value,
+    /// The references that are being replaced.
+    open: Vec<String>,
+    /// The names of the references that stay, unless all are replaced.
+    named: Option<BTreeSet<String>>,
+}
+
+impl Conversion<'_> {
+    fn schema(&mut self, schema: &Value) -> Value {
+        if let (Some(named), Some(name)) = (&mut self.named, name_of(schema)) {
+            named.insert(name.to_owned());
+            return json!({"$ref": format!("#/definitions/{name}")});
+        }
+        let reference = schema["$ref"].as_str();
+        if let Some(reference) = reference {
+            if self.open.iter().any(|inside| inside == reference) {
+                // a type that contains itself is checked one level deep
+                return json!({});
             }
-            ("allOf" | "anyOf" | "oneOf", Value::Array(schemas)) => {
-                schemas.iter().map(|schema| inline(document, schema, open)).collect()
-            }
-            ("items" | "not" | "additionalProperties", Value::Object(_)) => inline(document, value, open),
-            // a flag in OpenAPI 3.0, the bound itself in JSON Schema
-            ("exclusiveMinimum", Value::Bool(exclusive)) => {
-                if *exclusive && let Some(bound) = words.get("minimum") {
-                    result.insert(word.clone(), bound.clone());
-                }
-                continue;
-            }
-            ("exclusiveMaximum", Value::Bool(exclusive)) => {
-                if *exclusive && let Some(bound) = words.get("maximum") {
-                    result.insert(word.clone(), bound.clone());
-                }
-                continue;
-            }
-            _ => value.clone(),
+            self.open.push(reference.to_owned());
+        }
+        let result = match resolved(self.document, schema) {
+            Value::Object(words) => self.words(words),
+            other => other.clone(),
         };
-        result.insert(word.clone(), converted);
+        if reference.is_some() {
+            self.open.pop();
+        }
+        result
     }
-    if words.get("nullable") == Some(&Value::Bool(true)) { nullable(result) } else { unwrapped(result) }
+
+    fn words(&mut self, words: &Map<String, Value>) -> Value {
+        let mut result = Map::new();
+        for (word, value) in words {
+            let converted = match (word.as_str(), value) {
+                ("nullable", _) => continue,
+                (word, _) if DROPPED.contains(&word) || word.starts_with("x-") => continue,
+                ("format", Value::String(format)) if !FORMATS.contains(&format.as_str()) => continue,
+                ("properties", Value::Object(properties)) => {
+                    let inner = properties.iter().map(|(name, schema)| (name.clone(), self.schema(schema)));
+                    Value::Object(inner.collect())
+                }
+                ("allOf" | "anyOf" | "oneOf", Value::Array(schemas)) => {
+                    schemas.iter().map(|schema| self.schema(schema)).collect()
+                }
+                ("items" | "not" | "additionalProperties", Value::Object(_)) => self.schema(value),
+                // a flag in OpenAPI 3.0, the bound itself in JSON Schema
+                ("exclusiveMinimum", Value::Bool(exclusive)) => {
+                    if *exclusive && let Some(bound) = words.get("minimum") {
+                        result.insert(word.clone(), bound.clone());
+                    }
+                    continue;
+                }
+                ("exclusiveMaximum", Value::Bool(exclusive)) => {
+                    if *exclusive && let Some(bound) = words.get("maximum") {
+                        result.insert(word.clone(), bound.clone());
+                    }
+                    continue;
+                }
+                _ => value.clone(),
+            };
+            result.insert(word.clone(), converted);
+        }
+        if words.get("nullable") == Some(&Value::Bool(true)) { nullable(result) } else { unwrapped(result) }
+    }
 }
 
 /// `allOf` of one schema is how the document puts a description beside a reference; without the description the
@@ -151,5 +197,24 @@ mod tests {
     fn a_property_named_like_a_dropped_word_stays() {
         let schema = json!({"type": "object", "properties": {"title": {"type": "string"}}});
         assert_eq!(inlined(&json!({}), &schema), schema);
+    }
+
+    #[test]
+    fn a_definition_brings_those_it_refers_to() {
+        let note = json!({"type": "object", "properties": {
+            "owner": {"type": "object", "nullable": true, "allOf": [{"$ref": "#/components/schemas/Owner"}]}}});
+        let owner = json!({"type": "object", "properties": {"notes": {"type": "array", "items": {
+            "$ref": "#/components/schemas/Note"}}}});
+        let document = json!({"components": {"schemas": {"Note": note, "Owner": owner, "Other": {}}}});
+        let mut named = BTreeSet::new();
+        let list = json!({"type": "array", "items": {"$ref": "#/components/schemas/Note"}});
+        let list = referring(&document, &list, &mut named);
+        assert_eq!(list, json!({"type": "array", "items": {"$ref": "#/definitions/Note"}}));
+        let either = json!({"anyOf": [{"$ref": "#/definitions/Owner"}, {"type": "null"}]});
+        let wanted = json!({
+            "Note": {"type": "object", "properties": {"owner": either}},
+            "Owner": {"type": "object", "properties": {"notes": list}},
+        });
+        assert_eq!(json!(definitions(&document, &named)), wanted);
     }
 }

@@ -1,26 +1,24 @@
-//! The test scripts: what each answer must be, and what later requests take from it.
+//! The test scripts. The checks stand once, in the collection's script; the script of a request calls them with the
+//! documented answers, and stores what later requests need.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
 
+use serde_json::{Map, Value, json};
+
+use crate::layout::SCRIPT;
 use crate::operation::{Operation, text};
 use crate::recipe::Blamed;
-use crate::schema::{inlined, resolved};
-
-/// The beginnings of the names of the checks.
-pub const STATUS: &str = "status is";
-pub const HEADER: &str = "header";
-pub const MEDIA_TYPE: &str = "media type is";
-pub const BODY: &str = "body is as documented";
-pub const EMPTY: &str = "body is empty";
-pub const REPEATS: &str = "the body repeats the status";
-pub const CODE: &str = "code is";
-pub const REQUEST_ID: &str = "request_id is";
-pub const ERRORS: &str = "errors name";
+use crate::schema::{definitions, inlined, referring, resolved};
 
 /// One documented answer: everything a test can ask of it.
 #[derive(PartialEq)]
 pub struct Answer {
     media_type: Option<String>,
+    /// The schema as the checks take it: a name, or the schema itself with references to names.
+    body: Value,
+    /// The names of the schemas that `body` refers to.
+    named: BTreeSet<String>,
+    /// The schema without references.
     pub schema: Option<Value>,
     pub headers: Vec<Header>,
 }
@@ -40,11 +38,29 @@ impl Answer {
         let headers = answer["headers"].as_object().into_iter().flatten();
         let required = headers.map(|(name, header)| (name, resolved(document, header)));
         let required = required.filter(|(_, header)| header["required"] == true);
+        let mut named = BTreeSet::new();
+        let body = content.map(|(_, media)| referring(document, &media["schema"], &mut named)).unwrap_or_default();
+        // a reference and nothing else is its name
+        let name = body["$ref"].as_str().and_then(|reference| reference.strip_prefix("#/definitions/"));
         Self {
             media_type: content.map(|(media_type, _)| media_type.clone()),
+            body: name.map_or_else(|| body.clone(), |name| json!(name)),
+            named,
             schema: content.map(|(_, media)| inlined(document, &media["schema"])),
             headers: required.map(|(name, header)| Header::of(name, &inlined(document, &header["schema"]))).collect(),
         }
+    }
+
+    /// Returns the answer as the collection's checks take it.
+    fn expected(&self, statuses: &[u16]) -> Value {
+        let form = |header: &Header| (header.name.clone(), json!(header.form.as_deref().unwrap_or_default()));
+        let headers: Map<String, Value> = self.headers.iter().map(form).collect();
+        let mut expected = json!({"status": statuses, "headers": headers});
+        if let Some(media_type) = &self.media_type {
+            expected["media_type"] = json!(media_type);
+            expected["body"] = self.body.clone();
+        }
+        expected
     }
 
     fn has_header(&self, name: &str) -> bool {
@@ -62,7 +78,23 @@ impl Header {
     }
 }
 
-/// The lines of the `test` script of a request that works.
+/// Returns the lines of the collection's test script: the checks of all requests, and the schemas that their scripts
+/// name.
+pub fn checks(document: &Value, answers: impl Iterator<Item = Answer>) -> Vec<String> {
+    let named: BTreeSet<String> = answers.flat_map(|answer| answer.named).collect();
+    let schemas = SCRIPT.text(&json!(definitions(document, &named)));
+    CHECKS.replace("<schemas>", &schemas).lines().map(str::to_owned).collect()
+}
+
+const CHECKS: &str = include_str!("checks.js");
+
+/// Returns every documented answer that the test script of a success checks.
+pub fn checked(operation: &Operation<'_>) -> Vec<Answer> {
+    let successes = successes(operation).into_iter().map(|(_, answer)| answer);
+    successes.chain(without_mail(operation).map(|(_, answer)| answer)).collect()
+}
+
+/// Returns the lines of the test script of a request that succeeds.
 pub fn success(operation: &Operation<'_>) -> Vec<String> {
     let mut groups: Vec<(Vec<u16>, Answer)> = vec![];
     for (status, answer) in successes(operation) {
@@ -71,144 +103,55 @@ pub fn success(operation: &Operation<'_>) -> Vec<String> {
             None => groups.push((vec![status], answer)),
         }
     }
-    let all: Vec<u16> = groups.iter().flat_map(|(statuses, _)| statuses.clone()).collect();
-    let mailed = operation.setup.without_mail(operation.id);
-    let mut lines = vec![match mailed {
-        Some(code) => status_by_mail(&all, code, &operation.setup.mailed.variable),
-        None => status(&all),
-    }];
-    let alone = groups.len() == 1 && mailed.is_none();
-    for (statuses, answer) in &groups {
-        let checks = checks(answer);
-        if alone {
-            lines.extend(checks);
-        } else {
-            lines.extend(when(statuses, checks));
+    let mut answers: Vec<Value> = groups.iter().map(|(statuses, answer)| answer.expected(statuses)).collect();
+    let mut kept = kept(operation, &groups);
+    if let Some((code, answer)) = without_mail(operation) {
+        let variable = &operation.setup.mailed.variable;
+        let mut expected = answer.expected(&[REFUSED]);
+        expected["code"] = json!(code);
+        expected["without"] = json!(variable);
+        answers.push(expected);
+        // it works once
+        kept.push(format!("pm.environment.set(\"{variable}\", \"\");"));
+    }
+    let mut lines = check(&answers);
+    if !kept.is_empty() {
+        let statuses = groups.iter().flat_map(|(statuses, _)| statuses.clone()).filter(|status| *status < 300);
+        lines.extend(when(&statuses.collect::<Vec<_>>(), kept));
+    }
+    lines
+}
+
+/// Returns the lines of the test script of a failure: the answer has this status and code, and names this part of the
+/// request.
+pub fn failure(answer: &Answer, status: u16, code: &str, blamed: Option<&Blamed>) -> Vec<String> {
+    let mut expected = answer.expected(&[status]);
+    expected["code"] = json!(code);
+    if let Some(Blamed { location, pointer }) = blamed {
+        expected["errors"] = json!({"location": location});
+        if let Some(pointer) = pointer {
+            expected["errors"]["pointer"] = json!(pointer);
         }
     }
-    if let (Some(word), Some((_, answer))) =
-        (mailed, operation.answers().into_iter().find(|(status, _)| *status == REFUSED.to_string()))
-    {
-        lines.extend(when(&[REFUSED], failure_checks(&Answer::of(operation.document, answer), REFUSED, word)));
-    }
-    let mut kept = kept(operation, &groups);
-    if mailed.is_some() {
-        // it works once
-        kept.push(format!("pm.environment.set(\"{}\", \"\");", operation.setup.mailed.variable));
-    }
-    if !kept.is_empty() {
-        let statuses: Vec<u16> = all.into_iter().filter(|status| *status < 300).collect();
-        lines.extend(when(&statuses, kept));
-    }
-    lines
+    check(&[expected])
 }
 
-/// The lines of the `test` script of a request that is refused: with this status and code, blaming this part of it.
-pub fn failure(answer: &Answer, code: u16, word: &str, blamed: Option<&Blamed>) -> Vec<String> {
-    let mut lines = vec![status(&[code])];
-    lines.extend(failure_checks(answer, code, word));
-    lines.extend(blamed.map(blames));
-    lines
+/// Returns the call of the collection's checks.
+fn check(answers: &[Value]) -> Vec<String> {
+    let answers: Vec<String> = answers.iter().map(|answer| SCRIPT.text(answer)).collect();
+    let text = format!("// `check` is in the collection's test script\ncheck(pm, [{}]);", answers.join(", "));
+    text.lines().map(str::to_owned).collect()
 }
 
-/// A status that refuses a code.
+/// The status that rejects an invalid code.
 const REFUSED: u16 = 400;
 
-/// Returns the checks of every error response.
-fn failure_checks(answer: &Answer, code: u16, word: &str) -> Vec<String> {
-    let mut lines = checks(answer);
-    let member = |name: &str| format!("pm.expect(pm.response.json().{name})");
-    lines.push(test(REPEATS, &format!("{}.to.equal({code})", member("status"))));
-    lines.push(test(&format!("{CODE} {word}"), &format!("{}.to.equal(\"{word}\")", member("code"))));
-    let header = "pm.response.headers.get(\"X-Request-Id\")";
-    lines.push(test(
-        &format!("{REQUEST_ID} that of the header"),
-        &format!("{}.to.be.a(\"string\").and.equal({header})", member("request_id")),
-    ));
-    lines
-}
-
-fn blames(Blamed { location, pointer }: &Blamed) -> String {
-    let (name, found, wanted) = match pointer {
-        Some(pointer) => {
-            let part = if pointer.is_empty() { "as a whole" } else { pointer };
-            (format!("{location} {part}"), "fault.location, fault.pointer", format!("{location:?}, {pointer:?}"))
-        }
-        None => (location.clone(), "fault.location", format!("{location:?}")),
-    };
-    let found = format!("(pm.response.json().errors || []).map((fault) => [{found}])");
-    test(&format!("{ERRORS} {name}"), &format!("pm.expect({found}).to.deep.include([{wanted}])"))
-}
-
-/// Returns the checks of the required headers and of the body.
-fn checks(answer: &Answer) -> Vec<String> {
-    let headers = answer.headers.iter().map(|Header { name, form }| match form {
-        Some(form) => {
-            let form = form.replace('/', "\\/");
-            let value = format!("pm.expect(pm.response.headers.get(\"{name}\"))");
-            test(&format!("{HEADER} {name} has its form"), &format!("{value}.to.match(/{form}/)"))
-        }
-        None => test(&format!("{HEADER} {name} is there"), &format!("pm.response.to.have.header(\"{name}\")")),
-    });
-    let mut lines: Vec<String> = headers.collect();
-    match (&answer.media_type, &answer.schema) {
-        (Some(media_type), Some(schema)) => {
-            let found = "(pm.response.headers.get(\"Content-Type\") || \"none\").split(\";\")[0]";
-            lines.push(test(
-                &format!("{MEDIA_TYPE} {media_type}"),
-                &format!("pm.expect({found}).to.equal(\"{media_type}\")"),
-            ));
-            let schema = laid_out(schema, "");
-            let text = test(BODY, &format!("pm.response.to.have.jsonSchema({schema})"));
-            lines.extend(text.lines().map(str::to_owned));
-        }
-        _ => lines.push(test(EMPTY, "pm.expect(pm.response.text() || \"\").to.equal(\"\")")),
-    }
-    lines
-}
-
-/// The largest width of a value in one line.
-const WIDE: usize = 100;
-
-/// Formats JSON for people: short values and lists of scalars stand in one line.
-fn laid_out(value: &Value, indent: &str) -> String {
-    let inner = format!("{indent}    ");
-    let parts = |indent: &str| -> Vec<String> {
-        match value {
-            Value::Object(members) => {
-                members.iter().map(|(name, value)| format!("{name:?}: {}", laid_out(value, indent))).collect()
-            }
-            Value::Array(values) => values.iter().map(|value| laid_out(value, indent)).collect(),
-            _ => vec![],
-        }
-    };
-    let (open, close, is_words) = match value {
-        Value::Object(_) => ("{", "}", false),
-        Value::Array(values) => ("[", "]", !values.iter().any(|value| value.is_object() || value.is_array())),
-        scalar => return scalar.to_string(),
-    };
-    if is_words || indent.len() + value.to_string().len() <= WIDE {
-        return format!("{open}{}{close}", parts(indent).join(", "));
-    }
-    format!("{open}\n{inner}{}\n{indent}{close}", parts(&inner).join(&format!(",\n{inner}")))
-}
-
-fn test(name: &str, assertion: &str) -> String {
-    format!("pm.test({name:?}, () => {assertion});")
-}
-
-fn status(all: &[u16]) -> String {
-    let words: Vec<String> = all.iter().map(u16::to_string).collect();
-    let found = "pm.expect(pm.response.code, pm.response.text())";
-    test(&format!("{STATUS} {}", words.join(" or ")), &format!("{found}.to.be.oneOf([{}])", words.join(", ")))
-}
-
-/// The code from an e-mail succeeds; without one the request shows the error.
-fn status_by_mail(all: &[u16], code: &str, variable: &str) -> String {
-    let words: Vec<String> = all.iter().map(u16::to_string).collect();
-    let expected = format!("pm.environment.get(\"{variable}\") ? [{}] : [{REFUSED}]", words.join(", "));
-    let name = format!("{STATUS} {}, or {REFUSED} {code} while {variable} is empty", words.join(" or "));
-    test(&name, &format!("pm.expect(pm.response.code, pm.response.text()).to.be.oneOf({expected})"))
+/// Returns the error of a request whose code from an e-mail is invalid: the error code, and the documented answer.
+fn without_mail<'a>(operation: &Operation<'a>) -> Option<(&'a str, Answer)> {
+    let code = operation.setup.without_mail(operation.id)?;
+    let mut answers = operation.answers().into_iter();
+    let (_, answer) = answers.find(|(status, _)| *status == REFUSED.to_string())?;
+    Some((code, Answer::of(operation.document, answer)))
 }
 
 /// 2xx, and the 304 a client gets that asks with a tag.
@@ -263,39 +206,50 @@ fn when(statuses: &[u16], lines: Vec<String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
-    fn a_schema_is_laid_out_for_people_and_stays_the_same() {
-        let long = "a property with quite a long name, so that it does not stand in one line with its neighbours";
-        let schema =
-            json!({"type": "object", "required": [long, "b"], "properties": {long: {"type": "string"}, "b": {}}});
-        let text = laid_out(&schema, "");
-        assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), schema);
-        assert!(text.contains("\n        \"b\": {}\n"), "{text}");
-        assert!(text.contains(&format!("\n    \"required\": [\"{long}\", \"b\"],\n")), "{text}");
+    fn a_failure_is_checked_in_all_its_parts() {
+        let document = json!({"components": {"schemas": {"Problem": {"type": "object", "title": "A problem"}}}});
+        let answer = json!({"headers": {"Retry-After": {"required": true, "schema": {"type": "integer"}},
+                "Via": {"required": true, "schema": {"type": "string"}}, "Age": {"schema": {"type": "integer"}}},
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}});
+        let blamed = Blamed { location: "body".into(), pointer: Some("/title".into()) };
+        let answer = Answer::of(&document, &answer);
+        let lines = failure(&answer, 400, "invalid", Some(&blamed)).join("\n");
+        let wanted = r#"// `check` is in the collection's test script
+check(pm, [{
+    "status": [400],
+    "headers": {"Retry-After": "^-?[0-9]+$", "Via": ""},
+    "media_type": "application/problem+json",
+    "body": "Problem",
+    "code": "invalid",
+    "errors": {"location": "body", "pointer": "/title"}
+}]);"#;
+        assert_eq!(lines, wanted);
+        let checks = checks(&document, [answer].into_iter()).join("\n");
+        assert!(checks.contains("const schemas = {\"Problem\": {\"type\": \"object\"}};"), "{checks}");
     }
 
     #[test]
-    fn a_refusal_is_checked_in_all_its_parts() {
-        let document = json!({});
-        let answer = json!({"headers": {"Retry-After": {"required": true, "schema": {"type": "integer"}}},
-            "content": {"application/problem+json": {"schema": {"type": "object"}}}});
-        let blamed = Blamed { location: "body".into(), pointer: Some("/title".into()) };
-        let lines = failure(&Answer::of(&document, &answer), 400, "invalid", Some(&blamed)).join("\n");
-        for check in [
-            "\"status is 400\"",
-            "\"header Retry-After has its form\", () => pm.expect(pm.response.headers.get(\"Retry-After\")).to.match(",
-            "\"media type is application/problem+json\"",
-            "jsonSchema({\"type\": \"object\"})",
-            "pm.expect(pm.response.json().code).to.equal(\"invalid\")",
-            "pm.expect(pm.response.json().status).to.equal(400)",
-            "\"request_id is that of the header\"",
-            "to.deep.include([\"body\", \"/title\"])",
-        ] {
-            assert!(lines.contains(check), "{check} is not in\n{lines}");
-        }
+    fn answers_that_are_alike_are_one_and_a_success_is_kept() {
+        let note = json!({"content": {"application/json": {"schema": {"type": "array", "items": {"type": "string"}}}}});
+        let document = json!({"paths": {
+            "/notes": {"post": {"operationId": "create_note", "responses": {"200": note, "201": note, "304": {}}}},
+            "/notes/{id}": {"get": {}},
+        }});
+        let setup = crate::Setup::default();
+        let operation = &crate::operation::operations(&document, &setup)[0];
+        let wanted = r#"// `check` is in the collection's test script
+check(pm, [{
+    "status": [200, 201],
+    "headers": {},
+    "media_type": "application/json",
+    "body": {"type": "array", "items": {"type": "string"}}
+}, {"status": [304], "headers": {}}]);
+if ([200, 201].includes(pm.response.code)) {
+    pm.environment.set("noteId", pm.response.json().id);
+}"#;
+        assert_eq!(success(operation).join("\n"), wanted);
     }
 }

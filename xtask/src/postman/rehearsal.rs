@@ -165,7 +165,8 @@ fn each_alone(collection: &Value, environment: &Value) -> Value {
         format!("const imported = {};", Value::Object(imported.collect())),
         "Object.entries(imported).forEach(([name, value]) => pm.environment.set(name, value));".to_owned(),
     ];
-    for event in alone["event"].as_array_mut().into_iter().flatten() {
+    let events = alone["event"].as_array_mut().into_iter().flatten();
+    for event in events.filter(|event| event["listen"] == "prerequest") {
         if let Some(script) = event["script"]["exec"].as_array_mut() {
             script.splice(0..0, lines.iter().map(|line| Value::from(line.as_str())));
         }
@@ -272,7 +273,7 @@ mod tests {
 
     #[test]
     fn alone_means_that_the_environment_is_imported_anew_each_time() {
-        let collection = json!({"event": [{"script": {"exec": ["prepare();"]}}]});
+        let collection = json!({"event": [{"listen": "prerequest", "script": {"exec": ["prepare();"]}}]});
         let environment = json!({"values": [{"key": "baseUrl", "value": "a"}, {"key": "email", "value": "b"}]});
         let alone = each_alone(&collection, &environment);
         let lines = alone["event"][0]["script"]["exec"].as_array().expect("lines").clone();
