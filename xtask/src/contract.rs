@@ -122,7 +122,7 @@ fn all(database: Database<'_>, choice: &Choice) -> Outcome {
     // before the clock of any leg runs
     run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "accord-contract"]))?;
     if choice.takes(STORIES) {
-        run::passing_on(&mut run::cargo(["test", "--quiet", "--workspace", "--test", "*", "--no-run"]))?;
+        run::passing_on(&mut run::cargo(["test", "--quiet", "--workspace", "--test", "contract", "--no-run"]))?;
     }
     let folder = tempfile::tempdir()?;
     let left = Left::in_folder(folder.path())?;
@@ -198,7 +198,7 @@ impl Left {
 /// Tells the stories that match.
 fn stories(database: Database<'_>, choice: &Choice, binary: &Path, left: &Left) -> Outcome {
     let began = Instant::now();
-    let mut command = run::cargo(["test", "--workspace", "--test", "*", "--no-fail-fast", "--"]);
+    let mut command = run::cargo(["test", "--workspace", "--test", "contract", "--no-fail-fast", "--"]);
     command
         .args(&choice.filters)
         .env("ACCORD_BIN", binary)
