@@ -99,9 +99,14 @@ static APPLICATION: OnceLock<&'static Application> = OnceLock::new();
 /// Completes all lists with what the resources of the application declare. It is the first call of `main`; a second call
 /// changes nothing.
 pub fn install(application: &'static Application) {
-    if APPLICATION.set(application).is_err() {
-        return;
-    }
+    // whoever comes second waits until the lists are complete
+    APPLICATION.get_or_init(|| {
+        complete(application);
+        application
+    });
+}
+
+fn complete(application: &'static Application) {
     let all = application.resources;
     declared::complete(all.iter().map(|resource| resource.name).collect());
     config::complete(application.settings, collect(all, |resource| resource.settings));
