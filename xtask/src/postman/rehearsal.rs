@@ -27,6 +27,8 @@ struct Step {
     folder: Option<String>,
     /// How many items must have been sent.
     requests: usize,
+    /// Whether one of its requests asks for the rate limit.
+    limited: bool,
     /// With the environment that the step before has left, instead of the committed one.
     goes_on: bool,
     /// On a new server with an empty database, which knows nothing of what the environment holds.
@@ -97,7 +99,7 @@ fn ways(stage: &Stage) -> anyhow::Result<Vec<Way>> {
     let (document, setup) = (spec::committed()?, setup()?);
     let (all, refused) = (stage.committed(COLLECTION)?, stage.committed(FAILURES)?);
     let damaged = accord_postman::damaged(&document, &setup, &all.value, &refused.value);
-    let damaged = stage.temporary("damaged", damaged)?;
+    let damaged = Collection { limited: true, ..stage.temporary("damaged", damaged)? };
     let backwards = stage.temporary("backwards", backwards(&all.value))?;
     let alone = stage.temporary("alone", each_alone(&all.value, &json(ENVIRONMENT)?))?;
     let way = |name: &str, runs: Vec<Step>| Way { name: name.into(), runs };
@@ -128,24 +130,26 @@ fn ways(stage: &Stage) -> anyhow::Result<Vec<Way>> {
 struct Collection {
     value: Value,
     file: PathBuf,
+    limited: bool,
 }
 
 impl Collection {
     fn step(&self) -> Step {
         let requests = accord_postman::requests(&self.value).len();
-        Step { collection: self.file.clone(), folder: None, requests, goes_on: false, elsewhere: false }
+        let (collection, limited) = (self.file.clone(), self.limited);
+        Step { collection, folder: None, requests, limited, goes_on: false, elsewhere: false }
     }
 }
 
 impl Stage {
     fn committed(&self, name: &str) -> anyhow::Result<Collection> {
-        Ok(Collection { value: json(name)?, file: path(name) })
+        Ok(Collection { value: json(name)?, file: path(name), limited: name == FAILURES })
     }
 
     fn temporary(&self, name: &str, value: Value) -> anyhow::Result<Collection> {
         let file = self.scratch.path().join(format!("{name}.json"));
         std::fs::write(&file, text(&value))?;
-        Ok(Collection { value, file })
+        Ok(Collection { value, file, limited: false })
     }
 }
 
@@ -227,7 +231,7 @@ impl Stage {
     /// allows more calls than by default, or most of the time would be spent waiting; where one does, passwords take
     /// little memory, or a slow machine would never call often enough to be refused.
     fn server(&self, folder: &Path, way: &Way) -> anyhow::Result<Server> {
-        let limited = way.runs.iter().any(|step| step.collection == path(FAILURES));
+        let limited = way.runs.iter().any(|step| step.limited);
         // webhooks call nobody
         // on a busy machine minutes pass between the login of a run and the end of its account
         let mut settings = vec![("ACCORD_TASK_WORKERS", "0"), ("ACCORD_FRESH_LOGIN", "86400")];
@@ -283,7 +287,14 @@ mod tests {
 
     #[test]
     fn a_failed_check_and_a_request_that_was_not_sent_are_failures() {
-        let step = Step { collection: PathBuf::new(), folder: None, requests: 2, goes_on: false, elsewhere: false };
+        let step = Step {
+            collection: PathBuf::new(),
+            folder: None,
+            requests: 2,
+            limited: false,
+            goes_on: false,
+            elsewhere: false,
+        };
         let counted = |requests, error: Option<&str>| Counted {
             requests,
             assertions: vec![newman::Assertion {
