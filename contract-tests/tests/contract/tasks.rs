@@ -150,7 +150,7 @@ async fn an_operator_looks_after_tasks() {
         (
             "task run nonsense",
             2,
-            "there is no task `nonsense`, only send-mail, send-code, publish-event, deliver-webhook, purge-sessions, purge-codes, purge-mail-limits, purge-idempotency-keys, purge-invitations, purge-audit-events, purge-deliveries, seal-webhook-secrets",
+            "there is no task `nonsense`, only send-mail, send-code, publish-event, deliver-webhook, purge-mail-limits, purge-sessions, purge-codes, purge-idempotency-keys, purge-invitations, purge-audit-events, purge-deliveries, seal-webhook-secrets",
         ),
         ("task run purge-sessions --payload {\"x\":1}", 2, "--payload is not what purge-sessions takes"),
         ("task run purge-sessions --in 3", 2, "`3` is no time"),
