@@ -18,15 +18,59 @@ use crate::declared::List;
 static DEFAULTS: List<&'static str> = List::new();
 static SETTINGS: List<Setting> = List::new();
 
-/// A setting of a resource: a whole number, whose default stands in the settings file of the application.
+/// A setting of a resource. Its default stands in the settings file of the application.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
-    /// Its name.
-    pub name: &'static str,
-    /// The greatest value.
-    pub most: u64,
-    /// The unit, as a plural.
-    pub unit: &'static str,
+    name: &'static str,
+    kind: SettingKind,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum SettingKind {
+    /// A whole number with its bounds, and the meaning of 0 where it is allowed beside them.
+    Number { least: u64, most: u64, zero: Option<&'static str> },
+    /// A flag, and the warning at a start in production if it is set.
+    Flag { warning: &'static str },
+}
+
+impl Setting {
+    /// A whole number with its bounds, both included.
+    pub const fn number(name: &'static str, least: u64, most: u64) -> Self {
+        Self { name, kind: SettingKind::Number { least, most, zero: None } }
+    }
+
+    /// A whole number with its bounds, or 0 with this meaning.
+    pub const fn number_or_zero(name: &'static str, least: u64, most: u64, zero: &'static str) -> Self {
+        Self { name, kind: SettingKind::Number { least, most, zero: Some(zero) } }
+    }
+
+    /// A flag. If it is set, a start in production logs the warning.
+    pub const fn flag(name: &'static str, warning: &'static str) -> Self {
+        Self { name, kind: SettingKind::Flag { warning } }
+    }
+
+    /// Checks the value of the setting.
+    fn check(&self, value: Option<&Value>) -> Result<(), ConfigError> {
+        let name = self.name;
+        let Some(value) = value else {
+            return refuse(format!("the settings file of the application has no default of `{name}`"));
+        };
+        match self.kind {
+            SettingKind::Flag { .. } => Ok(()),
+            SettingKind::Number { least, most, zero } => {
+                let fits = |number: u64| (least..=most).contains(&number) || (number == 0 && zero.is_some());
+                let number = value.as_integer().unwrap_or(-1);
+                match (u64::try_from(number).is_ok_and(fits), zero) {
+                    (true, _) => Ok(()),
+                    (false, Some(zero)) => {
+                        refuse(format!("`{name}` must be 0 ({zero}) or {least} to {most}, not {number}"))
+                    }
+                    (false, None) if least == 0 => refuse(format!("`{name}` must be at most {most}, not {number}")),
+                    (false, None) => refuse(format!("`{name}` must be {least} to {most}, not {number}")),
+                }
+            }
+        }
+    }
 }
 
 /// Completes the list of settings: the documented defaults, and the settings of resources.
@@ -65,10 +109,10 @@ const SECRET_VARIETY: usize = 8;
 const A_MINUTE: u32 = 60;
 
 /// Seconds; longer time-outs are slips of the keyboard.
-const AN_HOUR: u64 = 3600;
-const A_DAY: u64 = 24 * AN_HOUR;
-const A_FORTNIGHT: u64 = 14 * A_DAY;
-const A_YEAR: u64 = 366 * A_DAY;
+pub(crate) const AN_HOUR: u64 = 3600;
+pub(crate) const A_DAY: u64 = 24 * AN_HOUR;
+pub(crate) const A_FORTNIGHT: u64 = 14 * A_DAY;
+pub(crate) const A_YEAR: u64 = 366 * A_DAY;
 
 /// Where the product runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -137,21 +181,13 @@ pub struct Config {
     pub task_lease: u64,
     pub task_retry: u64,
     pub purge_interval: u64,
-    pub audit_ttl: u32,
     mail_url: String,
     pub mail_from: String,
     pub mail_ca: String,
     app_url: String,
     pub reset_ttl: u32,
     pub verify_ttl: u32,
-    pub invitation_ttl: u32,
     pub require_verified: bool,
-    pub webhook_timeout: u64,
-    pub webhook_retry_for: u64,
-    pub webhook_secret_overlap: u64,
-    pub webhook_deliveries_ttl: u64,
-    pub webhook_limit: u32,
-    pub webhook_private: bool,
     pub password_workers: u32,
     pub password_queue: usize,
     pub password_memory: u32,
@@ -241,10 +277,27 @@ impl Config {
         Ok(config)
     }
 
-    /// The value of a setting of a resource.
-    pub fn setting(&self, setting: &Setting) -> u64 {
+    /// The value of a number that a resource declares.
+    ///
+    /// # Panics
+    /// The resource is not part of the application, or the setting is no number.
+    pub fn number(&self, setting: &Setting) -> u64 {
         let value = self.of_resources.get(setting.name).and_then(Value::as_integer);
         value.and_then(|value| u64::try_from(value).ok()).expect("checked at the start")
+    }
+
+    /// The value of a flag that a resource declares.
+    pub fn flag(&self, setting: &Setting) -> bool {
+        self.of_resources.get(setting.name).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// The warnings of the flags that are set, in production.
+    pub fn warnings(&self) -> Vec<&'static str> {
+        let warning = |setting: &Setting| match setting.kind {
+            SettingKind::Flag { warning } if self.env == Env::Prod && self.flag(setting) => Some(warning),
+            _ => None,
+        };
+        SETTINGS.get().iter().filter_map(warning).collect()
     }
 
     /// Listens where the command line says instead; the settings are checked again, since a host that other machines can
@@ -316,15 +369,9 @@ impl Config {
             ("fresh_login", self.fresh_login.into(), A_YEAR),
             ("reset_ttl", self.reset_ttl.into(), A_YEAR),
             ("verify_ttl", self.verify_ttl.into(), A_YEAR),
-            ("invitation_ttl", self.invitation_ttl.into(), A_YEAR),
             ("mail_workers", self.mail_workers as u64, 1_000),
             ("task_lease", self.task_lease, AN_HOUR),
             ("task_retry", self.task_retry, AN_HOUR),
-            ("webhook_limit", self.webhook_limit.into(), 10_000),
-            ("webhook_timeout", self.webhook_timeout, AN_HOUR),
-            ("webhook_retry_for", self.webhook_retry_for, A_FORTNIGHT),
-            ("webhook_secret_overlap", self.webhook_secret_overlap, A_YEAR),
-            ("webhook_deliveries_ttl", self.webhook_deliveries_ttl, 10 * A_YEAR),
             ("db_timeout", self.db_timeout, AN_HOUR),
             ("header_timeout", self.header_timeout, AN_HOUR),
             ("idle_timeout", self.idle_timeout, AN_HOUR),
@@ -341,12 +388,8 @@ impl Config {
                 return refuse(format!("`{name}` must be at most {AN_HOUR} seconds, not {value}"));
             }
         }
-        for Setting { name, most, unit } in SETTINGS.get() {
-            match self.of_resources.get(*name).and_then(Value::as_integer) {
-                Some(value) if u64::try_from(value).is_ok_and(|value| value <= *most) => {}
-                Some(value) => return refuse(format!("`{name}` must be at most {most} {unit}, not {value}")),
-                None => return refuse(format!("the settings file of the application has no default of `{name}`")),
-            }
+        for setting in SETTINGS.get() {
+            setting.check(self.of_resources.get(setting.name))?;
         }
         let most = u64::from(A_MINUTE) * 1_000;
         if self.db_queue > most {
@@ -378,10 +421,6 @@ impl Config {
         }
         if self.purge_interval > A_YEAR {
             return refuse(format!("`purge_interval` must be at most {A_YEAR} seconds, not {}", self.purge_interval));
-        }
-        let (ttl, most) = (u64::from(self.audit_ttl), 10 * A_YEAR);
-        if ttl != 0 && !(A_DAY..=most).contains(&ttl) {
-            return refuse(format!("`audit_ttl` must be 0 (keep events for ever) or {A_DAY} to {most}, not {ttl}"));
         }
         let more = self.more_secret_keys();
         let mut secrets = vec![("SECRET_KEY", &self.secret_key), ("ACCORD_METRICS_TOKEN", &self.metrics_token)];

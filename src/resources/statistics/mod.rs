@@ -23,7 +23,7 @@ permissions! {
 }
 
 /// Seconds between two writings of the counted views.
-pub const VIEW_INTERVAL: Setting = Setting { name: "view_interval", most: 3600, unit: "seconds" };
+pub const VIEW_INTERVAL: Setting = Setting::number("view_interval", 0, 3600);
 
 /// The declaration of the resource.
 pub static RESOURCE: Resource = Resource {

@@ -22,7 +22,7 @@ fn run(app: &App) -> BoxFuture<'_, Result<(), Fault>> {
 
 /// Not while nothing is counted: that costs no statement.
 fn due(app: &App) -> BoxFuture<'_, ()> {
-    let pause = Duration::from_secs(app.config.setting(&VIEW_INTERVAL));
+    let pause = Duration::from_secs(app.config.number(&VIEW_INTERVAL));
     async move {
         loop {
             let pause_is_over = async {

@@ -15,7 +15,7 @@ use crate::app::logs::{self, Flush};
 use crate::application;
 use crate::auth::password::Passwords;
 use crate::auth::{Email, permission};
-use crate::config::{Config, Env};
+use crate::config::Config;
 use crate::db::migrate::{self, Direction, Fitness, Set, Target};
 use crate::db::{Db, Dialect};
 use crate::mail::transport::Mailer;
@@ -65,10 +65,8 @@ pub async fn run(config: Config, inherited: ListenFd) -> Result<(), Failure> {
             "no row defines the permission: it is denied to everyone but admins; POST /api/v1/permissions makes one"
         );
     }
-    if config.webhook_private && config.env == Env::Prod {
-        tracing::warn!(
-            "ACCORD_WEBHOOK_PRIVATE is set: admins can make the server call addresses that only insiders reach"
-        );
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
     }
     let is_fit = unfit(&db).await.is_none();
     if config.is_exposed() && is_fit {

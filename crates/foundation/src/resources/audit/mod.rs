@@ -15,11 +15,16 @@ use async_trait::async_trait;
 
 use self::model::{Action, State};
 use crate::application::Resource;
+use crate::config::{A_DAY, A_YEAR, Setting};
 use crate::db::signals::{Actor, Context, Hook, Phase, Refused, Signalled};
 use crate::db::{Conn, DbResult};
+use crate::declared;
 use crate::server::document::Api;
 use crate::tasks::Kind;
 use std::time::Duration;
+
+/// Seconds that events are kept.
+pub const AUDIT_TTL: Setting = Setting::number_or_zero("audit_ttl", A_DAY, 10 * A_YEAR, "keep events for ever");
 
 /// The audit.
 pub static RESOURCE: Resource = Resource {
@@ -38,14 +43,14 @@ pub static RESOURCE: Resource = Resource {
     events: &[],
     codes: &[],
     models: &[],
-    jobs: &[Kind::every::<tasks::PurgeAuditEvents>(|config| match config.audit_ttl {
+    jobs: &[Kind::every::<tasks::PurgeAuditEvents>(|config| match config.number(&AUDIT_TTL) {
         0 => Duration::ZERO,
         _ => Duration::from_secs(config.purge_interval),
     })],
     local_jobs: &[],
     services: &[],
     state: |_| {},
-    settings: &[],
+    settings: &[AUDIT_TTL],
 };
 
 /// What is written down.
@@ -83,11 +88,14 @@ impl Event {
     }
 }
 
-/// Writes down what is done, in the transaction that does it.
+/// Writes down what is done, in the transaction that does it. An application without the audit records nothing.
 ///
 /// # Errors
 /// 503 when the database is away.
 pub async fn record(conn: &mut Conn, by: impl Into<Actor<'_>>, event: Event) -> DbResult<()> {
+    if !declared::has(RESOURCE.name) {
+        return Ok(());
+    }
     let mut by = by.into();
     if event.by_itself && by.request_id.is_some() {
         by.user_id = by.user_id.or(event.object_id);

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use super::AUDIT_TTL;
 use super::store;
 use crate::app::App;
 use crate::tasks::{Fault, Task};
@@ -19,11 +20,11 @@ impl Task for PurgeAuditEvents {
     const NAME: &'static str = "purge-audit-events";
 
     async fn run(self, app: &App) -> Result<(), Fault> {
-        if app.config.audit_ttl == 0 {
+        if app.config.number(&AUDIT_TTL) == 0 {
             return Ok(());
         }
         let now = app.now();
-        let before = now - TimeDelta::seconds(app.config.audit_ttl.into());
+        let before = now - TimeDelta::seconds(app.config.number(&AUDIT_TTL).cast_signed());
         let mut tx = app.db.begin().await?;
         store::expire(&mut tx, before, now).await?;
         tx.commit().await?;

@@ -6,6 +6,7 @@ use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{ApiResponse, OpenApi};
 
+use super::INVITATION_TTL;
 use super::model::{InvitationAcceptance, InvitedGuest, InvitedGuestCreate, InvitedGuestPage, StoredInvitation};
 use super::store::{self, InvitationValues};
 use super::{ALREADY_INVITED, CanInvite, INVITATION_INVALID};
@@ -87,7 +88,7 @@ impl GuestsApi {
         rules::may_invite(caller.role, held.0, role)?;
         let Ok(address) = email.as_str().parse() else { return Err(no_mail().into()) };
         let (now, inviter_id) = (app.now(), Some(caller.id));
-        let expires_at = now + TimeDelta::seconds(app.config.invitation_ttl.into());
+        let expires_at = now + TimeDelta::seconds(app.config.number(&INVITATION_TTL).cast_signed());
         let (page, until) = (app.config.page("accept-invitation"), until(expires_at));
         let (to, letter) = (Mailbox::new(None, address), Invitation { page, until });
         let mut tx = caller.begin(&app.db).await?;

@@ -19,6 +19,7 @@ use crate::application::Resource;
 use crate::auth::permission::{self, Permission};
 use crate::auth::{Role, Status};
 use crate::codes;
+use crate::config::{A_YEAR, Setting};
 use crate::db::signals::{self, Context, Hook, Refused};
 use crate::db::{Conn, DbResult};
 use crate::permissions;
@@ -35,6 +36,9 @@ use std::time::Duration;
 permissions! {
     CanInvite = "can_invite" on None, "Invite guests";
 }
+
+/// Seconds that an invitation can be accepted.
+pub const INVITATION_TTL: Setting = Setting::number("invitation_ttl", 1, A_YEAR);
 
 /// Invited guests.
 pub static RESOURCE: Resource = Resource {
@@ -59,7 +63,7 @@ pub static RESOURCE: Resource = Resource {
     local_jobs: &[],
     services: &[],
     state: |_| {},
-    settings: &[],
+    settings: &[INVITATION_TTL],
 };
 
 actions! { "invited_guest":

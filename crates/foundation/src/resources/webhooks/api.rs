@@ -10,6 +10,7 @@ use super::model::{
     Delivery, DeliveryPage, DeliveryStatus, StoredWebhook, Webhook, WebhookCreate, WebhookPage, WebhookUpdate,
 };
 use super::{DISABLED, TOO_MANY_WEBHOOKS};
+use super::{LIMIT, PRIVATE, SECRET_OVERLAP};
 use super::{dispatch, rules, store};
 use crate::app::App;
 use crate::auth::Admin;
@@ -77,8 +78,8 @@ impl WebhooksApi {
     ) -> Result<Keyed<CreatedSecret<Webhook>>, Fail<(Forbidden, Conflict, Unprocessable)>> {
         fit(&app, &body.0.url)?;
         let mut tx = admin.begin(&app.db).await?;
-        let most = app.config.webhook_limit;
-        if store::count_to_add(&mut tx).await? >= most.into() {
+        let most = app.config.number(&LIMIT);
+        if store::count_to_add(&mut tx).await? >= most.cast_signed() {
             return Err(Error::new(TOO_MANY_WEBHOOKS, format!("There are {most} already; delete one.")).into());
         }
         let secret = rules::new_secret();
@@ -139,7 +140,7 @@ impl WebhooksApi {
         let stops = change.enabled == Some(false);
         // the receiver may respond again
         let resumes = change.enabled == Some(true) || change.url.is_some();
-        let overlap = i64::try_from(app.config.webhook_secret_overlap).unwrap_or_default();
+        let overlap = i64::try_from(app.config.number(&SECRET_OVERLAP)).unwrap_or_default();
         let sealed = secret.as_deref().map(|secret| app.seals.seal(secret));
         let values = change.of(before.values(), sealed, app.now() + TimeDelta::seconds(overlap));
         let after = signals::update(&mut tx, &admin, &before, values, app.now()).await?.ok_or_else(changed)?;
@@ -276,7 +277,7 @@ impl WebhooksApi {
 /// Events may be sent there, as far as the text of the URL says.
 fn fit(app: &App, url: &str) -> Result<(), Error> {
     let refused = |reason| Error::fields(Code::INVALID, vec![FieldError::body("/url", reason)]);
-    rules::target(url, app.config.webhook_private).map(drop).map_err(refused)
+    rules::target(url, app.config.flag(&PRIVATE)).map(drop).map_err(refused)
 }
 
 fn enabled(webhook: StoredWebhook) -> Result<(), Error> {

@@ -17,6 +17,7 @@ use super::model::{DeliveryStatus, DisabledReason, StoredWebhook};
 use super::rules;
 use super::sender::{self, Refusal, Sent};
 use super::store::{self, AttemptResult, Lease, Outgoing};
+use super::{PRIVATE, RETRY_FOR, TIMEOUT};
 use crate::app::App;
 use crate::app::metrics::Outcome;
 use crate::db::signals::Refused;
@@ -267,13 +268,13 @@ async fn send(app: &App, webhook: &StoredWebhook, outgoing: &Outgoing, now: Date
     };
     let signatures = rules::signatures(&secrets, id, timestamp, &outgoing.event);
     let sent = Sent { id, timestamp, signatures, body: outgoing.event.clone() };
-    let time_out = Duration::from_secs(app.config.webhook_timeout);
-    sender::send(&webhook.url, app.config.webhook_private, time_out, sent).await
+    let time_out = Duration::from_secs(app.config.number(&TIMEOUT));
+    sender::send(&webhook.url, app.config.flag(&PRIVATE), time_out, sent).await
 }
 
 /// Records attempts: the deliveries, the health of their webhook, and the end of a webhook that has failed for too long.
 async fn record(app: &App, webhook_id: i64, attempts: &[Attempt]) -> Result<(), Refused> {
-    let (now, retry_for) = (app.now(), app.config.webhook_retry_for);
+    let (now, retry_for) = (app.now(), app.config.number(&RETRY_FOR));
     let mut tx = app.db.begin().await?;
     let Some(webhook) = store::find_to_record(&mut tx, webhook_id).await? else { return Ok(()) };
     let mut results: HashMap<AttemptResult, Vec<(i64, DateTime<Utc>)>> = HashMap::new();
@@ -317,7 +318,7 @@ async fn record(app: &App, webhook_id: i64, attempts: &[Attempt]) -> Result<(), 
         }
         // a receiver that responds is not paused, whatever it responds
         if timed_out || webhook.first_failed_at.is_some() {
-            let shortest = app.config.webhook_timeout.saturating_mul(2);
+            let shortest = app.config.number(&TIMEOUT).saturating_mul(2);
             let pause = |since| now + rules::pause(since, shortest, now);
             store::set_pause(&mut tx, webhook_id, first_failed_at.filter(|_| timed_out).map(pause), now).await?;
         }

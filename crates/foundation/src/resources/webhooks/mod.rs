@@ -30,6 +30,7 @@ use crate::application::Resource;
 use crate::auth::seal::{Sealed, Seals};
 use crate::auth::{Role, Status};
 use crate::codes;
+use crate::config::{A_FORTNIGHT, A_YEAR, AN_HOUR, Setting};
 use crate::db::signals::{self, Actor, Refused};
 use crate::db::{Conn, DbResult};
 use crate::declared;
@@ -43,6 +44,22 @@ use crate::server::document::Api;
 use crate::server::normalise::Thing;
 use crate::tasks::Kind;
 use std::time::Duration;
+
+/// Seconds that a receiver has for its answer.
+pub const TIMEOUT: Setting = Setting::number("webhook_timeout", 1, AN_HOUR);
+/// Seconds that a delivery is tried again.
+pub const RETRY_FOR: Setting = Setting::number("webhook_retry_for", 1, A_FORTNIGHT);
+/// Seconds that the old secret signs beside a new one.
+pub const SECRET_OVERLAP: Setting = Setting::number("webhook_secret_overlap", 1, A_YEAR);
+/// Seconds that deliveries are kept after their end.
+pub const DELIVERIES_TTL: Setting = Setting::number("webhook_deliveries_ttl", 1, 10 * A_YEAR);
+/// The number of webhooks.
+pub const LIMIT: Setting = Setting::number("webhook_limit", 1, 10_000);
+/// Whether webhooks may call http:// and private addresses.
+pub const PRIVATE: Setting = Setting::flag(
+    "webhook_private",
+    "ACCORD_WEBHOOK_PRIVATE is set: admins can make the server call addresses that only insiders reach",
+);
 
 /// Webhooks and their deliveries.
 pub static RESOURCE: Resource = Resource {
@@ -70,7 +87,7 @@ pub static RESOURCE: Resource = Resource {
     local_jobs: &[],
     services: &[|app, stop| Box::pin(dispatch::run(app, stop))],
     state: |_| {},
-    settings: &[],
+    settings: &[TIMEOUT, RETRY_FOR, SECRET_OVERLAP, DELIVERIES_TTL, LIMIT, PRIVATE],
 };
 
 actions! { "webhook":
@@ -90,7 +107,7 @@ const TOLD: u64 = 100;
 
 /// Returns whether the application has webhooks.
 fn is_served() -> bool {
-    declared::has("webhooks")
+    declared::has(RESOURCE.name)
 }
 
 /// Inserts a delivery of the event for every enabled webhook that wants it and does not have it yet.

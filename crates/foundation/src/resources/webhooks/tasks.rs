@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use super::DELIVERIES_TTL;
 use super::events::OutgoingEvent;
 use super::{UnknownKey, dispatch, store};
 use crate::app::App;
@@ -56,7 +57,7 @@ impl Task for PurgeDeliveries {
     const NAME: &'static str = "purge-deliveries";
 
     async fn run(self, app: &App) -> Result<(), Fault> {
-        let ttl = i64::try_from(app.config.webhook_deliveries_ttl).unwrap_or(i64::MAX);
+        let ttl = i64::try_from(app.config.number(&DELIVERIES_TTL)).unwrap_or(i64::MAX);
         let before = app.now() - TimeDelta::try_seconds(ttl).unwrap_or(TimeDelta::MAX);
         let mut purged = 0;
         loop {
