@@ -2,7 +2,7 @@
 
 pub mod resources;
 
-use accord_foundation::application::{self, Application};
+use accord_foundation::application::{self, Application, Migrations};
 use accord_foundation::db::migrate::Embedded;
 use accord_foundation::fixtures;
 use accord_foundation::resources::{
@@ -41,10 +41,10 @@ pub static ACCORD: Application = Application {
     ],
     example: &posts::RESOURCE,
     settings: include_str!("../accord.toml"),
-    migrations: || Embedded {
+    migrations: Migrations::Whole(|| Embedded {
         sqlite: sqlx::migrate!("migrations/sqlite"),
         postgres: sqlx::migrate!("migrations/postgres"),
-    },
+    }),
     fixtures: fixtures!("demo", "editors", "people", "posts"),
     demo: &["demo"],
     collection: include_str!("../postman/accord.postman_collection.json"),

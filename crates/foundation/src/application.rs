@@ -14,7 +14,8 @@ use crate::app::{self, AddState};
 use crate::auth::permission::{self, Entry, Target};
 use crate::cli::permission::Explain;
 use crate::config::{self, Setting};
-use crate::db::migrate::Embedded;
+use crate::db::Dialect;
+use crate::db::migrate::{Embedded, Script, script};
 use crate::db::tables::{self, Table};
 use crate::declared;
 use crate::error::Code;
@@ -44,6 +45,8 @@ pub struct Resource {
     pub expensive: &'static [&'static str],
     /// Its tables.
     pub tables: fn() -> Vec<Table>,
+    /// The migrations of its tables, if the foundation brings them.
+    pub migrations: &'static [Script],
     /// Its rows with hooks, and its hooks on rows of any resource.
     pub hooks: AddHooks,
     /// The permissions that its operations demand.
@@ -84,14 +87,40 @@ pub struct Application {
     pub example: &'static Resource,
     /// The documented default of every setting, as TOML.
     pub settings: &'static str,
-    /// The migrations of each database.
-    pub migrations: fn() -> Embedded,
+    /// The migrations.
+    pub migrations: Migrations,
     /// The fixture files that are part of the binary.
     pub fixtures: &'static [BuiltIn],
     /// The fixtures that are loaded into an empty database of a developer.
     pub demo: &'static [&'static str],
     /// The Postman collection, which the server hands out.
     pub collection: &'static str,
+}
+
+/// The migrations of an application.
+pub enum Migrations {
+    /// Those of the foundation and of its resources, and on top those of the application: the first one names all of them
+    /// that have no child as its parents, and has a number from 1001 on.
+    OnTop(fn() -> Embedded),
+    /// A history of the application alone, which creates also the tables of the foundation: that of an application that
+    /// is older than the migrations of the foundation.
+    Whole(fn() -> Embedded),
+}
+
+/// The migrations that every application on the foundation has.
+const CORE: Script = script!("0001_foundation");
+
+/// The names and texts of all migrations for a database.
+fn migrations(dialect: Dialect) -> Vec<(String, String)> {
+    let Application { migrations, resources, .. } = application();
+    match migrations {
+        Migrations::Whole(own) => own().files(dialect),
+        Migrations::OnTop(own) => {
+            let of_resources = resources.iter().flat_map(|resource| resource.migrations);
+            let scripts = [&CORE].into_iter().chain(of_resources).flat_map(|script| script.files(dialect));
+            scripts.chain(own().files(dialect)).collect()
+        }
+    }
 }
 
 static APPLICATION: OnceLock<&'static Application> = OnceLock::new();
@@ -144,7 +173,7 @@ fn complete(application: &'static Application) {
     document::complete(&application.about, collect(all, |resource| resource.apis));
     fixtures::complete(collect(all, |resource| resource.models), application.fixtures, application.demo);
     crate::cli::permission::complete(collect(all, |resource| resource.explain));
-    crate::db::migrate::complete(application.migrations);
+    crate::db::migrate::complete(migrations);
 }
 
 fn collect<T: Copy>(all: &[&'static Resource], part: fn(&Resource) -> &'static [T]) -> Vec<T> {

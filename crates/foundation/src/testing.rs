@@ -1,16 +1,14 @@
-//! The application of unit tests: the resources of the foundation, on tables as they are declared.
-
-#![expect(clippy::disallowed_types, reason = "the migration is made of the declared tables")]
+//! The application of unit tests: the resources of the foundation.
 
 use std::borrow::Cow;
 
+use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-use crate::application::{Application, Resource};
+use crate::application::{Application, Migrations, Resource};
 use crate::auth::permission::Target;
 use crate::db::Dialect;
-use crate::db::migrate::Embedded;
+use crate::db::migrate::{Embedded, Set};
 use crate::db::tables::{self, create};
 use crate::permissions;
 use crate::resources::{
@@ -50,24 +48,33 @@ pub static APPLICATION: Application = Application {
     ],
     example: &EXAMPLE,
     settings: include_str!("../../../accord.toml"),
-    migrations: || Embedded { sqlite: migrator(Dialect::Sqlite), postgres: migrator(Dialect::Postgres) },
+    migrations: Migrations::OnTop(|| Embedded { sqlite: merge(), postgres: merge() }),
     fixtures: &[],
     demo: &[],
     collection: "{}",
 };
 
-/// One migration that creates all declared tables.
-fn migrator(dialect: Dialect) -> Migrator {
-    let head = "-- parents: base\n-- message: Tables\n-- created: 2026-11-21\n\n";
-    let up: Vec<_> = tables::declared().iter().flat_map(|table| create::create(table, dialect)).collect();
-    let drop = |table: &tables::Table| format!("DROP TABLE {};", table.name);
-    let down: Vec<_> = tables::declared().iter().rev().map(drop).collect();
-    let migration = |kind, statements: Vec<String>| {
-        // a statement for one database has no end of its own
-        let text = statements.into_iter().map(|statement| statement.trim_end_matches(';').to_owned() + ";\n");
-        let sql = AssertSqlSafe(format!("{head}{}", text.collect::<String>())).into_sql_str();
-        Migration::new(1, "tables".into(), kind, sql, false)
-    };
-    let migrations = vec![migration(MigrationType::ReversibleUp, up), migration(MigrationType::ReversibleDown, down)];
+/// One migration that joins those of the resources and changes nothing.
+fn merge() -> Migrator {
+    let text =
+        "-- parents: 0002_audit, 0003_invited_guests, 0004_webhooks\n-- message: All\n-- created: 2026-11-29\n\n";
+    let file = |kind| Migration::new(1001, "all".into(), kind, text.into_sql_str(), false);
+    let migrations = vec![file(MigrationType::ReversibleUp), file(MigrationType::ReversibleDown)];
     Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT }
+}
+
+#[test]
+fn the_migrations_create_what_is_declared() {
+    crate::application::install_for_tests();
+    let is_space = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        let set = Set::built_in(dialect).expect("a sound set");
+        let up: String = set.revisions().iter().map(|revision| is_space(&revision.up) + " ").collect();
+        for table in tables::declared() {
+            for statement in create::create(table, dialect) {
+                let statement = is_space(statement.trim_end_matches(';'));
+                assert!(up.contains(&statement), "no migration for {dialect:?} has {statement}");
+            }
+        }
+    }
 }

@@ -70,6 +70,7 @@ pub static RESOURCE: Resource = Resource {
     ],
     expensive: &[],
     tables: tables::declared,
+    migrations: &[],
     hooks: |hooks, _| {
         hooks
             .entity::<StoredPost>()

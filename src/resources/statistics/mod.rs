@@ -33,6 +33,7 @@ pub static RESOURCE: Resource = Resource {
     notes: &[],
     expensive: &["get_post_statistics"],
     tables: tables::declared,
+    migrations: &[],
     hooks: |hooks, _| hooks,
     permissions: PERMISSIONS,
     open_permissions: &[],

@@ -49,6 +49,7 @@ pub static RESOURCE: Resource = Resource {
     ],
     expensive: &[],
     tables: tables::declared,
+    migrations: &[],
     hooks: |hooks, _| {
         hooks
             .entity::<StoredVote>()

@@ -21,8 +21,8 @@ pub use self::history::Applied;
 use self::history::Connected;
 pub use self::plan::{Direction, Step, Target};
 use self::script::Statement;
-pub(crate) use self::set::complete;
-pub use self::set::{Embedded, Revision, Set};
+pub use self::set::{Embedded, Revision, Script, Set};
+pub(crate) use self::set::{complete, script};
 use super::{Conn, DbError, DbResult, Dialect, connect};
 
 /// How often a long step says that it goes on.

@@ -6,18 +6,26 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use sha2::{Digest, Sha384};
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{Migration, Migrator};
 
 use super::MigrationError;
 use super::header::Header;
 use crate::db::Dialect;
 use crate::declared::List;
 
-static EMBEDDED: List<fn() -> Embedded> = List::new();
-static SQLITE: LazyLock<Result<Set, Vec<String>>> = LazyLock::new(|| Set::embedded(&EMBEDDED.get()[0]().sqlite));
-static POSTGRES: LazyLock<Result<Set, Vec<String>>> = LazyLock::new(|| Set::embedded(&EMBEDDED.get()[0]().postgres));
+/// The names and texts of migrations for a database.
+type Files = fn(Dialect) -> Vec<(String, String)>;
 
-/// The migrations that are part of the binary.
+static FILES: List<Files> = List::new();
+static SQLITE: LazyLock<Result<Set, Vec<String>>> = LazyLock::new(|| Set::of(FILES.get()[0](Dialect::Sqlite)));
+static POSTGRES: LazyLock<Result<Set, Vec<String>>> = LazyLock::new(|| Set::of(FILES.get()[0](Dialect::Postgres)));
+
+/// Sets the function that returns the names and texts of the migrations of the application.
+pub(crate) fn complete(files: Files) {
+    FILES.complete(vec![files]);
+}
+
+/// The migrations of an application that are part of its binary.
 pub struct Embedded {
     /// For SQLite.
     pub sqlite: Migrator,
@@ -25,9 +33,60 @@ pub struct Embedded {
     pub postgres: Migrator,
 }
 
-/// Sets the migrations of the application.
-pub(crate) fn complete(embedded: fn() -> Embedded) {
-    EMBEDDED.complete(vec![embedded]);
+impl Embedded {
+    /// The names and texts of the files for a database.
+    pub fn files(&self, dialect: Dialect) -> Vec<(String, String)> {
+        let migrator = match dialect {
+            Dialect::Sqlite => &self.sqlite,
+            Dialect::Postgres => &self.postgres,
+        };
+        let file = |file: &Migration| {
+            let end = if file.migration_type.is_down_migration() { "down" } else { "up" };
+            let name = format!("{:04}_{}.{end}.sql", file.version, file.description.replace(' ', "_"));
+            (name, file.sql.as_str().to_owned())
+        };
+        migrator.iter().map(file).collect()
+    }
+}
+
+/// A migration that a resource of the foundation brings. Its numbers are below 1000; those of applications begin there.
+#[derive(Debug, Clone, Copy)]
+pub struct Script {
+    /// The name of its files, without the endings: `0004_webhooks`.
+    pub name: &'static str,
+    /// The up and down files for SQLite.
+    pub sqlite: [&'static str; 2],
+    /// The up and down files for PostgreSQL.
+    pub postgres: [&'static str; 2],
+}
+
+/// Embeds the files of a [`Script`] from `migrations/` of the crate.
+macro_rules! script {
+    ($name:literal) => {
+        $crate::db::migrate::Script {
+            name: $name,
+            sqlite: [
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite/", $name, ".up.sql")),
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite/", $name, ".down.sql")),
+            ],
+            postgres: [
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres/", $name, ".up.sql")),
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres/", $name, ".down.sql")),
+            ],
+        }
+    };
+}
+pub(crate) use script;
+
+impl Script {
+    /// The names and texts of the files for a database.
+    pub fn files(&self, dialect: Dialect) -> [(String, String); 2] {
+        let [up, down] = match dialect {
+            Dialect::Sqlite => self.sqlite,
+            Dialect::Postgres => self.postgres,
+        };
+        [(format!("{}.up.sql", self.name), up.to_owned()), (format!("{}.down.sql", self.name), down.to_owned())]
+    }
 }
 
 /// One migration.
@@ -91,14 +150,6 @@ impl Set {
             Dialect::Postgres => &POSTGRES,
         };
         set.as_ref().map_err(|faults| MigrationError::Set(faults.clone()))
-    }
-
-    fn embedded(migrator: &Migrator) -> Result<Self, Vec<String>> {
-        Self::of(migrator.iter().map(|file| {
-            let end = if file.migration_type.is_down_migration() { "down" } else { "up" };
-            let name = format!("{:04}_{}.{end}.sql", file.version, file.description.replace(' ', "_"));
-            (name, file.sql.as_str().to_owned())
-        }))
     }
 
     /// Those of a folder that has `sqlite` and `postgres` in it.

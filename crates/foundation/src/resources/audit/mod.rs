@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use self::model::{Action, State};
 use crate::application::Resource;
 use crate::config::{A_DAY, A_YEAR, Setting};
+use crate::db::migrate::script;
 use crate::db::signals::{Actor, Context, Hook, Phase, Refused, Signalled};
 use crate::db::{Conn, DbResult};
 use crate::declared;
@@ -34,6 +35,7 @@ pub static RESOURCE: Resource = Resource {
     notes: &[],
     expensive: &[],
     tables: tables::declared,
+    migrations: &[script!("0002_audit")],
     hooks: |hooks, _| hooks,
     permissions: &[],
     open_permissions: &[],

@@ -50,6 +50,7 @@ pub static RESOURCE: Resource = Resource {
     notes: &[],
     expensive: &[],
     tables: Vec::new,
+    migrations: &[],
     hooks: |hooks, _| {
         hooks
             .entity::<Grant>()

@@ -51,6 +51,7 @@ pub static RESOURCE: Resource = Resource {
     notes: &[],
     expensive: &[],
     tables: Vec::new,
+    migrations: &[],
     hooks: |hooks, _| {
         hooks
             .entity::<StoredGroup>()

@@ -20,6 +20,7 @@ use crate::auth::permission::{self, Permission};
 use crate::auth::{Role, Status};
 use crate::codes;
 use crate::config::{A_YEAR, Setting};
+use crate::db::migrate::script;
 use crate::db::signals::{self, Context, Hook, Refused};
 use crate::db::{Conn, DbResult};
 use crate::permissions;
@@ -48,6 +49,7 @@ pub static RESOURCE: Resource = Resource {
     notes: &[],
     expensive: &[],
     tables: tables::declared,
+    migrations: &[script!("0003_invited_guests")],
     hooks: |hooks, _| {
         hooks.entity::<StoredInvitation>().on::<StoredInvitation, _>(Audit).on::<StoredUser, _>(EndInvitations)
     },

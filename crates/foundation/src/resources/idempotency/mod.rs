@@ -36,6 +36,7 @@ pub static RESOURCE: Resource = Resource {
     notes: &[],
     expensive: &[],
     tables: tables::declared,
+    migrations: &[],
     hooks: |hooks, _| hooks,
     permissions: &[],
     open_permissions: &[],

@@ -14,6 +14,7 @@ pub static RESOURCE: Resource = Resource {
     notes: &[],
     expensive: &[],
     tables: Vec::new,
+    migrations: &[],
     hooks: |hooks, _| hooks,
     permissions: &[],
     open_permissions: &[],

@@ -44,6 +44,7 @@ pub static RESOURCE: Resource = Resource {
     notes: &[],
     expensive: &[],
     tables: Vec::new,
+    migrations: &[],
     hooks: |hooks, _| {
         hooks.entity::<StoredPermission>().on::<StoredPermission, _>(Audit).on::<StoredPermission, _>(PublishEvents)
     },

@@ -33,6 +33,7 @@ pub static RESOURCE: Resource = Resource {
     notes: &[],
     expensive: &[],
     tables: tables::declared,
+    migrations: &[],
     hooks: |hooks, config| {
         let hooks = hooks.on::<StoredUser, _>(EndCodes);
         if config.mail_url().is_empty() { hooks } else { hooks.on::<StoredUser, _>(Verify) }

@@ -53,6 +53,7 @@ pub static ACCOUNT: Resource = Resource {
     notes: &[],
     expensive: &[],
     tables: tables::declared,
+    migrations: &[],
     hooks: |hooks, config| {
         let hooks = hooks
             .entity::<StoredUser>()
@@ -84,6 +85,7 @@ pub static USERS: Resource = Resource {
     notes: &[],
     expensive: &[],
     tables: Vec::new,
+    migrations: &[],
     hooks: |hooks, _| hooks,
     permissions: &[],
     open_permissions: &[],

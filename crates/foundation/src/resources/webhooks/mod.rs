@@ -31,6 +31,7 @@ use crate::auth::seal::{Sealed, Seals};
 use crate::auth::{Role, Status};
 use crate::codes;
 use crate::config::{A_FORTNIGHT, A_YEAR, AN_HOUR, Setting};
+use crate::db::migrate::script;
 use crate::db::signals::{self, Actor, Refused};
 use crate::db::{Conn, DbResult};
 use crate::declared;
@@ -69,6 +70,7 @@ pub static RESOURCE: Resource = Resource {
     notes: &[],
     expensive: &[],
     tables: tables::declared,
+    migrations: &[script!("0004_webhooks")],
     hooks: |hooks, _| hooks.entity::<StoredWebhook>().on::<StoredWebhook, _>(Audit),
     permissions: &[],
     open_permissions: &[],
