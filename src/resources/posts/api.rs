@@ -1,7 +1,7 @@
 //! `/api/v1/posts`
 
 use poem::web::Data;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Path, Query};
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::model::{Post, PostCreate, PostPage, PostReplace, PostUpdate, Sort, StoredPost};
@@ -18,6 +18,7 @@ use accord_foundation::http::fail::{
     Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable,
 };
 use accord_foundation::http::page::{self, Cursor};
+use accord_foundation::http::parameters::{IfNoneMatch, Paging, WithTotal};
 use accord_foundation::http::payload::{JsonIn, JsonOut};
 use accord_foundation::http::sent::Sent;
 use accord_foundation::resources::NoContent;
@@ -99,12 +100,8 @@ impl PostsApi {
         &self,
         mut caller: Caller,
         app: Data<&App>,
-        /// How many posts a page has at most
-        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
-        limit: Query<i64>,
-        /// `next` of the page before
-        #[oai(validator(min_length = 1, max_length = 200))]
-        cursor: Query<Option<String>>,
+        /// posts
+        paging: Paging,
         /// How many posts to leave out; the cost grows with the number, use `cursor`
         #[oai(deprecated, default, validator(minimum(value = "0"), maximum(value = "10000")))]
         skip: Query<i64>,
@@ -119,9 +116,7 @@ impl PostsApi {
         owner_id: Query<Option<i64>>,
         /// Only published posts, or only drafts
         published: Query<Option<bool>>,
-        /// Also count all matches, which costs more than the page
-        #[oai(default)]
-        with_total: Query<bool>,
+        with_total: WithTotal,
     ) -> Result<PageResponse, Fail<()>> {
         let filter = Filter {
             reader: reader(&caller),
@@ -130,8 +125,8 @@ impl PostsApi {
             published: published.0,
             sort: sort.0,
         };
-        let (sort, limit) = (filter.sort, limit.0 as usize);
-        let cursor = cursor.0.map(|text| Cursor::decode(&text, sort.word())).transpose()?;
+        let (sort, limit) = (filter.sort, paging.limit);
+        let cursor = paging.cursor(sort.word())?;
         let mut conn = caller.read(&app.db).await?;
         let mut rows = store::list(&mut conn, &filter, cursor, skip.0 as u64, limit as u64 + 1).await?;
         let next = page::cut(&mut rows, limit, sort.word(), |row| position(sort, row));
@@ -173,9 +168,7 @@ impl PostsApi {
         /// The post's identifier
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
-        /// ETag of the copy you have
-        #[oai(name = "If-None-Match", validator(max_length = 1000))]
-        if_none_match: Header<Option<String>>,
+        if_none_match: IfNoneMatch,
     ) -> Result<PostResponse, Fail<(NotFound,)>> {
         let mut conn = caller.read(&app.db).await?;
         let post = rules::visible(store::find(&mut conn, id.0).await?, id.0, reader(&caller))?;
@@ -202,14 +195,12 @@ impl PostsApi {
         /// The post's identifier
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
-        /// ETag of the version you have read, or `*`
-        #[oai(name = "If-Match", validator(max_length = 1000))]
-        if_match: Header<Option<String>>,
+        if_match: IfMatch,
         body: JsonIn<PostReplace>,
     ) -> Result<ChangedResponse, ChangeFail> {
         let PostReplace { title, content, published, rating } = body.0;
         let change = PostUpdate { title: Some(title), content: Some(content), published: Some(published), rating };
-        change_post(editor, &app, id.0, if_match.0.as_deref(), change).await
+        change_post(editor, &app, id.0, &if_match, change).await
     }
 
     /// Change a post
@@ -224,12 +215,10 @@ impl PostsApi {
         /// The post's identifier
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
-        /// ETag of the version you have read, or `*`
-        #[oai(name = "If-Match", validator(max_length = 1000))]
-        if_match: Header<Option<String>>,
+        if_match: IfMatch,
         body: JsonIn<PostUpdate>,
     ) -> Result<ChangedResponse, ChangeFail> {
-        change_post(editor, &app, id.0, if_match.0.as_deref(), body.0).await
+        change_post(editor, &app, id.0, &if_match, body.0).await
     }
 
     /// Delete a post
@@ -244,11 +233,8 @@ impl PostsApi {
         /// The post's identifier
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
-        /// ETag of the version you have read, or `*`
-        #[oai(name = "If-Match", validator(max_length = 1000))]
-        if_match: Header<Option<String>>,
+        if_match: IfMatch,
     ) -> Result<NoContent, ChangeFail> {
-        let if_match = IfMatch::required(if_match.0.as_deref())?;
         let (mut caller, held) = deleter.ask(&app.db, Some(id.0)).await?;
         let mut tx = caller.begin(&app.db).await?;
         let deletable = |post: &StoredPost, by| rules::deletable(post, by, held);
@@ -297,10 +283,9 @@ async fn change_post(
     editor: Needs<CanEditPost>,
     app: &App,
     id: i64,
-    if_match: Option<&str>,
+    if_match: &IfMatch,
     change: PostUpdate,
 ) -> Result<ChangedResponse, ChangeFail> {
-    let if_match = IfMatch::required(if_match)?;
     let (mut caller, held) = editor.ask(&app.db, Some(id)).await?;
     let mut tx = caller.begin(&app.db).await?;
     let editable = |post: &StoredPost, by| rules::editable(post, by, held);

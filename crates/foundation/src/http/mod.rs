@@ -6,6 +6,7 @@ pub mod etag;
 pub mod fail;
 pub mod json;
 pub mod page;
+pub mod parameters;
 pub mod payload;
 pub mod sent;
 

@@ -60,13 +60,9 @@ pub struct Newest {
 }
 
 impl Newest {
-    /// What the parameters `limit` and `cursor` ask for.
-    ///
-    /// # Errors
-    /// 400 `invalid_cursor` when the cursor was not made by this list.
-    pub fn of(list: &'static str, limit: i64, cursor: Option<&str>) -> Result<Self, Error> {
-        let cursor = cursor.map(|text| Cursor::decode(text, list)).transpose()?;
-        Ok(Self { list, limit: limit as usize, before: cursor.map(|cursor| cursor.id) })
+    /// The page behind a position.
+    pub(super) fn new(list: &'static str, limit: usize, cursor: Option<Cursor>) -> Self {
+        Self { list, limit, before: cursor.map(|cursor| cursor.id) }
     }
 
     /// How many rows to read: the one too many tells whether there is a next page.
@@ -106,11 +102,6 @@ macro_rules! page {
     };
 }
 pub(crate) use page;
-
-/// How many rows a page has when nothing is asked for.
-pub fn twenty() -> i64 {
-    20
-}
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::auth::access::{self, Access};
 use crate::declared::List;
 use crate::error::{Code, Error, FieldError};
+use crate::http::parameters as shared;
 use crate::resources::idempotency;
 
 /// U+0000 is refused wherever a client sends text: PostgreSQL cannot store it, SQLite would.
@@ -131,6 +132,9 @@ pub fn normalise(mut document: Value) -> Value {
     document["openapi"] = json!("3.0.3");
     tidy(&mut document);
     let mut paths = document["paths"].take();
+    for (_, item) in entries(&mut paths) {
+        entries(item).for_each(|(_, operation)| shared_parameters(operation));
+    }
     let things: Vec<_> = THINGS.get().iter().map(|thing| (thing.path, links(&paths, thing))).collect();
     for (path, item) in entries(&mut paths) {
         // of the thing itself, or of the list that it is added to
@@ -212,6 +216,14 @@ fn security(operation: &mut Value) -> Access {
     let scopes: Vec<_> = access.scope().into_iter().collect();
     operation["security"] = if access == Access::Public { json!([]) } else { json!([{ "oauth2": scopes }]) };
     access
+}
+
+/// Puts shared parameters in the place of their placeholders.
+fn shared_parameters(operation: &mut Value) {
+    if let Some(parameters) = operation["parameters"].as_array_mut() {
+        let own = |parameter: Value| shared::documented(&parameter).unwrap_or_else(|| vec![parameter]);
+        *parameters = std::mem::take(parameters).into_iter().flat_map(own).collect();
+    }
 }
 
 /// `explode` only where it is the default; text without U+0000.

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::auth::Admin;
 use crate::http::answer::Listed;
 use crate::http::fail::{Fail, Forbidden};
-use crate::http::page::{self, Newest};
+use crate::http::parameters::{Paging, WithTotal};
 use crate::http::payload::JsonOut;
 use crate::resources::Tag;
 
@@ -34,12 +34,8 @@ impl AuditApi {
         &self,
         mut admin: Admin,
         app: Data<&App>,
-        /// How many events a page has at most
-        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
-        limit: Query<i64>,
-        /// `next` of the page before
-        #[oai(validator(min_length = 1, max_length = 200))]
-        cursor: Query<Option<String>>,
+        /// events
+        paging: Paging,
         /// Only what this user did
         #[oai(validator(minimum(value = "1")))]
         actor_id: Query<Option<i64>>,
@@ -57,9 +53,7 @@ impl AuditApi {
         since: Query<Option<DateTime<Utc>>>,
         /// Only events before this time
         until: Query<Option<DateTime<Utc>>>,
-        /// Also count all matches, which costs more than the page
-        #[oai(default)]
-        with_total: Query<bool>,
+        with_total: WithTotal,
     ) -> Result<Listed<AuditEventPage>, Fail<(Forbidden,)>> {
         let filter = Filter {
             actor_id: actor_id.0,
@@ -70,7 +64,7 @@ impl AuditApi {
             since: since.0,
             until: until.0,
         };
-        let page = Newest::of("audit", limit.0, cursor.0.as_deref())?;
+        let page = paging.newest("audit")?;
         let mut conn = admin.read(&app.db).await?;
         let mut items = store::list(&mut conn, &filter, page.before, page.rows()).await?;
         let next = page.cut(&mut items, |event| event.id);

@@ -11,7 +11,7 @@ use crate::auth::{Admin, Caller, Role};
 use crate::error::Error;
 use crate::http::answer::{Listed, Read};
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, Unprocessable};
-use crate::http::page::{self, Newest};
+use crate::http::parameters::{Paging, WithTotal};
 use crate::http::payload::{JsonIn, JsonOut};
 use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::{NoContent, Tag};
@@ -45,12 +45,8 @@ impl GrantsApi {
         &self,
         mut caller: Caller,
         app: Data<&App>,
-        /// How many grants a page has at most
-        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
-        limit: Query<i64>,
-        /// `next` of the page before
-        #[oai(validator(min_length = 1, max_length = 200))]
-        cursor: Query<Option<String>>,
+        /// grants
+        paging: Paging,
         /// Only what is granted to this user
         #[oai(validator(minimum(value = "1")))]
         user_id: Query<Option<i64>>,
@@ -63,9 +59,7 @@ impl GrantsApi {
         /// Only grants on this object
         #[oai(validator(minimum(value = "1")))]
         object_id: Query<Option<i64>>,
-        /// Also count all matches, which costs more than the page
-        #[oai(default)]
-        with_total: Query<bool>,
+        with_total: WithTotal,
     ) -> Result<Listed<GrantPage>, Fail<()>> {
         let filter = Filter {
             only_of: only_of(&caller),
@@ -75,7 +69,7 @@ impl GrantsApi {
             target: None,
             object_id: object_id.0,
         };
-        let page = Newest::of("grants", limit.0, cursor.0.as_deref())?;
+        let page = paging.newest("grants")?;
         let mut conn = caller.read(&app.db).await?;
         let mut items = store::list(&mut conn, &filter, page.before, page.rows()).await?;
         let next = page.cut(&mut items, |grant| grant.id);

@@ -2,7 +2,7 @@
 
 use poem::web::Data;
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Path, Query};
 
 use super::model::{Group, GroupCreate, GroupPage, GroupUpdate, StoredGroup};
 use super::store::{self, GroupValues, Membership};
@@ -14,7 +14,8 @@ use crate::error::{Code, Error};
 use crate::http::answer::{Changed, Created, Found, Listed};
 use crate::http::etag::{IfMatch, changed};
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
-use crate::http::page::{self, Newest};
+use crate::http::page::Newest;
+use crate::http::parameters::{IfNoneMatch, Paging, WithTotal};
 use crate::http::payload::{JsonIn, JsonOut};
 use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::users::store as users;
@@ -34,20 +35,14 @@ impl GroupsApi {
         &self,
         mut admin: Admin,
         app: Data<&App>,
-        /// How many groups a page has at most
-        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
-        limit: Query<i64>,
-        /// `next` of the page before
-        #[oai(validator(min_length = 1, max_length = 200))]
-        cursor: Query<Option<String>>,
+        /// groups
+        paging: Paging,
         /// Only groups that this user is in
         #[oai(validator(minimum(value = "1")))]
         user_id: Query<Option<i64>>,
-        /// Also count all matches, which costs more than the page
-        #[oai(default)]
-        with_total: Query<bool>,
+        with_total: WithTotal,
     ) -> Result<Listed<GroupPage>, Fail<(Forbidden,)>> {
-        let page = Newest::of("groups", limit.0, cursor.0.as_deref())?;
+        let page = paging.newest("groups")?;
         let mut conn = admin.read(&app.db).await?;
         Ok(groups(&mut conn, user_id.0, page, with_total.0).await?)
     }
@@ -60,17 +55,11 @@ impl GroupsApi {
         &self,
         mut caller: Caller,
         app: Data<&App>,
-        /// How many groups a page has at most
-        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
-        limit: Query<i64>,
-        /// `next` of the page before
-        #[oai(validator(min_length = 1, max_length = 200))]
-        cursor: Query<Option<String>>,
-        /// Also count all matches, which costs more than the page
-        #[oai(default)]
-        with_total: Query<bool>,
+        /// groups
+        paging: Paging,
+        with_total: WithTotal,
     ) -> Result<Listed<GroupPage>, Fail<()>> {
-        let page = Newest::of("own_groups", limit.0, cursor.0.as_deref())?;
+        let page = paging.newest("own_groups")?;
         let mut conn = caller.read(&app.db).await?;
         Ok(groups(&mut conn, Some(caller.id), page, with_total.0).await?)
     }
@@ -107,9 +96,7 @@ impl GroupsApi {
         /// The group's identifier
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
-        /// ETag of the copy you have
-        #[oai(name = "If-None-Match", validator(max_length = 1000))]
-        if_none_match: Header<Option<String>>,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<Group>, Fail<(Forbidden, NotFound)>> {
         let mut conn = admin.read(&app.db).await?;
         let row = store::find(&mut conn, id.0).await?.ok_or_else(|| absent(id.0))?;
@@ -128,12 +115,9 @@ impl GroupsApi {
         /// The group's identifier
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
-        /// ETag of the version you have read, or `*`
-        #[oai(name = "If-Match", validator(max_length = 1000))]
-        if_match: Header<Option<String>>,
+        if_match: IfMatch,
         body: JsonIn<GroupUpdate>,
     ) -> Result<Changed<Group>, Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>> {
-        let if_match = IfMatch::required(if_match.0.as_deref())?;
         let mut tx = admin.begin(&app.db).await?;
         let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
         if_match.allows(before.version)?;
@@ -157,11 +141,8 @@ impl GroupsApi {
         /// The group's identifier
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
-        /// ETag of the version you have read, or `*`
-        #[oai(name = "If-Match", validator(max_length = 1000))]
-        if_match: Header<Option<String>>,
+        if_match: IfMatch,
     ) -> Result<NoContent, Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>> {
-        let if_match = IfMatch::required(if_match.0.as_deref())?;
         let mut tx = admin.begin(&app.db).await?;
         let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
         if_match.allows(before.version)?;

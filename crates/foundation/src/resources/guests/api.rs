@@ -19,7 +19,7 @@ use crate::error::{Code, Error, FieldError};
 use crate::http::answer::{Listed, NO_STORE, Read};
 use crate::http::client::Client;
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, RateLimited, Unprocessable};
-use crate::http::page::{self, Newest};
+use crate::http::parameters::Paging;
 use crate::http::payload::{JsonIn, JsonOut};
 use crate::mail::letter::{Invitation, until};
 use crate::resources::idempotency::{Idempotent, Keyed};
@@ -126,18 +126,14 @@ impl GuestsApi {
         &self,
         mut caller: Caller,
         app: Data<&App>,
-        /// How many invitations a page has at most
-        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
-        limit: Query<i64>,
-        /// `next` of the page before
-        #[oai(validator(min_length = 1, max_length = 200))]
-        cursor: Query<Option<String>>,
+        /// invitations
+        paging: Paging,
         /// Also count all, which costs more than the page
         #[oai(default)]
         with_total: Query<bool>,
     ) -> Result<Listed<InvitedGuestPage>, Fail<()>> {
         let (only_of, now) = (only_of(&caller), app.now());
-        let page = Newest::of("invited-guests", limit.0, cursor.0.as_deref())?;
+        let page = paging.newest("invited-guests")?;
         let mut conn = caller.read(&app.db).await?;
         let mut rows = store::list(&mut conn, only_of, page.before, page.rows()).await?;
         let next = page.cut(&mut rows, |row| row.id);

@@ -2,7 +2,7 @@
 
 use poem::web::Data;
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Path, Query};
 
 use super::model::{
     HeldPermission, HeldPermissionPage, Permission, PermissionCreate, PermissionPage, PermissionUpdate, Source,
@@ -16,7 +16,7 @@ use crate::error::{Code, Error};
 use crate::http::answer::{Changed, Created, Found, Listed};
 use crate::http::etag::{IfMatch, changed};
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
-use crate::http::page::{self, Newest};
+use crate::http::parameters::{IfNoneMatch, Paging};
 use crate::http::payload::{JsonIn, JsonOut};
 use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::{NoContent, Tag};
@@ -38,19 +38,15 @@ impl PermissionsApi {
         &self,
         mut admin: Admin,
         app: Data<&App>,
-        /// How many permissions a page has at most
-        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
-        limit: Query<i64>,
-        /// `next` of the page before
-        #[oai(validator(min_length = 1, max_length = 200))]
-        cursor: Query<Option<String>>,
+        /// permissions
+        paging: Paging,
         /// Only permissions on rows of this table
         target: Query<Option<Target>>,
         /// Also count all of them, which costs more than the page
         #[oai(default)]
         with_total: Query<bool>,
     ) -> Result<Listed<PermissionPage>, Fail<(Forbidden,)>> {
-        let page = Newest::of("permissions", limit.0, cursor.0.as_deref())?;
+        let page = paging.newest("permissions")?;
         let mut conn = admin.read(&app.db).await?;
         let mut rows = store::list(&mut conn, target.0, page.before, page.rows()).await?;
         let next = page.cut(&mut rows, |row| row.id);
@@ -68,12 +64,8 @@ impl PermissionsApi {
         &self,
         mut caller: Caller,
         app: Data<&App>,
-        /// How many permissions a page has at most
-        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
-        limit: Query<i64>,
-        /// `next` of the page before
-        #[oai(validator(min_length = 1, max_length = 200))]
-        cursor: Query<Option<String>>,
+        /// permissions
+        paging: Paging,
         /// Also count all of them, which costs more than the page
         #[oai(default)]
         with_total: Query<bool>,
@@ -81,7 +73,7 @@ impl PermissionsApi {
         let is_admin = caller.role == Role::Admin;
         // a position in the catalogue means nothing among the grants
         let list = if is_admin { "catalogue" } else { "held" };
-        let page = Newest::of(list, limit.0, cursor.0.as_deref())?;
+        let page = paging.newest(list)?;
         let mut conn = caller.read(&app.db).await?;
         let (items, next, count);
         if is_admin {
@@ -130,9 +122,7 @@ impl PermissionsApi {
         /// The permission's name
         #[oai(validator(max_length = 60, pattern = "^can_[a-z0-9_]{1,56}$"))]
         name: Path<String>,
-        /// ETag of the copy you have
-        #[oai(name = "If-None-Match", validator(max_length = 1000))]
-        if_none_match: Header<Option<String>>,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<Permission>, Fail<(Forbidden, NotFound)>> {
         let mut conn = admin.read(&app.db).await?;
         let row = store::find(&mut conn, &name.0).await?.ok_or_else(absent)?;
@@ -150,12 +140,9 @@ impl PermissionsApi {
         /// The permission's name
         #[oai(validator(max_length = 60, pattern = "^can_[a-z0-9_]{1,56}$"))]
         name: Path<String>,
-        /// ETag of the version you have read, or `*`
-        #[oai(name = "If-Match", validator(max_length = 1000))]
-        if_match: Header<Option<String>>,
+        if_match: IfMatch,
         body: JsonIn<PermissionUpdate>,
     ) -> Result<Changed<Permission>, ChangeFail> {
-        let if_match = IfMatch::required(if_match.0.as_deref())?;
         let mut tx = admin.begin(&app.db).await?;
         let before = store::find_to_change(&mut tx, &name.0).await?.ok_or_else(absent)?;
         if_match.allows(before.version)?;
@@ -179,11 +166,8 @@ impl PermissionsApi {
         /// The permission's name
         #[oai(validator(max_length = 60, pattern = "^can_[a-z0-9_]{1,56}$"))]
         name: Path<String>,
-        /// ETag of the version you have read, or `*`
-        #[oai(name = "If-Match", validator(max_length = 1000))]
-        if_match: Header<Option<String>>,
+        if_match: IfMatch,
     ) -> Result<NoContent, ChangeFail> {
-        let if_match = IfMatch::required(if_match.0.as_deref())?;
         let mut tx = admin.begin(&app.db).await?;
         let before = store::find_to_change(&mut tx, &name.0).await?.ok_or_else(absent)?;
         if_match.allows(before.version)?;

@@ -17,7 +17,7 @@ use crate::http::Origin;
 use crate::http::answer::{NO_STORE, Private};
 use crate::http::client::Client;
 use crate::http::fail::{Fail, Forbidden, NotFound, RateLimited, Unauthorized};
-use crate::http::page::{self, Newest};
+use crate::http::parameters::Paging;
 use crate::http::payload::{FormIn, JsonIn, JsonOut};
 use crate::resources::audit::model::{Action, State};
 use crate::resources::audit::{self, Event};
@@ -138,17 +138,13 @@ impl SessionApi {
         &self,
         mut caller: Caller,
         app: Data<&App>,
-        /// How many sessions a page has at most
-        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
-        limit: Query<i64>,
-        /// `next` of the page before
-        #[oai(validator(min_length = 1, max_length = 200))]
-        cursor: Query<Option<String>>,
+        /// sessions
+        paging: Paging,
         /// Also count all, which costs more than the page
         #[oai(default)]
         with_total: Query<bool>,
     ) -> Result<Private<OpenSessionPage>, Fail<()>> {
-        let page = Newest::of("sessions", limit.0, cursor.0.as_deref())?;
+        let page = paging.newest("sessions")?;
         let now = app.now();
         let mut conn = caller.read(&app.db).await?;
         let mut rows = store::page(&mut conn, caller.id, now, page.before, page.rows()).await?;

@@ -2,7 +2,7 @@
 
 use poem::web::Data;
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Path, Query};
 
 use super::model::{Account, AccountCreate, AccountPage, AccountUpdate, Profile};
 use super::rules;
@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::http::answer::{Changed, Created, Found, Listed, Read};
 use crate::http::etag::IfMatch;
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
-use crate::http::page::{self, Newest};
+use crate::http::parameters::{IfNoneMatch, Paging, WithTotal};
 use crate::http::payload::{JsonIn, JsonOut};
 use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::{NoContent, Tag};
@@ -37,12 +37,8 @@ impl UsersApi {
         &self,
         mut admin: Admin,
         app: Data<&App>,
-        /// How many users a page has at most
-        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
-        limit: Query<i64>,
-        /// `next` of the page before
-        #[oai(validator(min_length = 1, max_length = 200))]
-        cursor: Query<Option<String>>,
+        /// users
+        paging: Paging,
         /// Only the user with this address, in upper or lower case
         #[oai(validator(min_length = 1, max_length = 254))]
         email: Query<Option<String>>,
@@ -53,13 +49,11 @@ impl UsersApi {
         /// Only members of this group
         #[oai(validator(minimum(value = "1")))]
         group_id: Query<Option<i64>>,
-        /// Also count all matches, which costs more than the page
-        #[oai(default)]
-        with_total: Query<bool>,
+        with_total: WithTotal,
     ) -> Result<Listed<AccountPage>, Fail<(Forbidden,)>> {
         let email = email.0.as_deref().map(Email::new);
         let filter = Filter { email, role: role.0, status: status.0, group_id: group_id.0 };
-        let page = Newest::of("users", limit.0, cursor.0.as_deref())?;
+        let page = paging.newest("users")?;
         let mut conn = admin.read(&app.db).await?;
         let mut rows = store::list(&mut conn, &filter, page.before, page.rows()).await?;
         let next = page.cut(&mut rows, |row| row.user.id);
@@ -106,9 +100,7 @@ impl UsersApi {
         /// The user's identifier
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
-        /// ETag of the copy you have
-        #[oai(name = "If-None-Match", validator(max_length = 1000))]
-        if_none_match: Header<Option<String>>,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<Account>, Fail<(Forbidden, NotFound)>> {
         let mut conn = admin.read(&app.db).await?;
         let row = store::find(&mut conn, id.0).await?.ok_or_else(|| absent(id.0))?;
@@ -127,12 +119,9 @@ impl UsersApi {
         /// The user's identifier
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
-        /// ETag of the version you have read, or `*`
-        #[oai(name = "If-Match", validator(max_length = 1000))]
-        if_match: Header<Option<String>>,
+        if_match: IfMatch,
         body: JsonIn<AccountUpdate>,
     ) -> Result<Changed<Account>, ChangeFail> {
-        let if_match = IfMatch::required(if_match.0.as_deref())?;
         let mut tx = admin.begin(&app.db).await?;
         let after = super::set_access(&mut tx, &admin, id.0, &if_match, &body.0, app.now()).await?;
         tx.commit().await?;
@@ -152,11 +141,8 @@ impl UsersApi {
         /// The user's identifier
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
-        /// ETag of the version you have read, or `*`
-        #[oai(name = "If-Match", validator(max_length = 1000))]
-        if_match: Header<Option<String>>,
+        if_match: IfMatch,
     ) -> Result<NoContent, ChangeFail> {
-        let if_match = IfMatch::required(if_match.0.as_deref())?;
         let mut tx = admin.begin(&app.db).await?;
         let last = store::is_last_admin(&mut tx, id.0).await?;
         let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use poem::web::Data;
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Path, Query};
 
 use super::events::{OutgoingEvent, TestEventType, TestedWebhook};
 use super::model::{
@@ -19,7 +19,7 @@ use crate::error::{Code, Error, FieldError};
 use crate::http::answer::{Accepted, ChangedSecret, CreatedSecret, Found, Listed, NO_STORE};
 use crate::http::etag::{IfMatch, changed};
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
-use crate::http::page::{self, Newest};
+use crate::http::parameters::{IfNoneMatch, Paging, WithTotal};
 use crate::http::payload::{JsonIn, JsonOut};
 use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::{NoContent, Tag};
@@ -38,17 +38,13 @@ impl WebhooksApi {
         &self,
         mut admin: Admin,
         app: Data<&App>,
-        /// How many webhooks a page has at most
-        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
-        limit: Query<i64>,
-        /// `next` of the page before
-        #[oai(validator(min_length = 1, max_length = 200))]
-        cursor: Query<Option<String>>,
+        /// webhooks
+        paging: Paging,
         /// Also count all, which costs more than the page
         #[oai(default)]
         with_total: Query<bool>,
     ) -> Result<Listed<WebhookPage>, Fail<(Forbidden,)>> {
-        let page = Newest::of("webhooks", limit.0, cursor.0.as_deref())?;
+        let page = paging.newest("webhooks")?;
         let mut conn = admin.read(&app.db).await?;
         let mut rows = store::page(&mut conn, page.before, page.rows()).await?;
         let next = page.cut(&mut rows, |row| row.id);
@@ -101,9 +97,7 @@ impl WebhooksApi {
         /// The webhook's identifier
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
-        /// ETag of the copy you have
-        #[oai(name = "If-None-Match", validator(max_length = 1000))]
-        if_none_match: Header<Option<String>>,
+        if_none_match: IfNoneMatch,
     ) -> Result<Found<Webhook>, Fail<(Forbidden, NotFound)>> {
         let mut conn = admin.read(&app.db).await?;
         let row = store::find(&mut conn, id.0).await?.ok_or_else(|| absent(id.0))?;
@@ -123,13 +117,11 @@ impl WebhooksApi {
         /// The webhook's identifier
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
-        /// ETag of the version you have read, or `*`
-        #[oai(name = "If-Match", validator(max_length = 1000))]
-        if_match: Header<Option<String>>,
+        if_match: IfMatch,
         body: JsonIn<WebhookUpdate>,
     ) -> Result<ChangedSecret<Webhook>, Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>>
     {
-        let (if_match, change) = (IfMatch::required(if_match.0.as_deref())?, body.0);
+        let change = body.0;
         if let Some(url) = &change.url {
             fit(&app, url)?;
         }
@@ -170,11 +162,8 @@ impl WebhooksApi {
         /// The webhook's identifier
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
-        /// ETag of the version you have read, or `*`
-        #[oai(name = "If-Match", validator(max_length = 1000))]
-        if_match: Header<Option<String>>,
+        if_match: IfMatch,
     ) -> Result<NoContent, Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>> {
-        let if_match = IfMatch::required(if_match.0.as_deref())?;
         let mut tx = admin.begin(&app.db).await?;
         let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
         if_match.allows(before.version)?;
@@ -198,19 +187,13 @@ impl WebhooksApi {
         /// The webhook's identifier
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
-        /// How many deliveries a page has at most
-        #[oai(default = "page::twenty", validator(minimum(value = "1"), maximum(value = "100")))]
-        limit: Query<i64>,
-        /// `next` of the page before
-        #[oai(validator(min_length = 1, max_length = 200))]
-        cursor: Query<Option<String>>,
+        /// deliveries
+        paging: Paging,
         /// Only those of this status
         status: Query<Option<DeliveryStatus>>,
-        /// Also count all matches, which costs more than the page
-        #[oai(default)]
-        with_total: Query<bool>,
+        with_total: WithTotal,
     ) -> Result<Listed<DeliveryPage>, Fail<(Forbidden, NotFound)>> {
-        let page = Newest::of("deliveries", limit.0, cursor.0.as_deref())?;
+        let page = paging.newest("deliveries")?;
         let mut conn = admin.read(&app.db).await?;
         store::find(&mut conn, id.0).await?.ok_or_else(|| absent(id.0))?;
         let mut items = store::deliveries(&mut conn, id.0, status.0, page.before, page.rows()).await?;
