@@ -322,6 +322,9 @@ impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Veto(sentence) => Self::new(Code::VETOED, sentence),
+            Refused::Stale => {
+                Self::new(Code::PRECONDITION_FAILED, "Read it again, and send its present ETag in If-Match.")
+            }
             Refused::Db(error) => error.into(),
         }
     }

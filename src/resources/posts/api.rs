@@ -1,8 +1,8 @@
 //! `/api/v1/posts`
 
 use poem::web::Data;
+use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
-use poem_openapi::{ApiResponse, OpenApi};
 
 use super::model::{Post, PostCreate, PostPage, PostReplace, PostUpdate, Sort, StoredPost};
 use super::rules::{self, Reader};
@@ -13,7 +13,8 @@ use accord_foundation::app::App;
 use accord_foundation::auth::{Caller, Needs};
 use accord_foundation::db::{Conn, signals};
 use accord_foundation::error::Error;
-use accord_foundation::http::etag::{IfMatch, changed, etag, is_current};
+use accord_foundation::http::answer::{Changed, Created, Found, Listed};
+use accord_foundation::http::etag::{IfMatch, etag, is_current};
 use accord_foundation::http::fail::{
     Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable,
 };
@@ -30,63 +31,6 @@ pub struct PostsApi;
 
 /// How a change of a post may fail.
 type ChangeFail = Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>;
-
-/// The answer of `list_posts`.
-#[derive(ApiResponse)]
-pub enum PageResponse {
-    /// One page
-    #[oai(status = 200)]
-    Found(JsonOut<PostPage>),
-}
-
-/// The answer of `create_post`.
-#[derive(ApiResponse)]
-pub enum CreatedResponse {
-    /// Created
-    #[oai(status = 201)]
-    Created(
-        JsonOut<Post>,
-        /// Where the post is
-        #[oai(header = "Location")]
-        String,
-        /// Names this version; send it in `If-Match` to change or delete it
-        #[oai(header = "ETag")]
-        String,
-    ),
-}
-
-/// The answer of `get_post`.
-#[derive(ApiResponse)]
-pub enum PostResponse {
-    /// The post
-    #[oai(status = 200)]
-    Found(
-        JsonOut<Post>,
-        /// Names this version; send it in `If-Match` to change or delete it
-        #[oai(header = "ETag")]
-        String,
-    ),
-    /// The copy named in `If-None-Match` is current
-    #[oai(status = 304)]
-    NotModified(
-        /// Names this version
-        #[oai(header = "ETag")]
-        String,
-    ),
-}
-
-/// The answer of changes.
-#[derive(ApiResponse)]
-pub enum ChangedResponse {
-    /// The post as it is now
-    #[oai(status = 200)]
-    Changed(
-        JsonOut<Post>,
-        /// Names the new version
-        #[oai(header = "ETag")]
-        String,
-    ),
-}
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Posts")]
 impl PostsApi {
@@ -117,7 +61,7 @@ impl PostsApi {
         /// Only published posts, or only drafts
         published: Query<Option<bool>>,
         with_total: WithTotal,
-    ) -> Result<PageResponse, Fail<()>> {
+    ) -> Result<Listed<PostPage>, Fail<()>> {
         let filter = Filter {
             reader: reader(&caller),
             search: search.0,
@@ -132,7 +76,7 @@ impl PostsApi {
         let next = page::cut(&mut rows, limit, sort.word(), |row| position(sort, row));
         let total = if with_total.0 { Some(store::count(&mut conn, &filter).await?) } else { None };
         let items = rows.into_iter().map(Post::from).collect();
-        Ok(PageResponse::Found(JsonOut(PostPage { items, next, total })))
+        Ok(Listed::Page(JsonOut(PostPage { items, next, total })))
     }
 
     /// Create a post
@@ -147,12 +91,12 @@ impl PostsApi {
         #[oai(name = "Idempotency-Key")]
         key: Idempotent,
         body: JsonIn<PostCreate>,
-    ) -> Result<Keyed<CreatedResponse>, Fail<(Conflict, Unprocessable)>> {
+    ) -> Result<Keyed<Created<Post>>, Fail<(Conflict, Unprocessable)>> {
         let mut tx = caller.begin(&app.db).await?;
         let row = signals::insert_new(&mut tx, &caller, body.0.by(Some(caller.id)), app.now()).await?;
         let (post, tag) = tagged(row);
         let location = format!("/api/v1/posts/{}", post.id);
-        Ok(key.commit(tx, CreatedResponse::Created(JsonOut(post), location, tag)).await?)
+        Ok(key.commit(tx, Created::Created(JsonOut(post), location, tag)).await?)
     }
 
     /// Read a post
@@ -169,18 +113,18 @@ impl PostsApi {
         #[oai(validator(minimum(value = "1")))]
         id: Path<i64>,
         if_none_match: IfNoneMatch,
-    ) -> Result<PostResponse, Fail<(NotFound,)>> {
+    ) -> Result<Found<Post>, Fail<(NotFound,)>> {
         let mut conn = caller.read(&app.db).await?;
         let post = rules::visible(store::find(&mut conn, id.0).await?, id.0, reader(&caller))?;
         let is_view = sent.wants_content() && rules::is_view(&post, reader(&caller));
         let (post, tag) = tagged(post);
         if is_current(if_none_match.0.as_deref(), &tag) {
-            return Ok(PostResponse::NotModified(tag));
+            return Ok(Found::NotModified(tag));
         }
         if is_view {
             app.state::<Views>().count(post.id);
         }
-        Ok(PostResponse::Found(JsonOut(post), tag))
+        Ok(Found::Found(JsonOut(post), tag))
     }
 
     /// Replace a post
@@ -197,7 +141,7 @@ impl PostsApi {
         id: Path<i64>,
         if_match: IfMatch,
         body: JsonIn<PostReplace>,
-    ) -> Result<ChangedResponse, ChangeFail> {
+    ) -> Result<Changed<Post>, ChangeFail> {
         let PostReplace { title, content, published, rating } = body.0;
         let change = PostUpdate { title: Some(title), content: Some(content), published: Some(published), rating };
         change_post(editor, &app, id.0, &if_match, change).await
@@ -217,7 +161,7 @@ impl PostsApi {
         id: Path<i64>,
         if_match: IfMatch,
         body: JsonIn<PostUpdate>,
-    ) -> Result<ChangedResponse, ChangeFail> {
+    ) -> Result<Changed<Post>, ChangeFail> {
         change_post(editor, &app, id.0, &if_match, body.0).await
     }
 
@@ -239,9 +183,7 @@ impl PostsApi {
         let mut tx = caller.begin(&app.db).await?;
         let deletable = |post: &StoredPost, by| rules::deletable(post, by, held);
         let post = open(&mut tx, &caller, id.0, &if_match, deletable).await?;
-        if !signals::delete(&mut tx, &caller, &post, app.now()).await? {
-            return Err(changed().into());
-        }
+        signals::delete_unchanged(&mut tx, &caller, &post, app.now()).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }
@@ -285,13 +227,13 @@ async fn change_post(
     id: i64,
     if_match: &IfMatch,
     change: PostUpdate,
-) -> Result<ChangedResponse, ChangeFail> {
+) -> Result<Changed<Post>, ChangeFail> {
     let (mut caller, held) = editor.ask(&app.db, Some(id)).await?;
     let mut tx = caller.begin(&app.db).await?;
     let editable = |post: &StoredPost, by| rules::editable(post, by, held);
-    let post = open(&mut tx, &caller, id, &if_match, editable).await?;
-    let row = signals::update(&mut tx, &caller, &post, change.of(&post), app.now()).await?.ok_or_else(changed)?;
+    let post = open(&mut tx, &caller, id, if_match, editable).await?;
+    let row = signals::update_unchanged(&mut tx, &caller, &post, change.of(&post), app.now()).await?;
     tx.commit().await?;
     let (post, tag) = tagged(row);
-    Ok(ChangedResponse::Changed(JsonOut(post), tag))
+    Ok(Changed::Changed(JsonOut(post), tag))
 }

@@ -1,16 +1,16 @@
 //! All SQL for posts.
 
-use chrono::{DateTime, Utc};
 use sea_query::{
-    BinOper, Condition, Expr, ExprTrait, IntoColumnRef, JoinType, LikeExpr, Order, Query, SelectStatement, SimpleExpr,
+    BinOper, Condition, Expr, ExprTrait, IntoColumnRef, JoinType, LikeExpr, Order, Query, ReturningClause,
+    SelectStatement, SimpleExpr,
 };
 
 use super::model::{Sort, StoredPost};
 use super::rules::{Reader, fold, search_text};
 use crate::resources::posts::tables::{Posts, PostsSearch};
 use accord_foundation::auth::tables::Users;
-use accord_foundation::db::signals::{Changing, Signalled};
-use accord_foundation::db::{Conn, DbResult, Dialect, Permit};
+use accord_foundation::db::versioned::Versioned;
+use accord_foundation::db::{Conn, DbResult, Dialect};
 use accord_foundation::http::page::Cursor;
 
 /// What a [`StoredPost`] is read from, besides its owner's name.
@@ -133,80 +133,28 @@ pub struct PostValues {
     pub rating: Option<i64>,
 }
 
-impl Signalled for StoredPost {
+impl Versioned for StoredPost {
     type Table = Posts;
     type Values = PostValues;
 
-    async fn insert(
-        conn: &mut Conn,
-        permit: Permit<Posts>,
-        post: PostValues,
-        now: DateTime<Utc>,
-    ) -> DbResult<Option<Self>> {
-        let statement = Query::insert()
-            .into_table(Posts::Table)
-            .columns([
-                Posts::OwnerId,
-                Posts::SearchText,
-                Posts::Title,
-                Posts::Content,
-                Posts::Published,
-                Posts::Rating,
-                Posts::CreatedAt,
-                Posts::UpdatedAt,
-            ])
-            .values_panic([
-                post.owner_id.into(),
-                search_text(&post.title, &post.content).into(),
-                post.title.into(),
-                post.content.into(),
-                post.published.into(),
-                post.rating.into(),
-                now.into(),
-                now.into(),
-            ])
-            .returning(Query::returning().column(Posts::Id))
-            .take();
-        let (id,): (i64,) = conn.write_one(permit, &statement).await?;
-        find(conn, id).await
+    fn identity(&self) -> (i64, i64) {
+        (self.id, self.version)
     }
 
-    /// Its votes and statistics go by the schema.
-    async fn delete(&self, conn: &mut Conn, permit: Permit<Posts>) -> DbResult<bool> {
-        let statement = Query::delete()
-            .from_table(Posts::Table)
-            .and_where(Expr::col(Posts::Id).eq(self.id))
-            .and_where(Expr::col(Posts::Version).eq(self.version))
-            .take();
-        Ok(conn.write(permit, &statement).await? == 1)
+    fn columns(post: PostValues) -> Vec<(Posts, Expr)> {
+        vec![
+            (Posts::OwnerId, post.owner_id.into()),
+            (Posts::SearchText, search_text(&post.title, &post.content).into()),
+            (Posts::Title, post.title.into()),
+            (Posts::Content, post.content.into()),
+            (Posts::Published, post.published.into()),
+            (Posts::Rating, post.rating.into()),
+        ]
     }
-}
 
-impl Changing for StoredPost {
-    async fn update(
-        &self,
-        conn: &mut Conn,
-        permit: Permit<Posts>,
-        post: PostValues,
-        now: DateTime<Utc>,
-    ) -> DbResult<Option<Self>> {
-        let statement = Query::update()
-            .table(Posts::Table)
-            .value(Posts::OwnerId, post.owner_id)
-            .value(Posts::SearchText, search_text(&post.title, &post.content))
-            .value(Posts::Title, post.title)
-            .value(Posts::Content, post.content)
-            .value(Posts::Published, post.published)
-            .value(Posts::Rating, post.rating)
-            .value(Posts::Version, Expr::col(Posts::Version).add(1))
-            .value(Posts::UpdatedAt, now)
-            .and_where(Expr::col(Posts::Id).eq(self.id))
-            .and_where(Expr::col(Posts::Version).eq(self.version))
-            .take();
-        if conn.write(permit, &statement).await? == 0 {
-            return Ok(None);
-        }
-        find(conn, self.id).await
+    fn returning() -> ReturningClause {
+        let owner_name = Expr::cust("(SELECT name FROM users WHERE users.id = posts.owner_id) AS owner_name");
+        Query::returning().exprs(COLUMNS.map(Expr::col).into_iter().chain([owner_name]))
     }
 }
 

@@ -10,7 +10,7 @@ use accord_foundation::tables;
 
 tables! {
     /// Posts.
-    Posts {
+    Posts versioned by Version {
         Id: key(),
         OwnerId: bigint().null().references(Users::Id, SetNull),
         Title: text(),

@@ -54,7 +54,7 @@ tables! {
     ]
 
     /// Groups of users, which permissions are granted to.
-    Groups {
+    Groups versioned by Version {
         Id: key(),
         Name: text().unique(),
         Version: bigint().default("1"),
@@ -74,7 +74,7 @@ tables! {
     ]
 
     /// The catalogue of permissions.
-    Permissions {
+    Permissions versioned by Version {
         Id: key(),
         Name: text().unique(),
         Target: text().null(),

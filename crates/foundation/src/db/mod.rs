@@ -12,6 +12,7 @@ pub mod migrate;
 pub mod permit;
 pub mod signals;
 pub mod tables;
+pub mod versioned;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

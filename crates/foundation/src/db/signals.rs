@@ -66,6 +66,9 @@ pub enum Refused {
     /// A hook does not want it: the sentence says to the caller why. 409 `vetoed`.
     #[error("{0}")]
     Veto(String),
+    /// The row is gone, or in another version than the one that was read. 412 `precondition_failed`.
+    #[error("the row has changed since it was read")]
+    Stale,
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -432,6 +435,33 @@ pub async fn delete<R: Signalled>(
     signal!(hooks, tx, by, now, after_delete(row));
     when_durable(tx, hooks, || Committed::Deleted(row.clone()));
     Ok(true)
+}
+
+/// Updates a row that has not changed since it was read.
+///
+/// # Errors
+/// [`Refused::Stale`] if it has; otherwise as [`update`].
+pub async fn update_unchanged<R: Changing>(
+    tx: &mut Conn,
+    by: impl Into<Actor<'_>>,
+    old: &R,
+    values: R::Values,
+    now: DateTime<Utc>,
+) -> Result<R, Refused> {
+    update(tx, by, old, values, now).await?.ok_or(Refused::Stale)
+}
+
+/// Deletes a row that has not changed since it was read.
+///
+/// # Errors
+/// [`Refused::Stale`] if it has; otherwise as [`delete`].
+pub async fn delete_unchanged<R: Signalled>(
+    tx: &mut Conn,
+    by: impl Into<Actor<'_>>,
+    row: &R,
+    now: DateTime<Utc>,
+) -> Result<(), Refused> {
+    if delete(tx, by, row, now).await? { Ok(()) } else { Err(Refused::Stale) }
 }
 
 fn when_durable<R: Signalled>(tx: &mut Conn, hooks: Vec<Arc<dyn Hook<R>>>, change: impl FnOnce() -> Committed<R>) {

@@ -7,6 +7,7 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::db::signals::Refused;
 use crate::error::{Code, Error};
 
 /// The tag of a representation.
@@ -65,8 +66,8 @@ impl IfMatch {
 }
 
 /// The resource is not in the version that the caller has read.
-pub fn changed() -> Error {
-    Error::new(Code::PRECONDITION_FAILED, "Read it again, and send its present ETag in If-Match.")
+fn changed() -> Error {
+    Refused::Stale.into()
 }
 
 /// Whether `If-None-Match` names the present tag, so that 304 is the answer (weak comparison).

@@ -39,13 +39,13 @@ fn in_order(mut left: Vec<Table>) -> Vec<Table> {
 }
 
 /// Declares the tables of a resource: for each an enum of its names, and the function `declared`, which returns their
-/// declarations. `without hooks "…"` says why changes of a table call no hooks. A column is a name and its type; `with` adds constraints and indexes of the whole table. Constraints of
+/// declarations. `versioned by Version` names the column that each update raises. `without hooks "…"` says why changes of a table call no hooks. A column is a name and its type; `with` adds constraints and indexes of the whole table. Constraints of
 /// one column are named by the column: `<table>_<column>_key`, `_fkey`, `_check`.
 #[macro_export]
 macro_rules! tables {
     ($(
         $(#[doc = $about:literal])+
-        $table:ident $(without hooks $reason:literal)? { $($column:ident: $declared:expr,)+ } $(with [ $($part:expr,)+ ])?
+        $table:ident $(versioned by $version:ident)? $(without hooks $reason:literal)? { $($column:ident: $declared:expr,)+ } $(with [ $($part:expr,)+ ])?
     )+) => {
         $(
             $(#[doc = $about])+
@@ -59,6 +59,13 @@ macro_rules! tables {
             impl $crate::db::permit::Table for $table {
                 const TABLE: Self = Self::Table;
             }
+
+            $(impl $crate::db::versioned::VersionedTable for $table {
+                const ID: Self = Self::Id;
+                const VERSION: Self = Self::$version;
+                const CREATED_AT: Self = Self::CreatedAt;
+                const UPDATED_AT: Self = Self::UpdatedAt;
+            })?
 
             $(
                 #[doc = $reason]

@@ -12,7 +12,7 @@ use crate::db::Conn;
 use crate::db::signals::{self, Refused};
 use crate::error::{Code, Error};
 use crate::http::answer::{Changed, Created, Found, Listed};
-use crate::http::etag::{IfMatch, changed};
+use crate::http::etag::IfMatch;
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
 use crate::http::page::Newest;
 use crate::http::parameters::{IfNoneMatch, Paging, WithTotal};
@@ -122,8 +122,7 @@ impl GroupsApi {
         let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
         if_match.allows(before.version)?;
         let values = GroupValues { name: body.0.name.unwrap_or_else(|| before.group.name.clone()) };
-        let after = signals::update(&mut tx, &admin, &before, values, app.now()).await;
-        let after = after.map_err(taken)?.ok_or_else(changed)?;
+        let after = signals::update_unchanged(&mut tx, &admin, &before, values, app.now()).await.map_err(taken)?;
         tx.commit().await?;
         let (group, tag) = after.tagged();
         Ok(Changed::Changed(JsonOut(group), tag))
@@ -146,9 +145,7 @@ impl GroupsApi {
         let mut tx = admin.begin(&app.db).await?;
         let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
         if_match.allows(before.version)?;
-        if !signals::delete(&mut tx, &admin, &before, app.now()).await? {
-            return Err(changed().into());
-        }
+        signals::delete_unchanged(&mut tx, &admin, &before, app.now()).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }

@@ -1,13 +1,14 @@
 //! All SQL for groups and their members.
 
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, OnConflict, Order, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, OnConflict, Order, Query, ReturningClause, SelectStatement};
 use sqlx::FromRow;
 
 use super::model::StoredGroup;
 use crate::auth::tables::{Groups, Memberships};
 use crate::db::keyset::newest;
-use crate::db::signals::{Changing, Signalled};
+use crate::db::signals::Signalled;
+use crate::db::versioned::Versioned;
 use crate::db::{Conn, Constraint, DbResult, Permit};
 
 /// The name is unique.
@@ -28,53 +29,20 @@ pub struct GroupValues {
     pub name: String,
 }
 
-impl Signalled for StoredGroup {
+impl Versioned for StoredGroup {
     type Table = Groups;
     type Values = GroupValues;
 
-    async fn insert(
-        conn: &mut Conn,
-        permit: Permit<Groups>,
-        group: GroupValues,
-        now: DateTime<Utc>,
-    ) -> DbResult<Option<Self>> {
-        let statement = Query::insert()
-            .into_table(Groups::Table)
-            .columns([Groups::Name, Groups::CreatedAt, Groups::UpdatedAt])
-            .values_panic([group.name.into(), now.into(), now.into()])
-            .returning(Query::returning().columns(COLUMNS))
-            .take();
-        conn.write_maybe(permit, &statement).await
+    fn identity(&self) -> (i64, i64) {
+        (self.group.id, self.version)
     }
 
-    async fn delete(&self, conn: &mut Conn, permit: Permit<Groups>) -> DbResult<bool> {
-        let statement = Query::delete()
-            .from_table(Groups::Table)
-            .and_where(Expr::col(Groups::Id).eq(self.group.id))
-            .and_where(Expr::col(Groups::Version).eq(self.version))
-            .take();
-        Ok(conn.write(permit, &statement).await? == 1)
+    fn columns(group: GroupValues) -> Vec<(Groups, Expr)> {
+        vec![(Groups::Name, group.name.into())]
     }
-}
 
-impl Changing for StoredGroup {
-    async fn update(
-        &self,
-        conn: &mut Conn,
-        permit: Permit<Groups>,
-        group: GroupValues,
-        now: DateTime<Utc>,
-    ) -> DbResult<Option<Self>> {
-        let statement = Query::update()
-            .table(Groups::Table)
-            .value(Groups::Name, group.name)
-            .value(Groups::Version, Expr::col(Groups::Version).add(1))
-            .value(Groups::UpdatedAt, now)
-            .and_where(Expr::col(Groups::Id).eq(self.group.id))
-            .and_where(Expr::col(Groups::Version).eq(self.version))
-            .returning(Query::returning().columns(COLUMNS))
-            .take();
-        conn.write_maybe(permit, &statement).await
+    fn returning() -> ReturningClause {
+        Query::returning().columns(COLUMNS)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::auth::{Admin, Caller, Role};
 use crate::db::signals;
 use crate::error::{Code, Error};
 use crate::http::answer::{Changed, Created, Found, Listed};
-use crate::http::etag::{IfMatch, changed};
+use crate::http::etag::IfMatch;
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
 use crate::http::parameters::{IfNoneMatch, Paging};
 use crate::http::payload::{JsonIn, JsonOut};
@@ -148,7 +148,7 @@ impl PermissionsApi {
         if_match.allows(before.version)?;
         let mut values = before.values();
         values.description = body.0.description.unwrap_or(values.description);
-        let after = signals::update(&mut tx, &admin, &before, values, app.now()).await?.ok_or_else(changed)?;
+        let after = signals::update_unchanged(&mut tx, &admin, &before, values, app.now()).await?;
         tx.commit().await?;
         let (permission, tag) = after.tagged();
         Ok(Changed::Changed(JsonOut(permission), tag))
@@ -171,9 +171,7 @@ impl PermissionsApi {
         let mut tx = admin.begin(&app.db).await?;
         let before = store::find_to_change(&mut tx, &name.0).await?.ok_or_else(absent)?;
         if_match.allows(before.version)?;
-        if !signals::delete(&mut tx, &admin, &before, app.now()).await? {
-            return Err(changed().into());
-        }
+        signals::delete_unchanged(&mut tx, &admin, &before, app.now()).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }

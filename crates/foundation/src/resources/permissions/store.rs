@@ -1,15 +1,14 @@
 //! All SQL for the catalogue, and for what a user holds of it.
 
-use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, JoinType, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, JoinType, Query, ReturningClause, SelectStatement};
 use sqlx::FromRow;
 
 use super::model::{HeldPermission, HoldingGroup, PermissionCreate, Source, StoredPermission};
 use crate::auth::permission::Target;
 use crate::auth::tables::{Grants, Groups, Memberships, Permissions};
 use crate::db::keyset::newest;
-use crate::db::signals::{Changing, Signalled};
-use crate::db::{Conn, Constraint, DbResult, Permit};
+use crate::db::versioned::Versioned;
+use crate::db::{Conn, Constraint, DbResult};
 
 /// The name is unique.
 pub const NAME_KEY: Constraint = Constraint::unique("permissions_name_key", "permissions.name");
@@ -25,67 +24,24 @@ const COLUMNS: [Permissions; 7] = [
     Permissions::UpdatedAt,
 ];
 
-impl Signalled for StoredPermission {
+impl Versioned for StoredPermission {
     type Table = Permissions;
     type Values = PermissionCreate;
 
-    async fn insert(
-        conn: &mut Conn,
-        permit: Permit<Permissions>,
-        permission: PermissionCreate,
-        now: DateTime<Utc>,
-    ) -> DbResult<Option<Self>> {
-        let statement = Query::insert()
-            .into_table(Permissions::Table)
-            .columns([
-                Permissions::Name,
-                Permissions::Target,
-                Permissions::Description,
-                Permissions::CreatedAt,
-                Permissions::UpdatedAt,
-            ])
-            .values_panic([
-                permission.name.into(),
-                permission.target.map(Target::as_str).into(),
-                permission.description.into(),
-                now.into(),
-                now.into(),
-            ])
-            .returning(Query::returning().columns(COLUMNS))
-            .take();
-        conn.write_maybe(permit, &statement).await
+    fn identity(&self) -> (i64, i64) {
+        (self.id, self.version)
     }
 
-    async fn delete(&self, conn: &mut Conn, permit: Permit<Permissions>) -> DbResult<bool> {
-        let statement = Query::delete()
-            .from_table(Permissions::Table)
-            .and_where(Expr::col(Permissions::Id).eq(self.id))
-            .and_where(Expr::col(Permissions::Version).eq(self.version))
-            .take();
-        Ok(conn.write(permit, &statement).await? == 1)
+    fn columns(permission: PermissionCreate) -> Vec<(Permissions, Expr)> {
+        vec![
+            (Permissions::Name, permission.name.into()),
+            (Permissions::Target, permission.target.map(Target::as_str).into()),
+            (Permissions::Description, permission.description.into()),
+        ]
     }
-}
 
-impl Changing for StoredPermission {
-    async fn update(
-        &self,
-        conn: &mut Conn,
-        permit: Permit<Permissions>,
-        permission: PermissionCreate,
-        now: DateTime<Utc>,
-    ) -> DbResult<Option<Self>> {
-        let statement = Query::update()
-            .table(Permissions::Table)
-            .value(Permissions::Name, permission.name)
-            .value(Permissions::Target, permission.target.map(Target::as_str))
-            .value(Permissions::Description, permission.description)
-            .value(Permissions::Version, Expr::col(Permissions::Version).add(1))
-            .value(Permissions::UpdatedAt, now)
-            .and_where(Expr::col(Permissions::Id).eq(self.id))
-            .and_where(Expr::col(Permissions::Version).eq(self.version))
-            .returning(Query::returning().columns(COLUMNS))
-            .take();
-        conn.write_maybe(permit, &statement).await
+    fn returning() -> ReturningClause {
+        Query::returning().columns(COLUMNS)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::db::Conn;
 use crate::db::signals::{self, Actor, Refused};
 use crate::error::{Code, Error};
 use crate::events;
-use crate::http::etag::{IfMatch, changed};
+use crate::http::etag::IfMatch;
 use crate::resources::audit::Audit;
 use crate::resources::audit::model::State;
 use crate::resources::audit::{Audited, Event};
@@ -137,7 +137,7 @@ pub async fn update(
     if values.email != found.user.email {
         values.email_verified_at = None;
     }
-    signals::update(tx, by, found, values, now).await.map_err(taken)?.ok_or_else(changed)
+    signals::update_unchanged(tx, by, found, values, now).await.map_err(taken)
 }
 
 /// Sets role and status of an account.
@@ -175,7 +175,7 @@ pub async fn delete(
     found: &StoredUser,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    if signals::delete(tx, by, found, now).await? { Ok(()) } else { Err(changed()) }
+    Ok(signals::delete_unchanged(tx, by, found, now).await?)
 }
 
 fn taken(refused: Refused) -> Error {

@@ -17,7 +17,7 @@ use crate::auth::Admin;
 use crate::db::signals;
 use crate::error::{Code, Error, FieldError};
 use crate::http::answer::{Accepted, ChangedSecret, CreatedSecret, Found, Listed, NO_STORE};
-use crate::http::etag::{IfMatch, changed};
+use crate::http::etag::IfMatch;
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
 use crate::http::parameters::{IfNoneMatch, Paging, WithTotal};
 use crate::http::payload::{JsonIn, JsonOut};
@@ -135,7 +135,7 @@ impl WebhooksApi {
         let overlap = i64::try_from(app.config.number(&SECRET_OVERLAP)).unwrap_or_default();
         let sealed = secret.as_deref().map(|secret| app.seals.seal(secret));
         let values = change.of(before.values(), sealed, app.now() + TimeDelta::seconds(overlap));
-        let after = signals::update(&mut tx, &admin, &before, values, app.now()).await?.ok_or_else(changed)?;
+        let after = signals::update_unchanged(&mut tx, &admin, &before, values, app.now()).await?;
         if stops {
             super::stop(&mut tx, id.0).await?;
         }
@@ -168,9 +168,7 @@ impl WebhooksApi {
         let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
         if_match.allows(before.version)?;
         super::stop(&mut tx, id.0).await?;
-        if !signals::delete(&mut tx, &admin, &before, app.now()).await? {
-            return Err(changed().into());
-        }
+        signals::delete_unchanged(&mut tx, &admin, &before, app.now()).await?;
         tx.commit().await?;
         Ok(NoContent::Done)
     }
@@ -179,7 +177,6 @@ impl WebhooksApi {
     ///
     /// What was sent and what waits, page by page, the newest first. They are kept for 30 days.
     #[oai(path = "/webhooks/:id/deliveries", method = "get", operation_id = "list_webhook_deliveries")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn list_deliveries(
         &self,
         mut admin: Admin,

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_query::{
-    Alias, CaseStatement, Cond, Expr, ExprTrait, IntoIden, LockType, OnConflict, Order, Query, SelectStatement,
+    Alias, CaseStatement, Cond, Expr, ExprTrait, IntoIden, LockType, OnConflict, Order, Query, ReturningClause,
+    SelectStatement,
 };
 use sqlx::FromRow;
 
@@ -10,8 +11,8 @@ use super::events::OutgoingEvent;
 use super::model::{Delivery, DeliveryStatus, DisabledReason, StoredWebhook};
 use crate::auth::seal::Sealed;
 use crate::db::keyset::newest;
-use crate::db::signals::{Changing, Signalled};
-use crate::db::{Conn, DbResult, Permit, Unsignalled};
+use crate::db::versioned::Versioned;
+use crate::db::{Conn, DbResult, Unsignalled};
 use crate::resources::webhooks::tables::{Deliveries, FIRST_FAILED_AT, WebhookLeases, Webhooks};
 
 /// What a [`StoredWebhook`] is read from.
@@ -63,73 +64,31 @@ pub struct WebhookValues {
     pub created_by: Option<i64>,
 }
 
-impl WebhookValues {
-    fn columns(self) -> [(Webhooks, Expr); 10] {
-        [
-            (Webhooks::Url, self.url.into()),
-            (Webhooks::Description, self.description.into()),
-            (Webhooks::EventTypes, self.event_types.into()),
-            (Webhooks::Enabled, self.enabled.into()),
-            (Webhooks::DisabledReason, self.disabled_reason.map(DisabledReason::word).into()),
-            (Webhooks::Secret, self.secret.as_str().into()),
-            (Webhooks::OldSecret, self.old_secret.as_ref().map(Sealed::as_str).into()),
-            (Webhooks::OldSecretUntil, self.old_secret_until.into()),
-            (Webhooks::FirstFailedAt, self.first_failed_at.into()),
-            (Webhooks::CreatedBy, self.created_by.into()),
-        ]
-    }
-}
-
-impl Signalled for StoredWebhook {
+impl Versioned for StoredWebhook {
     type Table = Webhooks;
     type Values = WebhookValues;
 
-    async fn insert(
-        conn: &mut Conn,
-        permit: Permit<Webhooks>,
-        webhook: WebhookValues,
-        now: DateTime<Utc>,
-    ) -> DbResult<Option<Self>> {
-        let times = [(Webhooks::CreatedAt, now.into()), (Webhooks::UpdatedAt, now.into())];
-        let (columns, values): (Vec<_>, Vec<_>) = webhook.columns().into_iter().chain(times).unzip();
-        let statement = Query::insert()
-            .into_table(Webhooks::Table)
-            .columns(columns)
-            .values_panic(values)
-            .returning(Query::returning().columns(COLUMNS))
-            .take();
-        conn.write_maybe(permit, &statement).await
+    fn identity(&self) -> (i64, i64) {
+        (self.id, self.version)
     }
 
-    /// Its deliveries go by the schema.
-    async fn delete(&self, conn: &mut Conn, permit: Permit<Webhooks>) -> DbResult<bool> {
-        let statement = Query::delete()
-            .from_table(Webhooks::Table)
-            .and_where(Expr::col(Webhooks::Id).eq(self.id))
-            .and_where(Expr::col(Webhooks::Version).eq(self.version))
-            .take();
-        Ok(conn.write(permit, &statement).await? == 1)
+    fn columns(webhook: WebhookValues) -> Vec<(Webhooks, Expr)> {
+        vec![
+            (Webhooks::Url, webhook.url.into()),
+            (Webhooks::Description, webhook.description.into()),
+            (Webhooks::EventTypes, webhook.event_types.into()),
+            (Webhooks::Enabled, webhook.enabled.into()),
+            (Webhooks::DisabledReason, webhook.disabled_reason.map(DisabledReason::word).into()),
+            (Webhooks::Secret, webhook.secret.as_str().into()),
+            (Webhooks::OldSecret, webhook.old_secret.as_ref().map(Sealed::as_str).into()),
+            (Webhooks::OldSecretUntil, webhook.old_secret_until.into()),
+            (Webhooks::FirstFailedAt, webhook.first_failed_at.into()),
+            (Webhooks::CreatedBy, webhook.created_by.into()),
+        ]
     }
-}
 
-impl Changing for StoredWebhook {
-    async fn update(
-        &self,
-        conn: &mut Conn,
-        permit: Permit<Webhooks>,
-        webhook: WebhookValues,
-        now: DateTime<Utc>,
-    ) -> DbResult<Option<Self>> {
-        let statement = Query::update()
-            .table(Webhooks::Table)
-            .values(webhook.columns())
-            .value(Webhooks::Version, Expr::col(Webhooks::Version).add(1))
-            .value(Webhooks::UpdatedAt, now)
-            .and_where(Expr::col(Webhooks::Id).eq(self.id))
-            .and_where(Expr::col(Webhooks::Version).eq(self.version))
-            .returning(Query::returning().columns(COLUMNS))
-            .take();
-        conn.write_maybe(permit, &statement).await
+    fn returning() -> ReturningClause {
+        Query::returning().columns(COLUMNS)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::tables;
 
 tables! {
     /// Where events are sent.
-    Webhooks {
+    Webhooks versioned by Version {
         Id: key(),
         Url: text(),
         Description: text().null(),

@@ -1,0 +1,94 @@
+//! Rows with an identifier, a version and two times: their statements follow from their columns.
+
+use chrono::{DateTime, Utc};
+use sea_query::{Expr, ExprTrait, Query, ReturningClause};
+
+use super::permit::{Permit, Table};
+use super::signals::{Changing, Signalled};
+use super::{Conn, DbResult, Row};
+
+/// A table whose rows have a version. [`tables!`](crate::tables) implements it for tables that are declared `versioned`.
+pub trait VersionedTable: Table + Send + Sync {
+    /// The identifier, which the database assigns.
+    const ID: Self;
+    /// The version, which each update raises by one.
+    const VERSION: Self;
+    /// The time of the insert.
+    const CREATED_AT: Self;
+    /// The time of the last update.
+    const UPDATED_AT: Self;
+}
+
+/// A row of such a table. Insert, update and delete are made from its columns; an update or delete affects only the
+/// version that was read.
+pub trait Versioned: Row + Clone + Sync + 'static {
+    /// The table.
+    type Table: VersionedTable;
+
+    /// What is written of a row: all columns but the identifier, the version, the times and derived columns.
+    type Values: Send + Sync;
+
+    /// The identifier and the version of the row.
+    fn identity(&self) -> (i64, i64);
+
+    /// The columns with their values.
+    fn columns(values: Self::Values) -> Vec<(Self::Table, Expr)>;
+
+    /// The columns that the row is read from, as an insert or update returns them.
+    fn returning() -> ReturningClause;
+}
+
+impl<R: Versioned> Signalled for R {
+    type Table = <R as Versioned>::Table;
+    type Values = <R as Versioned>::Values;
+
+    async fn insert(
+        conn: &mut Conn,
+        permit: Permit<Self::Table>,
+        values: Self::Values,
+        now: DateTime<Utc>,
+    ) -> DbResult<Option<Self>> {
+        let times = [Self::Table::CREATED_AT, Self::Table::UPDATED_AT].map(|column| (column, now.into()));
+        let (columns, values): (Vec<_>, Vec<_>) = R::columns(values).into_iter().chain(times).unzip();
+        let statement = Query::insert()
+            .into_table(Self::Table::TABLE)
+            .columns(columns)
+            .values_panic(values)
+            .returning(R::returning())
+            .take();
+        conn.write_maybe(permit, &statement).await
+    }
+
+    async fn delete(&self, conn: &mut Conn, permit: Permit<Self::Table>) -> DbResult<bool> {
+        let (id, version) = self.identity();
+        let statement = Query::delete()
+            .from_table(Self::Table::TABLE)
+            .and_where(Expr::col(Self::Table::ID).eq(id))
+            .and_where(Expr::col(Self::Table::VERSION).eq(version))
+            .take();
+        Ok(conn.write(permit, &statement).await? == 1)
+    }
+}
+
+impl<R: Versioned> Changing for R {
+    async fn update(
+        &self,
+        conn: &mut Conn,
+        permit: Permit<<R as Versioned>::Table>,
+        values: <R as Versioned>::Values,
+        now: DateTime<Utc>,
+    ) -> DbResult<Option<Self>> {
+        type Of<R> = <R as Versioned>::Table;
+        let (id, version) = self.identity();
+        let statement = Query::update()
+            .table(Of::<R>::TABLE)
+            .values(R::columns(values))
+            .value(Of::<R>::VERSION, Expr::col(Of::<R>::VERSION).add(1))
+            .value(Of::<R>::UPDATED_AT, now)
+            .and_where(Expr::col(Of::<R>::ID).eq(id))
+            .and_where(Expr::col(Of::<R>::VERSION).eq(version))
+            .returning(R::returning())
+            .take();
+        conn.write_maybe(permit, &statement).await
+    }
+}
