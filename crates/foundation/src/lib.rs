@@ -33,3 +33,4 @@ pub mod db;
 pub mod admission;
 pub mod declared;
 pub mod outgoing;
+pub mod text_enum;

@@ -70,10 +70,10 @@ impl PostsApi {
             sort: sort.0,
         };
         let (sort, limit) = (filter.sort, paging.limit);
-        let cursor = paging.cursor(sort.word())?;
+        let cursor = paging.cursor(sort.as_str())?;
         let mut conn = caller.read(&app.db).await?;
         let mut rows = store::list(&mut conn, &filter, cursor, skip.0 as u64, limit as u64 + 1).await?;
-        let next = page::cut(&mut rows, limit, sort.word(), |row| position(sort, row));
+        let next = page::cut(&mut rows, limit, sort.as_str(), |row| position(sort, row));
         let total = if with_total.0 { Some(store::count(&mut conn, &filter).await?) } else { None };
         let items = rows.into_iter().map(Post::from).collect();
         Ok(Listed::Page(JsonOut(PostPage { items, next, total })))

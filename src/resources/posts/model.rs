@@ -1,12 +1,14 @@
 //! What goes over the wire for posts, and the row it is made from.
 
 use chrono::{DateTime, Utc};
+use poem_openapi::Object;
 use poem_openapi::types::{Example, MaybeUndefined};
-use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use sqlx::FromRow;
 
 use super::store::PostValues;
+
+use accord_foundation::text_enum;
 
 /// A post
 #[derive(Debug, Clone, Object, Serialize)]
@@ -200,29 +202,17 @@ impl Example for PostPage {
     }
 }
 
-/// Order of a list; a minus means descending
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum)]
-pub enum Sort {
-    /// The newest first
-    #[default]
-    #[oai(rename = "-created_at")]
-    Newest,
-    /// The oldest first
-    #[oai(rename = "created_at")]
-    Oldest,
-    /// The most votes first, of equal ones the newest
-    #[oai(rename = "-votes")]
-    MostVotes,
-}
-
-impl Sort {
-    /// The word on the wire.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Newest => "-created_at",
-            Self::Oldest => "created_at",
-            Self::MostVotes => "-votes",
-        }
+text_enum! {
+    /// Order of a list; a minus means descending
+    #[derive(Default)]
+    pub enum Sort {
+        /// The newest first
+        #[default]
+        Newest = "-created_at",
+        /// The oldest first
+        Oldest = "created_at",
+        /// The most votes first, of equal ones the newest
+        MostVotes = "-votes",
     }
 }
 

@@ -36,7 +36,7 @@ pub enum Outcome {
 impl Outcome {
     const ALL: &[Self] = &[Self::Done, Self::Failed, Self::Parked, Self::PutBack, Self::Lost];
 
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
             Self::Failed => "failed",
@@ -171,13 +171,13 @@ impl Metrics {
     /// A task may run here: its counters begin at zero, for a rise from nothing to one is no rise to who watches them.
     pub fn expect(&self, task: &str) {
         for outcome in Outcome::ALL {
-            self.runs.with_label_values(&[task, outcome.word()]);
+            self.runs.with_label_values(&[task, outcome.as_str()]);
         }
     }
 
     /// A run of a task has ended.
     pub fn ran(&self, task: &str, outcome: Outcome, took: Duration) {
-        self.runs.with_label_values(&[task, outcome.word()]).inc();
+        self.runs.with_label_values(&[task, outcome.as_str()]).inc();
         self.run_seconds.with_label_values(&[task]).observe(took.as_secs_f64());
     }
 

@@ -50,7 +50,7 @@ impl Access {
     }
 
     /// The word for it; that of a permission is its name.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Public => "public",
             Self::LoggedIn => "logged_in",
@@ -63,7 +63,7 @@ impl Access {
 
     /// What the document asks for beside a token.
     pub fn scope(self) -> Option<&'static str> {
-        matches!(self, Self::Admin | Self::Needs(_)).then(|| self.word())
+        matches!(self, Self::Admin | Self::Needs(_)).then(|| self.as_str())
     }
 
     /// What can be told of a caller alone, before the request is judged.
@@ -218,7 +218,7 @@ macro_rules! states {
             }
 
             fn security_schemes() -> Vec<&'static str> {
-                vec![$access.word()]
+                vec![$access.as_str()]
             }
 
             async fn from_request(

@@ -1,9 +1,7 @@
 //! The caller: somebody whose access token holds, on the connection that proved it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use poem_openapi::Enum;
 use sea_query::{Expr, ExprTrait, JoinType, Query};
-use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use crate::auth::oidc::Identity;
@@ -13,68 +11,30 @@ use crate::db::signals::Actor;
 use crate::db::{Conn, Db, DbResult};
 use crate::error::{Code, Error};
 use crate::http::Origin;
+use crate::text_enum;
 
-/// What an account may do everywhere: `admin` everything, `staff` and `active` what they own
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Sees and changes everything.
-    Admin,
-    /// Works for the operator.
-    Staff,
-    /// Anyone who registered.
-    Active,
-}
-
-impl Role {
-    /// The word in the database and on the wire.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Staff => "staff",
-            Self::Active => "active",
-        }
+text_enum! {
+    /// What an account may do everywhere: `admin` everything, `staff` and `active` what they own
+    #[derive(clap::ValueEnum)]
+    pub enum Role {
+        /// Sees and changes everything.
+        Admin = "admin",
+        /// Works for the operator.
+        Staff = "staff",
+        /// Anyone who registered.
+        Active = "active",
     }
 }
 
-impl TryFrom<String> for Role {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        let roles = [Self::Admin, Self::Staff, Self::Active];
-        roles.into_iter().find(|role| role.word() == word).ok_or_else(|| format!("`{word}` is no role"))
-    }
-}
-
-/// Whether an account may be used
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// It may.
-    #[default]
-    Active,
-    /// An admin has ended it; its tokens are good for nothing but looking at the account and logging out.
-    Disabled,
-}
-
-impl Status {
-    /// The word in the database and on the wire.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Disabled => "disabled",
-        }
-    }
-}
-
-impl TryFrom<String> for Status {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        let statuses = [Self::Active, Self::Disabled];
-        statuses.into_iter().find(|status| status.word() == word).ok_or_else(|| format!("`{word}` is no status"))
+text_enum! {
+    /// Whether an account may be used
+    #[derive(Default, clap::ValueEnum)]
+    pub enum Status {
+        /// It may.
+        #[default]
+        Active = "active",
+        /// An admin has ended it; its tokens are good for nothing but looking at the account and logging out.
+        Disabled = "disabled",
     }
 }
 

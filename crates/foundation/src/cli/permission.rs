@@ -369,7 +369,7 @@ fn account(user: &User) -> Reason {
 fn role(user: &User) -> Reason {
     let (says, because) = match user.role {
         Role::Admin => (Says::Allows, "an admin needs no grant".to_owned()),
-        role => (Says::Neither, format!("only an admin needs no grant, and this is {}", role.word())),
+        role => (Says::Neither, format!("only an admin needs no grant, and this is {}", role.as_str())),
     };
     Reason { check: "role".into(), says, because }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use serde_json::json;
 
 use super::table::{json as as_json, table};
@@ -31,7 +31,7 @@ pub enum Step {
         name: Option<String>,
         /// What the account may do
         #[arg(long, value_enum, default_value = "active")]
-        role: RoleWord,
+        role: Role,
         /// Read the password from standard input, also at a terminal
         #[arg(long)]
         password_stdin: bool,
@@ -55,59 +55,20 @@ pub enum Step {
         user: Who,
         /// The new role
         #[arg(value_enum)]
-        role: RoleWord,
+        role: Role,
     },
     /// List accounts, the newest first
     List {
         /// Only those of this role
         #[arg(long, value_enum)]
-        role: Option<RoleWord>,
+        role: Option<Role>,
         /// Only those of this status
         #[arg(long, value_enum)]
-        status: Option<StatusWord>,
+        status: Option<Status>,
         /// Print a JSON array
         #[arg(long)]
         json: bool,
     },
-}
-
-/// The words of [`Role`] on the command line.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum RoleWord {
-    /// Sees and changes everything
-    Admin,
-    /// Works for the operator
-    Staff,
-    /// Anyone who registered
-    Active,
-}
-
-impl From<RoleWord> for Role {
-    fn from(word: RoleWord) -> Self {
-        match word {
-            RoleWord::Admin => Self::Admin,
-            RoleWord::Staff => Self::Staff,
-            RoleWord::Active => Self::Active,
-        }
-    }
-}
-
-/// The words of [`Status`] on the command line.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum StatusWord {
-    /// It may be used
-    Active,
-    /// It may not
-    Disabled,
-}
-
-impl From<StatusWord> for Status {
-    fn from(word: StatusWord) -> Self {
-        match word {
-            StatusWord::Active => Self::Active,
-            StatusWord::Disabled => Self::Disabled,
-        }
-    }
 }
 
 /// An account as the command line names it. Not `Debug`: an address is personal.
@@ -161,7 +122,7 @@ impl Who {
 pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
     match step {
         Step::Create { email, name, role, password_stdin, json } => {
-            let role = Role::from(role).word();
+            let role = role.as_str();
             let body = |password: &str| json!({ "email": email, "name": name, "role": role, "password": password });
             // what is wrong with the rest is told before anyone types a password
             checked::<AccountCreate>(body("not the password"))?;
@@ -171,11 +132,11 @@ pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
             if json {
                 return print(&as_json(&user));
             }
-            print(&format!("created user {}: {} ({})\n", user.id, user.email.as_str(), user.role.word()))
+            print(&format!("created user {}: {} ({})\n", user.id, user.email.as_str(), user.role.as_str()))
         }
         Step::Disable { user } => change(config, user, None, Some(Status::Disabled)).await,
         Step::Enable { user } => change(config, user, None, Some(Status::Active)).await,
-        Step::Role { user, role } => change(config, user, Some(role.into()), None).await,
+        Step::Role { user, role } => change(config, user, Some(role), None).await,
         Step::List { role, status, json } => {
             let (role, status) = (role.map(Into::into), status.map(Into::into));
             let filter = Filter { role, status, ..Filter::default() };
@@ -205,7 +166,7 @@ async fn change(config: &Config, who: Who, role: Option<Role>, status: Option<St
     let user = users::set_access(&mut tx, Actor::default(), user.id, &IfMatch::Any, &change, crate::app::now()).await?;
     let user = user.user;
     tx.commit().await?;
-    print(&format!("user {}: {} ({}, {})\n", user.id, user.email.as_str(), user.role.word(), user.status.word()))
+    print(&format!("user {}: {} ({}, {})\n", user.id, user.email.as_str(), user.role.as_str(), user.status.as_str()))
 }
 
 async fn list(config: &Config, filter: &Filter) -> Result<Vec<User>, Failure> {
@@ -219,7 +180,7 @@ fn as_table(users: Vec<User>) -> String {
     let row = |user: User| {
         let name = user.name.unwrap_or_default();
         let created_at = user.created_at.format("%Y-%m-%d").to_string();
-        let (role, status) = (user.role.word().into(), user.status.word().into());
+        let (role, status) = (user.role.as_str().into(), user.status.as_str().into());
         [user.id.to_string(), user.email.as_str().into(), name, role, status, created_at]
     };
     table(["id", "email", "name", "role", "status", "created"], users.into_iter().map(row))

@@ -83,6 +83,6 @@ mod tests {
         assert_eq!(words(Webhooks::DisabledReason), of::<DisabledReason>());
         assert_eq!(words(Deliveries::Status), of::<DeliveryStatus>());
         assert_eq!(words(Tasks::State), STATES);
-        assert_eq!(words(OneTimeCodes::Purpose), [Purpose::Reset, Purpose::Verify].map(Purpose::word));
+        assert_eq!(words(OneTimeCodes::Purpose), [Purpose::Reset, Purpose::Verify].map(Purpose::as_str));
     }
 }

@@ -203,7 +203,7 @@ pub fn operations() -> String {
             if !router.remove(&key) {
                 continue; // declared, but the router does not have it
             }
-            let access = guard::access(operation).map_or("none", Access::word);
+            let access = guard::access(operation).map_or("none", Access::as_str);
             let (id, tag) = (operation.operation_id.unwrap_or("-"), operation.tags.first().unwrap_or(&"-"));
             lines.push(format!("{id:23} {:7} {:40} {access:14} {tag}", operation.method.as_str(), path.path));
         }

@@ -42,7 +42,7 @@ impl InvitationValues {
     fn columns(self) -> Vec<(InvitedGuests, Expr)> {
         let mut columns = vec![
             (InvitedGuests::Email, self.email.as_str().into()),
-            (InvitedGuests::Role, self.role.word().into()),
+            (InvitedGuests::Role, self.role.as_str().into()),
             (InvitedGuests::InviterId, self.inviter_id.into()),
             (InvitedGuests::UserId, self.user_id.into()),
             (InvitedGuests::ExpiresAt, self.expires_at.into()),

@@ -23,6 +23,7 @@ use crate::resources::users::model::{StoredUser, User};
 use crate::server::document::Api;
 use crate::tasks::Kind;
 use crate::tasks::store::enqueue;
+use crate::text_enum;
 use std::time::Duration;
 
 /// New passwords and verified addresses.
@@ -56,25 +57,17 @@ pub static RESOURCE: Resource = Resource {
     settings: &[],
 };
 
-/// What a code allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Purpose {
-    /// To set a new password.
-    Reset,
-    /// To have the address verified.
-    Verify,
+text_enum! {
+    /// What a code allows.
+    pub enum Purpose {
+        /// To set a new password.
+        Reset = "reset",
+        /// To have the address verified.
+        Verify = "verify",
+    }
 }
 
 impl Purpose {
-    /// The word in the database.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Reset => "reset",
-            Self::Verify => "verify",
-        }
-    }
-
     /// How long a code is good for.
     pub fn lifetime(self, config: &Config) -> TimeDelta {
         let seconds = match self {

@@ -10,7 +10,7 @@ use crate::resources::recovery::tables::OneTimeCodes;
 fn valid(code_hash: &str, purpose: Purpose, now: DateTime<Utc>) -> Cond {
     Cond::all()
         .add(Expr::col(OneTimeCodes::CodeHash).eq(code_hash))
-        .add(Expr::col(OneTimeCodes::Purpose).eq(purpose.word()))
+        .add(Expr::col(OneTimeCodes::Purpose).eq(purpose.as_str()))
         .add(Expr::col(OneTimeCodes::ExpiresAt).gt(now))
 }
 
@@ -52,7 +52,7 @@ pub async fn replace(
     let statement = Query::insert()
         .into_table(OneTimeCodes::Table)
         .columns(columns)
-        .values_panic([user_id.into(), purpose.word().into(), code_hash.into(), now.into(), expires_at.into()])
+        .values_panic([user_id.into(), purpose.as_str().into(), code_hash.into(), now.into(), expires_at.into()])
         .on_conflict(over)
         .take();
     tx.write(OneTimeCodes::FREE, &statement).await?;
@@ -64,7 +64,7 @@ pub async fn end(tx: &mut Conn, user_id: i64, purpose: Option<Purpose>) -> DbRes
     let statement = Query::delete()
         .from_table(OneTimeCodes::Table)
         .and_where(Expr::col(OneTimeCodes::UserId).eq(user_id))
-        .and_where_option(purpose.map(|purpose| Expr::col(OneTimeCodes::Purpose).eq(purpose.word())))
+        .and_where_option(purpose.map(|purpose| Expr::col(OneTimeCodes::Purpose).eq(purpose.as_str())))
         .take();
     tx.write(OneTimeCodes::FREE, &statement).await?;
     Ok(())

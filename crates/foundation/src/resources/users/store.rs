@@ -84,8 +84,8 @@ impl Signalled for StoredUser {
                 user.email.as_str().into(),
                 user.name.into(),
                 user.password_hash.into(),
-                user.role.word().into(),
-                user.status.word().into(),
+                user.role.as_str().into(),
+                user.status.as_str().into(),
                 user.email_verified_at.into(),
                 now.into(),
                 now.into(),
@@ -120,8 +120,8 @@ impl Changing for StoredUser {
             .table(Users::Table)
             .value(Users::Email, user.email.as_str())
             .value(Users::Name, user.name)
-            .value(Users::Role, user.role.word())
-            .value(Users::Status, user.status.word())
+            .value(Users::Role, user.role.as_str())
+            .value(Users::Status, user.status.as_str())
             .value(Users::EmailVerifiedAt, user.email_verified_at)
             .value(Users::Version, Expr::col(Users::Version).add(1))
             .value(Users::UpdatedAt, now)
@@ -250,8 +250,8 @@ fn matching(filter: &Filter) -> SelectStatement {
     statement
         .from(Users::Table)
         .and_where_option(filter.email.as_ref().map(|email| Expr::col(Users::Email).eq(email.as_str())))
-        .and_where_option(filter.role.map(|role| Expr::col(Users::Role).eq(role.word())))
-        .and_where_option(filter.status.map(|status| Expr::col(Users::Status).eq(status.word())))
+        .and_where_option(filter.role.map(|role| Expr::col(Users::Role).eq(role.as_str())))
+        .and_where_option(filter.status.map(|status| Expr::col(Users::Status).eq(status.as_str())))
         .and_where_option(filter.group_id.map(|id| Expr::col(Users::Id).in_subquery(members(id))));
     statement
 }
@@ -264,8 +264,8 @@ pub async fn is_last_admin(conn: &mut Conn, id: i64) -> DbResult<bool> {
     let statement = Query::select()
         .column(Users::Id)
         .from(Users::Table)
-        .and_where(Expr::col(Users::Role).eq(Role::Admin.word()))
-        .and_where(Expr::col(Users::Status).eq(Status::Active.word()))
+        .and_where(Expr::col(Users::Role).eq(Role::Admin.as_str()))
+        .and_where(Expr::col(Users::Status).eq(Status::Active.as_str()))
         .order_by(Users::Id, Order::Asc)
         // what refers to an admin may still be written
         .lock(LockType::NoKeyUpdate)

@@ -347,7 +347,7 @@ fn log(app: &App, webhook: i64, delivery: i64, took: Duration, status: DeliveryS
     app.metrics.ran(NAME, outcome, took);
     match error {
         None => tracing::info!(webhook, delivery, millis, "event delivered"),
-        Some(error) => tracing::warn!(webhook, delivery, millis, error, status = status.word(), "delivery failed"),
+        Some(error) => tracing::warn!(webhook, delivery, millis, error, status = status.as_str(), "delivery failed"),
     }
 }
 

@@ -195,7 +195,7 @@ impl Audited for StoredWebhook {
         }
         let disabled = new.disabled_reason().filter(|_| self.enabled);
         let (action, after) = match disabled {
-            Some(why) => (WEBHOOK_DISABLED, State { reason: Some(why.word().into()), ..new.state() }),
+            Some(why) => (WEBHOOK_DISABLED, State { reason: Some(why.as_str().into()), ..new.state() }),
             None => (WEBHOOK_UPDATED, State { changed: Some(self.differences(new)), ..new.state() }),
         };
         Some(audit::Event::of(action, self.id).before(self.state()).after(after))

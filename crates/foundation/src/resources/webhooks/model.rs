@@ -3,8 +3,8 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use poem_openapi::Object;
 use poem_openapi::types::{Example, MaybeUndefined};
-use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use sqlx::FromRow;
 
@@ -13,6 +13,7 @@ use super::store::WebhookValues;
 use crate::auth::seal::{Sealed, Seals};
 use crate::http::etag::etag;
 use crate::http::page::page;
+use crate::text_enum;
 
 /// A webhook: where events are sent
 #[derive(Debug, Object, Serialize)]
@@ -93,26 +94,17 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why a webhook was disabled without an admin
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
-#[oai(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum DisabledReason {
-    /// For as long as a delivery is tried again, none has succeeded.
-    Failing,
-    /// Its receiver answered 410 (Gone).
-    Gone,
+text_enum! {
+    /// Why a webhook was disabled without an admin
+    pub enum DisabledReason {
+        /// For as long as a delivery is tried again, none has succeeded.
+        Failing = "failing",
+        /// Its receiver answered 410 (Gone).
+        Gone = "gone",
+    }
 }
 
 impl DisabledReason {
-    /// The word in the database and on the wire.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Failing => "failing",
-            Self::Gone => "gone",
-        }
-    }
-
     /// For a person.
     pub fn sentence(self) -> &'static str {
         match self {
@@ -165,7 +157,7 @@ impl StoredWebhook {
     /// Why Accord has disabled it.
     pub fn disabled_reason(&self) -> Option<DisabledReason> {
         let word = self.disabled_reason.as_deref()?;
-        [DisabledReason::Failing, DisabledReason::Gone].into_iter().find(|reason| reason.word() == word)
+        [DisabledReason::Failing, DisabledReason::Gone].into_iter().find(|reason| reason.as_str() == word)
     }
 
     /// Which events it gets; none for all.
@@ -337,36 +329,15 @@ page! {
     WebhookPage, Webhook, "MS93ZWJob29rcy8wLzE"
 }
 
-/// What has become of a delivery
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Enum, Serialize)]
-#[oai(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryStatus {
-    /// It is sent, or will be tried again
-    Pending,
-    /// The receiver has taken it
-    Succeeded,
-    /// It is not tried any more
-    Failed,
-}
-
-impl DeliveryStatus {
-    /// The word in the database and on the wire.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl TryFrom<String> for DeliveryStatus {
-    type Error = String;
-
-    fn try_from(word: String) -> Result<Self, String> {
-        let all = [Self::Pending, Self::Succeeded, Self::Failed];
-        all.into_iter().find(|status| status.word() == word).ok_or_else(|| format!("`{word}` is no status"))
+text_enum! {
+    /// What has become of a delivery
+    pub enum DeliveryStatus {
+        /// It is sent, or will be tried again
+        Pending = "pending",
+        /// The receiver has taken it
+        Succeeded = "succeeded",
+        /// It is not tried any more
+        Failed = "failed",
     }
 }
 

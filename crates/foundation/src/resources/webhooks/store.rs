@@ -78,7 +78,7 @@ impl Versioned for StoredWebhook {
             (Webhooks::Description, webhook.description.into()),
             (Webhooks::EventTypes, webhook.event_types.into()),
             (Webhooks::Enabled, webhook.enabled.into()),
-            (Webhooks::DisabledReason, webhook.disabled_reason.map(DisabledReason::word).into()),
+            (Webhooks::DisabledReason, webhook.disabled_reason.map(DisabledReason::as_str).into()),
             (Webhooks::Secret, webhook.secret.as_str().into()),
             (Webhooks::OldSecret, webhook.old_secret.as_ref().map(Sealed::as_str).into()),
             (Webhooks::OldSecretUntil, webhook.old_secret_until.into()),
@@ -173,7 +173,7 @@ fn new_delivery(webhook_id: Expr, event: &OutgoingEvent, now: DateTime<Utc>) -> 
         event.event_type.as_str().into(),
         event.object.as_str().into(),
         event.body.as_str().into(),
-        DeliveryStatus::Pending.word().into(),
+        DeliveryStatus::Pending.as_str().into(),
         now.into(),
         now.into(),
     ]
@@ -433,7 +433,7 @@ pub async fn record(conn: &mut Conn, result: &AttemptResult, attempts: &[(i64, D
         .fold(CaseStatement::new(), |case, (id, at)| case.case(Expr::col(Deliveries::Id).eq(*id), Expr::val(*at)));
     let statement = Query::update()
         .table(Deliveries::Table)
-        .value(Deliveries::Status, result.status.word())
+        .value(Deliveries::Status, result.status.as_str())
         .value(Deliveries::Attempts, Expr::col(Deliveries::Attempts).add(1))
         .value(Deliveries::HttpStatus, result.http_status.map(i64::from))
         .value(Deliveries::Error, result.error.as_deref())
@@ -450,12 +450,12 @@ pub async fn record(conn: &mut Conn, result: &AttemptResult, attempts: &[(i64, D
 pub async fn restart(conn: &mut Conn, webhook_id: i64, id: i64, now: DateTime<Utc>) -> DbResult<bool> {
     let statement = Query::update()
         .table(Deliveries::Table)
-        .value(Deliveries::Status, DeliveryStatus::Pending.word())
+        .value(Deliveries::Status, DeliveryStatus::Pending.as_str())
         .value(Deliveries::TriedSince, Option::<DateTime<Utc>>::None)
         .value(Deliveries::NextAttemptAt, now)
         .and_where(Expr::col(Deliveries::Id).eq(id))
         .and_where(Expr::col(Deliveries::WebhookId).eq(webhook_id))
-        .and_where(Expr::col(Deliveries::Status).ne(DeliveryStatus::Pending.word()))
+        .and_where(Expr::col(Deliveries::Status).ne(DeliveryStatus::Pending.as_str()))
         .take();
     Ok(conn.write(Deliveries::FREE, &statement).await? == 1)
 }
@@ -464,10 +464,10 @@ pub async fn restart(conn: &mut Conn, webhook_id: i64, id: i64, now: DateTime<Ut
 pub async fn fail_pending(conn: &mut Conn, webhook_id: i64) -> DbResult<()> {
     let statement = Query::update()
         .table(Deliveries::Table)
-        .value(Deliveries::Status, DeliveryStatus::Failed.word())
+        .value(Deliveries::Status, DeliveryStatus::Failed.as_str())
         .value(Deliveries::Error, DISABLED)
         .and_where(Expr::col(Deliveries::WebhookId).eq(webhook_id))
-        .and_where(Expr::col(Deliveries::Status).eq(DeliveryStatus::Pending.word()))
+        .and_where(Expr::col(Deliveries::Status).eq(DeliveryStatus::Pending.as_str()))
         .take();
     conn.write(Deliveries::FREE, &statement).await?;
     Ok(())
@@ -498,7 +498,7 @@ fn matching(webhook_id: i64, status: Option<DeliveryStatus>) -> SelectStatement 
     statement
         .from(Deliveries::Table)
         .and_where(Expr::col(Deliveries::WebhookId).eq(webhook_id))
-        .and_where_option(status.map(|status| Expr::col(Deliveries::Status).eq(status.word())));
+        .and_where_option(status.map(|status| Expr::col(Deliveries::Status).eq(status.as_str())));
     statement
 }
 
@@ -508,7 +508,7 @@ pub async fn ended(conn: &mut Conn, before: DateTime<Utc>, limit: u64) -> DbResu
         .column(Deliveries::Id)
         .from(Deliveries::Table)
         .and_where(Expr::col(Deliveries::CreatedAt).lt(before))
-        .and_where(Expr::col(Deliveries::Status).ne(DeliveryStatus::Pending.word()))
+        .and_where(Expr::col(Deliveries::Status).ne(DeliveryStatus::Pending.as_str()))
         .order_by(Deliveries::CreatedAt, Order::Asc)
         .limit(limit)
         .take();
@@ -521,7 +521,7 @@ pub async fn delete_deliveries(conn: &mut Conn, ids: &[i64]) -> DbResult<u64> {
         .from_table(Deliveries::Table)
         .and_where(Expr::col(Deliveries::Id).is_in(ids.iter().copied()))
         // one may be sent again since it was looked at
-        .and_where(Expr::col(Deliveries::Status).ne(DeliveryStatus::Pending.word()))
+        .and_where(Expr::col(Deliveries::Status).ne(DeliveryStatus::Pending.as_str()))
         .take();
     conn.write(Deliveries::FREE, &statement).await
 }
