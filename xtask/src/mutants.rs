@@ -12,14 +12,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
+use build::Workshop;
+use list::{Edit, Mutants, Patch};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::postgres::Postgres;
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::{migrate, postman, spec};
-use build::Workshop;
-use list::{Edit, Mutants, Patch};
 
 /// The seed of the sample that `ci` takes; another one is another sample.
 const SEED: &str = "accord";

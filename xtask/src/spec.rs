@@ -12,10 +12,10 @@ mod source;
 
 use std::path::PathBuf;
 
-use crate::application;
 use anyhow::Context;
 use serde_json::Value;
 
+use crate::application;
 use crate::report::{Outcome, Report, Usage};
 use crate::run;
 

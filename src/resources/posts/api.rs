@@ -1,14 +1,5 @@
 //! `/api/v1/posts`
 
-use poem::web::Data;
-use poem_openapi::OpenApi;
-use poem_openapi::param::{Path, Query};
-
-use super::model::{Post, PostCreate, PostPage, PostReplace, PostUpdate, Sort, StoredPost};
-use super::rules::{self, Reader};
-use super::store::{self, Filter};
-use super::{CanDeletePost, CanEditPost, Tag};
-use crate::resources::statistics::views::Views;
 use accord_foundation::app::App;
 use accord_foundation::auth::{Caller, Needs};
 use accord_foundation::db::{Conn, signals};
@@ -24,6 +15,15 @@ use accord_foundation::http::payload::{JsonIn, JsonOut};
 use accord_foundation::http::sent::Sent;
 use accord_foundation::resources::NoContent;
 use accord_foundation::resources::idempotency::{Idempotent, Keyed};
+use poem::web::Data;
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Path, Query};
+
+use super::model::{Post, PostCreate, PostPage, PostReplace, PostUpdate, Sort, StoredPost};
+use super::rules::{self, Reader};
+use super::store::{self, Filter};
+use super::{CanDeletePost, CanEditPost, Tag};
+use crate::resources::statistics::views::Views;
 
 /// The operations.
 #[derive(Default)]

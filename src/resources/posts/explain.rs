@@ -1,13 +1,13 @@
 //! What `accord permission explain` says of a post.
 
+use accord_foundation::cli::permission::Says;
+use accord_foundation::db::{Conn, DbResult};
+use accord_foundation::resources::users::model::User;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::rules::{Reader, visible};
 use super::store;
-use accord_foundation::cli::permission::Says;
-use accord_foundation::db::{Conn, DbResult};
-use accord_foundation::resources::users::model::User;
 
 /// Says what the rules of posts say, which operations ask before and beside the grants.
 pub fn explain<'a>(

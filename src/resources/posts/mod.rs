@@ -10,10 +10,6 @@ pub mod rules;
 pub mod store;
 pub mod tables;
 
-use async_trait::async_trait;
-
-use self::model::Post;
-use self::model::StoredPost;
 use accord_foundation::actions;
 use accord_foundation::application::Resource;
 use accord_foundation::auth::permission::{Entry, Target};
@@ -28,7 +24,11 @@ use accord_foundation::resources::webhooks::hook::PublishEvents;
 use accord_foundation::server::document::Api;
 use accord_foundation::server::normalise::Note;
 use accord_foundation::server::normalise::Thing;
+use async_trait::async_trait;
 use poem_openapi::Tags;
+
+use self::model::Post;
+use self::model::StoredPost;
 
 /// The chapter of the document.
 #[derive(Tags)]

@@ -1,5 +1,6 @@
 //! What goes over the wire for posts, and the row it is made from.
 
+use accord_foundation::text_enum;
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use poem_openapi::types::{Example, MaybeUndefined};
@@ -7,8 +8,6 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use super::store::PostValues;
-
-use accord_foundation::text_enum;
 
 /// A post
 #[derive(Debug, Clone, Object, Serialize)]

@@ -1,9 +1,10 @@
 //! Who may see and change a post: pure functions, no database, no HTTP.
 
-use super::model::StoredPost;
 use accord_foundation::auth::Role;
 use accord_foundation::auth::access::Held;
 use accord_foundation::error::{Code, Error};
+
+use super::model::StoredPost;
 
 /// Whoever asks.
 #[derive(Debug, Clone, Copy)]

@@ -1,5 +1,9 @@
 //! All SQL for posts.
 
+use accord_foundation::auth::tables::Users;
+use accord_foundation::db::versioned::Versioned;
+use accord_foundation::db::{Conn, DbResult, Dialect};
+use accord_foundation::http::page::Cursor;
 use sea_query::{
     BinOper, Condition, Expr, ExprTrait, IntoColumnRef, JoinType, LikeExpr, Order, Query, ReturningClause,
     SelectStatement, SimpleExpr,
@@ -8,10 +12,6 @@ use sea_query::{
 use super::model::{Sort, StoredPost};
 use super::rules::{Reader, fold, search_text};
 use crate::resources::posts::tables::{Posts, PostsSearch};
-use accord_foundation::auth::tables::Users;
-use accord_foundation::db::versioned::Versioned;
-use accord_foundation::db::{Conn, DbResult, Dialect};
-use accord_foundation::http::page::Cursor;
 
 /// What a [`StoredPost`] is read from, besides its owner's name.
 const COLUMNS: [Posts; 10] = [

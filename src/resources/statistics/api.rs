@@ -1,5 +1,11 @@
 //! `/api/v1/posts/{id}/statistics` and `/api/v1/posts/{id}/share`
 
+use accord_foundation::app::App;
+use accord_foundation::auth::{Caller, Needs};
+use accord_foundation::error::Error;
+use accord_foundation::http::fail::{Fail, Forbidden, NotFound};
+use accord_foundation::http::payload::JsonOut;
+use accord_foundation::resources::NoContent;
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -11,12 +17,6 @@ use super::tasks;
 use crate::resources::posts::Tag;
 use crate::resources::posts::rules::{self, Reader};
 use crate::resources::posts::store as posts;
-use accord_foundation::app::App;
-use accord_foundation::auth::{Caller, Needs};
-use accord_foundation::error::Error;
-use accord_foundation::http::fail::{Fail, Forbidden, NotFound};
-use accord_foundation::http::payload::JsonOut;
-use accord_foundation::resources::NoContent;
 
 /// The operations.
 #[derive(Default)]

@@ -11,12 +11,13 @@ pub mod tables;
 pub mod tasks;
 pub mod views;
 
-use self::views::Views;
-use crate::resources::posts::{POST_STATISTICS, explain};
 use accord_foundation::application::Resource;
 use accord_foundation::config::Setting;
 use accord_foundation::permissions;
 use accord_foundation::server::document::Api;
+
+use self::views::Views;
+use crate::resources::posts::{POST_STATISTICS, explain};
 
 permissions! {
     CanViewStats = "can_view_stats" on Some(POST_STATISTICS), "Read the statistics of the posts of others";

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use accord_foundation::db::{Conn, DbResult, Dialect, Unsignalled};
 use chrono::{DateTime, Utc};
 use sea_query::{Alias, Expr, ExprTrait, Func, JoinType, LockType, OnConflict, Order, Query};
 use sqlx::FromRow;
@@ -9,7 +10,6 @@ use sqlx::FromRow;
 use super::model::PostStatistics as Numbers;
 use crate::resources::posts::tables::Posts;
 use crate::resources::statistics::tables::PostStatistics;
-use accord_foundation::db::{Conn, DbResult, Dialect, Unsignalled};
 
 /// What is added to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! The table of statistics.
 
-use crate::resources::posts::tables::Posts;
 use accord_foundation::db::tables::declare::{bigint, primary_key, timestamp};
 use accord_foundation::db::tables::table::Action::Cascade;
 use accord_foundation::tables;
+
+use crate::resources::posts::tables::Posts;
 
 tables! {
     /// How often a post was viewed and shared; no row is none of either.

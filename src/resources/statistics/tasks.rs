@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
+use accord_foundation::app::App;
+use accord_foundation::db::DbResult;
+use accord_foundation::tasks::Fault;
+use accord_foundation::tasks::local::Local;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::VIEW_INTERVAL;
 use super::store::{self, Count};
 use super::views::Views;
-use accord_foundation::app::App;
-use accord_foundation::db::DbResult;
-use accord_foundation::tasks::Fault;
-use accord_foundation::tasks::local::Local;
 
 /// Each process writes what it has counted itself.
 pub const FLUSH_STATISTICS: Local = Local { name: "flush-statistics", due, run };

@@ -1,5 +1,11 @@
 //! `POST /api/v1/vote`
 
+use accord_foundation::app::App;
+use accord_foundation::auth::Caller;
+use accord_foundation::db::signals::{self, Refused};
+use accord_foundation::error::Error;
+use accord_foundation::http::fail::{Conflict, Fail, NotFound};
+use accord_foundation::http::payload::{JsonIn, JsonOut};
 use poem::web::Data;
 use poem_openapi::{ApiResponse, OpenApi};
 
@@ -9,12 +15,6 @@ use super::store::{self, StoredVote};
 use super::{ALREADY_VOTED, NOT_VOTED};
 use crate::resources::posts::rules::{Reader, visible};
 use crate::resources::posts::store as posts;
-use accord_foundation::app::App;
-use accord_foundation::auth::Caller;
-use accord_foundation::db::signals::{self, Refused};
-use accord_foundation::error::Error;
-use accord_foundation::http::fail::{Conflict, Fail, NotFound};
-use accord_foundation::http::payload::{JsonIn, JsonOut};
 
 /// The operations.
 #[derive(Default)]

@@ -1,10 +1,5 @@
 //! The fixture model of votes.
 
-use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
-
-use super::store::{self, StoredVote};
-use crate::resources::posts::fixture::{Key, Post, key};
 use accord_foundation::db::keyset::whole;
 use accord_foundation::db::signals::{self, Actor};
 use accord_foundation::db::{Conn, DbResult};
@@ -12,6 +7,11 @@ use accord_foundation::fixtures::dump::Keys;
 use accord_foundation::fixtures::load::{Loader, Refusal};
 use accord_foundation::fixtures::models::{Loaded, Model, Properties, Schema, read, text, written};
 use accord_foundation::resources::users::fixture::User;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::store::{self, StoredVote};
+use crate::resources::posts::fixture::{Key, Post, key};
 
 /// A vote of a user for a post.
 pub struct Vote;

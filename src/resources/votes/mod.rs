@@ -8,9 +8,6 @@ pub mod model;
 pub mod store;
 pub mod tables;
 
-use self::model::GivenVote;
-use self::store::StoredVote;
-use crate::resources::posts::tables::Posts;
 use accord_foundation::application::Resource;
 use accord_foundation::codes;
 use accord_foundation::db::signals::{Context, Hook, Phase, Refused};
@@ -21,6 +18,10 @@ use accord_foundation::server::document::Api;
 use accord_foundation::server::normalise::Note;
 use async_trait::async_trait;
 use poem_openapi::Tags;
+
+use self::model::GivenVote;
+use self::store::StoredVote;
+use crate::resources::posts::tables::Posts;
 
 /// The chapter of the document.
 #[derive(Tags)]

@@ -1,14 +1,14 @@
 //! All SQL for votes. Each function keeps the count of the post in the same transaction.
 
+use accord_foundation::auth::tables::Users;
+use accord_foundation::db::signals::Signalled;
+use accord_foundation::db::{Conn, Constraint, DbResult, Permit};
 use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, LockType, OnConflict, Order, Query, SelectStatement};
 use sqlx::FromRow;
 
 use crate::resources::posts::tables::{Posts, VOTES};
 use crate::resources::votes::tables::Votes;
-use accord_foundation::auth::tables::Users;
-use accord_foundation::db::signals::Signalled;
-use accord_foundation::db::{Conn, Constraint, DbResult, Permit};
 
 /// A vote is for a post that exists.
 pub const POST: Constraint = Constraint::foreign_key("votes_post_id_fkey");

@@ -1,10 +1,11 @@
 //! The table of votes.
 
-use crate::resources::posts::tables::Posts;
 use accord_foundation::auth::tables::Users;
 use accord_foundation::db::tables::declare::{bigint, index, never_updated, primary_key, timestamp};
 use accord_foundation::db::tables::table::Action::Cascade;
 use accord_foundation::tables;
+
+use crate::resources::posts::tables::Posts;
 
 tables! {
     /// One vote of a user for a post.

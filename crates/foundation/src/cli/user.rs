@@ -138,7 +138,6 @@ pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
         Step::Enable { user } => change(config, user, None, Some(Status::Active)).await,
         Step::Role { user, role } => change(config, user, Some(role), None).await,
         Step::List { role, status, json } => {
-            let (role, status) = (role.map(Into::into), status.map(Into::into));
             let filter = Filter { role, status, ..Filter::default() };
             let users = list(config, &filter).await?;
             print(&if json { as_json(&users) } else { as_table(users) })

@@ -11,6 +11,8 @@ pub mod store;
 pub mod tables;
 pub mod tasks;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use self::model::{Action, State};
@@ -22,7 +24,6 @@ use crate::db::{Conn, DbResult};
 use crate::declared;
 use crate::server::document::Api;
 use crate::tasks::Kind;
-use std::time::Duration;
 
 /// Seconds that events are kept.
 pub const AUDIT_TTL: Setting = Setting::number_or_zero("audit_ttl", A_DAY, 10 * A_YEAR, "keep events for ever");

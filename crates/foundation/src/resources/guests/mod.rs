@@ -11,6 +11,8 @@ pub mod store;
 pub mod tables;
 pub mod tasks;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use self::model::StoredInvitation;
@@ -32,7 +34,6 @@ use crate::resources::users::store as users;
 use crate::server::document::Api;
 use crate::server::normalise::Thing;
 use crate::tasks::Kind;
-use std::time::Duration;
 
 permissions! {
     CanInvite = "can_invite" on None, "Invite guests";

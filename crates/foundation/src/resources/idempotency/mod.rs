@@ -10,6 +10,7 @@ pub mod tables;
 pub mod tasks;
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -26,7 +27,6 @@ use crate::auth::seal::{Sealed, Seals};
 use crate::db::Conn;
 use crate::error::{Code, Error, FieldError};
 use crate::tasks::Kind;
-use std::time::Duration;
 
 /// Creates that clients may send again.
 pub static RESOURCE: Resource = Resource {

@@ -11,6 +11,8 @@ pub mod store;
 pub mod tables;
 pub mod tasks;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
@@ -24,7 +26,6 @@ use crate::server::document::Api;
 use crate::tasks::Kind;
 use crate::tasks::store::enqueue;
 use crate::text_enum;
-use std::time::Duration;
 
 /// New passwords and verified addresses.
 pub static RESOURCE: Resource = Resource {

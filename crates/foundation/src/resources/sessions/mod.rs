@@ -9,6 +9,7 @@ pub mod tables;
 pub mod tasks;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,7 +27,6 @@ use crate::resources::audit::model::State;
 use crate::resources::audit::{self, Event};
 use crate::server::document::Api;
 use crate::tasks::Kind;
-use std::time::Duration;
 
 /// Logins and tokens.
 pub static RESOURCE: Resource = Resource {

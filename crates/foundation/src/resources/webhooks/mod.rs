@@ -18,6 +18,8 @@ pub mod store;
 pub mod tables;
 pub mod tasks;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use lettre::message::Mailbox;
 use url::Url;
@@ -44,7 +46,6 @@ use crate::resources::users::store::{self as users, Filter};
 use crate::server::document::Api;
 use crate::server::normalise::Thing;
 use crate::tasks::Kind;
-use std::time::Duration;
 
 /// Seconds that a receiver has for its answer.
 pub const TIMEOUT: Setting = Setting::number("webhook_timeout", 1, AN_HOUR);
