@@ -1,5 +1,6 @@
 //! What goes over the wire for posts, and the row it is made from.
 
+use accord_foundation::http::page::page;
 use accord_foundation::text_enum;
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
@@ -181,24 +182,9 @@ impl Example for PostUpdate {
     }
 }
 
-/// A page of posts
-#[derive(Debug, Object, Serialize)]
-#[oai(example)]
-pub struct PostPage {
-    /// At most `limit` posts
-    pub items: Vec<Post>,
-    /// Send it as `cursor` for the next page; null on the last one
-    #[oai(nullable)]
-    pub next: Option<String>,
-    /// How many posts match in all; null unless `with_total=true`
-    #[oai(nullable, validator(minimum(value = "0")))]
-    pub total: Option<i64>,
-}
-
-impl Example for PostPage {
-    fn example() -> Self {
-        Self { items: vec![Post::example()], next: Some("MS8tY3JlYXRlZF9hdC8xLzE".into()), total: None }
-    }
+page! {
+    /// A page of posts
+    PostPage, Post, "MS8tY3JlYXRlZF9hdC8xLzE"
 }
 
 text_enum! {

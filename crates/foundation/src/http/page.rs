@@ -76,7 +76,8 @@ impl Newest {
     }
 }
 
-/// Declares the wire type of a page.
+/// Declares the type of a page of a list: its description, its name, the items, and a cursor as an example.
+#[macro_export]
 macro_rules! page {
     ($(#[doc = $doc:literal])* $page:ident, $item:ty, $cursor:literal) => {
         $(#[doc = $doc])*
@@ -101,7 +102,7 @@ macro_rules! page {
         }
     };
 }
-pub(crate) use page;
+pub use page;
 
 #[cfg(test)]
 mod tests {
