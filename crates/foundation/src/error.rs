@@ -217,7 +217,7 @@ impl Error {
     }
 
     /// Nothing the caller may see has this id.
-    pub fn not_found(what: &str, id: i64) -> Self {
+    pub fn not_found(what: &str, id: impl std::fmt::Display) -> Self {
         Self::new(Code::NOT_FOUND, format!("{what} {id} not found."))
     }
 

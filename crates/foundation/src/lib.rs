@@ -32,5 +32,6 @@ pub mod db;
 
 pub mod admission;
 pub mod declared;
+pub mod id_type;
 pub mod outgoing;
 pub mod text_enum;

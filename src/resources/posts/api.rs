@@ -19,7 +19,7 @@ use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 
-use super::model::{Post, PostCreate, PostPage, PostReplace, PostUpdate, Sort, StoredPost};
+use super::model::{Post, PostCreate, PostId, PostPage, PostReplace, PostUpdate, Sort, StoredPost};
 use super::rules::{self, Reader};
 use super::store::{self, Filter};
 use super::{CanDeletePost, CanEditPost, Tag};
@@ -110,8 +110,7 @@ impl PostsApi {
         app: Data<&App>,
         sent: Data<&Sent>,
         /// The post's identifier
-        #[oai(validator(minimum(value = "1")))]
-        id: Path<i64>,
+        id: Path<PostId>,
         if_none_match: IfNoneMatch,
     ) -> Result<Found<Post>, Fail<(NotFound,)>> {
         let mut conn = caller.read(&app.db).await?;
@@ -137,8 +136,7 @@ impl PostsApi {
         editor: Needs<CanEditPost>,
         app: Data<&App>,
         /// The post's identifier
-        #[oai(validator(minimum(value = "1")))]
-        id: Path<i64>,
+        id: Path<PostId>,
         if_match: IfMatch,
         body: JsonIn<PostReplace>,
     ) -> Result<Changed<Post>, ChangeFail> {
@@ -157,8 +155,7 @@ impl PostsApi {
         editor: Needs<CanEditPost>,
         app: Data<&App>,
         /// The post's identifier
-        #[oai(validator(minimum(value = "1")))]
-        id: Path<i64>,
+        id: Path<PostId>,
         if_match: IfMatch,
         body: JsonIn<PostUpdate>,
     ) -> Result<Changed<Post>, ChangeFail> {
@@ -175,11 +172,10 @@ impl PostsApi {
         deleter: Needs<CanDeletePost>,
         app: Data<&App>,
         /// The post's identifier
-        #[oai(validator(minimum(value = "1")))]
-        id: Path<i64>,
+        id: Path<PostId>,
         if_match: IfMatch,
     ) -> Result<NoContent, ChangeFail> {
-        let (mut caller, held) = deleter.ask(&app.db, Some(id.0)).await?;
+        let (mut caller, held) = deleter.ask(&app.db, Some(id.0.0)).await?;
         let mut tx = caller.begin(&app.db).await?;
         let deletable = |post: &StoredPost, by| rules::deletable(post, by, held);
         let post = open(&mut tx, &caller, id.0, &if_match, deletable).await?;
@@ -196,7 +192,7 @@ fn reader(caller: &Caller) -> Reader {
 /// The cursor behind a row: ids grow with `created_at`, so they are the whole position there.
 fn position(sort: Sort, row: &StoredPost) -> Cursor {
     let key = if sort == Sort::MostVotes { row.votes } else { 0 };
-    Cursor { key, id: row.id }
+    Cursor { key, id: row.id.0 }
 }
 
 fn tagged(row: StoredPost) -> (Post, String) {
@@ -211,7 +207,7 @@ fn tagged(row: StoredPost) -> (Post, String) {
 async fn open(
     tx: &mut Conn,
     caller: &Caller,
-    id: i64,
+    id: PostId,
     if_match: &IfMatch,
     rule: impl FnOnce(&StoredPost, Reader) -> Result<(), Error>,
 ) -> Result<StoredPost, Error> {
@@ -224,11 +220,11 @@ async fn open(
 async fn change_post(
     editor: Needs<CanEditPost>,
     app: &App,
-    id: i64,
+    id: PostId,
     if_match: &IfMatch,
     change: PostUpdate,
 ) -> Result<Changed<Post>, ChangeFail> {
-    let (mut caller, held) = editor.ask(&app.db, Some(id)).await?;
+    let (mut caller, held) = editor.ask(&app.db, Some(id.0)).await?;
     let mut tx = caller.begin(&app.db).await?;
     let editable = |post: &StoredPost, by| rules::editable(post, by, held);
     let post = open(&mut tx, &caller, id, if_match, editable).await?;

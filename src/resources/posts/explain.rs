@@ -6,6 +6,7 @@ use accord_foundation::resources::users::model::User;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use super::model::PostId;
 use super::rules::{Reader, visible};
 use super::store;
 
@@ -17,10 +18,10 @@ pub fn explain<'a>(
     is_demanded: bool,
 ) -> BoxFuture<'a, DbResult<(Says, &'static str)>> {
     async move {
-        let post = store::find(conn, id).await?;
+        let post = store::find(conn, PostId(id)).await?;
         let is_owner = post.as_ref().is_some_and(|post| post.owner_id == Some(user.id));
         let is_there = post.is_some();
-        let is_visible = visible(post, 0, Reader { id: user.id, role: user.role }).is_ok();
+        let is_visible = visible(post, PostId(id), Reader { id: user.id, role: user.role }).is_ok();
         Ok(match (is_there, is_visible, is_owner && is_demanded) {
             (false, ..) => (Says::Denies, "there is no such post"),
             (true, false, _) => (Says::Denies, "it is a draft, which is there for its owner and admins only"),

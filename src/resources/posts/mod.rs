@@ -116,7 +116,7 @@ impl RecordChangesByOthers {
 
 impl InGrants for StoredPost {
     fn grants(&self) -> Vec<Filter> {
-        vec![on(POSTS, self.id), on(POST_STATISTICS, self.id)]
+        vec![on(POSTS, self.id.0), on(POST_STATISTICS, self.id.0)]
     }
 }
 
@@ -137,7 +137,7 @@ impl Hook<StoredPost> for RecordChangesByOthers {
             ("rating", old.rating != new.rating),
         ];
         let changed = fields.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field.to_owned()).collect();
-        let event = Event::of(POST_UPDATED, old.id);
+        let event = Event::of(POST_UPDATED, old.id.0);
         let event = event.before(old.state()).after(State { changed: Some(changed), ..new.state() });
         Ok(audit::record(context.tx, context.by, event).await?)
     }
@@ -146,7 +146,7 @@ impl Hook<StoredPost> for RecordChangesByOthers {
         if !Self::is_by_another(context.by, row) {
             return Ok(());
         }
-        let event = Event::of(POST_DELETED, row.id).before(row.state());
+        let event = Event::of(POST_DELETED, row.id.0).before(row.state());
         Ok(audit::record(context.tx, context.by, event).await?)
     }
 }

@@ -1,7 +1,7 @@
 //! What goes over the wire for posts, and the row it is made from.
 
 use accord_foundation::http::page::page;
-use accord_foundation::text_enum;
+use accord_foundation::{id_type, text_enum};
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use poem_openapi::types::{Example, MaybeUndefined};
@@ -10,13 +10,17 @@ use sqlx::FromRow;
 
 use super::store::PostValues;
 
+id_type! {
+    /// The identifier of a post.
+    PostId
+}
+
 /// A post
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct Post {
     /// Identifier
-    #[oai(validator(minimum(value = "1")))]
-    pub id: i64,
+    pub id: PostId,
     /// Who wrote it; null when the account was deleted
     #[oai(nullable)]
     pub owner: Option<Owner>,
@@ -60,7 +64,7 @@ impl Example for Post {
     fn example() -> Self {
         let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
         Self {
-            id: 1,
+            id: PostId(1),
             owner: Some(Owner::example()),
             title: "Hello".into(),
             content: "The first post.".into(),
@@ -205,7 +209,7 @@ text_enum! {
 #[derive(Debug, Clone, FromRow)]
 #[expect(missing_docs, reason = "model::Post documents them")]
 pub struct StoredPost {
-    pub id: i64,
+    pub id: PostId,
     pub owner_id: Option<i64>,
     pub owner_name: Option<String>,
     pub title: String,
@@ -242,7 +246,7 @@ impl StoredPost {
         let at = DateTime::UNIX_EPOCH;
         let (title, content) = ("Hello".into(), "…".into());
         Self {
-            id: 9,
+            id: PostId(9),
             owner_id,
             owner_name: None,
             title,

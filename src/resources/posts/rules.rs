@@ -4,7 +4,7 @@ use accord_foundation::auth::Role;
 use accord_foundation::auth::access::Held;
 use accord_foundation::error::{Code, Error};
 
-use super::model::StoredPost;
+use super::model::{PostId, StoredPost};
 
 /// Whoever asks.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ impl Reader {
 ///
 /// # Errors
 /// 404.
-pub fn visible(post: Option<StoredPost>, id: i64, to: Reader) -> Result<StoredPost, Error> {
+pub fn visible(post: Option<StoredPost>, id: PostId, to: Reader) -> Result<StoredPost, Error> {
     post.filter(|post| post.published || to.owns(post) || to.is_admin()).ok_or_else(|| Error::not_found("Post", id))
 }
 
@@ -102,9 +102,9 @@ mod tests {
         for (reader, published, sees) in
             [(OWNER, false, true), (ADMIN, false, true), (STRANGER, false, false), (STRANGER, true, true)]
         {
-            assert_eq!(visible(Some(post(published)), 9, reader).is_ok(), sees, "{reader:?}");
+            assert_eq!(visible(Some(post(published)), PostId(9), reader).is_ok(), sees, "{reader:?}");
         }
-        let error = visible(None, 9, OWNER).expect_err("absent");
+        let error = visible(None, PostId(9), OWNER).expect_err("absent");
         assert_eq!((error.code, error.detail.as_ref()), (Code::NOT_FOUND, "Post 9 not found."));
     }
 

@@ -9,7 +9,7 @@ use sea_query::{
     SelectStatement, SimpleExpr,
 };
 
-use super::model::{Sort, StoredPost};
+use super::model::{PostId, Sort, StoredPost};
 use super::rules::{Reader, fold, search_text};
 use crate::resources::posts::tables::{Posts, PostsSearch};
 
@@ -42,17 +42,17 @@ pub struct Filter {
 }
 
 /// The post with this id, whoever asks: the rules decide who sees it.
-pub async fn find(conn: &mut Conn, id: i64) -> DbResult<Option<StoredPost>> {
+pub async fn find(conn: &mut Conn, id: PostId) -> DbResult<Option<StoredPost>> {
     conn.maybe(&with_owner(by_id(id))).await
 }
 
 /// The same, kept from other writers until the transaction ends: what a change leaves out is written as it was read.
-pub async fn find_to_change(conn: &mut Conn, id: i64) -> DbResult<Option<StoredPost>> {
+pub async fn find_to_change(conn: &mut Conn, id: PostId) -> DbResult<Option<StoredPost>> {
     // SQLite has one writer at a time and no such clause
     conn.maybe(&with_owner(by_id(id).lock_exclusive().take())).await
 }
 
-fn by_id(id: i64) -> SelectStatement {
+fn by_id(id: PostId) -> SelectStatement {
     Query::select().columns(COLUMNS).from(Posts::Table).and_where(Expr::col(Posts::Id).eq(id)).take()
 }
 
@@ -138,7 +138,7 @@ impl Versioned for StoredPost {
     type Values = PostValues;
 
     fn identity(&self) -> (i64, i64) {
-        (self.id, self.version)
+        (self.id.0, self.version)
     }
 
     fn columns(post: PostValues) -> Vec<(Posts, Expr)> {

@@ -15,6 +15,7 @@ use super::model::PostStatistics;
 use super::store::{self, Count};
 use super::tasks;
 use crate::resources::posts::Tag;
+use crate::resources::posts::model::PostId;
 use crate::resources::posts::rules::{self, Reader};
 use crate::resources::posts::store as posts;
 
@@ -44,10 +45,9 @@ impl StatisticsApi {
         viewer: Needs<CanViewStats>,
         app: Data<&App>,
         /// The post's identifier
-        #[oai(validator(minimum(value = "1")))]
-        id: Path<i64>,
+        id: Path<PostId>,
     ) -> Result<StatisticsResponse, Fail<(Forbidden, NotFound)>> {
-        let (mut caller, viewer) = viewer.ask(&app.db, Some(id.0)).await?;
+        let (mut caller, viewer) = viewer.ask(&app.db, Some(id.0.0)).await?;
         let mut conn = caller.read(&app.db).await?;
         let post = rules::visible(posts::find(&mut conn, id.0).await?, id.0, reader(&caller))?;
         rules::measurable(&post, reader(&caller), viewer)?;
@@ -68,8 +68,7 @@ impl StatisticsApi {
         mut caller: Caller,
         app: Data<&App>,
         /// The post's identifier
-        #[oai(validator(minimum(value = "1")))]
-        id: Path<i64>,
+        id: Path<PostId>,
     ) -> Result<NoContent, Fail<(NotFound,)>> {
         let mut tx = caller.begin(&app.db).await?;
         rules::visible(posts::find(&mut tx, id.0).await?, id.0, reader(&caller))?;
@@ -86,6 +85,6 @@ fn reader(caller: &Caller) -> Reader {
 }
 
 /// The post was deleted between the look and the statement.
-fn not_found(id: i64) -> Error {
+fn not_found(id: PostId) -> Error {
     Error::not_found("Post", id)
 }

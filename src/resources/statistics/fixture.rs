@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::store::{self, Count};
 use crate::resources::posts::fixture::{Key, Post, key};
+use crate::resources::posts::model::PostId;
 
 /// Views and shares of a post.
 pub struct PostStatistics;
@@ -39,7 +40,7 @@ impl Model for PostStatistics {
     async fn load(&self, loader: &mut Loader<'_>, properties: &Properties) -> Result<Loaded, Refusal> {
         let StatisticsFields { post, view_number, shared_number } = read(properties)?;
         let id = loader.id::<Post>("post", &post).await?;
-        let there = store::find(loader.tx, id).await?;
+        let there = store::find(loader.tx, PostId(id)).await?;
         let is_counted = there.is_some_and(|numbers| numbers.view_number + numbers.shared_number > 0);
         // no row is none of either
         if is_counted || view_number + shared_number == 0 {
@@ -47,7 +48,7 @@ impl Model for PostStatistics {
         }
         let now = accord_foundation::app::now();
         for (count, number) in [(Count::Views, view_number), (Count::Shares, shared_number)] {
-            store::add(loader.tx, count, &[(id, number)], now).await?;
+            store::add(loader.tx, count, &[(PostId(id), number)], now).await?;
         }
         Ok(Loaded::new((id, 0)))
     }
@@ -57,7 +58,7 @@ impl Model for PostStatistics {
         let rows = whole(page, |row: &store::Counted| row.post_id).await?;
         let fields = |row: &store::Counted| {
             let (view_number, shared_number) = (row.view_number, row.shared_number);
-            Some(StatisticsFields { post: Key::Post(keys.key::<Post, _>(row.post_id)?), view_number, shared_number })
+            Some(StatisticsFields { post: Key::Post(keys.key::<Post, _>(row.post_id.0)?), view_number, shared_number })
         };
         let counted = rows.iter().filter(|row| row.view_number + row.shared_number > 0);
         Ok(counted.filter_map(fields).map(|fields| written(&fields)).collect())

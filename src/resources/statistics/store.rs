@@ -8,6 +8,7 @@ use sea_query::{Alias, Expr, ExprTrait, Func, JoinType, LockType, OnConflict, Or
 use sqlx::FromRow;
 
 use super::model::PostStatistics as Numbers;
+use crate::resources::posts::model::PostId;
 use crate::resources::posts::tables::Posts;
 use crate::resources::statistics::tables::PostStatistics;
 
@@ -21,7 +22,7 @@ pub enum Count {
 }
 
 /// Adds to the number of each post, in one statement; answers how many posts there were. One that is gone is left out.
-pub async fn add(conn: &mut Conn, count: Count, posts: &[(i64, i64)], now: DateTime<Utc>) -> DbResult<u64> {
+pub async fn add(conn: &mut Conn, count: Count, posts: &[(PostId, i64)], now: DateTime<Utc>) -> DbResult<u64> {
     // the numbers as one value: the statement is the same for any number of posts, and stays prepared
     let numbers: BTreeMap<_, _> = posts.iter().copied().collect();
     let numbers = Expr::val(serde_json::to_string(&numbers).expect("numbers"));
@@ -70,13 +71,13 @@ pub async fn add(conn: &mut Conn, count: Count, posts: &[(i64, i64)], now: DateT
 #[derive(Debug, FromRow)]
 #[expect(missing_docs, reason = "model::PostStatistics documents them")]
 pub struct Counted {
-    pub post_id: i64,
+    pub post_id: PostId,
     pub view_number: i64,
     pub shared_number: i64,
 }
 
 /// The numbers of the posts behind one of them.
-pub async fn list(conn: &mut Conn, after: Option<i64>, limit: u64) -> DbResult<Vec<Counted>> {
+pub async fn list(conn: &mut Conn, after: Option<PostId>, limit: u64) -> DbResult<Vec<Counted>> {
     let statement = Query::select()
         .columns([PostStatistics::PostId, PostStatistics::ViewNumber, PostStatistics::SharedNumber])
         .from(PostStatistics::Table)
@@ -88,7 +89,7 @@ pub async fn list(conn: &mut Conn, after: Option<i64>, limit: u64) -> DbResult<V
 }
 
 /// The statistics of a post; none if there is no such post.
-pub async fn find(conn: &mut Conn, post_id: i64) -> DbResult<Option<Numbers>> {
+pub async fn find(conn: &mut Conn, post_id: PostId) -> DbResult<Option<Numbers>> {
     let own = Expr::col((PostStatistics::Table, PostStatistics::PostId)).equals((Posts::Table, Posts::Id));
     let number = |column| Expr::col((PostStatistics::Table, column)).if_null(0_i64);
     let statement = Query::select()

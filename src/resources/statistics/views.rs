@@ -5,6 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::resources::posts::model::PostId;
+
 /// Posts that are remembered at most: what is kept while the database is away must not fill the memory.
 const MOST: usize = 10_000;
 
@@ -19,12 +21,12 @@ pub struct Views {
 
 #[derive(Default)]
 struct Counted {
-    views: HashMap<i64, i64>,
+    views: HashMap<PostId, i64>,
     lost: i64,
 }
 
 impl Counted {
-    fn add(&mut self, post_id: i64, views: i64) {
+    fn add(&mut self, post_id: PostId, views: i64) {
         if self.views.len() >= MOST && !self.views.contains_key(&post_id) {
             self.lost += views;
             return;
@@ -36,13 +38,13 @@ impl Counted {
 /// What is being written. Dropped before [`Batch::written`], it is counted again.
 pub struct Batch<'a> {
     views: &'a Views,
-    posts: Vec<(i64, i64)>,
+    posts: Vec<(PostId, i64)>,
     _writing: tokio::sync::MutexGuard<'a, ()>,
 }
 
 impl Views {
     /// Counts one view of a post.
-    pub fn count(&self, post_id: i64) {
+    pub fn count(&self, post_id: PostId) {
         let mut counted = self.counted();
         counted.add(post_id, 1);
         if counted.views.len() >= MOST / 2 {
@@ -79,7 +81,7 @@ impl Views {
 
 impl Batch<'_> {
     /// Each post and how often it was viewed.
-    pub fn posts(&self) -> &[(i64, i64)] {
+    pub fn posts(&self) -> &[(PostId, i64)] {
         &self.posts
     }
 
@@ -102,7 +104,7 @@ mod tests {
 
     async fn taken(views: &Views) -> Vec<(i64, i64)> {
         let Some(batch) = views.take().await else { return vec![] };
-        let mut posts = batch.posts().to_vec();
+        let mut posts: Vec<_> = batch.posts().iter().map(|(id, number)| (id.0, *number)).collect();
         batch.written();
         posts.sort_unstable();
         posts
@@ -111,9 +113,9 @@ mod tests {
     #[tokio::test]
     async fn what_could_not_be_written_is_counted_again() {
         let views = Views::default();
-        [7, 7, 8].into_iter().for_each(|post_id| views.count(post_id));
+        [7, 7, 8].into_iter().for_each(|post_id| views.count(PostId(post_id)));
         let failing = views.take().await.expect("two posts");
-        views.count(7);
+        views.count(PostId(7));
         drop(failing);
         assert_eq!(taken(&views).await, [(7, 3), (8, 1)]);
         assert_eq!(taken(&views).await, [], "what was written is not counted again");
@@ -123,9 +125,9 @@ mod tests {
     async fn memory_is_bounded_and_posts_that_are_in_it_go_on_counting() {
         let views = Views::default();
         for post_id in 0..MOST as i64 + 5 {
-            views.count(post_id);
+            views.count(PostId(post_id));
         }
-        views.count(0);
+        views.count(PostId(0));
         views.many().await;
         assert_eq!(views.counted().lost, 5);
         let posts = taken(&views).await;
@@ -135,7 +137,7 @@ mod tests {
     #[tokio::test]
     async fn one_writes_at_a_time() {
         let views = Views::default();
-        views.count(7);
+        views.count(PostId(7));
         let batch = views.take().await.expect("one post");
         let second = tokio::time::timeout(std::time::Duration::from_millis(20), views.take());
         assert!(second.await.is_err(), "it waits");

@@ -13,6 +13,7 @@ use super::Tag;
 use super::model::{Vote, VoteResult};
 use super::store::{self, StoredVote};
 use super::{ALREADY_VOTED, NOT_VOTED};
+use crate::resources::posts::model::PostId;
 use crate::resources::posts::rules::{Reader, visible};
 use crate::resources::posts::store as posts;
 
@@ -74,7 +75,7 @@ impl VotesApi {
     }
 }
 
-fn result(message: &str, post_id: i64, votes: i64) -> JsonOut<VoteResult> {
+fn result(message: &str, post_id: PostId, votes: i64) -> JsonOut<VoteResult> {
     JsonOut(VoteResult { message: message.into(), post_id, votes })
 }
 
@@ -87,7 +88,7 @@ fn not_voted() -> Error {
 }
 
 /// The post was deleted between the look and the vote.
-fn gone(refused: Refused, post_id: i64) -> Error {
+fn gone(refused: Refused, post_id: PostId) -> Error {
     if refused.violates(store::POST) {
         return Error::not_found("Post", post_id);
     }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::store::{self, StoredVote};
 use crate::resources::posts::fixture::{Key, Post, key};
+use crate::resources::posts::model::PostId;
 
 /// A vote of a user for a post.
 pub struct Vote;
@@ -34,9 +35,9 @@ impl Model for Vote {
 
     async fn load(&self, loader: &mut Loader<'_>, properties: &Properties) -> Result<Loaded, Refusal> {
         let VoteFields { post, user } = read(properties)?;
-        let post_id = loader.id::<Post>("post", &post).await?;
+        let post_id = PostId(loader.id::<Post>("post", &post).await?);
         let user_id = loader.id::<User>("user", &user).await?;
-        let row = (post_id, user_id);
+        let row = (post_id.0, user_id);
         if store::find(loader.tx, post_id, user_id).await?.is_some() {
             return Ok(Loaded::unchanged(row));
         }
@@ -50,7 +51,7 @@ impl Model for Vote {
         let rows = whole(page, |row: &StoredVote| (row.post_id, row.user_id)).await?;
         let fields = |row: &StoredVote| {
             Some(VoteFields {
-                post: Key::Post(keys.key::<Post, _>(row.post_id)?),
+                post: Key::Post(keys.key::<Post, _>(row.post_id.0)?),
                 user: keys.text::<User>(row.user_id)?,
             })
         };

@@ -5,14 +5,14 @@ use poem_openapi::types::Example;
 use serde::Serialize;
 
 use super::store::StoredVote;
+use crate::resources::posts::model::PostId;
 
 /// A vote to add or to take back
 #[derive(Debug, Object)]
 #[oai(example)]
 pub struct Vote {
     /// The post's identifier
-    #[oai(validator(minimum(value = "1")))]
-    pub post_id: i64,
+    pub post_id: PostId,
     /// 1 adds your vote, 0 takes it back
     #[oai(validator(minimum(value = "0"), maximum(value = "1")))]
     pub vote_dir: i32,
@@ -20,7 +20,7 @@ pub struct Vote {
 
 impl Example for Vote {
     fn example() -> Self {
-        Self { post_id: 1, vote_dir: 1 }
+        Self { post_id: PostId(1), vote_dir: 1 }
     }
 }
 
@@ -31,8 +31,7 @@ pub struct VoteResult {
     /// One sentence for a person
     pub message: String,
     /// The post's identifier
-    #[oai(validator(minimum(value = "1")))]
-    pub post_id: i64,
+    pub post_id: PostId,
     /// How many users have voted for the post now
     #[oai(validator(minimum(value = "0")))]
     pub votes: i64,
@@ -40,7 +39,7 @@ pub struct VoteResult {
 
 impl Example for VoteResult {
     fn example() -> Self {
-        Self { message: "successfully added vote".into(), post_id: 1, votes: 4 }
+        Self { message: "successfully added vote".into(), post_id: PostId(1), votes: 4 }
     }
 }
 
@@ -49,8 +48,7 @@ impl Example for VoteResult {
 #[oai(example)]
 pub struct GivenVote {
     /// The post's identifier
-    #[oai(validator(minimum(value = "1")))]
-    pub post_id: i64,
+    pub post_id: PostId,
     /// The user's identifier
     #[oai(validator(minimum(value = "1")))]
     pub user_id: i64,
@@ -58,7 +56,7 @@ pub struct GivenVote {
 
 impl Example for GivenVote {
     fn example() -> Self {
-        Self { post_id: 1, user_id: 2 }
+        Self { post_id: PostId(1), user_id: 2 }
     }
 }
 

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, LockType, OnConflict, Order, Query, SelectStatement};
 use sqlx::FromRow;
 
+use crate::resources::posts::model::PostId;
 use crate::resources::posts::tables::{Posts, VOTES};
 use crate::resources::votes::tables::Votes;
 
@@ -17,7 +18,7 @@ pub const POST: Constraint = Constraint::foreign_key("votes_post_id_fkey");
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
 pub struct StoredVote {
     /// The post.
-    pub post_id: i64,
+    pub post_id: PostId,
     /// The user.
     pub user_id: i64,
 }
@@ -58,7 +59,7 @@ impl Signalled for StoredVote {
     }
 }
 
-async fn count(conn: &mut Conn, post_id: i64, change: i64) -> DbResult<()> {
+async fn count(conn: &mut Conn, post_id: PostId, change: i64) -> DbResult<()> {
     let statement = Query::update()
         .table(Posts::Table)
         .value(Posts::Votes, Expr::col(Posts::Votes).add(change))
@@ -69,7 +70,7 @@ async fn count(conn: &mut Conn, post_id: i64, change: i64) -> DbResult<()> {
 }
 
 /// The vote of a user for a post.
-pub async fn find(conn: &mut Conn, post_id: i64, user_id: i64) -> DbResult<Option<StoredVote>> {
+pub async fn find(conn: &mut Conn, post_id: PostId, user_id: i64) -> DbResult<Option<StoredVote>> {
     let statement = Query::select()
         .columns([Votes::PostId, Votes::UserId])
         .from(Votes::Table)
@@ -80,7 +81,7 @@ pub async fn find(conn: &mut Conn, post_id: i64, user_id: i64) -> DbResult<Optio
 }
 
 /// Votes in the order of posts and users, behind one of them.
-pub async fn list(conn: &mut Conn, after: Option<(i64, i64)>, limit: u64) -> DbResult<Vec<StoredVote>> {
+pub async fn list(conn: &mut Conn, after: Option<(PostId, i64)>, limit: u64) -> DbResult<Vec<StoredVote>> {
     let place = Expr::tuple([Expr::col(Votes::PostId), Expr::col(Votes::UserId)]);
     let statement = Query::select()
         .columns([Votes::PostId, Votes::UserId])
@@ -94,7 +95,7 @@ pub async fn list(conn: &mut Conn, after: Option<(i64, i64)>, limit: u64) -> DbR
 }
 
 /// How many users have voted for a post.
-pub async fn count_of(conn: &mut Conn, post_id: i64) -> DbResult<i64> {
+pub async fn count_of(conn: &mut Conn, post_id: PostId) -> DbResult<i64> {
     let statement =
         Query::select().column(Posts::Votes).from(Posts::Table).and_where(Expr::col(Posts::Id).eq(post_id)).take();
     Ok(conn.one::<(i64,)>(&statement).await?.0)
