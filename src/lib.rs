@@ -14,6 +14,7 @@ use self::resources::{posts, statistics, votes};
 
 /// The application.
 pub static ACCORD: Application = Application {
+    name: "accord",
     about: About {
         title: "Accord",
         version: env!("CARGO_PKG_VERSION"),

@@ -79,6 +79,9 @@ pub struct Resource {
 
 /// An application: its resources in the order of the document, and its files.
 pub struct Application {
+    /// The name of the binary, a word in lower case. Tokens, problem types and the settings file bear it, too, so it stays
+    /// the same for the life of the application.
+    pub name: &'static str,
     /// Title, version and texts of the document.
     pub about: About,
     /// The resources: those of the foundation that the application uses, and its own.
@@ -137,7 +140,7 @@ pub fn install(application: &'static Application) {
 
 fn complete(application: &'static Application) {
     let all = application.resources;
-    declared::complete(all.iter().map(|resource| resource.name).collect());
+    declared::complete(application.name, all.iter().map(|resource| resource.name).collect());
     config::complete(application.settings, collect(all, |resource| resource.settings));
     Code::complete(all.iter().flat_map(|resource| resource.codes).copied());
     tables::complete(all_tables(all));

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::db::{Dialect, connect};
-use crate::declared::List;
+use crate::declared::{self, List};
 
 static DEFAULTS: List<&'static str> = List::new();
 static SETTINGS: List<Setting> = List::new();
@@ -219,7 +219,7 @@ impl Config {
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let file = match file {
             Some(path) => Some(path.to_owned()),
-            None => Some(PathBuf::from("accord.toml")).filter(|path| path.exists()),
+            None => Some(PathBuf::from(format!("{}.toml", declared::name()))).filter(|path| path.exists()),
         };
         let text = match &file {
             Some(path) => match std::fs::read_to_string(path) {
@@ -235,7 +235,7 @@ impl Config {
     }
 
     fn from_parts(file: Option<(String, String)>, variables: Vec<(String, String)>) -> Result<Self, ConfigError> {
-        let defaults: Table = DEFAULTS.get()[0].parse().expect("accord.toml is compiled in and tested");
+        let defaults: Table = DEFAULTS.get()[0].parse().expect("the settings file is compiled in and tested");
         let mut origins: BTreeMap<String, (Value, String)> =
             defaults.iter().map(|(key, value)| (key.clone(), (value.clone(), "default".into()))).collect();
         let mut set = |key: &str, value: Value, source: String| {
@@ -672,7 +672,7 @@ impl Config {
         if !self.secret_key.is_empty() {
             return Ok(self.secret_key.clone());
         }
-        let path = self.make_data_folder()?.join("accord.secret");
+        let path = self.make_data_folder()?.join(format!("{}.secret", declared::name()));
         let failed = |error| {
             ConfigError(format!(
                 "cannot write {}: {error}; set DATABASE_URL to a place that can be written, or SECRET_KEY",

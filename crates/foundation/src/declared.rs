@@ -35,9 +35,17 @@ impl<T> List<T> {
 
 static RESOURCES: List<&'static str> = List::new();
 
-/// Completes the list of the names of resources.
-pub(crate) fn complete(resources: Vec<&'static str>) {
+static NAME: List<&'static str> = List::new();
+
+/// Sets the name of the application, and completes the list of the names of resources.
+pub(crate) fn complete(name: &'static str, resources: Vec<&'static str>) {
+    NAME.complete(vec![name]);
     RESOURCES.complete(resources);
+}
+
+/// The name of the application: of its binary, its settings file, its tokens and its problem types.
+pub fn name() -> &'static str {
+    NAME.get()[0]
 }
 
 /// Returns whether the application has the resource of this name.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::db::DbError;
 use crate::db::signals::Refused;
-use crate::declared::{List, declared_enum};
+use crate::declared::{self, List, declared_enum};
 
 /// A stable word that names an error; programs match on it. The code decides the status.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -159,7 +159,7 @@ impl FieldError {
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Problem {
-    /// URI that names the kind of problem: `urn:accord:problem:` and the code
+    /// URI that names the kind of problem: `urn:{name}:problem:` and the code
     #[oai(rename = "type")]
     #[serde(rename = "type")]
     pub kind: String,
@@ -230,7 +230,7 @@ impl Error {
     /// The wire form; the edge fills in the request id.
     pub fn problem(self, request_id: &str) -> Problem {
         Problem {
-            kind: format!("urn:accord:problem:{}", self.code.as_str()),
+            kind: format!("urn:{}:problem:{}", declared::name(), self.code.as_str()),
             title: self.code.title().into(),
             status: self.code.status().as_u16().into(),
             detail: self.detail.into_owned(),
@@ -271,7 +271,7 @@ impl Error {
     /// The challenge of a 401 (RFC 6750 section 3): `error` only when a token was sent; of a login that is too old, how old
     /// it may be (RFC 9470 section 3).
     fn challenge(&self) -> String {
-        let challenge = r#"Bearer realm="accord""#;
+        let challenge = format!(r#"Bearer realm="{}""#, declared::name());
         match (self.code, self.max_age) {
             (
                 Code::TOKEN_MALFORMED
@@ -285,7 +285,7 @@ impl Error {
             (_, Some(max_age)) => {
                 format!(r#"{challenge}, error="insufficient_user_authentication", max_age="{max_age}""#)
             }
-            _ => challenge.into(),
+            _ => challenge,
         }
     }
 }
@@ -310,7 +310,7 @@ impl From<DbError> for Error {
                 Self::new(Code::USER_GONE, "The account was deleted; its tokens are worth nothing.")
             }
             DbError::Unmigrated(cause) => {
-                tracing::error!(error = %cause, "the database needs `accord migrate up`");
+                tracing::error!(error = %cause, "the database needs `{} migrate up`", declared::name());
                 Self::new(Code::DATABASE_UNAVAILABLE, "The database is not ready yet; try again later.")
             }
             DbError::Violation(_, cause) | DbError::Other(cause) => Self::internal(cause),

@@ -24,6 +24,7 @@ permissions! {
 static EXAMPLE: Resource = Resource { permissions: PERMISSIONS, ..groups::RESOURCE };
 
 pub static APPLICATION: Application = Application {
+    name: "accord",
     about: About {
         title: "Tests",
         version: "0.0.0",

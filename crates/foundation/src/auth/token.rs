@@ -12,13 +12,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::auth::Role;
+use crate::declared;
 use crate::error::{Code, Error};
 
-/// Who issues our tokens; a token of another issuer is refused.
-const ISSUER: &str = "accord";
-
-/// Whom they are for; a token for somebody else is refused (RFC 8725 section 3.9).
-const AUDIENCE: &str = "accord";
+/// The issuer of our tokens, and their audience: the application. A token of another issuer, or for another audience, is
+/// rejected (RFC 8725 section 3.9).
+fn issuer_and_audience() -> &'static str {
+    declared::name()
+}
 
 /// What they are: no other JSON Web Token passes for one (RFC 9068 section 2.1, RFC 8725 section 3.11).
 const TYPE: &str = "at+jwt";
@@ -33,9 +34,9 @@ const KEY_ID: usize = 8;
 /// What a token says. No e-mail, no name, no secret.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Claims {
-    /// Always [`ISSUER`].
+    /// The issuer: the application.
     pub iss: String,
-    /// Always [`AUDIENCE`].
+    /// The audience: the application.
     pub aud: String,
     /// The user's id.
     pub sub: String,
@@ -106,8 +107,8 @@ impl Tokens {
     /// Tokens signed with the first secret, valid for so many seconds; those that the others have signed are good, too.
     pub fn new(signs: &str, others: &[String], lifetime: u32) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_issuer(&[ISSUER]);
-        validation.set_audience(&[AUDIENCE]);
+        validation.set_issuer(&[issuer_and_audience()]);
+        validation.set_audience(&[issuer_and_audience()]);
         validation.set_required_spec_claims(&["aud", "exp", "iss", "nbf", "sub"]);
         validation.validate_nbf = true;
         validation.leeway = CLOCK_SKEW.unsigned_abs();
@@ -133,8 +134,8 @@ impl Tokens {
     ) -> String {
         let iat = now.timestamp();
         let claims = Claims {
-            iss: ISSUER.into(),
-            aud: AUDIENCE.into(),
+            iss: issuer_and_audience().into(),
+            aud: issuer_and_audience().into(),
             sub: user_id.to_string(),
             iat,
             nbf: iat,

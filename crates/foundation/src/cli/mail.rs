@@ -5,6 +5,7 @@ use lettre::message::Mailbox;
 
 use super::{Failure, open, print};
 use crate::config::Config;
+use crate::declared;
 use crate::mail::letter;
 use crate::mail::transport::Mailer;
 use crate::tasks::mail;
@@ -52,7 +53,7 @@ pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
             let mut tx = open(config).await?.begin().await?;
             let id = mail::send_unlimited(&mut tx, to, &letter::Test {}, now).await?;
             tx.commit().await?;
-            print(&format!("task {id} sends it; accord task list tells if it cannot\n"))
+            print(&format!("task {id} sends it; {} task list tells if it cannot\n", declared::name()))
         }
     }
 }

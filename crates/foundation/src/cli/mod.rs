@@ -14,7 +14,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use listenfd::ListenFd;
 use poem_openapi::types::{ParseFromJSON, Type};
 use serde_json::{Value, json};
@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::config::{Config, ConfigError};
 use crate::db::migrate::Fitness;
 use crate::db::{self, Db, DbError};
+use crate::declared;
 use crate::error::{Code, Error, FieldError};
 use crate::mail::transport::Mailer;
 use crate::resources::hooks::hooks;
@@ -34,7 +35,7 @@ const EX_CONFIG: u8 = 78;
 const USAGE: u8 = 2;
 
 #[derive(Parser)]
-#[command(name = "accord", version, about, long_about = None)]
+#[command(long_about = None)]
 struct Arguments {
     /// Settings file; without it ./accord.toml, if there is one
     #[arg(long, global = true, env = "ACCORD_CONFIG", value_name = "FILE")]
@@ -147,9 +148,17 @@ impl From<ConfigError> for Failure {
     }
 }
 
+/// Reads the command line; ends the process if it is wrong, or asks for help.
+fn arguments() -> Arguments {
+    let document::About { version, description, .. } = document::about();
+    let about = description.lines().next().unwrap_or_default();
+    let command = Arguments::command().name(declared::name()).version(version).about(about);
+    Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+}
+
 /// Runs the command line of the process.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = arguments();
     // before there are threads: it takes the variables out of the environment
     let inherited = ListenFd::from_env();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -165,7 +174,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("accord: {failure}");
+            eprintln!("{}: {failure}", declared::name());
             match failure {
                 Failure::Config(_) => ExitCode::from(EX_CONFIG),
                 Failure::Usage(_) => ExitCode::from(USAGE),
@@ -227,7 +236,11 @@ fn tell_causes() {
 async fn open(config: &Config) -> Result<Db, Failure> {
     tell_causes();
     if let Some(file) = config.database_file().filter(|file| !file.exists()) {
-        return Err(Failure::Other(format!("there is no database {}: accord migrate up makes it", file.display())));
+        return Err(Failure::Other(format!(
+            "there is no database {}: {} migrate up makes it",
+            file.display(),
+            declared::name()
+        )));
     }
     let db = Db::connect(&config.database(), hooks(config)?).await.map_err(|error| away(config, &error))?;
     match db::migrate::fitness(&mut db.read().await?).await? {

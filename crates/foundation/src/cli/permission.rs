@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::db::keyset::whole;
 use crate::db::signals::Actor;
 use crate::db::{Conn, DbResult};
-use crate::declared::List;
+use crate::declared::{self, List};
 use crate::resources::grants::model::{Grant, GrantCreate};
 use crate::resources::grants::{self, rules};
 use crate::resources::groups::store as groups;
@@ -172,7 +172,7 @@ async fn revoke(config: &Config, holding: Holding) -> Result<(), Failure> {
     let page = async |before, limit| grants::store::list(&mut tx, &filter, before, limit).await;
     let held = whole(page, |grant: &Grant| grant.id).await?;
     let Some(grant) = held.into_iter().find(|grant| grant.object_id == object_id) else {
-        let sentence = format!("there is no such grant, {}: see accord permission list", holding.told());
+        let sentence = format!("there is no such grant, {}: see {} permission list", holding.told(), declared::name());
         return Err(Failure::Other(sentence));
     };
     grants::delete(&mut tx, Actor::default(), grant.id, crate::app::now()).await?;
@@ -325,7 +325,10 @@ async fn explain(
     let row = permissions::store::find(conn, &permission).await?;
     let entry = permission::find(&permission);
     if row.is_none() && entry.is_none() {
-        return Err(Failure::Other(format!("there is no permission {permission}: see accord permission list")));
+        return Err(Failure::Other(format!(
+            "there is no permission {permission}: see {} permission list",
+            declared::name()
+        )));
     }
     let target = row.as_ref().map_or_else(|| entry.and_then(|entry| entry.target), StoredPermission::target);
     let mut reasons = vec![account(&user), role(&user), catalogue(row.is_some())];
@@ -376,10 +379,12 @@ fn role(user: &User) -> Reason {
 
 fn catalogue(is_there: bool) -> Reason {
     let (says, because) = match is_there {
-        true => (Says::Neither, "it is in the catalogue"),
-        false => (Says::Denies, "the catalogue has no such row: accord permission create makes it"),
+        true => (Says::Neither, "it is in the catalogue".into()),
+        false => {
+            (Says::Denies, format!("the catalogue has no such row: {} permission create makes it", declared::name()))
+        }
     };
-    Reason { check: "permission".into(), says, because: because.into() }
+    Reason { check: "permission".into(), says, because }
 }
 
 fn object(target: Target, id: i64, is_there: bool) -> Reason {

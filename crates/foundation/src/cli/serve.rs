@@ -18,6 +18,7 @@ use crate::auth::{Email, permission};
 use crate::config::Config;
 use crate::db::migrate::{self, Direction, Fitness, Set, Target};
 use crate::db::{Db, Dialect};
+use crate::declared;
 use crate::mail::transport::Mailer;
 use crate::resources::hooks::hooks;
 use crate::resources::users::store as users;
@@ -266,9 +267,10 @@ async fn refuse_published_passwords(db: &Db, config: &Config) -> Result<(), Fail
     if found.is_empty() {
         return Ok(());
     }
+    let name = declared::name();
     Err(Failure::Config(format!(
-        "the database has demo accounts with their published password: {}; `accord user create --role admin` makes an \
-         admin of your own, then `accord user disable` closes each of these; or set another DATABASE_URL",
+        "the database has demo accounts with their published password: {}; `{name} user create --role admin` makes an \
+         admin of your own, then `{name} user disable` closes each of these; or set another DATABASE_URL",
         found.join(", ")
     )))
 }

@@ -11,6 +11,7 @@ use super::table::{json as as_json, table};
 use super::{Failure, open, print};
 use crate::config::Config;
 use crate::db::keyset::whole;
+use crate::declared;
 use crate::tasks::Kind;
 use crate::tasks::kinds;
 use crate::tasks::store::{self, Seen};
@@ -97,7 +98,10 @@ pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
         Step::Retry { id } => {
             let mut tx = open(config).await?.begin().await?;
             if !store::retry(&mut tx, id, crate::app::now()).await? {
-                return Err(Failure::Other(format!("no task {id} waits or has failed: see accord task list")));
+                return Err(Failure::Other(format!(
+                    "no task {id} waits or has failed: see {} task list",
+                    declared::name()
+                )));
             }
             tx.commit().await?;
             print(&format!("task {id} is tried again\n"))
@@ -105,7 +109,7 @@ pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
         Step::Cancel { id } => {
             let mut tx = open(config).await?.begin().await?;
             if !store::cancel(&mut tx, id).await? {
-                return Err(Failure::Other(format!("there is no task {id}: see accord task list")));
+                return Err(Failure::Other(format!("there is no task {id}: see {} task list", declared::name())));
             }
             tx.commit().await?;
             print(&format!("task {id} is cancelled\n"))

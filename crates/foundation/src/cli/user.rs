@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::db::keyset::whole;
 use crate::db::signals::Actor;
 use crate::db::{Conn, Db};
+use crate::declared;
 use crate::http::etag::IfMatch;
 use crate::resources::users;
 use crate::resources::users::model::{AccountCreate, AccountUpdate, StoredUser, User};
@@ -114,7 +115,8 @@ impl Who {
             Some(id) => store::find(conn, id).await?,
             None => None,
         };
-        row.map(|row| row.user).ok_or_else(|| Failure::Other(format!("there is no user {self}: see accord user list")))
+        row.map(|row| row.user)
+            .ok_or_else(|| Failure::Other(format!("there is no user {self}: see {} user list", declared::name())))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::auth::access::{self, Access};
-use crate::declared::List;
+use crate::declared::{self, List};
 use crate::error::{Code, Error, FieldError};
 use crate::http::parameters as shared;
 use crate::resources::idempotency;
@@ -36,7 +36,7 @@ const HEADERS: &[(&str, &str, &str)] = &[
         "\"address\";q=30;w=60, \"account\";q=30;w=60",
     ),
     ("Retry-After", "Seconds to wait before the next try", "1"),
-    ("WWW-Authenticate", "How to authenticate (RFC 6750)", "Bearer realm=\"accord\""),
+    ("WWW-Authenticate", "How to authenticate (RFC 6750)", ""),
     (
         "X-Request-Id",
         "Names this request in the server's log; your own is kept if it has at most 64 characters of `A-Za-z0-9._-`",
@@ -477,6 +477,7 @@ fn components(document: &mut Value) {
         }
         let example = match *name {
             "Retry-After" => json!(1),
+            "WWW-Authenticate" => json!(format!("Bearer realm=\"{}\"", declared::name())),
             "Location" => json!(EXAMPLE.get()[0].path.replace(&format!("{{{}}}", EXAMPLE.get()[0].variable), "1")),
             _ => json!(example),
         };
@@ -518,6 +519,8 @@ fn components(document: &mut Value) {
     components["headers"] = Value::Object(HEADERS.iter().map(header).collect());
     components["responses"] = Value::Object(FAILURES.iter().map(failure).collect());
     components["schemas"]["Problem"]["example"] = example(Code::INVALID);
+    let kind = &mut components["schemas"]["Problem"]["properties"]["type"]["description"];
+    *kind = kind.as_str().unwrap_or_default().replace("{name}", declared::name()).into();
     // a code that a later version adds is no breaking change: clients fall back on the status
     components["schemas"]["Code"]["x-extensible-enum"] = json!(true);
 }

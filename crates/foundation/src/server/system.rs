@@ -71,7 +71,7 @@ impl Endpoint for Page {
         Ok(match self {
             Self::Front => {
                 let mut links = json!({
-                    "name": "Accord",
+                    "name": document::about().title,
                     "message": "Hello World",
                     "version": document::about().version,
                 });
