@@ -105,6 +105,7 @@ const TASKS: &[Task] = &[
 ];
 
 fn main() -> ExitCode {
+    accord::install();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match dispatch(&arguments) {
         Ok(code) => ExitCode::from(code),
