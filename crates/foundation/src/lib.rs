@@ -1,7 +1,6 @@
-//! An API foundation: everything of a production API but its own resources.
+#![doc = include_str!("../README.md")]
 //!
-//! An application declares its resources ([`application::Resource`]), lists them ([`application::Application`]), and
-//! calls [`application::install`] and [`cli::main`]. Imports go down the list of modules only.
+//! Imports go down the list of modules only.
 #![warn(missing_docs)]
 
 pub mod application;
