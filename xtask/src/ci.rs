@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::contract::Database;
 use crate::postgres::{self, Postgres};
 use crate::report::{Failed, Outcome, Report};
-use crate::{access, clients, contract, deny, migrate, mutants, postman, product, rust, spec};
+use crate::{access, clients, contract, deny, migrate, mutants, postman, product, rust, spec, tidy};
 
 /// One line of the summary. `alone` runs just this step.
 struct Step {
@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
         run: |_| tools(),
     },
     Step { name: "format", alone: "cargo xtask fmt", repair: "`cargo fmt`", run: |_| rust::fmt(&[]) },
+    Step { name: "tidy", alone: "cargo xtask tidy", repair: "change the file that is named", run: |_| tidy::run(&[]) },
     Step { name: "lint", alone: "cargo xtask lint", repair: "do as clippy says", run: |_| rust::lint(&[]) },
     Step {
         name: "dependencies",

@@ -60,6 +60,16 @@ impl Git {
         Ok(text.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
     }
 
+    /// The files below the root that are tracked, or would be if they were added.
+    pub fn worktree(&self) -> anyhow::Result<Vec<String>> {
+        let output = self.run(&["ls-files", "-z", "--cached", "--others", "--exclude-standard"])?;
+        if !output.status.success() {
+            bail!("`git ls-files` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(text.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+    }
+
     fn run(&self, arguments: &[&str]) -> anyhow::Result<Output> {
         let mut command = Command::new("git");
         // a hook of another repository may have set them

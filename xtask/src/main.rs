@@ -19,6 +19,7 @@ mod run;
 mod rust;
 mod serve;
 mod spec;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,12 @@ struct Task {
 const TASKS: &[Task] = &[
     Task { name: "ci", arguments: "", about: "every check below, in order, with a summary", run: ci::run },
     Task { name: "fmt", arguments: "", about: "the sources are formatted", run: rust::fmt },
+    Task {
+        name: "tidy",
+        arguments: "[--write]",
+        about: "files state their purpose, documents name what exists, modules and crates import in one direction",
+        run: tidy::run,
+    },
     Task { name: "lint", arguments: "", about: "clippy on all targets, warnings denied", run: rust::lint },
     Task {
         name: "deny",

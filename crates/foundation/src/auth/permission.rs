@@ -26,7 +26,7 @@ pub struct Entry {
     pub description: &'static str,
 }
 
-/// Declares permissions that operations demand, each as a type: `CanEditPost = "can_edit_post" on Some(POSTS), "…";`. Also
+/// Declares permissions that operations demand, each as a type: `CanEditGroup = "can_edit_group" on Some(GROUPS), "…";`. Also
 /// makes the list `PERMISSIONS` for the declaration of the resource. Each permission needs a row:
 /// `cargo xtask migrate new MESSAGE --auto` writes the migration that inserts it.
 #[macro_export]
