@@ -3,7 +3,7 @@
 use accord_foundation::auth::permission::{self, Entry, Target};
 use accord_foundation::auth::tables::Permissions;
 use accord_foundation::db::connect::Settings;
-use accord_foundation::db::migrate::{self, Direction, Set};
+use accord_foundation::db::migrate::{self, Direction};
 use accord_foundation::db::signals::Hooks;
 use accord_foundation::db::tables::{create, declared};
 use accord_foundation::db::{Db, Dialect};
@@ -41,7 +41,7 @@ async fn the_migrations_insert_a_row_for_each_permission() {
 fn both_databases_have_the_same_migrations_in_one_line() {
     accord::install();
     let names = |dialect| {
-        let set = Set::built_in(dialect).expect("a sound set");
+        let set = migrate::built_in(dialect).expect("a sound set");
         assert_eq!(set.heads().len(), 1);
         set.revisions().iter().map(|revision| (revision.id.clone(), revision.header.clone())).collect::<Vec<_>>()
     };

@@ -1,10 +1,9 @@
 //! The application that the tasks work on.
 
-use accord_foundation::auth::permission::{self, Entry};
+use accord_foundation::auth::permission;
 use accord_foundation::db::tables::{self, Table};
-#[cfg(test)]
-use accord_foundation::db::{Dialect, migrate::Set};
 use accord_foundation::server::document;
+use accord_migrate::rows::DeclaredRows;
 use serde_json::Value;
 
 /// The version of the contract.
@@ -33,14 +32,18 @@ pub fn tables() -> Vec<Table> {
 }
 
 /// The permissions that the migrations insert.
-pub fn permissions() -> Vec<&'static Entry> {
+pub fn permissions() -> DeclaredRows {
     accord::install();
-    permission::catalogue().collect()
-}
-
-/// The migrations of the binary.
-#[cfg(test)]
-pub fn migrations(dialect: Dialect) -> &'static Set {
-    accord::install();
-    Set::built_in(dialect).expect("a sound set")
+    let row = |entry: &permission::Entry| {
+        let target = entry.target.map(|target| target.as_str().to_owned());
+        vec![Some(entry.name.to_owned()), target, Some(entry.description.to_owned())]
+    };
+    DeclaredRows {
+        table: "permissions",
+        noun: "permission",
+        about: "The permissions that operations require. A row of the same name is overwritten.",
+        columns: &["name", "target", "description"],
+        dependents: &[("grants", "permission")],
+        rows: permission::catalogue().map(row).collect(),
+    }
 }

@@ -8,7 +8,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use crate::application::{Application, Migrations, Resource};
 use crate::auth::permission::Target;
 use crate::db::Dialect;
-use crate::db::migrate::{Embedded, Set};
+use crate::db::migrate::{self, Embedded};
 use crate::db::tables::{self, create};
 use crate::permissions;
 use crate::resources::{
@@ -69,7 +69,7 @@ fn the_migrations_create_what_is_declared() {
     crate::application::install_for_tests();
     let is_space = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     for dialect in [Dialect::Sqlite, Dialect::Postgres] {
-        let set = Set::built_in(dialect).expect("a sound set");
+        let set = migrate::built_in(dialect).expect("a sound set");
         let up: String = set.revisions().iter().map(|revision| is_space(&revision.up) + " ").collect();
         for table in tables::declared() {
             for statement in create::create(table, dialect) {

@@ -1,36 +1,25 @@
 //! Writing migrations, `accord migrate` from the sources, and the proof that each can be undone and done again.
 
-mod auto;
-mod catalogue;
-mod data;
-mod diff;
-mod files;
-mod lint;
 mod new;
 #[cfg(test)]
 mod proofs;
 #[cfg(test)]
 mod recipes;
-mod rename;
-mod schema;
-mod sql;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use accord_foundation::config::{Config, Env};
-use accord_foundation::db::Dialect;
+use accord_migrate::folder::Folder;
+use accord_migrate::round_trip::Walk;
+use accord_migrate::{Dialect, difference, lint, schema};
 use anyhow::Context;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
-use self::data::Walk;
-use self::files::Folder;
 use crate::application;
 use crate::postgres::Postgres;
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::{product, run};
-
-const DIALECTS: [Dialect; 2] = [Dialect::Sqlite, Dialect::Postgres];
 
 const USAGE: &str = "say `cargo xtask migrate new \"MESSAGE\" [--auto [--rename OLD=NEW] [--drop NAME]] [--print]`, `… merge`, `… seal`, `… check`, or what `accord \
      migrate` takes: `up|down|to|current|history|heads|status [TARGET] [--dry-run]`";
@@ -117,7 +106,7 @@ pub fn there_and_back_with(binary: &Path, postgres: &Postgres) -> Outcome {
         faults
     })?;
     faults.extend(found);
-    faults.extend(auto::unequal(&application::tables(), &sqlite, &server));
+    faults.extend(difference::unequal(&application::tables(), &sqlite, &server));
 
     if faults.is_empty() {
         let note =
@@ -159,9 +148,8 @@ async fn there_and_back(
     faults.extend(differences(kind, &first, &schema(url).await?));
     let lacks =
         |fault: &String| format!("{kind} › {fault}: `cargo xtask migrate new MESSAGE --auto` writes the migration");
-    faults.extend(auto::faults(&application::tables(), url).await?.iter().map(lacks));
-    let entries = application::permissions();
-    faults.extend(catalogue::faults(&entries, url).await?.iter().map(lacks));
+    faults.extend(difference::faults(&application::tables(), url).await?.iter().map(lacks));
+    faults.extend(application::permissions().faults(url).await?.iter().map(lacks));
     Ok((faults, schema::read(url).await?))
 }
 
@@ -232,6 +220,22 @@ async fn schema(url: &str) -> anyhow::Result<Schema> {
 mod tests {
     use super::*;
 
+    /// A repository that has only migrations: name, parents, up.
+    pub fn repository(migrations: &[(&str, &str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        for database in Dialect::ALL.map(Dialect::folder) {
+            let folder = root.path().join("migrations").join(database);
+            std::fs::create_dir_all(&folder).expect("a folder");
+            for (id, parents, up) in migrations {
+                let header = format!("-- parents: {parents}\n-- message: {id}\n-- created: 2026-11-21\n\n");
+                std::fs::write(folder.join(format!("{id}.up.sql")), format!("{header}{up}\n")).expect("a file");
+                std::fs::write(folder.join(format!("{id}.down.sql")), format!("{header}SELECT 1;\n")).expect("a file");
+            }
+        }
+        Folder::of(root.path()).seal().expect("sealed");
+        root
+    }
+
     #[test]
     fn nobody_writes_a_migration_in_production() {
         assert!(refuse(true).expect_err("refused").0.contains("accord migrate up"));
@@ -240,7 +244,7 @@ mod tests {
 
     #[test]
     fn what_is_not_sealed_yet_is_linted() {
-        let root = files::tests::repository(&[("0001_a", "base", "SELECT 1;")]);
+        let root = repository(&[("0001_a", "base", "SELECT 1;")]);
         let folder = Folder::of(root.path());
         assert_eq!(faults(&folder).expect("readable"), Vec::<String>::new());
         new::new(&folder, &["Drop posts"]).expect("written");

@@ -1,16 +1,16 @@
-//! New migrations: four files to fill in, or what the declared tables and permissions ask for, or what joins two heads.
+//! New migrations: four files to fill in, or what the declared tables and permissions require, or a merge of two heads.
 
 use std::path::{Path, PathBuf};
 
-use accord_foundation::auth::permission::Entry;
-use accord_foundation::db::Dialect;
-use accord_foundation::db::migrate::header::Header;
-use accord_foundation::db::migrate::{self, Direction, Set, Target};
-use accord_foundation::db::tables::Table;
+use accord_migrate::Dialect;
+use accord_migrate::difference::Decisions;
+use accord_migrate::folder::{Folder, Scripts};
+use accord_migrate::migrations::header::Header;
+use accord_migrate::rows::DeclaredRows;
+use accord_migrate::tables::Table;
+use accord_migrate::write::{self, Found, Undecided};
 
-use super::auto::{self, Decisions, Outcome as Difference};
-use super::files::{Folder, Scripts};
-use super::{DIALECTS, USAGE, catalogue};
+use super::USAGE;
 use crate::application;
 use crate::postgres::Postgres;
 use crate::report::{Failed, Outcome, Report, Usage};
@@ -66,13 +66,14 @@ impl Options {
 /// `cargo xtask migrate new "MESSAGE" [--auto [--rename OLD=NEW]… [--drop NAME]…] [--print]`
 pub fn new(folder: &Folder, words: &[&str]) -> Outcome {
     let options = Options::read(words)?;
-    let parents = one_head(&folder.set(Dialect::Sqlite)?)?;
-    let mut header = header(parents, &options.message);
+    let set = folder.set(Dialect::Sqlite)?;
+    let mut header =
+        write::header(&set, &options.message, &today()).map_err(|error| Failed::new(0, 1, format!("{error:#}")))?;
     let scripts = if options.auto {
         let postgres = Postgres::start()?;
-        let entries = application::permissions();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        match runtime.block_on(found(folder, &application::tables(), &entries, &options.decisions, &postgres))? {
+        let (tables, rows) = (application::tables(), [application::permissions()]);
+        match runtime.block_on(difference(folder, &tables, &rows, &options.decisions, &postgres))? {
             Some(Found { scripts, changes, destructive }) => {
                 changes.iter().for_each(|change| eprintln!("  {change}"));
                 header.destructive = (!destructive.is_empty()).then(|| destructive.join("; "));
@@ -81,40 +82,43 @@ pub fn new(folder: &Folder, words: &[&str]) -> Outcome {
             None => return Ok(Report::passed(0, "no change")),
         }
     } else {
-        DIALECTS.map(|dialect| (dialect, Scripts::default()))
+        Dialect::ALL.map(|dialect| (dialect, Scripts::default()))
     };
     write(folder, &header, scripts, options.print)
 }
 
 /// `cargo xtask migrate merge`: a migration that changes nothing and builds on all heads.
 pub fn merge(folder: &Folder) -> Outcome {
-    let set = folder.set(Dialect::Sqlite)?;
-    let heads: Vec<_> = set.heads().into_iter().map(|head| head.id.clone()).collect();
-    if heads.len() < 2 {
+    let Some(merged) = write::merge(folder, &today())? else {
         return Ok(Report::passed(0, "there is one head: nothing to join"));
-    }
-    let message = format!("Merge {}", heads.join(" and "));
-    let files =
-        folder.write("merge", &header(heads, &message), DIALECTS.map(|dialect| (dialect, Scripts::default())))?;
-    shown(&files);
-    Ok(Report::passed(
-        files.len(),
-        format!("{message}; `cargo xtask migrate check`, and then `cargo xtask migrate seal`"),
-    ))
+    };
+    shown(&merged.files);
+    let note = format!("{}; `cargo xtask migrate check`, and then `cargo xtask migrate seal`", merged.message);
+    Ok(Report::passed(merged.files.len(), note))
 }
 
-fn one_head(set: &Set) -> anyhow::Result<Vec<String>> {
-    let heads: Vec<_> = set.heads().into_iter().map(|head| head.id.clone()).collect();
-    if heads.len() > 1 {
-        let text = format!("two heads: {}; `cargo xtask migrate merge` joins them first", heads.join(", "));
-        return Err(Failed::new(0, 1, text).into());
-    }
-    Ok(heads)
+fn today() -> String {
+    chrono::Utc::now().format("%Y-%m-%d").to_string()
 }
 
-fn header(parents: Vec<String>, message: &str) -> Header {
-    let created = chrono::Utc::now().format("%Y-%m-%d").to_string();
-    Header { parents, message: message.to_owned(), created, ..Header::default() }
+/// Compares with fresh databases, and removes the one on PostgreSQL afterwards.
+pub async fn difference(
+    folder: &Folder,
+    tables: &[Table],
+    rows: &[DeclaredRows],
+    decisions: &Decisions,
+    postgres: &Postgres,
+) -> anyhow::Result<Option<Found>> {
+    let scratch = tempfile::tempdir()?;
+    let name = format!("accord_auto_{}", run::random_hex());
+    let sqlite = format!("sqlite:{}", scratch.path().join("auto.db").display());
+    let server = postgres.create(&name).await?;
+    let found = write::difference(folder, tables, rows, decisions, [&sqlite, &server]).await;
+    postgres.remove(&name).await?;
+    found.map_err(|error| match error.downcast::<Undecided>() {
+        Ok(Undecided(sentences)) => Failed::new(0, sentences.len(), sentences.join("\n")).into(),
+        Err(error) => error,
+    })
 }
 
 fn write(folder: &Folder, header: &Header, scripts: [(Dialect, Scripts); 2], print: bool) -> Outcome {
@@ -137,100 +141,9 @@ fn name(file: &Path) -> &Path {
     file.strip_prefix(run::root()).unwrap_or(file)
 }
 
-/// What the migrations lack.
-#[derive(Debug)]
-pub struct Found {
-    pub scripts: [(Dialect, Scripts); 2],
-    /// What changes, a sentence each.
-    pub changes: Vec<String>,
-    /// What rows lose.
-    pub destructive: Vec<String>,
-}
-
-/// The scripts that bring the migrations in line with what the code declares; none if they are.
-///
-/// # Errors
-/// Something must be decided first, or cannot be done; each sentence says what to do.
-pub async fn found(
-    folder: &Folder,
-    declared: &[Table],
-    entries: &[&Entry],
-    decisions: &Decisions,
-    postgres: &Postgres,
-) -> anyhow::Result<Option<Found>> {
-    let scratch = tempfile::tempdir()?;
-    let name = format!("accord_auto_{}", run::random_hex());
-    let sqlite = format!("sqlite:{}", scratch.path().join("auto.db").display());
-    let server = postgres.create(&name).await?;
-    let found = async {
-        let one = of(folder, declared, entries, decisions, &sqlite).await?;
-        let other = of(folder, declared, entries, decisions, &server).await?;
-        anyhow::Ok((one, other))
-    };
-    let found = found.await;
-    postgres.remove(&name).await?;
-    let (one, other) = found?;
-    if one.is_none() && other.is_none() {
-        return Ok(None);
-    }
-    let (mut changes, mut destructive) = (vec![], vec![]);
-    let mut scripts = vec![];
-    for (dialect, found) in DIALECTS.into_iter().zip([one, other]) {
-        let nothing = || "-- Nothing to do here: this is about the other database.\n".to_owned();
-        let found = found.unwrap_or_else(|| One { up: nothing(), down: nothing(), ..One::default() });
-        scripts.push((dialect, Scripts { up: found.up, down: found.down }));
-        changes.extend(found.changes);
-        destructive.extend(found.destructive);
-    }
-    for sentences in [&mut changes, &mut destructive] {
-        sentences.sort();
-        sentences.dedup();
-    }
-    let scripts = scripts.try_into().map_err(|_| anyhow::anyhow!("there are two databases"))?;
-    Ok(Some(Found { scripts, changes, destructive }))
-}
-
-/// What one database lacks.
-#[derive(Default)]
-struct One {
-    up: String,
-    down: String,
-    changes: Vec<String>,
-    destructive: Vec<String>,
-}
-
-async fn of(
-    folder: &Folder,
-    declared: &[Table],
-    entries: &[&Entry],
-    decisions: &Decisions,
-    url: &str,
-) -> anyhow::Result<Option<One>> {
-    let dialect = Dialect::of(url);
-    migrate::run(url, &folder.set(dialect)?, Direction::Up, &Target::Head, &mut |_| {}).await?;
-    let mut one = match auto::difference(declared, url, decisions).await? {
-        Difference::NoChange => One::default(),
-        Difference::Ask(sentences) | Difference::Refused(sentences) => {
-            return Err(Failed::new(0, sentences.len(), sentences.join("\n")).into());
-        }
-        Difference::Scripts(scripts) => {
-            let auto::Scripts { up, down, changes, destructive } = scripts;
-            One { up, down, changes, destructive }
-        }
-    };
-    if let Some(rows) = catalogue::difference(entries, url).await? {
-        // rows come after their table, and go before it
-        one.up = [one.up.as_str(), &rows.up].into_iter().filter(|sql| !sql.is_empty()).collect::<Vec<_>>().join("\n");
-        one.down =
-            [rows.down.as_str(), &one.down].into_iter().filter(|sql| !sql.is_empty()).collect::<Vec<_>>().join("\n");
-        one.changes.extend(rows.changes);
-    }
-    Ok((!one.changes.is_empty()).then_some(one))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::files::tests::repository;
+    use super::super::tests::repository;
     use super::*;
 
     #[test]

@@ -9,19 +9,20 @@
 
 use std::path::Path;
 
-use accord_foundation::db::Dialect;
-use accord_foundation::db::migrate::header::Header;
-use accord_foundation::db::migrate::script::statements;
-use accord_foundation::db::migrate::{self, Direction, Set, Target};
-use accord_foundation::db::tables::Table;
-use accord_foundation::db::tables::declare::{postgres, sqlite, text};
+use accord_migrate::Dialect;
+use accord_migrate::difference::Decisions;
+use accord_migrate::folder::Folder;
+use accord_migrate::lint;
+use accord_migrate::migrations::header::Header;
+use accord_migrate::migrations::script::statements;
+use accord_migrate::migrations::{self as migrate, Direction, Set, Target};
+use accord_migrate::tables::Table;
+use accord_migrate::tables::declare::{postgres, sqlite, text};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
-use super::auto::Decisions;
-use super::files::{Folder, folder};
+use super::new;
 use super::proofs::server;
-use super::{lint, new};
 use crate::application;
 use crate::postgres::Postgres;
 use crate::run;
@@ -72,13 +73,13 @@ struct Kitchen<'p> {
     releases: Vec<(Vec<String>, [Set; 2])>,
 }
 
-const DIALECTS: [Dialect; 2] = super::DIALECTS;
+const DIALECTS: [Dialect; 2] = Dialect::ALL;
 
 impl<'p> Kitchen<'p> {
     async fn new(postgres: &'p Postgres, database: String) -> Self {
         let repository = tempfile::tempdir().expect("a folder");
         let migrations = repository.path().join("migrations");
-        for name in DIALECTS.map(folder) {
+        for name in DIALECTS.map(Dialect::folder) {
             std::fs::create_dir_all(migrations.join(name)).expect("a folder");
             for entry in std::fs::read_dir(run::root().join("migrations").join(name)).expect("migrations") {
                 let entry = entry.expect("readable");
@@ -161,11 +162,10 @@ impl<'p> Kitchen<'p> {
                 let drops = command.split_once("--drop ").map(|(_, name)| name.to_owned()).into_iter().collect();
                 let decisions = Decisions { drops, ..Decisions::default() };
                 let scripts = if command.contains("--auto") {
-                    let entries = application::permissions();
-                    let found = new::found(&folder, &self.declared, &entries, &decisions, self.postgres).await;
+                    let found = new::difference(&folder, &self.declared, &[], &decisions, self.postgres).await;
                     found.expect("decided").expect("something is to do").scripts
                 } else {
-                    DIALECTS.map(|dialect| (dialect, super::files::Scripts::default()))
+                    DIALECTS.map(|dialect| (dialect, accord_migrate::folder::Scripts::default()))
                 };
                 let parents = vec![self.sets()[0].heads()[0].id.clone()];
                 let header = Header { parents, message, created: "2026-11-21".into(), ..Header::default() };
@@ -187,7 +187,7 @@ impl<'p> Kitchen<'p> {
             Some(name) => (true, name),
             None => (false, title.strip_prefix("-- ").expect("the first line names the file")),
         };
-        for dialect in DIALECTS.map(folder) {
+        for dialect in DIALECTS.map(Dialect::folder) {
             let name = name.replace('*', dialect);
             if !name.contains(dialect) {
                 continue;
@@ -272,7 +272,7 @@ async fn accord(url: &str, set: &Set, words: &[&str]) -> Vec<String> {
             return set
                 .heads()
                 .iter()
-                .map(|head| format!("{head} (parent {})", super::files::parents(&head.header)))
+                .map(|head| format!("{head} (parent {})", accord_migrate::folder::parents(&head.header)))
                 .collect();
         }
         other => panic!("no recipe says `accord migrate {other}`"),
@@ -361,7 +361,7 @@ fn a_column_is_renamed_without_downtime() {
     fn beside(tables: &mut Vec<Table>) {
         // as the text shows them
         let objects = |dialect: Dialect| {
-            let database = folder(dialect);
+            let database = dialect.folder();
             let shown = blocks("rename without downtime, in three releases");
             let title = renumber(&format!("-- migrations/{database}/0014_full_name_beside_name.up.sql"));
             let block = shown.into_iter().find(|(_, text)| text.starts_with(&title)).expect("it is shown");
@@ -413,7 +413,7 @@ fn a_release_is_rolled_back() {
         kitchen.type_in("$ cargo xtask migrate new \"Posts have a slug\" ").await;
         let id = renumber("0014_posts_have_a_slug");
         assert!(kitchen.repository.path().join(format!("migrations/sqlite/{id}.up.sql")).is_file());
-        for name in DIALECTS.map(folder) {
+        for name in DIALECTS.map(Dialect::folder) {
             let file = |end| kitchen.repository.path().join(format!("migrations/{name}/{id}.{end}.sql"));
             kitchen.put(&file("up"), "ALTER TABLE posts ADD COLUMN slug TEXT;");
             kitchen.put(&file("down"), "ALTER TABLE posts DROP COLUMN slug;");

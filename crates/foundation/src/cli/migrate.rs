@@ -71,7 +71,7 @@ pub async fn run(config: &Config, Arguments { step, migrations }: Arguments) -> 
     let dialect = Dialect::of(url);
     let set = match migrations {
         Some(folder) => Set::read(&folder, dialect),
-        None => Set::built_in(dialect).cloned(),
+        None => migrate::built_in(dialect).cloned(),
     };
     let set = set.map_err(failed)?;
     let (direction, target, dry) = match step {

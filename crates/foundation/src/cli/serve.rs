@@ -16,7 +16,7 @@ use crate::application;
 use crate::auth::password::Passwords;
 use crate::auth::{Email, permission};
 use crate::config::Config;
-use crate::db::migrate::{self, Direction, Fitness, Set, Target};
+use crate::db::migrate::{self, Direction, Fitness, Target};
 use crate::db::{Db, Dialect};
 use crate::declared;
 use crate::mail::transport::Mailer;
@@ -52,7 +52,7 @@ pub async fn run(config: Config, inherited: ListenFd) -> Result<(), Failure> {
     if config.migrates() {
         let url = &config.database_url;
         let failed = |error| failed(url, &error);
-        let set = Set::built_in(Dialect::of(url)).map_err(failed)?;
+        let set = migrate::built_in(Dialect::of(url)).map_err(failed)?;
         let mut tell = |line: &str| tracing::info!("{line}");
         for step in migrate::run(url, set, Direction::Up, &Target::Head, &mut tell).await.map_err(failed)? {
             tracing::info!(%step, "migrated");

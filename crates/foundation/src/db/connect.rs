@@ -1,20 +1,18 @@
 //! Pools: SQLite's pragmas, PostgreSQL's timeouts, and what counts as "the database is away".
 
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use accord_migrate::connect::{STATEMENTS, sqlite_code};
+pub use accord_migrate::connect::{is_unavailable, sqlite_file, sqlite_options};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{ConnectOptions, Connection};
 
 use super::signals::Hooks;
 use super::{Db, DbError, Dialect, Gates, Limits, Pools};
 use crate::admission::{Gate, Patience};
-
-/// Statements kept prepared per connection; more than the product has.
-const STATEMENTS: usize = 256;
 
 /// A statement may run this many times as long as a request waits for a connection.
 const STATEMENT_FACTOR: u32 = 2;
@@ -39,39 +37,6 @@ pub struct Settings {
     pub connections: u32,
     /// The expected wait for a connection above which a request is refused at once; zero for none.
     pub queue: Duration,
-}
-
-/// SQLite options for one file. WAL lets readers go on while one writes; FULL makes an acknowledged
-/// write survive a power loss (NORMAL loses everything since the last checkpoint).
-pub fn sqlite_options(url: &str, timeout: Duration) -> Result<SqliteConnectOptions, sqlx::Error> {
-    Ok(SqliteConnectOptions::from_str(url)?
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(timeout)
-        // 8 MiB a connection
-        .pragma("cache_size", "-8192")
-        .statement_cache_capacity(STATEMENTS)
-        .optimize_on_close(true, 400))
-}
-
-/// The file that a URL names, as sqlx reads it; none for PostgreSQL, and for a database in memory.
-///
-/// # Errors
-/// It is a URL of SQLite, and says what is unknown.
-pub fn sqlite_file(url: &str) -> Result<Option<PathBuf>, sqlx::Error> {
-    if Dialect::of(url) != Dialect::Sqlite {
-        return Ok(None);
-    }
-    let options = SqliteConnectOptions::from_str(url)?;
-    let (place, query) = url.split_once('?').unwrap_or((url, ""));
-    let in_memory = |(key, value)| key == "mode" && value == "memory";
-    if place.ends_with(":memory:") || url::form_urlencoded::parse(query.as_bytes()).any(in_memory) {
-        return Ok(None);
-    }
-    let file = options.get_filename();
-    Ok((!file.as_os_str().is_empty()).then(|| file.to_owned()))
 }
 
 impl Db {
@@ -201,31 +166,4 @@ pub fn is_unwritable(error: &sqlx::Error) -> bool {
         // SQLite: 8 READONLY, 10 IOERR, 13 FULL and their extended forms.
         ["53100", "58030", "25006"].contains(&&*code) || matches!(sqlite_code(&code), Some(8 | 10 | 13))
     })
-}
-
-/// SQLite's primary result code; `None` for the five characters of PostgreSQL.
-fn sqlite_code(code: &str) -> Option<u32> {
-    (code.len() < 5).then(|| code.parse::<u32>().ok()).flatten().map(|code| code & 0xff)
-}
-
-/// Whether a later try may succeed without anyone changing anything.
-pub fn is_unavailable(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            // PostgreSQL: class 08 connection, 53 resources, 57P shutdown, 57014 and 55P03 timeouts, 40001 and 40P01 races.
-            // SQLite: 5 BUSY, 6 LOCKED and their extended forms.
-            code.starts_with("08")
-                || code.starts_with("53")
-                || code.starts_with("57P")
-                || ["57014", "55P03", "40001", "40P01", "25P03"].contains(&&*code)
-                || matches!(sqlite_code(&code), Some(5 | 6))
-        }),
-        _ => false,
-    }
 }

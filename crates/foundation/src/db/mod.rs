@@ -25,6 +25,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow, PgPool, Postgres, Sqlite, SqlitePool};
 use sqlx_core::transaction::TransactionManager;
 
+pub use accord_migrate::Dialect;
 pub use constraint::{Constraint, Violated};
 pub use permit::{DerivedColumn, Permit, Unsignalled};
 
@@ -90,22 +91,6 @@ impl From<Refused> for DbError {
 /// A row type that both databases can be read into; `#[derive(FromRow)]` gives it.
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin> Row for T {}
-
-/// Which database is behind a connection; for the few expressions that differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    /// Embedded, one writer.
-    Sqlite,
-    /// Production.
-    Postgres,
-}
-
-impl Dialect {
-    /// The dialect of a database URL.
-    pub fn of(url: &str) -> Self {
-        if url.starts_with("sqlite:") { Self::Sqlite } else { Self::Postgres }
-    }
-}
 
 /// The pools, and what is called when rows change. Cheap to clone.
 #[derive(Clone)]

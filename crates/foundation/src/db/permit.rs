@@ -5,15 +5,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use sea_query::Iden;
+pub use accord_migrate::tables::TableName as Table;
 
 use super::{DbError, DbResult};
-
-/// A table by its type.
-pub trait Table: Iden + Copy {
-    /// The variant that names the table.
-    const TABLE: Self;
-}
 
 /// Allows to write into one table.
 pub struct Permit<T>(PhantomData<fn() -> T>);

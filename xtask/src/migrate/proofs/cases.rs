@@ -2,9 +2,9 @@
 
 use accord::resources::posts::tables::Posts;
 use accord_foundation::auth::tables::Users;
-use accord_foundation::db::tables::Table;
-use accord_foundation::db::tables::declare::{bigint, index, key, postgres, sqlite, text, timestamp, unique};
-use accord_foundation::db::tables::table::{Action, ForeignKey, one_of};
+use accord_migrate::tables::Table;
+use accord_migrate::tables::declare::{bigint, index, key, postgres, sqlite, text, timestamp, unique};
+use accord_migrate::tables::table::{Action, ForeignKey, one_of};
 
 /// A change of the declaration.
 pub struct Case {

@@ -3,20 +3,22 @@
 
 mod cases;
 
-use accord_foundation::db::Dialect;
-use accord_foundation::db::migrate::Set;
-use accord_foundation::db::tables::Table;
-use accord_foundation::db::tables::declare::{sqlite, text};
-use accord_foundation::db::tables::table::{Action, one_of};
+use accord_migrate::Dialect;
+use accord_migrate::difference::change;
+use accord_migrate::difference::{Decisions, Outcome, Scripts, difference, faults, unequal};
+use accord_migrate::lint;
+use accord_migrate::migrations::Set;
+use accord_migrate::rows::DeclaredRows;
+use accord_migrate::schema::{read, text as sql_text};
+use accord_migrate::tables::Table;
+use accord_migrate::tables::declare::{sqlite, text};
+use accord_migrate::tables::table::{Action, one_of};
 use anyhow::Context;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tokio::sync::Mutex;
 
 use self::cases::{CASES, Case, called, column, of, replace};
-use super::auto::{Decisions, Outcome, Scripts, difference, faults, unequal};
-use super::schema::{read, text as sql_text};
-use super::{diff, lint};
 use crate::application;
 use crate::postgres::Postgres;
 use crate::run;
@@ -156,7 +158,7 @@ impl Case {
         anyhow::ensure!(database.run(KEPT).await? == kept, "rows were lost on the way down");
         let after = read(&database.url).await?;
         let left: Vec<_> =
-            diff::difference(&after, &before).iter().map(|change| change.sentence(&after, &before)).collect();
+            change::difference(&after, &before).iter().map(|change| change.sentence(&after, &before)).collect();
         anyhow::ensure!(left.is_empty(), "after down: {left:#?}\n{}", scripts.down);
         // what was dropped comes back at the end
         let drops = scripts.changes.iter().any(|change| change.contains("column dropped"));
@@ -168,10 +170,8 @@ impl Case {
         database.run(&scripts.up).await.context("up again")?;
         let posts = read(&database.url).await?.tables.into_iter().find(|table| table.name == self.posts);
         let needed = posts.context("posts")?.columns.into_iter().filter(|column| !column.null && !column.identity);
-        let value = |column: &accord_foundation::db::tables::table::Column| match (
-            column.name.as_str(),
-            column.kind.as_str(),
-        ) {
+        let value = |column: &accord_migrate::tables::table::Column| match (column.name.as_str(), column.kind.as_str())
+        {
             ("search_text", _) => "'five'",
             (_, "TIMESTAMPTZ") => "'2026-01-01T00:00:00+00:00'",
             (_, "BIGINT") => "0",
@@ -364,7 +364,7 @@ fn a_decision_about_nothing_is_refused() {
         ("posts.titel=posts.headline", "the database has no posts.titel"),
         ("posts.title=posts.head", "the code declares no posts.head"),
         ("post=articles", "the database has no table post"),
-        ("posts.title", "say `--rename posts.title=posts.headline`"),
+        ("posts.title", "say `--rename books.title=books.name`"),
     ] {
         let decisions = Decisions { renames: vec![text.into()], drops: vec![] };
         let error = outcome(&database, rename, &decisions).expect_err("refused").to_string();
@@ -405,4 +405,34 @@ fn databases_that_differ_in_meaning_are_named() {
             "votes: only SQLite has the table",
         ]
     );
+}
+
+#[test]
+fn declared_rows_are_inserted_changed_and_deleted_on_postgres() {
+    let Some(server) = server() else { return };
+    let declared = |rows: &[(&str, &str)]| DeclaredRows {
+        table: "permissions",
+        noun: "permission",
+        about: "The permissions.",
+        columns: &["name", "target", "description"],
+        dependents: &[("grants", "permission")],
+        rows: rows.iter().map(|(name, about)| vec![Some((*name).into()), None, Some((*about).into())]).collect(),
+    };
+    runtime().block_on(async {
+        let database = Database::at(server.create("accord_rows").await.expect("a database"));
+        let tables = "CREATE TABLE permissions (name TEXT CONSTRAINT permissions_pkey PRIMARY KEY, target TEXT, \
+                      description TEXT, created_at TIMESTAMPTZ, updated_at TIMESTAMPTZ); \
+                      CREATE TABLE grants (permission TEXT CONSTRAINT grants_fkey REFERENCES permissions (name))";
+        database.run(tables).await.expect("tables");
+        let (before, after) =
+            (declared(&[("can_edit", "Edit"), ("can_read", "Read")]), declared(&[("can_edit", "Edit it all")]));
+        let initial = before.difference(&database.url).await.expect("reads").expect("the table is empty");
+        database.run(&initial.up).await.expect("inserted");
+        database.run("INSERT INTO grants VALUES ('can_read')").await.expect("a grant");
+        let scripts = after.difference(&database.url).await.expect("reads").expect("they differ");
+        database.run(&scripts.up).await.expect("up");
+        assert_eq!(after.faults(&database.url).await.expect("reads"), Vec::<String>::new());
+        database.run(&scripts.down).await.expect("down");
+        assert_eq!(before.faults(&database.url).await.expect("reads"), Vec::<String>::new());
+    });
 }
