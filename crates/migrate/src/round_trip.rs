@@ -1,10 +1,16 @@
-//! The proof that migrations keep data: rows go down and up again, one revision at a time.
+//! The proof that migrations can be undone: rows go down and up again, one revision at a time, and the schema at head is
+//! the same after a second run.
 
 use std::collections::BTreeMap;
 
 use anyhow::Context;
 use serde_json::{Map, Value};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+
+use crate::difference::{self, change::difference};
+use crate::rows::DeclaredRows;
+use crate::schema::{self, Schema};
+use crate::tables::Table;
 
 /// All rows of all tables, by table.
 pub type Data = BTreeMap<String, Vec<Map<String, Value>>>;
@@ -54,6 +60,60 @@ impl Walk<'_> {
         }
         Ok(faults)
     }
+
+    /// Checks that the rows are kept, that `down base` leaves nothing, that a second `up head` creates the same schema,
+    /// and that this schema has the declared tables and rows. Returns one sentence for each fault, and the schema at head.
+    ///
+    /// # Errors
+    /// As [`Walk::faults`].
+    pub async fn check(
+        &self,
+        revisions: &[String],
+        tables: &[Table],
+        rows: &[DeclaredRows],
+    ) -> anyhow::Result<(Vec<String>, Schema)> {
+        let Self { kind, url, step, .. } = *self;
+        let mut faults = self.faults(revisions).await?;
+        step(["up", "head"])?;
+        let first = schema::read(url).await?;
+        if first.tables.is_empty() {
+            faults.push(format!("{kind}: `migrate up` created no table"));
+        }
+        step(["down", "base"])?;
+        for name in names(&schema::read(url).await?) {
+            faults.push(format!("{kind} › {name}: still there after `migrate down base`"));
+        }
+        step(["up", "head"])?;
+        let second = schema::read(url).await?;
+        faults.extend(unlike(kind, &first, &second));
+        let mut lacking = difference::faults(tables, url).await?;
+        for rows in rows {
+            lacking.extend(rows.faults(url).await?);
+        }
+        let hint = "`cargo xtask migrate new MESSAGE --auto` writes the migration";
+        faults.extend(lacking.into_iter().map(|fault| format!("{kind} › {fault}: {hint}")));
+        Ok((faults, second))
+    }
+}
+
+/// The names of all tables and objects with their kinds. An extension may have been installed by the operator.
+fn names(schema: &Schema) -> Vec<String> {
+    let tables = schema.tables.iter().map(|table| format!("table {}", table.name));
+    let objects = schema.objects.iter().filter(|object| object.kind != "EXTENSION");
+    tables.chain(objects.map(|object| format!("{} {}", object.kind.to_lowercase(), object.name))).collect()
+}
+
+/// The differences between the schemas of two runs up to head, a sentence each.
+fn unlike(kind: &str, first: &Schema, second: &Schema) -> Vec<String> {
+    let changes = difference(first, second);
+    let mut faults: Vec<_> = changes.iter().map(|change| change.sentence(first, second)).collect();
+    if faults.is_empty() {
+        let order = |table: &Table| table.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+        let moved =
+            first.tables.iter().filter(|one| second.table(&one.name).is_some_and(|two| order(one) != order(two)));
+        faults.extend(moved.map(|table| format!("{}: the columns have another order", table.name)));
+    }
+    faults.into_iter().map(|fault| format!("{kind} › after `migrate down base` and `migrate up`: {fault}")).collect()
 }
 
 /// The rows of `one` that `other` has not, as far as it has their tables and columns; a row of `own` may go.
@@ -154,9 +214,24 @@ fn objects(rows: Vec<(String,)>) -> anyhow::Result<Vec<Map<String, Value>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::declare::{key, text};
 
     fn data(rows: Value) -> Data {
         serde_json::from_value(serde_json::json!({ "books": rows })).expect("data")
+    }
+
+    #[test]
+    fn the_schema_of_a_second_run_is_compared_with_the_first() {
+        let books = || Table::new("books", "Books.").column("id", key()).column("title", text());
+        let schema = |table: Table| Schema { tables: vec![table], objects: vec![] };
+        let found = |second: Table| unlike("SQLite", &schema(books()), &schema(second));
+        let place = "SQLite › after `migrate down base` and `migrate up`";
+        assert_eq!(found(books()), Vec::<String>::new());
+        let null = Table::new("books", "Books.").column("id", key()).column("title", text().null());
+        assert_eq!(found(null), [format!("{place}: books.title: column changed: TEXT NOT NULL → TEXT")]);
+        let moved = Table::new("books", "Books.").column("title", text()).column("id", key());
+        assert_eq!(found(moved), [format!("{place}: books: the columns have another order")]);
+        assert_eq!(names(&schema(books())), ["table books"]);
     }
 
     #[test]

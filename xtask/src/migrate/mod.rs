@@ -6,7 +6,6 @@ mod proofs;
 #[cfg(test)]
 mod recipes;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use accord_foundation::config::{Config, Env};
@@ -14,7 +13,6 @@ use accord_migrate::folder::Folder;
 use accord_migrate::round_trip::Walk;
 use accord_migrate::{Dialect, difference, lint, schema};
 use anyhow::Context;
-use sqlx::{Connection, PgConnection, SqliteConnection};
 
 use crate::application;
 use crate::postgres::Postgres;
@@ -117,10 +115,6 @@ pub fn there_and_back_with(binary: &Path, postgres: &Postgres) -> Outcome {
     Err(Failed::new(0, faults.len() - 1, faults.join("\n")).into())
 }
 
-/// What stands in a schema: kind and name, with the definition.
-type Schema = BTreeMap<String, String>;
-
-/// What is wrong, and the schema at head.
 async fn there_and_back(
     kind: &str,
     binary: &Path,
@@ -132,88 +126,10 @@ async fn there_and_back(
     };
     // the demo data, and rows of more tables
     let load = || ["demo", "editors"].iter().try_for_each(|name| product::load(binary, folder, url, &[name]));
-    let revisions =
-        Folder::of(&run::root()).set(Dialect::of(url))?.revisions().iter().map(|r| r.id.clone()).collect::<Vec<_>>();
-    let mut faults = Walk { kind, url, step: &step, load: &load }.faults(&revisions).await?;
-    step(["up", "head"])?;
-    let first = schema(url).await?;
-    if first.is_empty() {
-        faults.push(format!("{kind}: `migrate up` made nothing"));
-    }
-    step(["down", "base"])?;
-    for name in schema(url).await?.keys() {
-        faults.push(format!("{kind} › {name}: still there after `migrate down base`"));
-    }
-    step(["up", "head"])?;
-    faults.extend(differences(kind, &first, &schema(url).await?));
-    let lacks =
-        |fault: &String| format!("{kind} › {fault}: `cargo xtask migrate new MESSAGE --auto` writes the migration");
-    faults.extend(difference::faults(&application::tables(), url).await?.iter().map(lacks));
-    faults.extend(application::permissions().faults(url).await?.iter().map(lacks));
-    Ok((faults, schema::read(url).await?))
-}
-
-fn differences(kind: &str, first: &Schema, second: &Schema) -> Vec<String> {
-    let names: BTreeSet<_> = first.keys().chain(second.keys()).collect();
-    let difference = |name: &&String| match (first.get(*name), second.get(*name)) {
-        (Some(_), None) => Some(format!("{kind} › {name}: not made again by the second `migrate up`")),
-        (None, Some(_)) => Some(format!("{kind} › {name}: made only by the second `migrate up`")),
-        (Some(one), Some(two)) if one != two => Some(format!("{kind} › {name}: first `{one}`, then `{two}`")),
-        _ => None,
-    };
-    names.iter().filter_map(difference).collect()
-}
-
-/// sqlx keeps its history in tables of its own; they are no part of the schema.
-const SQLITE: &str = "SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema \
-    WHERE tbl_name NOT LIKE '\\_sqlx\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
-
-/// Everything in `public` that no extension owns: relations with their columns, constraints, indexes, triggers,
-/// functions, types.
-const POSTGRES: &str = "
-WITH owned AS (SELECT objid FROM pg_depend WHERE deptype = 'e'),
-relation AS (
-    SELECT c.oid, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = 'public' AND c.relname NOT LIKE '\\_sqlx\\_%' AND c.oid NOT IN (SELECT objid FROM owned)
-)
-SELECT 'relation ' || relname::text, relkind::text FROM relation
-UNION ALL
-SELECT 'column ' || r.relname || '.' || a.attname,
-    format_type(a.atttypid, a.atttypmod) || ' position ' || a.attnum::text || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END
-    || ' ' || a.attidentity::text || a.attgenerated::text || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), '')
-FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum WHERE r.relkind IN ('r', 'p', 'v', 'm')
-UNION ALL
-SELECT 'constraint ' || r.relname || '.' || k.conname, pg_get_constraintdef(k.oid)
-FROM relation r JOIN pg_constraint k ON k.conrelid = r.oid
-UNION ALL
-SELECT 'index ' || r.relname, pg_get_indexdef(r.oid) FROM relation r WHERE r.relkind = 'i'
-UNION ALL
-SELECT 'trigger ' || r.relname || '.' || t.tgname, pg_get_triggerdef(t.oid)
-FROM relation r JOIN pg_trigger t ON t.tgrelid = r.oid AND NOT t.tgisinternal
-UNION ALL
-SELECT 'function ' || p.oid::regprocedure::text, pg_get_functiondef(p.oid)
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE n.nspname = 'public' AND p.prokind IN ('f', 'p') AND p.oid NOT IN (SELECT objid FROM owned)
-UNION ALL
-SELECT 'type ' || t.typname, coalesce(string_agg(e.enumlabel, ', ' ORDER BY e.enumsortorder), t.typtype::text)
-FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_enum e ON e.enumtypid = t.oid
-WHERE n.nspname = 'public' AND t.typtype IN ('e', 'd') AND t.oid NOT IN (SELECT objid FROM owned)
-GROUP BY t.typname, t.typtype";
-
-async fn schema(url: &str) -> anyhow::Result<Schema> {
-    let rows: Vec<(String, String)> = if url.starts_with("sqlite:") {
-        let mut connection = SqliteConnection::connect(url).await?;
-        let rows = sqlx::query_as(SQLITE).fetch_all(&mut connection).await?;
-        connection.close().await?;
-        rows
-    } else {
-        let mut connection = PgConnection::connect(url).await?;
-        let rows = sqlx::query_as(POSTGRES).fetch_all(&mut connection).await?;
-        connection.close().await?;
-        rows
-    };
-    Ok(rows.into_iter().collect())
+    let set = Folder::of(&run::root()).set(Dialect::of(url))?;
+    let revisions: Vec<_> = set.revisions().iter().map(|revision| revision.id.clone()).collect();
+    let walk = Walk { kind, url, step: &step, load: &load };
+    walk.check(&revisions, &application::tables(), &[application::permissions()]).await
 }
 
 #[cfg(test)]
@@ -255,13 +171,5 @@ mod tests {
         for fault in ["0002_drop_posts.up.sql: not sealed", "0002_drop_posts.up.sql, line 5: drop-table: "] {
             assert!(found.contains(fault), "{found}");
         }
-    }
-
-    #[test]
-    fn a_changed_definition_is_shown_both_ways() {
-        let schema = |sql: &str| Schema::from([("index posts_by_time".to_owned(), sql.to_owned())]);
-        let found = differences("SQLite", &schema("one"), &schema("two"));
-        assert_eq!(found, ["SQLite › index posts_by_time: first `one`, then `two`"]);
-        assert!(differences("SQLite", &schema("one"), &Schema::new())[0].contains("not made again"));
     }
 }

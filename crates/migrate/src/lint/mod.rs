@@ -5,13 +5,14 @@
 //! in use needs `-- locks: why`. The other rules allow no exception. Tables that the migration itself creates are not in
 //! use.
 
+mod parsed;
 mod rules;
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
-use regex::Regex;
+use sqlparser::ast::AlterTableOperation;
 
+use self::parsed::Parsed;
 use self::rules::{Needs, RULES, Rule};
 use crate::Dialect;
 use crate::migrations::header::Header;
@@ -43,36 +44,25 @@ pub fn idle(sqlite: &Set, postgres: &Set) -> Vec<String> {
 /// Returns one sentence for each column or table that a migration drops, no later one creates again, and the code still
 /// declares: statements of the code read it.
 pub fn still_read(set: &Set, declared: &[Table]) -> Vec<String> {
-    static DROPPED: LazyLock<Regex> =
-        LazyLock::new(|| regex(r"^ALTER TABLE (?<t>\S+) DROP (COLUMN )?(?<c>\S+)|^DROP TABLE (?<t2>\S+)"));
-    static ADDED: LazyLock<Regex> = LazyLock::new(|| {
-        regex(r"^ALTER TABLE (?<t>\S+) (ADD COLUMN|RENAME COLUMN \S+ TO) (?<c>\S+)|^CREATE TABLE (?<t2>[^\s(]+)")
-    });
-    let names = |pattern: &Regex, sql: &str| {
-        let found = pattern.captures(sql)?;
-        let table = found.name("t").or(found.name("t2"))?.as_str().to_lowercase();
-        Some((table, found.name("c").map(|column| column.as_str().to_lowercase())))
-    };
-    let mut dropped: Vec<((String, Option<String>), String)> = vec![];
+    let mut dropped: Vec<(Name, String)> = vec![];
     for revision in set.revisions() {
         for statement in script::statements(&revision.up, Dialect::Postgres) {
-            let sql = plain(&statement.sql);
-            if let Some(made) = names(&ADDED, &sql) {
+            let sql = Parsed::of(&statement.sql, Dialect::Postgres);
+            for made in created(&sql) {
                 dropped.retain(|(gone, _)| *gone != made && (made.1.is_some() || gone.0 != made.0));
             }
-            if let Some(gone) = names(&DROPPED, &sql) {
-                dropped.push((gone, format!("{revision}.up.sql, line {}", revision.up_line + statement.line - 1)));
-            }
+            let place = format!("{revision}.up.sql, line {}", revision.up_line + statement.line - 1);
+            dropped.extend(removed(&sql).into_iter().map(|gone| (gone, place.clone())));
         }
     }
-    let reads = |(table, column): &(String, Option<String>)| {
+    let reads = |(table, column): &Name| {
         let table = declared.iter().find(|declared| declared.name == *table)?;
         match column {
             Some(column) => table.columns.iter().any(|c| c.name == *column).then(|| format!("{}.{column}", table.name)),
             None => Some(table.name.clone()),
         }
     };
-    let fault = |(gone, place): &((String, Option<String>), String)| {
+    let fault = |(gone, place): &(Name, String)| {
         let name = reads(gone)?;
         Some(format!(
             "migrations/*/{place}: dropped-and-read: drops {name}, which the code declares: statements read it. Take it \
@@ -82,7 +72,40 @@ pub fn still_read(set: &Set, declared: &[Table]) -> Vec<String> {
     dropped.iter().filter_map(fault).collect()
 }
 
-/// A rule that was broken: where, and which marks would do.
+/// A table, or a column of it.
+type Name = (String, Option<String>);
+
+/// The tables and columns that a statement drops.
+fn removed(sql: &Parsed) -> Vec<Name> {
+    let mut names: Vec<Name> = sql.dropped_tables().into_iter().map(|table| (table, None)).collect();
+    if let Some((table, operations)) = sql.alter_table() {
+        for operation in operations {
+            if let AlterTableOperation::DropColumn { column_names, .. } = operation {
+                names.extend(column_names.iter().map(|column| (table.clone(), Some(column.value.to_lowercase()))));
+            }
+        }
+    }
+    names
+}
+
+/// The tables and columns that a statement creates.
+fn created(sql: &Parsed) -> Vec<Name> {
+    let mut names: Vec<Name> = sql.created_table().into_iter().map(|table| (table, None)).collect();
+    if let Some((table, operations)) = sql.alter_table() {
+        names.extend(operations.iter().filter_map(|operation| match operation {
+            AlterTableOperation::AddColumn { column_def, .. } => {
+                Some((table.clone(), Some(column_def.name.value.to_lowercase())))
+            }
+            AlterTableOperation::RenameColumn { new_column_name, .. } => {
+                Some((table.clone(), Some(new_column_name.value.to_lowercase())))
+            }
+            _ => None,
+        }));
+    }
+    names
+}
+
+/// A rule that a statement violates, and the line of the statement.
 struct Found {
     line: usize,
     rule: &'static Rule,
@@ -94,31 +117,24 @@ fn of(revision: &Revision, dialect: Dialect) -> Vec<String> {
     let mut made = BTreeSet::new();
     let mut found = vec![];
     let statements = script::statements(&revision.up, dialect);
-    let texts: Vec<_> = statements.iter().map(|statement| plain(&statement.sql)).collect();
-    let rebuilt: BTreeSet<String> = texts.iter().filter_map(|sql| captured(&REBUILT, sql)).collect();
-    for (statement, sql) in statements.iter().zip(&texts) {
-        if let Some(table) = captured(&MADE, sql) {
-            made.insert(table);
-        }
+    let parsed: Vec<_> = statements.iter().map(|statement| Parsed::of(&statement.sql, dialect)).collect();
+    let rebuilt: BTreeSet<String> = parsed.iter().filter_map(Parsed::renamed_table).collect();
+    for (statement, sql) in statements.iter().zip(&parsed) {
+        made.extend(sql.created_table());
         let line = revision.up_line + statement.line - 1;
+        // a table that this migration creates is not in use; SQLite rebuilds a table under its own name
+        let is_in_use = |table: &String| !made.contains(table) && !rebuilt.contains(table);
         for rule in RULES.iter().filter(|rule| rule.dialects.contains(&dialect)) {
-            let (pattern, except) = compiled(rule);
-            let Some(hit) = pattern.captures(sql) else { continue };
-            if except.as_ref().is_some_and(|except| except.is_match(sql)) {
-                continue;
+            if (rule.find)(sql).iter().any(is_in_use) {
+                found.push(Found { line, rule });
             }
-            // what this migration makes is not in use; SQLite rebuilds a table under its own name
-            let table = hit.name("t").map(|table| table.as_str().to_owned());
-            if table.is_some_and(|table| made.contains(&table) || rebuilt.contains(&table)) {
-                continue;
-            }
-            found.push(Found { line, rule });
         }
-        if statement.repeat && !REPEATABLE.is_match(sql) {
+        let ends = sql.has("WHERE") && sql.begins_with(&["INSERT", "UPDATE", "DELETE", "WITH"]);
+        if statement.repeat && !ends {
             let says = "never ends: repeat an INSERT, UPDATE or DELETE whose WHERE no longer finds what it has changed";
             faults.push(format!("{}, line {line}: repeat: {says}", file("up")));
         }
-        if let Some(item) = unnamed(sql) {
+        if let Some(item) = sql.unnamed_constraint() {
             faults.push(format!("{}, line {line}: `{item}` has no name: CONSTRAINT name …", file("up")));
         }
     }
@@ -154,10 +170,10 @@ fn of(revision: &Revision, dialect: Dialect) -> Vec<String> {
     let (down, sql) = Header::split(&revision.down).unwrap_or_default();
     let back = script::statements(sql, dialect);
     for statement in &back {
-        let text = plain(&statement.sql);
+        let sql_of_step = Parsed::of(&statement.sql, dialect);
         // the rest is about servers that are in use, and who goes back has stopped them
         for rule in RULES.iter().filter(|rule| ["transaction", "concurrently"].contains(&rule.name)) {
-            if rule.dialects.contains(&dialect) && compiled(rule).0.is_match(&text) {
+            if rule.dialects.contains(&dialect) && !(rule.find)(&sql_of_step).is_empty() {
                 let line = revision.down[..revision.down.len() - sql.len()].matches('\n').count() + statement.line;
                 faults.push(format!("{}, line {line}: {}: {}", file("down"), rule.name, rule.says));
             }
@@ -175,76 +191,11 @@ fn of(revision: &Revision, dialect: Dialect) -> Vec<String> {
     faults
 }
 
-static REPEATABLE: LazyLock<Regex> = LazyLock::new(|| regex(r"^(INSERT|UPDATE|DELETE|WITH)\b.* WHERE "));
-static MADE: LazyLock<Regex> = LazyLock::new(|| regex(r"^CREATE (VIRTUAL )?TABLE (?<t>[^\s(]+)"));
-static REBUILT: LazyLock<Regex> = LazyLock::new(|| regex(r"^ALTER TABLE \S+ RENAME TO (?<t>\S+)$"));
-static COMPILED: LazyLock<Vec<(Regex, Option<Regex>)>> = LazyLock::new(|| {
-    let except = |rule: &Rule| (!rule.except.is_empty()).then(|| regex(rule.except));
-    RULES.iter().map(|rule| (regex(rule.pattern), except(rule))).collect()
-});
-
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("the pattern is one")
-}
-
-fn compiled(rule: &'static Rule) -> &'static (Regex, Option<Regex>) {
-    let index = RULES.iter().position(|other| other.name == rule.name).expect("it is one of them");
-    &COMPILED[index]
-}
-
-fn captured(pattern: &Regex, sql: &str) -> Option<String> {
-    Some(pattern.captures(sql)?.name("t")?.as_str().to_owned())
-}
-
 /// Returns whether a line is a comment that begins with the word `repeat`, in whatever case.
 fn is_like_repeat(line: &str) -> bool {
     let comment = line.trim_start().strip_prefix("--").map(str::trim_start).unwrap_or_default();
     let word = comment.split(|letter: char| !letter.is_alphanumeric()).next();
     word.is_some_and(|word| word.eq_ignore_ascii_case("repeat"))
-}
-
-/// A statement in upper case without comments, strings and quotes of names, one space between words.
-fn plain(sql: &str) -> String {
-    static NOISE: LazyLock<Regex> = LazyLock::new(|| regex(r"--[^\n]*|(?s:/\*.*?\*/)|'[^']*'"));
-    let without =
-        NOISE.replace_all(sql, |found: &regex::Captures<'_>| if found[0].starts_with('\'') { "''" } else { " " });
-    without.replace('"', "").split_whitespace().collect::<Vec<_>>().join(" ").to_uppercase()
-}
-
-/// A constraint without a name: databases give it one of their own, and not the same.
-fn unnamed(sql: &str) -> Option<String> {
-    static KINDS: LazyLock<Regex> =
-        LazyLock::new(|| regex(r"\b(CHECK ?\(|UNIQUE\b|REFERENCES\b|PRIMARY KEY\b|FOREIGN KEY\b)"));
-    let items = if sql.starts_with("CREATE TABLE ") {
-        let body = &sql[sql.find('(')? + 1..sql.rfind(')')?];
-        items(body)
-    } else if sql.starts_with("ALTER TABLE ") && sql.contains(" ADD ") {
-        vec![sql]
-    } else {
-        return None;
-    };
-    let nameless = |item: &&str| {
-        KINDS.is_match(item) && !item.contains("CONSTRAINT ") && !item.contains("INTEGER PRIMARY KEY AUTOINCREMENT")
-    };
-    items.into_iter().find(nameless).map(|item| item.trim().to_owned())
-}
-
-/// The parts of a list, split at the commas that no bracket holds.
-fn items(body: &str) -> Vec<&str> {
-    let (mut depth, mut start, mut parts) = (0_i32, 0, vec![]);
-    for (at, letter) in body.char_indices() {
-        match letter {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            ',' if depth == 0 => {
-                parts.push(&body[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&body[start..]);
-    parts
 }
 
 #[cfg(test)]
@@ -315,6 +266,29 @@ mod tests {
             assert_eq!(rule(bad), name, "{bad}");
             assert_eq!(rule(good), "", "{good}");
         }
+    }
+
+    #[test]
+    fn comments_strings_and_quoted_names_are_no_keywords() {
+        for good in [
+            "SELECT 'DROP TABLE books; COMMIT' /* CASCADE */ -- IF EXISTS",
+            "CREATE TABLE books (\"if\" TEXT, \"exists\" TEXT, note TEXT DEFAULT 'IF EXISTS')",
+            "DO $$ BEGIN IF EXISTS (SELECT 1) THEN NULL; END IF; END $$",
+            "ALTER TABLE a DROP CONSTRAINT b, ADD CONSTRAINT b FOREIGN KEY (c) REFERENCES d (id) ON DELETE CASCADE NOT VALID",
+        ] {
+            assert_eq!(rule(good), "", "{good}");
+        }
+        assert_eq!(rule("ALTER TABLE a ADD CONSTRAINT c CHECK (b > 0) NOT VALID, DROP COLUMN d"), "drop-column");
+        assert_eq!(rule("UPDATE a SET b = (SELECT max(c) FROM d WHERE e)"), "update-all");
+        assert_eq!(rule("ALTER TABLE a ADD COLUMN b TEXT DEFAULT md5(random()::text)"), "volatile-default");
+    }
+
+    #[test]
+    fn a_statement_that_cannot_be_parsed_needs_a_reason() {
+        let sql = "ALTER TABLE a DO SOMETHING NEW";
+        assert_eq!(rule(sql), "unknown");
+        assert!(lint(Dialect::Postgres, "-- destructive: it does not\n", sql, "SELECT 1").is_empty());
+        assert_eq!(rule("CREATE VIEW a AS SELECT 1"), "", "it locks no table");
     }
 
     #[test]
