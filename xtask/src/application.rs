@@ -1,6 +1,9 @@
 //! The application that the tasks work on.
 
+use std::path::Path;
+
 use accord_foundation::auth::permission;
+use accord_foundation::config::{Config, ConfigError};
 use accord_foundation::db::tables::{self, Table};
 use accord_foundation::server::document;
 use accord_migrate::rows::DeclaredRows;
@@ -29,6 +32,15 @@ pub fn operations() -> String {
 pub fn tables() -> Vec<Table> {
     accord::install();
     tables::declared().to_vec()
+}
+
+/// Reads the configuration that the server would have from here.
+///
+/// # Errors
+/// As [`Config::load`].
+pub fn config(file: Option<&Path>) -> Result<Config, ConfigError> {
+    accord::install();
+    Config::load(file)
 }
 
 /// The permissions that the migrations insert.

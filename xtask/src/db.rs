@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
+use crate::application;
 use crate::report::{Outcome, Report, Usage};
 use crate::run;
 
@@ -27,7 +28,7 @@ fn active() -> anyhow::Result<String> {
     let file = Path::new("accord.toml");
     let given = std::env::var_os("ACCORD_CONFIG").map(PathBuf::from);
     let file = given.as_deref().or(file.is_file().then_some(file));
-    Ok(accord_foundation::config::Config::load(file)?.database_url)
+    Ok(application::config(file)?.database_url)
 }
 
 fn shell(url: &str) -> Outcome {

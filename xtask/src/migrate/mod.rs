@@ -8,7 +8,7 @@ mod recipes;
 
 use std::path::Path;
 
-use accord_foundation::config::{Config, Env};
+use accord_foundation::config::Env;
 use accord_migrate::folder::Folder;
 use accord_migrate::round_trip::Walk;
 use accord_migrate::{Dialect, difference, lint, schema};
@@ -53,7 +53,7 @@ pub fn run(arguments: &[String]) -> Outcome {
 /// Migrations are written by developers; where the API serves people they are only applied.
 fn refuse_in_production() -> anyhow::Result<()> {
     // settings of production that do not hold are of production nevertheless
-    let prod = std::env::var("ACCORD_ENV").is_ok_and(|env| env == "prod") || Config::load(None)?.env == Env::Prod;
+    let prod = std::env::var("ACCORD_ENV").is_ok_and(|env| env == "prod") || application::config(None)?.env == Env::Prod;
     refuse(prod).map_err(Into::into)
 }
 
