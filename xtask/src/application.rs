@@ -5,6 +5,7 @@ use std::path::Path;
 use accord_foundation::auth::permission;
 use accord_foundation::config::{Config, ConfigError};
 use accord_foundation::db::tables::{self, Table};
+use accord_foundation::fixtures;
 use accord_foundation::server::document;
 use accord_migrate::rows::DeclaredRows;
 use serde_json::Value;
@@ -41,6 +42,12 @@ pub fn tables() -> Vec<Table> {
 pub fn config(file: Option<&Path>) -> Result<Config, ConfigError> {
     accord::install();
     Config::load(file)
+}
+
+/// The names of the built-in fixtures.
+pub fn fixtures() -> Vec<&'static str> {
+    accord::install();
+    fixtures::built_in().iter().map(|fixture| fixture.name).collect()
 }
 
 /// The permissions that the migrations insert.

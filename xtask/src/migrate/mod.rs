@@ -53,7 +53,8 @@ pub fn run(arguments: &[String]) -> Outcome {
 /// Migrations are written by developers; where the API serves people they are only applied.
 fn refuse_in_production() -> anyhow::Result<()> {
     // settings of production that do not hold are of production nevertheless
-    let prod = std::env::var("ACCORD_ENV").is_ok_and(|env| env == "prod") || application::config(None)?.env == Env::Prod;
+    let prod =
+        std::env::var("ACCORD_ENV").is_ok_and(|env| env == "prod") || application::config(None)?.env == Env::Prod;
     refuse(prod).map_err(Into::into)
 }
 
@@ -124,8 +125,8 @@ async fn there_and_back(
     let step = |words: [&str; 2]| {
         run::silently(product::command(binary, folder, url).arg("migrate").args(words)).with_context(|| kind.to_owned())
     };
-    // the demo data, and rows of more tables
-    let load = || ["demo", "editors"].iter().try_for_each(|name| product::load(binary, folder, url, &[name]));
+    // one after the other: two fixtures may describe the same row differently
+    let load = || application::fixtures().iter().try_for_each(|name| product::load(binary, folder, url, &[name]));
     let set = Folder::of(&run::root()).set(Dialect::of(url))?;
     let revisions: Vec<_> = set.revisions().iter().map(|revision| revision.id.clone()).collect();
     let walk = Walk { kind, url, step: &step, load: &load };

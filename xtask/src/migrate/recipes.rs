@@ -4,8 +4,8 @@
 //! migrations of the recipe); `sql` shows a file (`-- migrations/…`), puts something into one (`-- into …`), or is what
 //! servers of a release run. Those of the newest release run after each migration, those of the two newest side by side.
 //!
-//! The recipes are written for a repository whose newest migration is [`WRITTEN_AFTER`]; the test moves their numbers
-//! behind the newest migration that exists, so that a new migration does not change them.
+//! The recipes run in a repository of their own, whose one migration is [`WRITTEN_AFTER`] and creates the tables of the
+//! proofs. Its numbers are those of the text, whatever the newest migration of this repository is.
 
 use std::path::Path;
 
@@ -22,46 +22,14 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 use super::new;
-use super::proofs::server;
-use crate::application;
+use super::proofs::{server, tables};
 use crate::postgres::Postgres;
 use crate::run;
 
 /// The newest migration in the text of the recipes.
 const WRITTEN_AFTER: &str = "0013_post_permissions";
 
-/// Replaces each migration number of a recipe by the one that the repository gives today.
-fn renumber(text: &str) -> String {
-    let set = Folder::of(&run::root()).set(Dialect::Sqlite).expect("sound");
-    let head = set.heads()[0].id.clone();
-    let number = |id: &str| id[..4].parse::<usize>().expect("a migration begins with four digits");
-    // a branch that was merged last may have a lower number than others
-    let highest = set.revisions().iter().map(|revision| number(&revision.id)).max().expect("there are some");
-    let written_after = number(WRITTEN_AFTER);
-    let is_number =
-        |word: &str| word.starts_with('0') && word.len() >= 4 && word.bytes().take(4).all(|byte| byte.is_ascii_digit());
-    let word = |word: &str| match word {
-        WRITTEN_AFTER => head.clone(),
-        _ if is_number(word) && number(word) == written_after => format!("{:04}{}", number(&head), &word[4..]),
-        _ if is_number(word) && number(word) > written_after => {
-            format!("{:04}{}", number(word) - written_after + highest, &word[4..])
-        }
-        _ => word.to_owned(),
-    };
-    let mut renumbered = String::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
-        let length = rest.find(|character| !is_word(character)).unwrap_or(rest.len());
-        renumbered.push_str(&word(&rest[..length]));
-        let after = rest[length..].find(is_word).map_or(rest.len(), |at| length + at);
-        renumbered.push_str(&rest[length..after]);
-        rest = &rest[after..];
-    }
-    renumbered
-}
-
-/// A copy of the repository's migrations, two databases at its head with a user in them, and what runs.
+/// A repository with one migration, two databases at its head with a user in them, and the servers that run.
 struct Kitchen<'p> {
     repository: TempDir,
     postgres: &'p Postgres,
@@ -79,14 +47,18 @@ impl<'p> Kitchen<'p> {
     async fn new(postgres: &'p Postgres, database: String) -> Self {
         let repository = tempfile::tempdir().expect("a folder");
         let migrations = repository.path().join("migrations");
-        for name in DIALECTS.map(Dialect::folder) {
-            std::fs::create_dir_all(migrations.join(name)).expect("a folder");
-            for entry in std::fs::read_dir(run::root().join("migrations").join(name)).expect("migrations") {
-                let entry = entry.expect("readable");
-                std::fs::copy(entry.path(), migrations.join(name).join(entry.file_name())).expect("copied");
+        let header = format!("-- parent: base\n-- message: {WRITTEN_AFTER}\n-- created: 2026-11-21\n\n");
+        for dialect in DIALECTS {
+            let folder = migrations.join(dialect.folder());
+            std::fs::create_dir_all(&folder).expect("a folder");
+            let drops: Vec<_> =
+                tables::declared().iter().rev().map(|table| format!("DROP TABLE {};", table.name)).collect();
+            for (end, sql) in [("up", tables::create_all(dialect)), ("down", drops.join("\n"))] {
+                let file = folder.join(format!("{WRITTEN_AFTER}.{end}.sql"));
+                std::fs::write(file, format!("{header}{sql}")).expect("written");
             }
         }
-        std::fs::copy(run::root().join("migrations/sealed.txt"), migrations.join("sealed.txt")).expect("copied");
+        Folder::of(repository.path()).seal().expect("sealed");
         let file = format!("sqlite:{}", repository.path().join("recipe.db").display());
         let folder = Folder::of(repository.path());
         let older = DIALECTS.map(|dialect| folder.set(dialect).expect("sound"));
@@ -97,7 +69,7 @@ impl<'p> Kitchen<'p> {
                        ('ada@example.com', 'Ada', '', '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00')";
             execute(url, row).await;
         }
-        Self { repository, postgres, urls, declared: application::tables(), older, releases: vec![] }
+        Self { repository, postgres, urls, declared: tables::declared(), older, releases: vec![] }
     }
 
     fn folder(&self) -> Folder {
@@ -312,7 +284,7 @@ fn blocks(recipe: &str) -> Vec<(String, String)> {
     let (_, section) = text.split_once(&title).unwrap_or_else(|| panic!("DEVELOPING.md has no `{title}`"));
     let section = section.split("\n## ").next().unwrap_or(section).split("\n### ").next().unwrap_or(section);
     let fences: Vec<_> = section.split("```").collect();
-    let of = |block: &&str| block.split_once('\n').map(|(kind, text)| (kind.to_owned(), renumber(text.trim_end())));
+    let of = |block: &&str| block.split_once('\n').map(|(kind, text)| (kind.to_owned(), text.trim_end().to_owned()));
     let found: Vec<_> = fences.iter().skip(1).step_by(2).filter_map(of).collect();
     assert!(!found.is_empty(), "the recipe says nothing");
     found
@@ -363,7 +335,7 @@ fn a_column_is_renamed_without_downtime() {
         let objects = |dialect: Dialect| {
             let database = dialect.folder();
             let shown = blocks("rename without downtime, in three releases");
-            let title = renumber(&format!("-- migrations/{database}/0014_full_name_beside_name.up.sql"));
+            let title = format!("-- migrations/{database}/0014_full_name_beside_name.up.sql");
             let block = shown.into_iter().find(|(_, text)| text.starts_with(&title)).expect("it is shown");
             let created = statements(&block.1, dialect).into_iter().map(|statement| statement.sql);
             created.filter(|sql| sql.starts_with("CREATE ")).collect::<Vec<_>>()
@@ -388,12 +360,12 @@ fn a_column_is_renamed_without_downtime() {
             let status = migrate::status(url, older.clone()).await.expect("a status");
             let unfit: Vec<_> =
                 status.unknown().into_iter().filter(|row| !row.suits(older)).map(|row| row.id()).collect();
-            assert_eq!(unfit, [renumber("0016_drop_name")], "a server of release 1 does not go on");
+            assert_eq!(unfit, ["0016_drop_name"], "a server of release 1 does not go on");
         }
         // and all the way back, with the values
         let sets = kitchen.sets();
         for (url, set) in kitchen.urls.iter().zip(&sets) {
-            accord(url, set, &["to", &renumber("0014")]).await;
+            accord(url, set, &["to", "0014"]).await;
             assert_eq!(value(url, "SELECT name FROM users").await.as_deref(), Some("Augusta Ada King"));
             execute(url, "UPDATE users SET name = 'Ada'").await;
             assert_eq!(
@@ -401,7 +373,7 @@ fn a_column_is_renamed_without_downtime() {
                 Some("Ada"),
                 "the triggers are back"
             );
-            accord(url, set, &["to", &renumber("0013")]).await;
+            accord(url, set, &["to", "0013"]).await;
         }
     });
 }
@@ -411,7 +383,7 @@ fn a_release_is_rolled_back() {
     cook(async |mut kitchen| {
         slug(&mut kitchen.declared);
         kitchen.type_in("$ cargo xtask migrate new \"Posts have a slug\" ").await;
-        let id = renumber("0014_posts_have_a_slug");
+        let id = "0014_posts_have_a_slug";
         assert!(kitchen.repository.path().join(format!("migrations/sqlite/{id}.up.sql")).is_file());
         for name in DIALECTS.map(Dialect::folder) {
             let file = |end| kitchen.repository.path().join(format!("migrations/{name}/{id}.{end}.sql"));

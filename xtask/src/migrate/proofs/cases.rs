@@ -1,10 +1,10 @@
 //! The changes that are proved.
 
-use accord::resources::posts::tables::Posts;
-use accord_foundation::auth::tables::Users;
 use accord_migrate::tables::Table;
 use accord_migrate::tables::declare::{bigint, index, key, postgres, sqlite, text, timestamp, unique};
 use accord_migrate::tables::table::{Action, ForeignKey, one_of};
+
+use super::tables::{Posts, Users};
 
 /// A change of the declaration.
 pub struct Case {

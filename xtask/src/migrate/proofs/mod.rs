@@ -2,6 +2,7 @@
 //! applied, up and down.
 
 mod cases;
+pub(super) mod tables;
 
 use accord_migrate::Dialect;
 use accord_migrate::difference::change;
@@ -19,9 +20,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tokio::sync::Mutex;
 
 use self::cases::{CASES, Case, called, column, of, replace};
-use crate::application;
 use crate::postgres::Postgres;
-use crate::run;
 
 const ROWS: &str = "
 INSERT INTO users (email, name, password_hash, role, created_at, updated_at) VALUES
@@ -94,20 +93,8 @@ impl Database {
         }
     }
 
-    async fn migrate(&self) -> anyhow::Result<()> {
-        let folder = match Dialect::of(&self.url) {
-            Dialect::Sqlite => "migrations/sqlite",
-            Dialect::Postgres => "migrations/postgres",
-        };
-        let mut files: Vec<_> = std::fs::read_dir(run::root().join(folder))?
-            .map(|entry| Ok(entry?.path()))
-            .collect::<anyhow::Result<_>>()?;
-        files.retain(|file| file.to_string_lossy().ends_with(".up.sql"));
-        files.sort();
-        for file in files {
-            self.run(&std::fs::read_to_string(&file)?).await.with_context(|| file.display().to_string())?;
-        }
-        Ok(())
+    async fn create(&self) -> anyhow::Result<()> {
+        self.run(&tables::create_all(Dialect::of(&self.url))).await.map(drop)
     }
 
     /// SQLite's index of trigrams goes with its posts, whatever was made anew; on PostgreSQL an index cannot do otherwise.
@@ -133,7 +120,7 @@ impl Case {
     async fn prove(&self, database: &Database) -> anyhow::Result<Scripts> {
         database.run(ROWS).await?;
         let (before, kept) = (read(&database.url).await?, database.run(KEPT).await?);
-        let mut changed = application::tables();
+        let mut changed = tables::declared();
         (self.change)(&mut changed);
 
         let scripts = match difference(&changed, &database.url, &self.decisions()).await? {
@@ -163,7 +150,7 @@ impl Case {
         // what was dropped comes back at the end
         let drops = scripts.changes.iter().any(|change| change.contains("column dropped"));
         anyhow::ensure!(drops || after == before, "another order after down:\n{after:#?}\n{before:#?}");
-        let again = difference(&application::tables(), &database.url, &Decisions::default()).await?;
+        let again = difference(&tables::declared(), &database.url, &Decisions::default()).await?;
         anyhow::ensure!(matches!(again, Outcome::NoChange), "{again:?}");
 
         // and up once more: a number that was given once is not given again
@@ -230,7 +217,7 @@ fn every_change_is_written_and_proved_on_sqlite() {
         let file = folder.path().join(format!("{}.db", case.name.replace(' ', "_")));
         let database = Database::at(format!("sqlite:{}?mode=rwc", file.display()));
         let proof = runtime().block_on(async {
-            database.migrate().await?;
+            database.create().await?;
             case.prove(&database).await
         });
         match proof {
@@ -248,7 +235,7 @@ fn every_change_is_written_and_proved_on_postgres() {
     for (number, case) in CASES.iter().enumerate() {
         let proof = runtime().block_on(async {
             let database = Database::at(server.create(&format!("accord_proof_{number}")).await?);
-            database.migrate().await?;
+            database.create().await?;
             case.prove(&database).await
         });
         match proof {
@@ -271,11 +258,11 @@ pub(super) fn server() -> Option<Postgres> {
     }
 }
 
-/// A migrated database of SQLite, in a folder that goes with it.
-fn migrated() -> (tempfile::TempDir, Database) {
+/// A database of SQLite with the tables, in a folder that is deleted with it.
+fn created() -> (tempfile::TempDir, Database) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let database = Database::at(format!("sqlite:{}?mode=rwc", folder.path().join("proof.db").display()));
-    runtime().block_on(database.migrate()).expect("migrated");
+    runtime().block_on(database.create()).expect("created");
     (folder, database)
 }
 
@@ -284,21 +271,21 @@ fn outcome(
     change: impl FnOnce(&mut Vec<Table>),
     decisions: &Decisions,
 ) -> anyhow::Result<Outcome> {
-    let mut changed = application::tables();
+    let mut changed = tables::declared();
     change(&mut changed);
     runtime().block_on(difference(&changed, &database.url, decisions))
 }
 
 #[test]
-fn nothing_is_to_do_after_the_migrations() {
-    let (_folder, database) = migrated();
+fn nothing_is_to_do_where_all_tables_exist() {
+    let (_folder, database) = created();
     let outcome = outcome(&database, |_| {}, &Decisions::default()).expect("an outcome");
     assert!(matches!(outcome, Outcome::NoChange), "{outcome:?}");
 }
 
 #[test]
 fn a_trigger_of_another_table_stays_when_a_table_is_made_anew() {
-    let (_folder, database) = migrated();
+    let (_folder, database) = created();
     let trigger = "CREATE TRIGGER votes_count AFTER INSERT ON votes BEGIN\n    UPDATE posts SET votes = votes + 1 WHERE id = new.post_id;\nEND";
     let change = |tables: &mut Vec<Table>| {
         replace(tables, "votes", |votes| votes.with(sqlite(trigger)));
@@ -306,7 +293,7 @@ fn a_trigger_of_another_table_stays_when_a_table_is_made_anew() {
     };
     runtime().block_on(async {
         database.run(trigger).await.expect("a trigger");
-        let mut changed = application::tables();
+        let mut changed = tables::declared();
         change(&mut changed);
         let Ok(Outcome::Scripts(scripts)) = difference(&changed, &database.url, &Decisions::default()).await else {
             panic!("no scripts");
@@ -324,8 +311,8 @@ fn a_trigger_of_another_table_stays_when_a_table_is_made_anew() {
 
 #[test]
 fn a_column_without_a_migration_is_named() {
-    let (_folder, database) = migrated();
-    let mut changed = application::tables();
+    let (_folder, database) = created();
+    let mut changed = tables::declared();
     replace(&mut changed, "posts", |posts| posts.column("subtitle", text().null()));
     let found = runtime().block_on(faults(&changed, &database.url)).expect("faults");
     assert_eq!(found, ["posts.subtitle: column added: TEXT"]);
@@ -333,7 +320,7 @@ fn a_column_without_a_migration_is_named() {
 
 #[test]
 fn what_may_be_a_rename_is_asked_for() {
-    let (_folder, database) = migrated();
+    let (_folder, database) = created();
     let rename = |tables: &mut Vec<Table>| {
         column!(tables, "posts", "title").name = "headline".into();
         replace(tables, "post_statistics", |table| called(table, "post_statistics", "post_numbers"));
@@ -358,7 +345,7 @@ fn what_may_be_a_rename_is_asked_for() {
 
 #[test]
 fn a_decision_about_nothing_is_refused() {
-    let (_folder, database) = migrated();
+    let (_folder, database) = created();
     let rename = |tables: &mut Vec<Table>| column!(tables, "posts", "title").name = "headline".into();
     for (text, reason) in [
         ("posts.titel=posts.headline", "the database has no posts.titel"),
@@ -374,7 +361,7 @@ fn a_decision_about_nothing_is_refused() {
 
 #[test]
 fn a_column_that_rows_cannot_have_is_refused() {
-    let (_folder, database) = migrated();
+    let (_folder, database) = created();
     let add = |tables: &mut Vec<Table>| replace(tables, "posts", |posts| posts.column("subtitle", text()));
     let Outcome::Refused(reasons) = outcome(&database, add, &Decisions::default()).expect("an outcome") else {
         panic!("it was not refused");
@@ -384,18 +371,18 @@ fn a_column_that_rows_cannot_have_is_refused() {
 
 #[test]
 fn databases_that_differ_in_meaning_are_named() {
-    let (_folder, database) = migrated();
+    let (_folder, database) = created();
     let sqlite = runtime().block_on(read(&database.url)).expect("a schema");
     // as PostgreSQL has it: all but what it spells otherwise
     let mut other = sqlite.clone();
-    assert_eq!(unequal(&application::tables(), &sqlite, &other), Vec::<String>::new());
+    assert_eq!(unequal(&tables::declared(), &sqlite, &other), Vec::<String>::new());
     of(&mut other.tables, "posts").indexes.remove(0);
     of(&mut other.tables, "posts").foreign_keys[0].on_delete = Action::Cascade;
     column!(other.tables, "posts", "title").null = true;
     of(&mut other.tables, "users").checks[0].expression = one_of("role", &["admin", "active"]);
     other.tables.retain(|table| table.name != "votes");
     assert_eq!(
-        unequal(&application::tables(), &sqlite, &other),
+        unequal(&tables::declared(), &sqlite, &other),
         [
             "posts.owner_id: foreign key posts_owner_id_fkey: SQLite has `(owner_id) REFERENCES users (id) ON DELETE SET \
              NULL`, PostgreSQL has `(owner_id) REFERENCES users (id) ON DELETE CASCADE`",
