@@ -8,11 +8,14 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 use crate::Dialect;
 
-/// Statements kept prepared per connection; more than the product has.
+/// The number of prepared statements that a connection keeps.
 pub const STATEMENTS: usize = 256;
 
-/// SQLite options for one file. WAL lets readers go on while one writes; FULL makes an acknowledged
-/// write survive a power loss (NORMAL loses everything since the last checkpoint).
+/// Returns the SQLite options for one file. WAL allows reads during a write. FULL makes a committed write survive a
+/// power loss; NORMAL would lose everything since the last checkpoint.
+///
+/// # Errors
+/// The URL is invalid.
 pub fn sqlite_options(url: &str, timeout: Duration) -> Result<SqliteConnectOptions, sqlx::Error> {
     Ok(SqliteConnectOptions::from_str(url)?
         .create_if_missing(true)
@@ -26,10 +29,10 @@ pub fn sqlite_options(url: &str, timeout: Duration) -> Result<SqliteConnectOptio
         .optimize_on_close(true, 400))
 }
 
-/// The file that a URL names, as sqlx reads it; none for PostgreSQL, and for a database in memory.
+/// Returns the file that a URL names, as sqlx reads it; `None` for PostgreSQL and for a database in memory.
 ///
 /// # Errors
-/// It is a URL of SQLite, and says what is unknown.
+/// The URL of a SQLite database has an unknown parameter.
 pub fn sqlite_file(url: &str) -> Result<Option<PathBuf>, sqlx::Error> {
     if Dialect::of(url) != Dialect::Sqlite {
         return Ok(None);
@@ -44,12 +47,12 @@ pub fn sqlite_file(url: &str) -> Result<Option<PathBuf>, sqlx::Error> {
     Ok((!file.as_os_str().is_empty()).then(|| file.to_owned()))
 }
 
-/// SQLite's primary result code; `None` for the five characters of PostgreSQL.
+/// Returns SQLite's primary result code; `None` for PostgreSQL's codes, which have five characters.
 pub fn sqlite_code(code: &str) -> Option<u32> {
     (code.len() < 5).then(|| code.parse::<u32>().ok()).flatten().map(|code| code & 0xff)
 }
 
-/// Whether a later try may succeed without anyone changing anything.
+/// Returns whether a retry may succeed without any other change.
 pub fn is_unavailable(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
@@ -59,8 +62,8 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            // PostgreSQL: class 08 connection, 53 resources, 57P shutdown, 57014 and 55P03 timeouts, 40001 and 40P01 races.
-            // SQLite: 5 BUSY, 6 LOCKED and their extended forms.
+            // PostgreSQL: class 08 connection, 53 resources, 57P shutdown, 57014 and 55P03 timeouts, 40001 and 40P01
+            // races. SQLite: 5 BUSY, 6 LOCKED and their extended forms.
             code.starts_with("08")
                 || code.starts_with("53")
                 || code.starts_with("57P")

@@ -1,5 +1,5 @@
-//! The proof that migrations can be undone: rows go down and up again, one revision at a time, and the schema at head is
-//! the same after a second run.
+//! The proof that migrations can be undone: rows go down and up again, one revision at a time, and the schema at head
+//! is the same after a second run.
 
 use std::collections::BTreeMap;
 
@@ -62,7 +62,8 @@ impl Walk<'_> {
     }
 
     /// Checks that the rows are kept, that `down base` leaves nothing, that a second `up head` creates the same schema,
-    /// and that this schema has the declared tables and rows. Returns one sentence for each fault, and the schema at head.
+    /// and that this schema has the declared tables and rows. Returns one sentence for each fault, and the schema at
+    /// head.
     ///
     /// # Errors
     /// As [`Walk::faults`].

@@ -1,4 +1,4 @@
-//! The migrations of the application, and what [`accord_migrate`] does with them.
+//! The migrations of the application; [`accord_migrate`] plans and runs them.
 
 use std::sync::LazyLock;
 
@@ -24,8 +24,8 @@ pub(crate) fn complete(files: Files) {
 
 /// The macro has a module of its own, since `script` is the name of a function as well.
 mod embed {
-    /// Embeds the files of a [`Script`] from `migrations/` of the crate. The numbers of the foundation are below 1000; those of
-    /// applications begin there.
+    /// Embeds the files of a [`Script`] from `migrations/` of the crate. The numbers of the foundation are below 1000;
+    /// those of applications begin there.
     macro_rules! script {
         ($name:literal) => {
             $crate::db::migrate::Script {

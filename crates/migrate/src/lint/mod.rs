@@ -1,9 +1,9 @@
 //! A lint for migrations of a database that is in use: it finds locks, table rewrites and losses, like squawk and
 //! diesel-guard.
 //!
-//! A destructive statement needs `-- destructive: why` in the header; a statement that locks or rewrites a table that is
-//! in use needs `-- locks: why`. The other rules allow no exception. Tables that the migration itself creates are not in
-//! use.
+//! A destructive statement needs `-- destructive: why` in the header; a statement that locks or rewrites a table that
+//! is in use needs `-- locks: why`. The other rules allow no exception. Tables that the migration itself creates are
+//! not in use.
 
 mod parsed;
 mod rules;

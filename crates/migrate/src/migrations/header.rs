@@ -1,39 +1,39 @@
-//! What a migration says of itself: `-- key: value` lines at the top of its files.
+//! The header of a migration: `-- key: value` lines at the top of its files.
 
 use std::fmt;
 
 /// The parent of the first migration: the empty database.
 pub const BASE: &str = "base";
 
-/// The header of one file. It is no part of the checksum: a message may be corrected, and a mark added, later.
+/// The header of one file. The checksum does not cover the header: a message may be corrected, or a key added, later.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
-    /// What it builds on: one migration, several for one that joins them, none for the first.
+    /// The parents: one migration, several for a merge, none for the first migration.
     pub parents: Vec<String>,
-    /// What it is for, in a line.
+    /// The purpose, in one line.
     pub message: String,
-    /// The day it was written, as `2026-11-21`.
+    /// The day on which the migration was written, as `2026-11-21`.
     pub created: String,
-    /// Why it may drop or rename what servers still use.
+    /// The reason why the migration may drop or rename something that servers still use.
     pub destructive: Option<String>,
-    /// The migration since which servers no longer use what this one drops: those that know it go on.
+    /// A migration whose servers no longer use what this one drops. Servers that know it are compatible.
     pub safe_since: Option<String>,
-    /// Why it may lock a table that is in use, or write all of it again.
+    /// The reason why the migration may lock or rewrite a table that is in use.
     pub locks: Option<String>,
-    /// Why there is no way back; of a down file that does nothing.
+    /// The reason why the migration cannot be undone; in a down file without statements.
     pub irreversible: Option<String>,
-    /// Why the way back does nothing, and is one nevertheless.
+    /// The reason why a down file without statements undoes the migration nevertheless.
     pub nothing_to_undo: Option<String>,
-    /// Lines that say nothing to this binary: a newer release may have written them.
+    /// Unknown header lines, kept for forward compatibility.
     pub unknown: Vec<String>,
 }
 
 impl Header {
-    /// Reads the header off the top of a file, which ends with an empty line; answers it and what follows. A file that does
-    /// not begin with its parent has none.
+    /// Parses the header at the top of a file, which ends with an empty line. Returns the header and the rest. A file
+    /// that does not begin with its parent has no header.
     ///
     /// # Errors
-    /// A key stands twice, or without a value; or SQL stands where the header has not ended yet, and would never be run.
+    /// A key appears twice or without a value; or the header contains SQL, which would never be run.
     pub fn split(text: &str) -> Result<(Self, &str), String> {
         let mut header = Self::default();
         if !text.starts_with("-- parent") {
@@ -77,7 +77,7 @@ impl Header {
     }
 }
 
-/// As it stands at the top of a file, with the empty line that ends it.
+/// Formats the header as the top of a file, with the empty line that ends it.
 impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.parents[..] {

@@ -1,7 +1,7 @@
-//! The connection that migrations run on, and the table that remembers them.
+//! The connection that migrations run on, and the table of applied migrations.
 //!
-//! The table is sqlx's own, `_sqlx_migrations`, with three columns more: the name, the header, and the SQL that leads
-//! back. With that a binary that has never seen a migration can undo it.
+//! The table is sqlx's `_sqlx_migrations` with three more columns: the name, the header and the down file. With them a
+//! binary can undo a migration that it does not know.
 
 use std::time::{Duration, Instant};
 
@@ -16,39 +16,39 @@ use crate::{Dialect, connect};
 
 const TABLE: &str = "_sqlx_migrations";
 
-/// How long SQLite waits for another starter to finish.
+/// The time that SQLite waits for another process that migrates.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// A migration that was applied, as the database remembers it.
+/// An applied migration, as the database has recorded it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
-    /// Counts the migrations in the order in which they were applied.
+    /// The position in the order of application.
     pub version: i64,
-    /// Its name, without the number and the underscores; sqlx's column.
+    /// The name without number and underscores; sqlx's column.
     description: String,
-    /// SHA-384 of its SQL.
+    /// The SHA-384 checksum of the up file without its header.
     pub checksum: Vec<u8>,
-    /// Its name; none if a release before these columns applied it.
+    /// The name; `None` if a release without this column applied the migration.
     id: Option<String>,
-    /// What its up file said of itself.
+    /// The header of the up file.
     header: Option<String>,
     /// The down file.
     down: Option<String>,
 }
 
 impl Applied {
-    /// The name of its files.
+    /// Returns the name of the files, without the endings.
     pub fn id(&self) -> String {
         let old = || format!("{:04}_{}", self.version, self.description.replace(' ', "_"));
         self.id.clone().unwrap_or_else(old)
     }
 
-    /// The SQL that leads back, if it was kept.
+    /// Returns the down file, if it was recorded.
     pub fn down(&self) -> Option<&str> {
         self.down.as_deref()
     }
 
-    /// Whether servers of this set, which does not know the migration, go on with what it has made.
+    /// Returns whether servers that know only this set, without the migration, are compatible with its schema.
     pub fn suits(&self, set: &Set) -> bool {
         let header = self.header.as_deref().and_then(|text| Header::split(text).ok());
         match header.map(|(header, _)| header) {
@@ -84,11 +84,11 @@ pub fn of(rows: Vec<Row>) -> Vec<Applied> {
     rows.into_iter().map(applied).collect()
 }
 
-/// A connection of our own, closed when dropped, without the pools' timeouts: a migration may take long.
+/// A connection for migrations, closed when dropped. It has no statement timeout: a migration may take long.
 pub enum Connected {
-    /// One file.
+    /// SQLite.
     Sqlite(SqliteConnection),
-    /// A server.
+    /// PostgreSQL.
     Postgres(PgConnection),
 }
 
@@ -119,7 +119,7 @@ macro_rules! build {
 }
 
 impl Connected {
-    /// Opens the database; SQLite's file is made if `create`.
+    /// Opens the database. If `create` is set, a missing SQLite file is created.
     pub async fn open(url: &str, create: bool) -> Result<Self, sqlx::Error> {
         Ok(match Dialect::of(url) {
             Dialect::Sqlite => {
@@ -148,7 +148,7 @@ impl Connected {
         })
     }
 
-    /// Which database it is.
+    /// Returns the dialect of the database.
     pub fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite(_) => Dialect::Sqlite,
@@ -156,7 +156,7 @@ impl Connected {
         }
     }
 
-    /// Runs one statement as it stands; answers how many rows it changed.
+    /// Runs one statement. Returns the number of changed rows.
     pub async fn execute(&mut self, sql: &str) -> Result<u64, sqlx::Error> {
         let sql = AssertSqlSafe(sql.to_owned());
         match self {
@@ -165,7 +165,8 @@ impl Connected {
         }
     }
 
-    /// Waits until no other process migrates this database. Closing the connection ends it, whatever happened.
+    /// Locks the database against other processes that migrate, and waits for them. Closing the connection releases the
+    /// lock.
     pub async fn lock(&mut self) -> Result<(), sqlx::migrate::MigrateError> {
         match self {
             // one transaction around everything: there is no other lock
@@ -175,14 +176,14 @@ impl Connected {
             }
             Self::Postgres(connection) => {
                 connection.lock().await?;
-                // whoever waits for a table keeps everybody who comes after them waiting, too
+                // a statement that waits for a table makes all later ones wait as well
                 connection.execute("SET lock_timeout = '10s'").await?;
                 Ok(())
             }
         }
     }
 
-    /// Makes durable what was done under the lock.
+    /// Commits what was done under the lock, and releases it.
     pub async fn unlock(&mut self) -> Result<(), sqlx::migrate::MigrateError> {
         match self {
             Self::Sqlite(connection) => {
@@ -193,17 +194,17 @@ impl Connected {
         }
     }
 
-    /// Begins one migration, which is done wholly or not at all.
+    /// Begins the transaction of one migration.
     pub async fn begin(&mut self) -> Result<(), sqlx::Error> {
         self.execute(self.either("SAVEPOINT migration", "BEGIN")).await.map(drop)
     }
 
-    /// Ends what [`Connected::begin`] began.
+    /// Commits the transaction of one migration.
     pub async fn commit(&mut self) -> Result<(), sqlx::Error> {
         self.execute(self.either("RELEASE migration", "COMMIT")).await.map(drop)
     }
 
-    /// Undoes what was done since [`Connected::begin`].
+    /// Rolls back to [`Connected::begin`].
     pub async fn rollback(&mut self) -> Result<(), sqlx::Error> {
         self.execute(self.either("ROLLBACK TO migration", "ROLLBACK")).await?;
         if let Self::Sqlite(_) = self {
@@ -219,7 +220,8 @@ impl Connected {
         }
     }
 
-    /// Whose rows refer to nothing: SQLite does not look while tables are rebuilt.
+    /// Describes rows whose foreign key has no match: SQLite checks none while tables are rebuilt. Returns `None` if
+    /// there are none.
     pub async fn dangling(&mut self) -> Result<Option<String>, sqlx::Error> {
         match self {
             Self::Sqlite(connection) => {
@@ -233,7 +235,7 @@ impl Connected {
         }
     }
 
-    /// What was applied, in order; nothing is written.
+    /// Reads the applied migrations in order; writes nothing.
     pub async fn applied(&mut self) -> Result<Vec<Applied>, sqlx::Error> {
         let columns = self.columns().await?;
         if columns.is_empty() {
@@ -270,8 +272,8 @@ impl Connected {
         Ok(columns.into_iter().map(|(name,)| name).collect())
     }
 
-    /// Makes the table, or gives it what it lacks. What the set knows better of a migration, its down file above all, is
-    /// written down anew, unless a newer release was there, which knows better still.
+    /// Creates the table of applied migrations, or adds its missing columns. Headers and down files are updated from
+    /// the set, unless a newer release has migrated the database: its files are newer.
     pub async fn prepare(&mut self, set: &Set) -> Result<Vec<Applied>, sqlx::migrate::MigrateError> {
         on!(self, |connection| connection.ensure_migrations_table(TABLE))?;
         let columns = self.columns().await?;
@@ -297,7 +299,7 @@ impl Connected {
         Ok(self.applied().await?)
     }
 
-    /// Remembers that a migration was applied, after all others.
+    /// Records an applied migration after all others.
     pub async fn remember(&mut self, revision: &Revision, last: i64, took: Duration) -> Result<Applied, sqlx::Error> {
         let name = revision.id.split_once('_').map_or("", |(_, name)| name);
         // the number, unless another branch has taken it
@@ -330,7 +332,7 @@ impl Connected {
         Ok(row)
     }
 
-    /// Forgets a migration that was undone.
+    /// Deletes the record of a migration that was undone.
     pub async fn forget(&mut self, version: i64) -> Result<(), sqlx::Error> {
         let delete =
             Query::delete().from_table(column(TABLE)).and_where(Expr::col(column("version")).eq(version)).take();

@@ -1,9 +1,9 @@
-//! The migrations of both databases: applied and undone, each in a transaction, one process at a time.
+//! Migrations: applied and undone, each in a transaction, by one process at a time.
 //!
-//! Which builds on which is said in their headers (`header`, `set`); `plan` finds the steps to a target; what was
-//! applied is remembered in the database, with the SQL that leads back (`history`), so that a release which has never
-//! seen a migration can undo it. Statements run one by one (`script`): a failure names its own, and a long one tells
-//! how far it is.
+//! The headers name the parents ([`header`], [`set`]), and [`plan`] finds the steps to a target. The database records
+//! the applied migrations with their down files ([`history`]), so that a release can undo a migration that it does not
+//! know. Statements run one by one ([`script`](mod@script)): an error names its statement, and a long one reports its
+//! progress.
 
 pub mod header;
 pub mod history;
@@ -24,22 +24,22 @@ use self::script::Statement;
 pub use self::set::{Embedded, Revision, Script, Set};
 use crate::{Dialect, connect};
 
-/// How often a long step says that it goes on.
+/// The interval at which a long step reports its progress.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Why a migration did not happen. The schema is at the revision before it.
+/// The reason why a migration failed. The schema has the revision before it.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
-    /// The files of the migrations are no sound set.
+    /// The files are not a valid set.
     #[error("the migrations are at fault:\n  {}", .0.join("\n  "))]
     Set(Vec<String>),
-    /// The command asks for something that is not there, or must not be done.
+    /// The target does not exist, or a step to it is not allowed.
     #[error("{0}")]
     Target(String),
-    /// Two branches have each written a migration; each with what it builds on.
+    /// Two branches have each written a migration: the names and the parents.
     #[error("two heads: {}; `cargo xtask migrate merge` joins them", .0.iter().map(|(id, parent)| format!("{id} (parent {parent})")).collect::<Vec<_>>().join(", "))]
     Heads(Vec<(String, String)>),
-    /// An applied migration is not what it was.
+    /// The file of an applied migration was edited.
     #[error("migration {0} was edited after it had been applied: restore the file, and write a new migration")]
     Edited(String),
     /// The database was migrated by a newer release.
@@ -49,15 +49,15 @@ pub enum MigrationError {
         .newest.as_deref().unwrap_or(header::BASE)
     )]
     Newer {
-        /// The first one that is not known.
+        /// The first unknown migration.
         id: String,
-        /// The newest that is.
+        /// The newest known migration.
         newest: Option<String>,
     },
-    /// A statement failed, and its migration was undone.
+    /// A statement failed, and its migration was rolled back.
     #[error(transparent)]
     Statement(Box<Failed>),
-    /// The database does not answer, or does not let itself be locked or written.
+    /// The database does not answer, or cannot be locked or written.
     #[error("{}", cause(.0))]
     Database(#[from] sqlx::Error),
 }
@@ -71,7 +71,7 @@ impl From<MigrateError> for MigrationError {
     }
 }
 
-/// What the database says, without the line of PostgreSQL's own sources that sqlx adds.
+/// Returns the message of the database, without the line of PostgreSQL's source code that sqlx adds.
 fn cause(error: &sqlx::Error) -> String {
     error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
 }
@@ -80,42 +80,42 @@ fn cause(error: &sqlx::Error) -> String {
 #[derive(Debug, thiserror::Error)]
 #[error("{step}: {file}, line {line}: `{statement}`: {cause}. It was undone: the database is at {at}")]
 pub struct Failed {
-    /// Such as `up 0003_books`.
+    /// The step, such as `up 0003_books`.
     pub step: String,
     /// The name of the file.
     pub file: String,
-    /// Where in it.
+    /// The line of the file.
     pub line: usize,
-    /// Its beginning.
+    /// The beginning of the statement.
     pub statement: String,
-    /// What the database says.
+    /// The message of the database.
     pub cause: String,
-    /// The revision that stays the newest.
+    /// The revision that the database has now.
     pub at: String,
 }
 
-/// Where a database stands.
+/// The state of a database.
 #[derive(Debug, Clone)]
 pub struct Status {
-    /// What could be applied.
+    /// The known migrations.
     pub set: Set,
-    /// What was, in that order.
+    /// The applied migrations in order.
     pub applied: Vec<Applied>,
 }
 
 impl Status {
-    /// What the set has, and the database has not.
+    /// Returns the known migrations that are not applied.
     pub fn pending(&self) -> Vec<&Revision> {
         let is_applied = |revision: &Revision| self.applied.iter().any(|row| row.id() == revision.id);
         self.set.revisions().iter().filter(|revision| !is_applied(revision)).collect()
     }
 
-    /// What the database has, and the set has not.
+    /// Returns the applied migrations that are not known.
     pub fn unknown(&self) -> Vec<&Applied> {
         self.applied.iter().filter(|row| self.set.find(&row.id()).is_none()).collect()
     }
 
-    /// What is not what was applied under its name.
+    /// Returns the known migrations whose checksum differs from the applied one.
     pub fn edited(&self) -> Vec<&Revision> {
         let was_another =
             |row: &Applied, revision: &Revision| row.id() == revision.id && row.checksum != revision.checksum;
@@ -123,24 +123,24 @@ impl Status {
         self.set.revisions().iter().filter(is_edited).collect()
     }
 
-    /// The newest that was applied.
+    /// Returns the newest applied migration, or `base`.
     pub fn current(&self) -> String {
         self.applied.last().map_or_else(|| header::BASE.to_owned(), Applied::id)
     }
 }
 
-/// Whether a server of this binary can work with a database.
+/// The compatibility of a server with the schema of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fitness {
-    /// It has all that the server needs.
+    /// The database has everything that the server needs.
     Fits,
     /// Migrations are missing.
     Behind,
-    /// A newer release has taken something away that this one needs.
+    /// A newer release has removed something that the server needs.
     Ahead {
-        /// The migration that did.
+        /// The migration that removed it.
         id: String,
-        /// The newest before it.
+        /// The newest migration before it.
         before: String,
     },
 }
@@ -176,7 +176,7 @@ impl std::fmt::Display for Fitness {
     }
 }
 
-/// Where the database stands; nothing is written, and no file is made.
+/// Reads the state of a database; writes nothing and creates no file.
 ///
 /// # Errors
 /// The database does not answer.
@@ -188,13 +188,12 @@ pub async fn status(url: &str, set: Set) -> Result<Status, MigrationError> {
     Ok(Status { set, applied })
 }
 
-/// Goes to the target and answers the steps taken. `tell` hears a line now and then while something takes long.
-///
-/// Of two that run at once one does everything, and the other finds nothing to do.
+/// Migrates a database to the target. Returns the steps taken. `tell` receives a line of progress every second while a
+/// step takes long. Two processes run one after the other: the second one finds nothing to do.
 ///
 /// # Errors
-/// The target is refused, or the database does not answer. A statement that fails undoes its migration; those before it
-/// stay.
+/// The target is rejected, or the database does not answer. If a statement fails, its migration is rolled back; the
+/// migrations before it stay.
 pub async fn run(
     url: &str,
     set: &Set,
@@ -226,8 +225,8 @@ pub async fn run(
             }
             Err(fault) => {
                 let undone = connected.rollback().await.is_ok();
-                // what leaves SQLite nothing to roll back has ended the transaction around all steps; a lost connection to
-                // PostgreSQL has undone this one
+                // what leaves SQLite nothing to roll back has ended the transaction around all steps; a lost connection
+                // to PostgreSQL has undone this one
                 let alone = undone || connected.dialect() == Dialect::Postgres;
                 failure = Some(fault.at(&step, if alone { newest(&at) } else { first.clone() }));
             }
@@ -241,7 +240,7 @@ pub async fn run(
     Ok(taken)
 }
 
-/// What failed, before it is known where that leaves the database.
+/// A failure, before the revision of the database is known.
 struct Fault {
     line: usize,
     statement: String,
@@ -259,7 +258,7 @@ impl Fault {
     }
 }
 
-/// Takes a step whole, and commits it.
+/// Runs all statements of a step, and commits it.
 async fn perform(
     connected: &mut Connected,
     step: &Step,
@@ -295,7 +294,7 @@ async fn perform(
     connected.commit().await.map_err(|error| whole(cause(&error)))
 }
 
-/// Runs a statement; one that is repeated tells after each time how many rows it has changed.
+/// Runs a statement. A repeated one reports the number of changed rows.
 async fn execute(
     connected: &mut Connected,
     statement: &Statement,
@@ -327,7 +326,7 @@ async fn execute(
     }
 }
 
-/// Waits for `work`, and says every second that it goes on.
+/// Waits for `work`, and reports every second that it still runs.
 async fn while_telling<T>(
     tell: &mut (dyn FnMut(&str) + Send),
     line: impl Fn(Duration) -> String,
@@ -347,10 +346,10 @@ async fn while_telling<T>(
     }
 }
 
-/// The SQL that [`run`] would run, each step under a comment that names it.
+/// Returns the SQL that [`run`] would run, each step under a comment that names it.
 ///
 /// # Errors
-/// The target is refused.
+/// The target is rejected.
 pub fn script(status: &Status, direction: Direction, target: &Target) -> Result<String, MigrationError> {
     let mut text = String::new();
     for step in plan::plan(&status.set, &status.applied, direction, target)? {

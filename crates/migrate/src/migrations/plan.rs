@@ -1,4 +1,4 @@
-//! Where to go, and the steps that lead there.
+//! Targets, and the steps that lead to them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,16 +8,16 @@ use super::header::Header;
 use super::history::Applied;
 use super::set::{Revision, Set, number};
 
-/// Where to go.
+/// The revision that a database shall have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// The newest revision.
     Head,
     /// The empty database.
     Base,
-    /// So many steps, signed.
+    /// A number of steps; negative ones go down.
     Relative(i64),
-    /// This revision, by its name or its number.
+    /// A revision, by name or number.
     Revision(String),
 }
 
@@ -40,25 +40,25 @@ impl FromStr for Target {
     }
 }
 
-/// Which ways a command may go.
+/// The directions that a command allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// Only forward.
+    /// Up only.
     Up,
-    /// Only back.
+    /// Down only.
     Down,
-    /// Whichever leads there.
+    /// The direction that leads to the target.
     Either,
 }
 
 /// One migration to apply or to undo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Applies it.
+    /// Applies a migration.
     Up(Revision),
-    /// Undoes it, with the SQL of this binary if it knows the migration, or else with what the database has kept.
+    /// Undoes a migration with the down file of this binary, or with the recorded one if this binary does not know it.
     Down {
-        /// The row to forget.
+        /// The record to delete.
         applied: Applied,
         /// The down file.
         sql: String,
@@ -74,10 +74,10 @@ impl fmt::Display for Step {
     }
 }
 
-/// The steps from what is applied to the target.
+/// Returns the steps from the applied migrations to the target.
 ///
 /// # Errors
-/// There is no such target, it lies the other way, or one of the steps must not be taken.
+/// The target does not exist or lies in the other direction, or one of the steps is not allowed.
 pub fn plan(
     set: &Set,
     applied: &[Applied],
@@ -130,7 +130,7 @@ pub fn plan(
     Err(MigrationError::Target(format!("the target lies the other way: use `migrate {other}` or `migrate to`")))
 }
 
-/// The one revision of this name or number.
+/// Finds the one revision of this name or number.
 fn resolve(set: &Set, applied: &[Applied], name: &str) -> Result<String, MigrationError> {
     let mut known: Vec<String> = set.revisions().iter().map(|revision| revision.id.clone()).collect();
     known.extend(applied.iter().map(Applied::id).filter(|id| set.find(id).is_none()));
@@ -159,7 +159,7 @@ fn one_head(set: &Set) -> Result<(), MigrationError> {
     Err(MigrationError::Heads(names))
 }
 
-/// Nothing may be applied over a migration that is not known, or not what it was.
+/// Rejects to apply anything after a migration that is unknown or was edited.
 fn may_apply(set: &Set, applied: &[Applied], something: bool) -> Result<(), MigrationError> {
     for row in applied {
         match set.find(&row.id()) {

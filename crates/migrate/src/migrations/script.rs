@@ -1,23 +1,23 @@
-//! The statements of a migration, one by one: so that a failure names its own, and long ones tell how far they are.
+//! Splits a script into statements, so that an error names its statement and a long one reports its progress.
 
 use crate::Dialect;
 
-/// A comment before a statement that has it run again and again, until it changes no row.
+/// The comment before a statement that is repeated until it changes no row.
 pub const REPEAT: &str = "-- repeat until no row changes";
 
 /// One statement of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// Without the comments before it, and without its semicolon.
+    /// The SQL without the comments before it and without its semicolon.
     pub sql: String,
-    /// Where it begins, from 1, in the text that was split.
+    /// The line of the script on which the statement begins; the first line is 1.
     pub line: usize,
-    /// It changes some rows at a time, and is run until it changes none.
+    /// Whether the statement is repeated until it changes no row.
     pub repeat: bool,
 }
 
 impl Statement {
-    /// Its beginning on one line, for people.
+    /// Returns the beginning of the statement on one line.
     pub fn summary(&self) -> String {
         const CHARACTERS: usize = 60;
         let words = self.sql.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -52,8 +52,8 @@ pub fn statements(script: &str, dialect: Dialect) -> Vec<Statement> {
             Kind::Word => {
                 start.get_or_insert(at);
                 let word = script[at..at + token.len].to_ascii_uppercase();
-                // CREATE [TEMP] TRIGGER … BEGIN …; …; END: on PostgreSQL it calls a function and has no BEGIN, but there are
-                // functions with BEGIN ATOMIC …; …; END
+                // CREATE [TEMP] TRIGGER … BEGIN …; …; END: on PostgreSQL it calls a function and has no BEGIN, but
+                // there are functions with BEGIN ATOMIC …; …; END
                 let trigger = words.first().is_some_and(|first| first == "CREATE")
                     && words.iter().take(3).any(|word| word == "TRIGGER");
                 match word.as_str() {

@@ -1,4 +1,4 @@
-//! A set of migrations: those built in, or those of a folder; which builds on which, and in what order they go.
+//! A set of migrations: its files, their parents, and the order of application.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -62,20 +62,20 @@ impl Script {
 pub struct Revision {
     /// The name of its files, without the endings: `0013_slugs`.
     pub id: String,
-    /// What stands at the top of its up file.
+    /// The header of the up file.
     pub header: Header,
     /// The up file, without its header.
     pub up: String,
-    /// In which line of its file `up` begins.
+    /// The line of the file on which `up` begins; the first line is 1.
     pub up_line: usize,
-    /// The whole down file.
+    /// The down file with its header.
     pub down: String,
-    /// SHA-384 of `up`.
+    /// The SHA-384 checksum of `up`.
     pub checksum: Vec<u8>,
 }
 
 impl Revision {
-    /// The number in front of the name.
+    /// Returns the number at the beginning of the name.
     pub fn number(&self) -> i64 {
         number(&self.id)
     }
@@ -87,12 +87,12 @@ impl fmt::Display for Revision {
     }
 }
 
-/// The number in front of a name; 0 if there is none.
+/// Returns the number at the beginning of a name; 0 if there is none.
 pub(super) fn number(id: &str) -> i64 {
     id.split('_').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
-/// Whether it is a name that a binary finds again in what sqlx keeps of it, which is the number and the words.
+/// Returns whether the name survives sqlx, which stores only the number and the words.
 fn is_name(id: &str) -> bool {
     let letters = |words: &str| words.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
     id.split_once('_').is_some_and(|(digits, words)| {
@@ -101,17 +101,17 @@ fn is_name(id: &str) -> bool {
     })
 }
 
-/// The migrations for one database, each after those it builds on.
+/// The migrations of one database, each after its parents.
 #[derive(Debug, Clone, Default)]
 pub struct Set {
     revisions: Vec<Revision>,
 }
 
 impl Set {
-    /// Those of a folder that has `sqlite` and `postgres` in it.
+    /// Reads the migrations of a folder that contains `sqlite` and `postgres`.
     ///
     /// # Errors
-    /// The folder cannot be read, or has none in it; else as [`Set::of`].
+    /// The folder cannot be read, or contains no migration; otherwise as [`Set::of`].
     pub fn read(folder: &Path, dialect: Dialect) -> Result<Self, MigrationError> {
         let folder = folder.join(dialect.folder());
         let read = || -> std::io::Result<Vec<(String, String)>> {
@@ -133,11 +133,10 @@ impl Set {
         Self::of(files).map_err(MigrationError::Set)
     }
 
-    /// From names and texts of files.
+    /// Creates a set from the names and texts of files.
     ///
     /// # Errors
-    /// Every fault: a name that is none, a file that is missing, a header that cannot be, a parent that is not there, a
-    /// circle.
+    /// All faults: invalid names, missing files, invalid headers, unknown parents, cycles.
     pub fn of(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, Vec<String>> {
         let mut faults = vec![];
         let (mut ups, mut downs) = (BTreeMap::new(), BTreeMap::new());
@@ -186,23 +185,23 @@ impl Set {
         Ok(Self { revisions: in_order(revisions)? })
     }
 
-    /// Each after its parents; of those that could be next, the one whose name is the first.
+    /// Returns the migrations in the order of application: each after its parents, otherwise by name.
     pub fn revisions(&self) -> &[Revision] {
         &self.revisions
     }
 
-    /// The one of this name.
+    /// Finds a migration by name.
     pub fn find(&self, id: &str) -> Option<&Revision> {
         self.revisions.iter().find(|revision| revision.id == id)
     }
 
-    /// Those that no other builds on: one, unless two were written at once.
+    /// Returns the migrations without children: one, unless two branches have each written one.
     pub fn heads(&self) -> Vec<&Revision> {
         let built_on = |id: &String| self.revisions.iter().any(|other| other.header.parents.contains(id));
         self.revisions.iter().filter(|revision| !built_on(&revision.id)).collect()
     }
 
-    /// Whether `id` is `of`, or something that it builds on.
+    /// Returns whether `id` is `of` or one of its ancestors.
     pub fn needs(&self, of: &str, id: &str) -> bool {
         let mut needed = BTreeSet::from([of]);
         // what builds on others comes after them
@@ -215,7 +214,7 @@ impl Set {
     }
 }
 
-/// Sorts by what builds on what.
+/// Sorts parents before children.
 fn in_order(mut rest: Vec<Revision>) -> Result<Vec<Revision>, Vec<String>> {
     let mut faults = vec![];
     for revision in &rest {

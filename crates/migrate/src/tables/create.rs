@@ -1,9 +1,9 @@
-//! The statements that make a table, as migrations write them.
+//! The statements that create a table, as migrations contain them.
 
 use super::table::{Action, Check, Column, ForeignKey, Index, Key, Table};
 use crate::Dialect;
 
-/// The statements that make a table with all that belongs to it, in their order.
+/// Returns the statements that create a table with its objects and indexes, in order.
 pub fn create(table: &Table, dialect: Dialect) -> Vec<String> {
     let mut statements = vec![create_table(table, dialect)];
     statements.extend(table.own.iter().filter(|own| own.dialect == dialect).map(|own| format!("{};", own.create)));
@@ -12,12 +12,12 @@ pub fn create(table: &Table, dialect: Dialect) -> Vec<String> {
     statements
 }
 
-/// The table itself, without indexes.
+/// Returns the CREATE TABLE statement.
 pub fn create_table(table: &Table, dialect: Dialect) -> String {
     let width = table.columns.iter().map(|column| column.name.len()).max().unwrap_or_default();
     let column = |column: &Column| format!("{:width$} {}", column.name, definition(column, dialect));
     let mut lines: Vec<String> = table.columns.iter().map(column).collect();
-    // SQLite counts up only what is a primary key in the line of its column
+    // SQLite counts up only a primary key that is declared with its column
     let counted = dialect == Dialect::Sqlite && table.columns.iter().any(|column| column.identity);
     lines.extend(table.primary_key.iter().filter(|_| !counted).map(primary_key));
     lines.extend(table.uniques.iter().map(unique));
@@ -26,7 +26,7 @@ pub fn create_table(table: &Table, dialect: Dialect) -> String {
     format!("CREATE TABLE {} (\n    {}\n);", table.name, lines.join(",\n    "))
 }
 
-/// A column without its name.
+/// Returns the definition of a column without its name.
 pub fn definition(column: &Column, dialect: Dialect) -> String {
     let mut text = match (column.identity, dialect) {
         (true, Dialect::Sqlite) => return "INTEGER PRIMARY KEY AUTOINCREMENT".into(),
@@ -42,27 +42,27 @@ pub fn definition(column: &Column, dialect: Dialect) -> String {
     text
 }
 
-/// The constraint of a primary key.
+/// Returns the constraint of a primary key.
 pub fn primary_key(key: &Key) -> String {
     format!("{}PRIMARY KEY ({})", called(&key.name), key.columns.join(", "))
 }
 
-/// A unique constraint.
+/// Returns a unique constraint.
 pub fn unique(key: &Key) -> String {
     format!("{}UNIQUE ({})", called(&key.name), key.columns.join(", "))
 }
 
-/// A check.
+/// Returns a check constraint.
 pub fn check(check: &Check) -> String {
     format!("{}CHECK ({})", called(&check.name), check.expression)
 }
 
-/// A foreign key.
+/// Returns a foreign key constraint.
 pub fn foreign_key(key: &ForeignKey) -> String {
     format!("{}FOREIGN KEY ({}) {}", called(&key.name), key.columns.join(", "), references(key))
 }
 
-/// What a foreign key refers to, and its rules.
+/// Returns the REFERENCES clause of a foreign key with its actions.
 pub fn references(key: &ForeignKey) -> String {
     let mut text = format!("REFERENCES {} ({})", key.table, key.referred.join(", "));
     for (event, action) in [("DELETE", key.on_delete), ("UPDATE", key.on_update)] {
@@ -73,7 +73,7 @@ pub fn references(key: &ForeignKey) -> String {
     text
 }
 
-/// The statement that makes an index.
+/// Returns the CREATE INDEX statement.
 pub fn create_index(index: &Index, table: &str) -> String {
     let unique = if index.unique { "UNIQUE " } else { "" };
     let method = index.method.as_ref().map(|method| format!(" USING {method}")).unwrap_or_default();
@@ -81,7 +81,7 @@ pub fn create_index(index: &Index, table: &str) -> String {
     format!("CREATE {unique}INDEX {} ON {table}{method} ({}){condition};", index.name, index.columns.join(", "))
 }
 
-/// A constraint of no name has none.
+/// Returns the CONSTRAINT clause; empty for a constraint without a name.
 pub fn called(name: &str) -> String {
     if name.is_empty() { String::new() } else { format!("CONSTRAINT {name} ") }
 }

@@ -1,4 +1,4 @@
-//! The words in which tables are declared.
+//! Functions that declare the columns, constraints and indexes of a table.
 
 use sea_query::Iden;
 
@@ -6,8 +6,8 @@ use super::TableName;
 use super::table::{Action, Check, Column, ForeignKey, Index, Key, Own, Table, one_of};
 use crate::Dialect;
 
-/// What a table has beside its columns.
-#[expect(missing_docs, reason = "each is a type that says what it is")]
+/// A part of a table that is not a column.
+#[expect(missing_docs, reason = "each holds a type of the same name")]
 pub enum Part {
     PrimaryKey(Key),
     Unique(Key),
@@ -17,7 +17,7 @@ pub enum Part {
     NeverUpdated(&'static str),
 }
 
-/// A column as it is declared, with the constraints that are its own.
+/// A declared column with the constraints that concern it alone.
 pub struct Declared {
     column: Column,
     unique: bool,
@@ -26,28 +26,28 @@ pub struct Declared {
     references: Option<(String, String, Action)>,
 }
 
-/// A number that the database counts up, the primary key.
+/// Declares the primary key: a number that the database assigns, counting up.
 pub fn key() -> Declared {
     let declared = bigint();
     Declared { column: Column { identity: true, ..declared.column }, ..declared }
 }
 
-/// Text.
+/// Declares a column of text.
 pub fn text() -> Declared {
     declared("TEXT")
 }
 
-/// A whole number of 64 bits.
+/// Declares a column of integers of 64 bits.
 pub fn bigint() -> Declared {
     declared("BIGINT")
 }
 
-/// Yes or no.
+/// Declares a column of truth values.
 pub fn boolean() -> Declared {
     declared("BOOLEAN")
 }
 
-/// A moment.
+/// Declares a column of times.
 pub fn timestamp() -> Declared {
     declared("TIMESTAMPTZ")
 }
@@ -58,80 +58,80 @@ fn declared(kind: &str) -> Declared {
 }
 
 impl Declared {
-    /// It may be null.
+    /// Allows NULL.
     pub fn null(mut self) -> Self {
         self.column.null = true;
         self
     }
 
-    /// What it is if an INSERT does not say, as SQL that both databases know.
+    /// Sets the default value, as SQL that both databases accept.
     pub fn default(mut self, sql: &str) -> Self {
         self.column.default = Some(sql.into());
         self
     }
 
-    /// No two rows have the same.
+    /// Adds a unique constraint.
     pub fn unique(mut self) -> Self {
         self.unique = true;
         self
     }
 
-    /// A condition of this column, as SQL.
+    /// Adds a check constraint; the condition is SQL.
     pub fn check(mut self, sql: &str) -> Self {
         self.check = Some(sql.into());
         self
     }
 
-    /// It is one of these.
+    /// Adds a check constraint that allows these values only.
     pub fn words(mut self, words: &'static [&'static str]) -> Self {
         self.words = words;
         self
     }
 
-    /// It is found in a column of another table; what becomes of the row when the other goes.
+    /// Adds a foreign key to a column of another table, with the action when the other row is deleted.
     pub fn references<T: TableName>(mut self, column: T, on_delete: Action) -> Self {
         self.references = Some((T::TABLE.unquoted().to_owned(), column.unquoted().to_owned(), on_delete));
         self
     }
 }
 
-/// The primary key, where it is not one column that the database counts up.
+/// Declares a primary key of columns whose values the database does not assign.
 pub fn primary_key<T: TableName, const N: usize>(columns: [T; N]) -> Part {
     Part::PrimaryKey(Key { name: format!("{}_pkey", T::TABLE.unquoted()), columns: names(columns) })
 }
 
-/// No two rows have all of these in common.
+/// Declares a unique constraint over several columns.
 pub fn unique<const N: usize>(name: &str, columns: [impl Iden; N]) -> Part {
     Part::Unique(Key { name: name.into(), columns: names(columns) })
 }
 
-/// A condition that concerns several columns.
+/// Declares a check constraint that concerns several columns.
 pub fn check(name: &str, sql: &str) -> Part {
     Part::Check(Check { name: name.into(), expression: sql.into() })
 }
 
-/// An index over columns, or texts that are SQL.
+/// Declares an index over columns, or over expressions given as text.
 pub fn index<const N: usize>(name: &str, columns: [impl Iden; N]) -> Index {
     let columns = names(columns);
     Index { name: name.into(), columns, unique: false, condition: None, method: None, only: None }
 }
 
-/// An index in which no two rows are the same. A unique constraint has neither expressions nor a condition.
+/// Declares a unique index, which unlike a unique constraint may have expressions and a condition.
 pub fn unique_index<const N: usize>(name: &str, columns: [impl Iden; N]) -> Index {
     Index { unique: true, ..index(name, columns) }
 }
 
-/// A statement for SQLite only.
+/// Declares an object that only SQLite has, by its CREATE statement.
 pub fn sqlite(create: &str) -> Part {
     Part::Own(Own { dialect: Dialect::Sqlite, create: create.into() })
 }
 
-/// A statement for PostgreSQL only.
+/// Declares an object that only PostgreSQL has, by its CREATE statement.
 pub fn postgres(create: &str) -> Part {
     Part::Own(Own { dialect: Dialect::Postgres, create: create.into() })
 }
 
-/// A table without `updated_at`, and the reason: its rows never change, or say it otherwise.
+/// Declares that a table has no `updated_at`, and why: its rows never change, or another column says when.
 pub fn never_updated(reason: &'static str) -> Part {
     Part::NeverUpdated(reason)
 }
@@ -141,13 +141,13 @@ fn names<const N: usize>(columns: [impl Iden; N]) -> Vec<String> {
 }
 
 impl Index {
-    /// Only of the rows for which this holds.
+    /// Restricts the index to rows that satisfy a condition.
     pub fn only_where(mut self, sql: &str) -> Self {
         self.condition = Some(sql.into());
         self
     }
 
-    /// Only on PostgreSQL, of this kind.
+    /// Restricts the index to PostgreSQL, with an index method.
     pub fn postgres(mut self, method: &str) -> Self {
         self.method = Some(method.into());
         self.only = Some(Dialect::Postgres);
@@ -162,7 +162,7 @@ impl From<Index> for Part {
 }
 
 impl Table {
-    /// With one more column. The constraints that are its own are called `<table>_<column>_key`, `_fkey` and `_check`.
+    /// Adds a column. Its constraints are named `<table>_<column>_key`, `_fkey` and `_check`.
     pub fn column(mut self, name: &str, declared: Declared) -> Self {
         let called = |kind: &str| format!("{}_{name}_{kind}", self.name);
         if declared.column.identity {
@@ -189,12 +189,12 @@ impl Table {
         self
     }
 
-    /// A table whose changes call no hooks, and the reason.
+    /// Declares that changes of the table call no hooks, and why.
     pub fn without_hooks(self, reason: &'static str) -> Self {
         Self { without_hooks: Some(reason), ..self }
     }
 
-    /// With one more part.
+    /// Adds a constraint, an index or an object.
     pub fn with(mut self, part: impl Into<Part>) -> Self {
         match part.into() {
             Part::PrimaryKey(key) => self.primary_key = Some(key),

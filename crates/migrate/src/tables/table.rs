@@ -1,27 +1,27 @@
-//! What a table is, as plain values: those of the code and those that a database really has.
+//! Tables as plain values: the declared ones, and those that are read from a database.
 
 use crate::Dialect;
 
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// What its rows are; empty if a database tells of it.
+    /// What a row describes; empty if the table was read from a database.
     pub about: String,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its columns, in their order.
+    /// The columns in order.
     pub columns: Vec<Column>,
-    /// What identifies a row.
+    /// The primary key.
     pub primary_key: Option<Key>,
-    /// What no two rows have in common.
+    /// The unique constraints.
     pub uniques: Vec<Key>,
-    /// Whom it refers to.
+    /// The foreign keys.
     pub foreign_keys: Vec<ForeignKey>,
-    /// What holds for each row.
+    /// The check constraints.
     pub checks: Vec<Check>,
-    /// How it is looked into.
+    /// The indexes.
     pub indexes: Vec<Index>,
-    /// What only one of the databases has.
+    /// Objects that exist in one of the databases only.
     pub own: Vec<Own>,
     /// The reason why the table has no `updated_at`.
     pub never_updated: Option<&'static str>,
@@ -32,45 +32,45 @@ pub struct Table {
 /// A column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its type, by the name that both databases take.
+    /// The type, by a name that both databases accept.
     pub kind: String,
-    /// The database counts it up.
+    /// Whether the database assigns the value, counting up.
     pub identity: bool,
-    /// It may be null.
+    /// Whether the column allows NULL.
     pub null: bool,
-    /// What it is if an INSERT does not say, as SQL.
+    /// The default value as SQL.
     pub default: Option<String>,
 }
 
 /// A primary key or a unique constraint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its columns.
+    /// The columns.
     pub columns: Vec<String>,
 }
 
 /// A reference to rows of another table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignKey {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// The columns that refer.
+    /// The columns of this table.
     pub columns: Vec<String>,
-    /// Whom they refer to.
+    /// The other table.
     pub table: String,
-    /// The columns there.
+    /// The columns of the other table.
     pub referred: Vec<String>,
-    /// What becomes of the row when the other goes.
+    /// The action when the other row is deleted.
     pub on_delete: Action,
-    /// What becomes of the row when the other's key changes.
+    /// The action when the key of the other row changes.
     pub on_update: Action,
 }
 
-/// What a foreign key does.
+/// The action of a foreign key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "they are SQL's words")]
 pub enum Action {
@@ -81,10 +81,10 @@ pub enum Action {
     SetDefault,
 }
 
-/// A condition that each row keeps.
+/// A check constraint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// Its name.
+    /// The name.
     pub name: String,
     /// The condition, as SQL.
     pub expression: String,
@@ -93,32 +93,31 @@ pub struct Check {
 /// An index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its columns or expressions, as SQL.
+    /// The columns or expressions as SQL.
     pub columns: Vec<String>,
-    /// No two rows have them in common.
+    /// Whether the index is unique.
     pub unique: bool,
-    /// Which rows it has, as SQL; all if none.
+    /// The condition of a partial index as SQL.
     pub condition: Option<String>,
-    /// Its kind, if it is no tree.
+    /// The index method if it is not a B-tree.
     pub method: Option<String>,
-    /// The database that has it; both if none.
+    /// The only database that has the index; `None` for both.
     pub only: Option<Dialect>,
 }
 
-/// What one of the databases has and the other does otherwise or not at all: a virtual table, a trigger, a function, an
-/// extension.
+/// An object that exists in one of the databases only: a virtual table, a trigger, a function, an extension.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Own {
-    /// Which.
+    /// The database.
     pub dialect: Dialect,
-    /// The statement that makes it.
+    /// The statement that creates the object.
     pub create: String,
 }
 
 impl Action {
-    /// Its words in SQL.
+    /// Returns the action as SQL.
     pub fn sql(self) -> &'static str {
         match self {
             Self::NoAction => "NO ACTION",
@@ -131,7 +130,7 @@ impl Action {
 }
 
 impl Table {
-    /// A table that has nothing yet.
+    /// Creates a table without columns.
     pub fn new(name: &str, about: &str) -> Self {
         Self {
             about: about.trim().into(),
@@ -149,7 +148,7 @@ impl Table {
     }
 }
 
-/// The condition that a column is one of these words.
+/// Returns the condition that a column has one of these values.
 pub fn one_of(column: &str, words: &[impl AsRef<str>]) -> String {
     let words: Vec<_> = words.iter().map(|word| format!("'{}'", word.as_ref().replace('\'', "''"))).collect();
     format!("{column} IN ({})", words.join(", "))
