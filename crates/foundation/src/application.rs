@@ -148,18 +148,10 @@ fn complete(application: &'static Application) {
         collect(all, |resource| resource.permissions),
         collect(all, |resource| resource.open_permissions),
         collect(all, |resource| resource.targets),
-        application
-            .example
-            .permissions
-            .iter()
-            .find(|entry| entry.target.is_some())
-            .expect("a permission with a target"),
+        example_permission(application),
     );
     Action::complete(collect(all, |resource| resource.actions));
-    events::complete(
-        collect(all, |resource| resource.events),
-        *application.example.events.first().expect("events as an example"),
-    );
+    events::complete(collect(all, |resource| resource.events), application.example.events.first().copied());
     hooks::complete(all.iter().map(|resource| resource.hooks).collect());
     app::complete(all.iter().map(|resource| resource.state).collect());
     tasks::complete(
@@ -177,6 +169,14 @@ fn complete(application: &'static Application) {
     fixtures::complete(collect(all, |resource| resource.models), application.fixtures, application.demo);
     crate::cli::permission::complete(collect(all, |resource| resource.explain));
     crate::db::migrate::complete(migrations);
+}
+
+/// The permission that stands as an example: one of the example resource that is granted on objects, otherwise any.
+fn example_permission(application: &Application) -> &'static Entry {
+    let of_all = application.resources.iter().flat_map(|resource| resource.permissions);
+    let entries: Vec<_> = application.example.permissions.iter().chain(of_all).copied().collect();
+    let with_target = entries.iter().find(|entry| entry.target.is_some());
+    with_target.or(entries.first()).copied().expect("an application demands at least one permission")
 }
 
 fn collect<T: Copy>(all: &[&'static Resource], part: fn(&Resource) -> &'static [T]) -> Vec<T> {

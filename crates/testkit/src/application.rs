@@ -48,6 +48,7 @@ pub struct LogIn {
 /// An application under test. It is a `static` of the test package.
 pub struct Application {
     pub(crate) settings: Settings,
+    built: Option<&'static str>,
     /// A cell for each combination of fixtures: a template is loaded once a run.
     pub(crate) templates: Mutex<BTreeMap<String, Arc<OnceCell<Template>>>>,
     binary: OnceLock<PathBuf>,
@@ -68,11 +69,19 @@ impl Application {
     pub const fn new(settings: Settings) -> Self {
         Self {
             settings,
+            built: None,
             templates: Mutex::new(BTreeMap::new()),
             binary: OnceLock::new(),
             document: OnceLock::new(),
             setup: OnceLock::new(),
         }
+    }
+
+    /// Uses a binary that is built already, such as `env!("CARGO_BIN_EXE_…")` of a test in the application's package.
+    #[must_use]
+    pub const fn with_binary(mut self, path: &'static str) -> Self {
+        self.built = Some(path);
+        self
     }
 
     /// The OpenAPI document as it is on disk.
@@ -97,9 +106,11 @@ impl Application {
         })
     }
 
-    /// The path of the binary: that of `binary_variable`, or the one that cargo builds.
+    /// The path of the binary: that of `binary_variable`, that of [`with_binary`](Self::with_binary), or the one that cargo
+    /// builds.
     pub(crate) fn binary(&self) -> &Path {
-        let given = || std::env::var_os(self.settings.binary_variable).map(PathBuf::from);
+        let given =
+            || std::env::var_os(self.settings.binary_variable).map(PathBuf::from).or(self.built.map(PathBuf::from));
         self.binary.get_or_init(|| given().unwrap_or_else(|| self.build()))
     }
 

@@ -8,6 +8,10 @@ use super::{Finding, Tree};
 /// The packages that a crate must not depend on, also not for its tests.
 const FORBIDDEN: &[(&str, &[&str])] = &[
     ("crates/openapi/Cargo.toml", &["accord", "accord-foundation"]),
+    (
+        "crates/migrate/Cargo.toml",
+        &["accord", "accord-contract", "accord-foundation", "accord-openapi", "accord-testkit"],
+    ),
     ("crates/contract/Cargo.toml", &["accord", "accord-foundation"]),
     ("crates/postman/Cargo.toml", &["accord", "accord-foundation"]),
     ("crates/testkit/Cargo.toml", &["accord", "accord-foundation"]),

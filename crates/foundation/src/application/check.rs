@@ -31,7 +31,8 @@ pub fn faults(resources: &[&'static Resource], config: &Config) -> Vec<String> {
         faults.extend(found.map(|fault| format!("{}: {fault}", owner(table))));
     }
     for resource in resources {
-        let found = of_permissions(resource, resources, &tables, &hooks).into_iter().chain(of_paths(resource));
+        let found =
+            of_permissions(resource, resources, &tables, &hooks).into_iter().chain(of_paths(resource, resources));
         faults.extend(found.map(|fault| format!("{}: {fault}", resource.name)));
     }
     for table in hooks.tables() {
@@ -107,7 +108,7 @@ fn of_permissions(resource: &Resource, all: &[&'static Resource], tables: &[Tabl
     faults
 }
 
-fn of_paths(resource: &Resource) -> Vec<String> {
+fn of_paths(resource: &Resource, all: &[&'static Resource]) -> Vec<String> {
     let mut faults = vec![];
     let apis: Vec<MetaApi> = resource.apis.iter().flat_map(|api| api.meta()).collect();
     let paths: Vec<_> = apis.iter().flat_map(|api| &api.paths).collect();
@@ -119,8 +120,9 @@ fn of_paths(resource: &Resource) -> Vec<String> {
         }
         for operation in &path.operations {
             let words = operation.security.iter().flat_map(|one| one.keys()).filter(|word| word.starts_with("can_"));
-            for name in words.filter(|word| resource.permissions.iter().all(|entry| entry.name != **word)) {
-                faults.push(format!("{} demands {name}, which is not in `permissions`", path.path));
+            let permissions: Vec<_> = all.iter().flat_map(|other| other.permissions).map(|entry| entry.name).collect();
+            for name in words.filter(|word| !permissions.contains(word)) {
+                faults.push(format!("{} demands {name}, which is in no `permissions` of a resource", path.path));
             }
         }
     }

@@ -352,7 +352,7 @@ fn names(properties: &Value) -> Value {
     properties.as_object().into_iter().flatten().map(|(name, _)| json!(name)).collect()
 }
 
-/// The chapters in the order in which the paths use them.
+/// The chapters that the paths use, in the order in which they use them.
 fn order_tags(document: &mut Value) {
     let mut used: Vec<String> = vec![];
     for (_, item) in entries(&mut document["paths"]) {
@@ -364,6 +364,7 @@ fn order_tags(document: &mut Value) {
         }
     }
     if let Some(tags) = document["tags"].as_array_mut() {
+        tags.retain(|tag| used.iter().any(|name| tag["name"] == name.as_str()));
         tags.sort_by_key(|tag| used.iter().position(|name| tag["name"] == name.as_str()));
     }
 }

@@ -1,0 +1,4 @@
+//! The resources of the application, a folder each.
+
+pub mod authors;
+pub mod books;

@@ -1,0 +1,52 @@
+//! Authors.
+//!
+//! Must never be: two authors of one name.
+
+pub mod api;
+pub mod model;
+pub mod store;
+pub mod tables;
+
+use accord_foundation::application::Resource;
+use accord_foundation::permissions;
+use accord_foundation::server::document::Api;
+use accord_foundation::server::normalise::Thing;
+use poem_openapi::Tags;
+
+use self::model::StoredAuthor;
+
+/// The chapter of the document.
+#[derive(Tags)]
+pub enum Tag {
+    /// Who writes books.
+    Authors,
+}
+
+permissions! {
+    CanCurate = "can_curate" on None, "Add, change and delete authors and books";
+}
+
+/// The declaration of the resource.
+pub static RESOURCE: Resource = Resource {
+    name: "authors",
+    apis: &[Api::of::<api::AuthorsApi>()],
+    things: &[Thing { path: "/api/v1/authors/{id}", name: "Author", variable: "id" }],
+    notes: &[],
+    expensive: &[],
+    tables: tables::declared,
+    migrations: &[],
+    hooks: |hooks, _| hooks.entity::<StoredAuthor>(),
+    permissions: PERMISSIONS,
+    open_permissions: &[],
+    targets: &[],
+    explain: &[],
+    actions: &[],
+    events: &[],
+    codes: &[],
+    models: &[],
+    jobs: &[],
+    local_jobs: &[],
+    services: &[],
+    state: |_| {},
+    settings: &[],
+};
