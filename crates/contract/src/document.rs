@@ -29,7 +29,7 @@ pub struct Operation {
     pub method: String,
     /// The path, with variables in braces.
     pub path: String,
-    /// Whether the operation needs credentials.
+    /// Set if the operation needs credentials.
     pub protected: bool,
     /// The ways to authenticate, each a list of schemes and their scopes.
     pub security: Vec<Vec<(String, Vec<String>)>>,
@@ -49,7 +49,7 @@ pub struct Parameter {
     pub name: String,
     /// `path`, `query`, `header` or `cookie`.
     pub place: String,
-    /// Whether the parameter is required.
+    /// Set if the parameter is required.
     pub required: bool,
     /// The schema.
     pub schema: Value,
@@ -178,7 +178,7 @@ impl Document {
         self.judge(schema, unnamed, value).into_iter().map(said).collect()
     }
 
-    /// Whether a value is valid.
+    /// Returns whether a value is valid.
     pub fn allows(&self, schema: &Value, value: &Value) -> bool {
         self.validators.get(schema, Unnamed::Allowed).is_none_or(|validator| validator.is_valid(value))
     }
@@ -256,7 +256,7 @@ impl Operation {
         keys.into_iter().find_map(|key| self.responses.get(&key).map(|response| (key, response)))
     }
 
-    /// Whether the operation declares exactly this status.
+    /// Returns whether the operation declares exactly this status.
     pub fn declares(&self, status: u16) -> bool {
         self.responses.contains_key(&status.to_string())
     }
@@ -267,7 +267,7 @@ impl Operation {
         self.parameters.iter().find(|parameter| parameter.place == place && same(&parameter.name))
     }
 
-    /// Whether the operation has a parameter of this name.
+    /// Returns whether the operation has a parameter of this name.
     pub fn takes(&self, place: &str, name: &str) -> bool {
         self.parameter(place, name).is_some()
     }
@@ -333,13 +333,13 @@ impl Body {
         Some(Value::Object(pairs.collect()))
     }
 
-    /// Whether the media type is JSON of any kind.
+    /// Returns whether the media type is JSON of any kind.
     pub fn is_json(&self) -> bool {
         let essence = essence(&self.media_type);
         essence == "application/json" || essence.ends_with("+json")
     }
 
-    /// Whether the media type is a form as browsers send it.
+    /// Returns whether the media type is a form as browsers send it.
     pub fn is_form(&self) -> bool {
         essence(&self.media_type) == "application/x-www-form-urlencoded"
     }

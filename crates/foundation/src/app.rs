@@ -1,4 +1,4 @@
-//! What a handler may use: settings, database, keys, password workers, metrics, clock, and the state of resources.
+//! The values that a handler may use: settings, database, keys, password workers, metrics, clock, and the state of resources.
 
 pub mod limit;
 pub mod logs;

@@ -55,7 +55,7 @@ pub struct Resource {
     pub open_permissions: &'static [&'static Entry],
     /// Its tables whose rows permissions are granted on.
     pub targets: &'static [Target],
-    /// What `accord permission explain` says of an object of a target, beside the grants.
+    /// The reasons that `permission explain` gives for an object of a target, beside the grants.
     pub explain: &'static [(Target, Explain)],
     /// The actions that the audit records.
     pub actions: &'static [Action],
@@ -63,15 +63,15 @@ pub struct Resource {
     pub events: &'static [EventGroup],
     /// Its error codes.
     pub codes: &'static [Code],
-    /// What fixtures may describe. Models of earlier resources are loaded first.
+    /// Its fixture models. Models of earlier resources are loaded first.
     pub models: &'static [&'static dyn Model],
     /// Its jobs, queued and recurring.
     pub jobs: &'static [Kind],
     /// Jobs that each server runs for what only its memory holds.
     pub local_jobs: &'static [Local],
-    /// What runs beside the jobs until the process stops.
+    /// Its services, which run beside the jobs until the process stops.
     pub services: &'static [Service],
-    /// What its handlers share in the memory of a process.
+    /// The values that its handlers share in the memory of a process.
     pub state: AddState,
     /// Its settings, whose defaults stand in the settings file of the application.
     pub settings: &'static [Setting],
@@ -191,7 +191,7 @@ fn all_tables(all: &[&'static Resource]) -> Vec<Table> {
 /// The application.
 ///
 /// # Panics
-/// It is not installed.
+/// The application is not installed.
 pub fn application() -> &'static Application {
     #[cfg(test)]
     install_for_tests();

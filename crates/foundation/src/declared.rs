@@ -7,7 +7,7 @@
 
 use std::sync::OnceLock;
 
-/// What the resources of the application declare of one sort, in the order of the resources.
+/// The declarations of one sort of all resources of the application, in the order of the resources.
 pub struct List<T: 'static>(OnceLock<Vec<T>>);
 
 impl<T> List<T> {

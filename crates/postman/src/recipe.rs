@@ -19,10 +19,10 @@ pub struct Recipe {
     pub status: u16,
     /// The error code in the response.
     pub code: String,
-    /// Whether one operation shows the code for all.
+    /// Set if one operation shows the code for all.
     #[serde(default)]
     pub once: bool,
-    /// Whether the request is sent after all others, in a folder of its own.
+    /// Set if the request is sent after all others, in a folder of its own.
     #[serde(default)]
     pub last: bool,
     /// The changes, of which the first that fits is applied.
@@ -102,7 +102,7 @@ pub struct AnyField {
     pub without: Map<String, Value>,
     /// The value that is sent.
     pub value: Value,
-    /// Whether `errors` of the response must name the field.
+    /// Set if `errors` of the response must name the field.
     #[serde(default)]
     pub blame: bool,
 }

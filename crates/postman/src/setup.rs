@@ -88,7 +88,7 @@ pub struct Failures {
     pub last: Last,
     /// Values of path parameters that name nothing, by parameter; the others get a large number.
     pub unknown: BTreeMap<String, String>,
-    /// How each error code is provoked.
+    /// The request that provokes each error code.
     pub recipes: Vec<Recipe>,
     /// Error codes that no request provokes.
     pub unreachable: Vec<Unreachable>,

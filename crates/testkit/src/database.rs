@@ -41,7 +41,7 @@ enum Place {
 }
 
 impl Database {
-    /// Whether this run is on PostgreSQL: `ACCORD_CONTRACT_DATABASE` is `postgres`.
+    /// Returns whether this run is on PostgreSQL: `ACCORD_CONTRACT_DATABASE` is `postgres`.
     pub fn on_postgres() -> bool {
         match std::env::var(DATABASE_VARIABLE).as_deref() {
             Ok("postgres") => true,

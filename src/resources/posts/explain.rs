@@ -1,4 +1,4 @@
-//! What `accord permission explain` says of a post.
+//! The reasons that `accord permission explain` gives for a post.
 
 use accord_foundation::cli::permission::Says;
 use accord_foundation::db::{Conn, DbResult};

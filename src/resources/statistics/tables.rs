@@ -7,7 +7,7 @@ use accord_foundation::tables;
 use crate::resources::posts::tables::Posts;
 
 tables! {
-    /// How often a post was viewed and shared; no row is none of either.
+    /// The number of views and shares of a post. Without a row both are 0.
     PostStatistics without hooks "A view is no change that anyone waits for, and there are many." {
         PostId: bigint().references(Posts::Id, Cascade),
         ViewNumber: bigint(),

@@ -27,7 +27,7 @@ struct Step {
     folder: Option<String>,
     /// How many items must have been sent.
     requests: usize,
-    /// Whether one of its requests asks for the rate limit.
+    /// Set if one of its requests asks for the rate limit.
     limited: bool,
     /// With the environment that the step before has left, instead of the committed one.
     goes_on: bool,

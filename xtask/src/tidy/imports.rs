@@ -133,7 +133,7 @@ fn leaves(tree: &str) -> Vec<String> {
     parts.flat_map(|part| leaves(&format!("{prefix}{part}"))).collect()
 }
 
-/// What a module exports from another one: its name, and the path where it is.
+/// The exports of a module from another one: the name, and the path where it is.
 type Exports = BTreeMap<(Module, String), (Module, String)>;
 
 fn exports(sources: &[Source<'_>], modules: &BTreeSet<Module>) -> Exports {

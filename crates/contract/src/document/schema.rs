@@ -8,7 +8,7 @@ use accord_openapi::to_json_schema;
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
-/// Whether an object may have properties that its schema does not name.
+/// The treatment of properties that the schema does not name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Unnamed {
     /// The document decides; without a statement it allows them.

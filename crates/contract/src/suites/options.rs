@@ -22,12 +22,12 @@ pub struct Options {
     pub tag: String,
     /// The command that runs this again, without the options that choose cases.
     pub command: String,
-    /// Whether answers are recorded in the files that the environment names.
+    /// Set if answers are recorded in the files that the environment names.
     pub noted: bool,
 }
 
 impl Options {
-    /// Whether the cases of an operation are to be run.
+    /// Returns whether the cases of an operation are to be run.
     pub(super) fn wants(&self, operation: &Operation) -> bool {
         self.operations.is_empty() || self.operations.contains(&operation.id)
     }

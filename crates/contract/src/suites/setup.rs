@@ -147,10 +147,10 @@ pub struct Fixture {
     /// The body, merged over the document's example.
     #[serde(default)]
     pub body: Map<String, Value>,
-    /// Whether the object is hidden from strangers.
+    /// Set if the object is hidden from strangers.
     #[serde(default)]
     pub private: bool,
-    /// Whether a private object is hidden from callers with all rights, too.
+    /// Set if a private object is hidden from callers with all rights, too.
     #[serde(default)]
     pub personal: bool,
 }
@@ -159,13 +159,13 @@ pub struct Fixture {
 #[derive(Deserialize, Default, Debug)]
 #[serde(deny_unknown_fields, default)]
 pub struct Needs {
-    /// Whether the operation changes the account of its caller: each call is by a new person.
+    /// Set if the operation changes the account of its caller: each call is by a new person.
     pub fresh: bool,
-    /// Whether the operation ends the session of its caller.
+    /// Set if the operation ends the session of its caller.
     pub ends: bool,
-    /// Whether the privileged person calls the operation, though it asks for no scope.
+    /// Set if the privileged person calls the operation, though it asks for no scope.
     pub privileged: bool,
-    /// Whether any user may call the operation about objects of others.
+    /// Set if any user may call the operation about objects of others.
     pub shared: bool,
     /// The body, merged over the document's example; null removes a property.
     pub body: Map<String, Value>,
@@ -192,7 +192,7 @@ pub struct Needs {
 #[derive(Deserialize, Debug)]
 #[serde(untagged)]
 pub enum Probe {
-    /// Whether the operation is used.
+    /// Set if the operation is used.
     Used(bool),
     /// The operation with this query.
     Query(BTreeMap<String, Value>),
@@ -206,7 +206,7 @@ pub struct Unmatched {
     pub status: u16,
     /// The code.
     pub code: Option<String>,
-    /// Whether the value may also be accepted: it is free the first time.
+    /// Set if the value may also be accepted: it is free the first time.
     #[serde(default)]
     pub perhaps: bool,
 }

@@ -36,7 +36,7 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_user_id_idx ON sessions (user_id);
 CREATE INDEX sessions_expires_at_idx ON sessions (expires_at);
 
--- Whom an identity provider means by what it says.
+-- Accounts by the issuer and subject of an identity provider.
 CREATE TABLE identities (
     issuer     TEXT NOT NULL,
     subject    TEXT NOT NULL,
@@ -66,7 +66,7 @@ CREATE TABLE refresh_tokens (
 );
 CREATE INDEX refresh_tokens_session_id_idx ON refresh_tokens (session_id);
 
--- What letters prove.
+-- One-time codes of e-mails.
 CREATE TABLE one_time_codes (
     user_id    BIGINT NOT NULL,
     purpose    TEXT NOT NULL,
@@ -107,7 +107,7 @@ CREATE TABLE groups (
     CONSTRAINT groups_name_key UNIQUE (name)
 );
 
--- Who is in a group.
+-- Users in groups.
 CREATE TABLE memberships (
     group_id   BIGINT NOT NULL,
     user_id    BIGINT NOT NULL,
@@ -148,7 +148,7 @@ CREATE UNIQUE INDEX grants_group_key ON grants (group_id, permission, coalesce(o
 CREATE INDEX grants_permission_idx ON grants (permission, id);
 CREATE INDEX grants_object_id_idx ON grants (object_id, id);
 
--- What is done later.
+-- Jobs.
 CREATE TABLE tasks (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     name        TEXT NOT NULL,

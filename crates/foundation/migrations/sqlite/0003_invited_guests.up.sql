@@ -2,7 +2,7 @@
 -- message: Invited guests
 -- created: 2026-11-29
 
--- Who may come in.
+-- Invitations of guests.
 CREATE TABLE invited_guests (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     email       TEXT NOT NULL,

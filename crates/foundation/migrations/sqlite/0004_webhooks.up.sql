@@ -2,7 +2,7 @@
 -- message: Webhooks and their deliveries
 -- created: 2026-11-29
 
--- Where events are sent.
+-- Webhooks.
 CREATE TABLE webhooks (
     id               INTEGER PRIMARY KEY AUTOINCREMENT,
     url              TEXT NOT NULL,
@@ -23,7 +23,7 @@ CREATE TABLE webhooks (
 );
 CREATE INDEX webhooks_created_by_idx ON webhooks (created_by);
 
--- Which process sends to a webhook, and when.
+-- Leases: the process that sends to a webhook, and its pauses.
 CREATE TABLE webhook_leases (
     webhook_id   BIGINT NOT NULL,
     worker       TEXT NOT NULL,

@@ -1,4 +1,4 @@
-//! What the declarations of the resources must have in common: a part that one of them lacks stops the start.
+//! Checks of the declarations of resources against each other. A missing part stops the start.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::db::signals::Hooks;
 use crate::db::tables::Table;
 
-/// What makes the declarations of an application unfit to start: each sentence names the resource and the part.
+/// Returns the reasons why an application must not start. Each sentence names the resource and the part.
 pub fn faults(resources: &[&'static Resource], config: &Config) -> Vec<String> {
     let mut faults = vec![];
     let mut names = BTreeSet::new();

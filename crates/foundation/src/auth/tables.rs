@@ -41,7 +41,7 @@ tables! {
         index("sessions_expires_at_idx", [ExpiresAt]),
     ]
 
-    /// Whom an identity provider means by what it says.
+    /// Accounts by the issuer and subject of an identity provider.
     Identities without hooks "An account is what it was, however its owner shows who they are; the audit is told." {
         Issuer: text(),
         Subject: text(),
@@ -62,7 +62,7 @@ tables! {
         UpdatedAt: timestamp(),
     }
 
-    /// Who is in a group.
+    /// Users in groups.
     Memberships {
         GroupId: bigint().references(Groups::Id, Cascade),
         UserId: bigint().references(Users::Id, Cascade),

@@ -9,7 +9,7 @@ use super::tables;
 pub struct Constraint {
     /// The name of the constraint, which PostgreSQL reports.
     name: &'static str,
-    /// What SQLite reports of a unique constraint: `table.column`, or `index 'name'`. SQLite does not report which foreign
+    /// SQLite's report of a unique constraint: `table.column`, or `index 'name'`. SQLite does not report which foreign
     /// key failed.
     sqlite: Option<&'static str>,
 }
@@ -31,7 +31,7 @@ impl Constraint {
     }
 }
 
-/// What a database reports of a violated unique constraint or foreign key.
+/// The report of a database of a violated unique constraint or foreign key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violated {
     /// The name of the constraint, on PostgreSQL.

@@ -25,7 +25,7 @@ pub trait Versioned: Row + Clone + Sync + 'static {
     /// The table.
     type Table: VersionedTable;
 
-    /// What is written of a row: all columns but the identifier, the version, the times and derived columns.
+    /// The written values of a row: all columns but the identifier, the version, the times and derived columns.
     type Values: Send + Sync;
 
     /// The identifier and the version of the row.

@@ -50,7 +50,7 @@ pub struct About {
     pub commit: &'static str,
     /// The first lines that a reader of the document sees, as Markdown.
     pub description: &'static str,
-    /// Whom a reader may ask.
+    /// The name of the contact.
     pub contact: &'static str,
     /// The SPDX expression of the licence, and its address.
     pub license: (&'static str, &'static str),

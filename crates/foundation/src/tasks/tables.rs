@@ -4,7 +4,7 @@ use crate::db::tables::declare::{bigint, index, key, primary_key, text, timestam
 use crate::tables;
 
 tables! {
-    /// What is done later.
+    /// Jobs.
     Tasks without hooks "They are what signals ask for." {
         Id: key(),
         Name: text(),

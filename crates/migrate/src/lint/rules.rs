@@ -9,7 +9,7 @@ use super::parsed::{Parsed, name};
 use crate::Dialect;
 use crate::schema::text;
 
-/// What a rule requires where it finds something.
+/// The requirement of a rule for each finding.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Needs {
     /// The header must have `-- destructive: why`.

@@ -12,7 +12,7 @@ pub struct Statement {
     pub sql: String,
     /// The line of the script on which the statement begins; the first line is 1.
     pub line: usize,
-    /// Whether the statement is repeated until it changes no row.
+    /// Set if the statement is repeated until it changes no row.
     pub repeat: bool,
 }
 

@@ -5,7 +5,7 @@ use crate::Dialect;
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// What a row describes; empty if the table was read from a database.
+    /// The description of the rows; empty if the table was read from a database.
     pub about: String,
     /// The name.
     pub name: String,
@@ -36,9 +36,9 @@ pub struct Column {
     pub name: String,
     /// The type, by a name that both databases accept.
     pub kind: String,
-    /// Whether the database assigns the value, counting up.
+    /// Set if the database assigns the value, counting up.
     pub identity: bool,
-    /// Whether the column allows NULL.
+    /// Set if the column allows NULL.
     pub null: bool,
     /// The default value as SQL.
     pub default: Option<String>,
@@ -97,7 +97,7 @@ pub struct Index {
     pub name: String,
     /// The columns or expressions as SQL.
     pub columns: Vec<String>,
-    /// Whether the index is unique.
+    /// Set if the index is unique.
     pub unique: bool,
     /// The condition of a partial index as SQL.
     pub condition: Option<String>,

@@ -267,7 +267,7 @@ fn one_part(stock: &[&Choice], random: &mut StdRng) -> Option<Choice> {
     here.choose(random).map(|choice| (**choice).clone())
 }
 
-/// Whether one of two changes would undo or hide the other.
+/// Returns whether one of two changes would undo or hide the other.
 fn overlap(one: &Choice, other: &Choice) -> bool {
     let within = |one: &String, other: &String| {
         other.strip_prefix(one.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

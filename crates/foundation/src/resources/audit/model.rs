@@ -11,7 +11,7 @@ use crate::declared::{List, declared_enum};
 use crate::http::page::page;
 use crate::resources::users;
 
-/// What was done: an action that a resource declares with [`actions!`](crate::actions).
+/// An action on an object, which a resource declares with [`actions!`](crate::actions).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Action {
     name: &'static str,

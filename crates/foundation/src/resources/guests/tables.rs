@@ -6,7 +6,7 @@ use crate::db::tables::table::Action::SetNull;
 use crate::tables;
 
 tables! {
-    /// Who may come in.
+    /// Invitations of guests.
     InvitedGuests {
         Id: key(),
         Email: text(),

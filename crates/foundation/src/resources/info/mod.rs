@@ -6,7 +6,7 @@ pub mod model;
 use crate::application::Resource;
 use crate::server::document::Api;
 
-/// What is running.
+/// The version that is running.
 pub static RESOURCE: Resource = Resource {
     name: "info",
     apis: &[Api::of::<api::InfoApi>()],

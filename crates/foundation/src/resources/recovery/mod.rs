@@ -59,7 +59,7 @@ pub static RESOURCE: Resource = Resource {
 };
 
 text_enum! {
-    /// What a code allows.
+    /// The purpose of a one-time code.
     pub enum Purpose {
         /// To set a new password.
         Reset = "reset",

@@ -6,7 +6,7 @@ use crate::db::tables::table::Action::Cascade;
 use crate::tables;
 
 tables! {
-    /// What letters prove.
+    /// One-time codes of e-mails.
     OneTimeCodes without hooks "They prove something for a while; what is changed with them has signals." {
         UserId: bigint().references(Users::Id, Cascade),
         Purpose: text().words(&["reset", "verify"]),

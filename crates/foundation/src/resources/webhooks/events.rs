@@ -66,14 +66,14 @@ pub trait Payload: Serialize + Send + Sync {
     fn object(&self) -> String;
 }
 
-/// What happened to a row.
+/// The change of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// It was inserted.
+    /// An insert.
     Created,
-    /// It was updated.
+    /// An update.
     Updated,
-    /// It was deleted.
+    /// A deletion.
     Deleted,
 }
 

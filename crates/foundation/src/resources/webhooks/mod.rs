@@ -57,7 +57,7 @@ pub const SECRET_OVERLAP: Setting = Setting::number("webhook_secret_overlap", 1,
 pub const DELIVERIES_TTL: Setting = Setting::number("webhook_deliveries_ttl", 1, 10 * A_YEAR);
 /// The number of webhooks.
 pub const LIMIT: Setting = Setting::number("webhook_limit", 1, 10_000);
-/// Whether webhooks may call http:// and private addresses.
+/// Set if webhooks may call http:// and private addresses.
 pub const PRIVATE: Setting = Setting::flag(
     "webhook_private",
     "ACCORD_WEBHOOK_PRIVATE is set: admins can make the server call addresses that only insiders reach",

@@ -7,7 +7,7 @@ use crate::db::tables::table::Action::{Cascade, SetNull};
 use crate::tables;
 
 tables! {
-    /// Where events are sent.
+    /// Webhooks.
     Webhooks versioned by Version {
         Id: key(),
         Url: text(),
@@ -27,7 +27,7 @@ tables! {
         index("webhooks_created_by_idx", [CreatedBy]),
     ]
 
-    /// Which process sends to a webhook, and when.
+    /// Leases: the process that sends to a webhook, and its pauses.
     WebhookLeases without hooks "They say which process sends, which is no change of the webhook." {
         WebhookId: bigint().references(Webhooks::Id, Cascade),
         Worker: text(),

@@ -60,7 +60,7 @@ impl StoredBook {
     }
 }
 
-/// What is written of a book.
+/// The written values of a book.
 #[expect(missing_docs, reason = "Book documents them")]
 pub struct BookValues {
     pub isbn: String,

@@ -23,7 +23,7 @@ pub struct Outlook {
     pub refusals: Vec<u16>,
     /// The statuses for a name that does not exist.
     pub unmatched: Vec<u16>,
-    /// Whether any other declared status may come, but no refusal of input.
+    /// Set if any other declared status may come, but no refusal of input.
     pub any: bool,
 }
 
@@ -76,7 +76,7 @@ fn texts(value: &Value) -> Value {
     Value::Object(fields.map(|(name, value)| (name.clone(), text(value))).collect())
 }
 
-/// Whether a text of a query is what the document allows.
+/// Returns whether a text of a query is what the document allows.
 fn fits(server: &Server<'_>, parameter: &Parameter, encoded: &str) -> bool {
     let text = decoded(encoded);
     let value = match parameter.schema["type"].as_str() {
@@ -97,7 +97,7 @@ fn decoded(text: &str) -> String {
     url.query_pairs().next().map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
-/// Whether an answer is one of those that the request may get.
+/// Checks that an answer is one of those that the request may get.
 pub fn judge(outlook: &Outlook, answer: &Answer) -> Result<(), Failure> {
     let status = answer.status;
     let accepted = (200..300).contains(&status);
