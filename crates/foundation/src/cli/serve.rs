@@ -135,6 +135,7 @@ pub async fn work(config: Config) -> Result<(), Failure> {
         ));
     }
     survive_file_size_limit();
+    fit(application::faults(application::application().resources, &config))?;
     let _flush = logs(&config)?;
     let config = Arc::new(config);
     let secret = config.secret()?;
