@@ -19,6 +19,12 @@ macro_rules! id_type {
             }
         }
 
+        impl From<$name> for i64 {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
         impl From<$name> for sea_query::Value {
             fn from(id: $name) -> Self {
                 id.0.into()

@@ -15,6 +15,7 @@ pub mod server;
 
 pub mod resources;
 
+pub mod crud;
 pub mod tasks;
 
 pub mod app;
@@ -31,6 +32,7 @@ pub mod db;
 
 pub mod admission;
 pub mod declared;
+pub mod examples;
 pub mod id_type;
 pub mod outgoing;
 pub mod text_enum;

@@ -1,5 +1,5 @@
-//! Bookshelf: a second application on the foundation. Everyone reads authors and books; who was granted `can_curate`
-//! changes them. It has neither webhooks nor invited guests.
+//! Bookshelf: a second application on the foundation. Everyone reads authors and books, and borrows copies; who was
+//! granted `can_curate` changes them. It has neither webhooks nor invited guests.
 
 pub mod resources;
 
@@ -9,7 +9,7 @@ use accord_foundation::fixtures;
 use accord_foundation::resources::{audit, grants, groups, idempotency, info, permissions, recovery, sessions, users};
 use accord_foundation::server::document::About;
 
-use self::resources::{authors, books};
+use self::resources::{authors, books, loans};
 
 /// The application.
 pub static BOOKSHELF: Application = Application {
@@ -19,7 +19,7 @@ pub static BOOKSHELF: Application = Application {
         version: env!("CARGO_PKG_VERSION"),
         commit: "unknown",
         description: "\
-Bookshelf is a catalogue of authors and their books.
+Bookshelf is a catalogue of authors and their books, whose copies users borrow.
 
 - Register with `POST /api/v1/user` or log in with `POST /api/v1/authenticate`, then send `Authorization: Bearer <token>`.
 - Every error is `application/problem+json` (RFC 9457) with a stable `code` and the `request_id` to quote.
@@ -38,6 +38,7 @@ Bookshelf is a catalogue of authors and their books.
         &grants::RESOURCE,
         &authors::RESOURCE,
         &books::RESOURCE,
+        &loans::RESOURCE,
         &audit::RESOURCE,
         &info::RESOURCE,
     ],

@@ -2,18 +2,16 @@
 
 use accord_foundation::app::App;
 use accord_foundation::auth::{Caller, Needs};
-use accord_foundation::db::{Conn, signals};
+use accord_foundation::crud::{self, Change};
+use accord_foundation::db::versioned;
 use accord_foundation::error::Error;
-use accord_foundation::http::answer::{Changed, Created, Found, Listed};
-use accord_foundation::http::etag::{IfMatch, etag, is_current};
-use accord_foundation::http::fail::{
-    Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable,
-};
+use accord_foundation::http::answer::{Changed, Created, Found, Listed, NoContent};
+use accord_foundation::http::etag::IfMatch;
+use accord_foundation::http::fail::{ChangeFail, Conflict, Fail, NotFound, Unprocessable};
 use accord_foundation::http::page::{self, Cursor};
 use accord_foundation::http::parameters::{IfNoneMatch, Paging, WithTotal};
 use accord_foundation::http::payload::{JsonIn, JsonOut};
 use accord_foundation::http::sent::Sent;
-use accord_foundation::resources::NoContent;
 use accord_foundation::resources::idempotency::{Idempotent, Keyed};
 use poem::web::Data;
 use poem_openapi::OpenApi;
@@ -28,9 +26,6 @@ use crate::resources::statistics::views::Views;
 /// The operations.
 #[derive(Default)]
 pub struct PostsApi;
-
-/// How a change of a post may fail.
-type ChangeFail = Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Posts")]
 impl PostsApi {
@@ -87,16 +82,13 @@ impl PostsApi {
         &self,
         mut caller: Caller,
         app: Data<&App>,
-        /// Makes it safe to send the request again: with the same key it is done once within 24 hours, and answered the same
-        #[oai(name = "Idempotency-Key")]
         key: Idempotent,
         body: JsonIn<PostCreate>,
     ) -> Result<Keyed<Created<Post>>, Fail<(Conflict, Unprocessable)>> {
-        let mut tx = caller.begin(&app.db).await?;
-        let row = signals::insert_new(&mut tx, &caller, body.0.by(Some(caller.id)), app.now()).await?;
-        let (post, tag) = tagged(row);
-        let location = format!("/api/v1/posts/{}", post.id);
-        Ok(key.commit(tx, Created::Created(JsonOut(post), location, tag)).await?)
+        let owner_id = Some(caller.id);
+        let mut change = caller.change(&app).await?;
+        let post = change.insert::<StoredPost>(body.0.by(owner_id)).await?;
+        Ok(key.commit(change, crud::created(post)).await?)
     }
 
     /// Read a post
@@ -114,16 +106,13 @@ impl PostsApi {
         if_none_match: IfNoneMatch,
     ) -> Result<Found<Post>, Fail<(NotFound,)>> {
         let mut conn = caller.read(&app.db).await?;
-        let post = rules::visible(store::find(&mut conn, id.0).await?, id.0, reader(&caller))?;
-        let is_view = sent.wants_content() && rules::is_view(&post, reader(&caller));
-        let (post, tag) = tagged(post);
-        if is_current(if_none_match.0.as_deref(), &tag) {
-            return Ok(Found::NotModified(tag));
+        let post = rules::visible(versioned::find(&mut conn, id.0).await?, id.0, reader(&caller))?;
+        let viewed = (sent.wants_content() && rules::is_view(&post, reader(&caller))).then_some(post.id);
+        let found = crud::found(post, &if_none_match);
+        if let (Found::Found(..), Some(id)) = (&found, viewed) {
+            app.state::<Views>().count(id);
         }
-        if is_view {
-            app.state::<Views>().count(post.id);
-        }
-        Ok(Found::Found(JsonOut(post), tag))
+        Ok(found)
     }
 
     /// Replace a post
@@ -176,12 +165,10 @@ impl PostsApi {
         if_match: IfMatch,
     ) -> Result<NoContent, ChangeFail> {
         let (mut caller, held) = deleter.ask(&app.db, Some(id.0.0)).await?;
-        let mut tx = caller.begin(&app.db).await?;
-        let deletable = |post: &StoredPost, by| rules::deletable(post, by, held);
-        let post = open(&mut tx, &caller, id.0, &if_match, deletable).await?;
-        signals::delete_unchanged(&mut tx, &caller, &post, app.now()).await?;
-        tx.commit().await?;
-        Ok(NoContent::Done)
+        let reader = reader(&caller);
+        let mut change = caller.change(&app).await?;
+        let post = open(&mut change, id.0, &if_match, reader, |post| rules::deletable(post, reader, held)).await?;
+        Ok(change.deleted(&post).await?)
     }
 }
 
@@ -195,24 +182,16 @@ fn position(sort: Sort, row: &StoredPost) -> Cursor {
     Cursor { key, id: row.id.0 }
 }
 
-fn tagged(row: StoredPost) -> (Post, String) {
-    let version = row.version;
-    let post = Post::from(row);
-    let tag = etag(version, &post);
-    (post, tag)
-}
-
-/// The post in this version, if the rule lets the caller have it; the statement that changes it must still find the
-/// version.
+/// The post in a version that `If-Match` allows, if it is visible and the rule allows the change.
 async fn open(
-    tx: &mut Conn,
-    caller: &Caller,
+    change: &mut Change<'_>,
     id: PostId,
     if_match: &IfMatch,
-    rule: impl FnOnce(&StoredPost, Reader) -> Result<(), Error>,
+    reader: Reader,
+    rule: impl FnOnce(&StoredPost) -> Result<(), Error>,
 ) -> Result<StoredPost, Error> {
-    let post = rules::visible(store::find_to_change(tx, id).await?, id, reader(caller))?;
-    rule(&post, reader(caller))?;
+    let post = rules::visible(versioned::find_to_change(&mut change.tx, id).await?, id, reader)?;
+    rule(&post)?;
     if_match.allows(post.version)?;
     Ok(post)
 }
@@ -222,14 +201,11 @@ async fn change_post(
     app: &App,
     id: PostId,
     if_match: &IfMatch,
-    change: PostUpdate,
+    update: PostUpdate,
 ) -> Result<Changed<Post>, ChangeFail> {
     let (mut caller, held) = editor.ask(&app.db, Some(id.0)).await?;
-    let mut tx = caller.begin(&app.db).await?;
-    let editable = |post: &StoredPost, by| rules::editable(post, by, held);
-    let post = open(&mut tx, &caller, id, if_match, editable).await?;
-    let row = signals::update_unchanged(&mut tx, &caller, &post, change.of(&post), app.now()).await?;
-    tx.commit().await?;
-    let (post, tag) = tagged(row);
-    Ok(Changed::Changed(JsonOut(post), tag))
+    let reader = reader(&caller);
+    let mut change = caller.change(app).await?;
+    let post = open(&mut change, id, if_match, reader, |post| rules::editable(post, reader, held)).await?;
+    Ok(change.updated(&post, update.of(&post)).await?)
 }

@@ -1,14 +1,14 @@
 //! The reasons that `accord permission explain` gives for a post.
 
 use accord_foundation::cli::permission::Says;
+use accord_foundation::db::versioned;
 use accord_foundation::db::{Conn, DbResult};
 use accord_foundation::resources::users::model::User;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::model::PostId;
+use super::model::{PostId, StoredPost};
 use super::rules::{Reader, visible};
-use super::store;
 
 /// Says what the rules of posts say, which operations ask before and beside the grants.
 pub fn explain<'a>(
@@ -18,7 +18,7 @@ pub fn explain<'a>(
     is_demanded: bool,
 ) -> BoxFuture<'a, DbResult<(Says, &'static str)>> {
     async move {
-        let post = store::find(conn, PostId(id)).await?;
+        let post = versioned::find::<StoredPost>(conn, PostId(id)).await?;
         let is_owner = post.as_ref().is_some_and(|post| post.owner_id == Some(user.id));
         let is_there = post.is_some();
         let is_visible = visible(post, PostId(id), Reader { id: user.id, role: user.role }).is_ok();

@@ -1,10 +1,11 @@
 //! What goes over the wire for posts, and the row it is made from.
 
+use accord_foundation::crud::Represented;
 use accord_foundation::http::page::page;
-use accord_foundation::{id_type, text_enum};
+use accord_foundation::{examples, id_type, text_enum};
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
-use poem_openapi::types::{Example, MaybeUndefined};
+use poem_openapi::types::MaybeUndefined;
 use serde::Serialize;
 use sqlx::FromRow;
 
@@ -54,29 +55,6 @@ pub struct Owner {
     pub name: Option<String>,
 }
 
-impl Example for Owner {
-    fn example() -> Self {
-        Self { id: 1, name: Some("Ann".into()) }
-    }
-}
-
-impl Example for Post {
-    fn example() -> Self {
-        let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
-        Self {
-            id: PostId(1),
-            owner: Some(Owner::example()),
-            title: "Hello".into(),
-            content: "The first post.".into(),
-            published: true,
-            rating: Some(5),
-            votes: 3,
-            created_at: at,
-            updated_at: at,
-        }
-    }
-}
-
 /// A new post
 #[derive(Debug, Object)]
 #[oai(example)]
@@ -107,12 +85,6 @@ impl PostCreate {
     }
 }
 
-impl Example for PostCreate {
-    fn example() -> Self {
-        Self { title: "Hello".into(), content: "The first post.".into(), published: true, rating: Some(5) }
-    }
-}
-
 /// The whole new text of a post: every field is required
 #[derive(Debug, Object)]
 #[oai(example)]
@@ -128,17 +100,6 @@ pub struct PostReplace {
     /// 1 to 5, or null for none
     #[oai(nullable, validator(minimum(value = "1"), maximum(value = "5")))]
     pub rating: MaybeUndefined<i64>,
-}
-
-impl Example for PostReplace {
-    fn example() -> Self {
-        Self {
-            title: "Hello again".into(),
-            content: "The first post, rewritten.".into(),
-            published: true,
-            rating: MaybeUndefined::Null,
-        }
-    }
 }
 
 /// A change to a post: what is left out stays as it is
@@ -180,10 +141,27 @@ impl PostUpdate {
     }
 }
 
-impl Example for PostUpdate {
-    fn example() -> Self {
-        Self { title: Some("Hello, world".into()), content: None, published: None, rating: MaybeUndefined::Undefined }
+examples! {
+    Owner { id: 1, name: Some("Ann".into()) }
+    Post {
+        id: PostId(1),
+        owner: Some(Owner::example()),
+        title: "Hello".into(),
+        content: "The first post.".into(),
+        published: true,
+        rating: Some(5),
+        votes: 3,
+        created_at: examples::time(),
+        updated_at: examples::time(),
     }
+    PostCreate { title: "Hello".into(), content: "The first post.".into(), published: true, rating: Some(5) }
+    PostReplace {
+        title: "Hello again".into(),
+        content: "The first post, rewritten.".into(),
+        published: true,
+        rating: MaybeUndefined::Null,
+    }
+    PostUpdate { title: Some("Hello, world".into()), content: None, published: None, rating: MaybeUndefined::Undefined }
 }
 
 page! {
@@ -220,6 +198,16 @@ pub struct StoredPost {
     pub version: i64,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+}
+
+impl Represented for StoredPost {
+    type Object = Post;
+    const NAME: &'static str = "Post";
+    const PATH: &'static str = "/api/v1/posts";
+
+    fn object(self) -> Post {
+        self.into()
+    }
 }
 
 impl From<StoredPost> for Post {

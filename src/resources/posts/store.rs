@@ -1,20 +1,20 @@
 //! All SQL for posts.
 
 use accord_foundation::auth::tables::Users;
+use accord_foundation::db::search::contains;
 use accord_foundation::db::versioned::Versioned;
 use accord_foundation::db::{Conn, DbResult, Dialect};
 use accord_foundation::http::page::Cursor;
 use sea_query::{
-    BinOper, Condition, Expr, ExprTrait, IntoColumnRef, JoinType, LikeExpr, Order, Query, ReturningClause,
-    SelectStatement, SimpleExpr,
+    BinOper, Condition, Expr, ExprTrait, IntoColumnRef, JoinType, Order, Query, ReturningClause, SelectStatement,
 };
 
-use super::model::{PostId, Sort, StoredPost};
+use super::model::{Sort, StoredPost};
 use super::rules::{Reader, fold, search_text};
 use crate::resources::posts::tables::{Posts, PostsSearch};
 
-/// What a [`StoredPost`] is read from, besides its owner's name.
-const COLUMNS: [Posts; 10] = [
+/// The columns that a [`StoredPost`] is read from. The name of its owner is read from the users.
+const COLUMNS: &[Posts] = &[
     Posts::Id,
     Posts::OwnerId,
     Posts::Title,
@@ -41,21 +41,6 @@ pub struct Filter {
     pub sort: Sort,
 }
 
-/// The post with this id, whoever asks: the rules decide who sees it.
-pub async fn find(conn: &mut Conn, id: PostId) -> DbResult<Option<StoredPost>> {
-    conn.maybe(&with_owner(by_id(id))).await
-}
-
-/// The same, kept from other writers until the transaction ends: what a change leaves out is written as it was read.
-pub async fn find_to_change(conn: &mut Conn, id: PostId) -> DbResult<Option<StoredPost>> {
-    // SQLite has one writer at a time and no such clause
-    conn.maybe(&with_owner(by_id(id).lock_exclusive().take())).await
-}
-
-fn by_id(id: PostId) -> SelectStatement {
-    Query::select().columns(COLUMNS).from(Posts::Table).and_where(Expr::col(Posts::Id).eq(id)).take()
-}
-
 /// One page; `limit` rows at most, after the cursor, skipping `skip`.
 pub async fn list(
     conn: &mut Conn,
@@ -66,7 +51,7 @@ pub async fn list(
 ) -> DbResult<Vec<StoredPost>> {
     let mut page = matching(conn.dialect(), filter);
     let id = id_column(conn.dialect(), filter);
-    page.columns(COLUMNS.map(|column| (Posts::Table, column)));
+    page.columns(COLUMNS.iter().map(|column| (Posts::Table, *column)));
     match filter.sort {
         Sort::Newest => {
             page.order_by(id.clone(), Order::Desc);
@@ -152,9 +137,17 @@ impl Versioned for StoredPost {
         ]
     }
 
+    fn read() -> &'static [Posts] {
+        COLUMNS
+    }
+
     fn returning() -> ReturningClause {
         let owner_name = Expr::cust("(SELECT name FROM users WHERE users.id = posts.owner_id) AS owner_name");
-        Query::returning().exprs(COLUMNS.map(Expr::col).into_iter().chain([owner_name]))
+        Query::returning().exprs(COLUMNS.iter().copied().map(Expr::col).chain([owner_name]))
+    }
+
+    fn complete(rows: SelectStatement) -> SelectStatement {
+        with_owner(rows)
     }
 }
 
@@ -162,7 +155,7 @@ impl Versioned for StoredPost {
 fn with_owner(page: SelectStatement) -> SelectStatement {
     let owner = Expr::col((Users::Table, Users::Id)).equals((Posts::Table, Posts::OwnerId));
     Query::select()
-        .columns(COLUMNS.map(|column| (Posts::Table, column)))
+        .columns(COLUMNS.iter().map(|column| (Posts::Table, *column)))
         .expr_as(Expr::col((Users::Table, Users::Name)), "owner_name")
         .from_subquery(page, Posts::Table)
         .join(JoinType::LeftJoin, Users::Table, owner)
@@ -214,12 +207,6 @@ fn matching(dialect: Dialect, filter: &Filter) -> SelectStatement {
     statement.and_where_option(filter.owner_id.map(|id| post(Posts::OwnerId).eq(id)));
     statement.and_where_option(filter.published.map(|published| post(Posts::Published).eq(published)));
     statement
-}
-
-/// A substring, with `%` and `_` taken literally. Both sides are in lower case.
-fn contains(column: Expr, search: &str) -> SimpleExpr {
-    let literal = search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    column.like(LikeExpr::new(format!("%{literal}%")).escape('\\'))
 }
 
 #[cfg(test)]

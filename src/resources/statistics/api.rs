@@ -2,10 +2,11 @@
 
 use accord_foundation::app::App;
 use accord_foundation::auth::{Caller, Needs};
+use accord_foundation::db::versioned;
 use accord_foundation::error::Error;
+use accord_foundation::http::answer::NoContent;
 use accord_foundation::http::fail::{Fail, Forbidden, NotFound};
 use accord_foundation::http::payload::JsonOut;
-use accord_foundation::resources::NoContent;
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -17,7 +18,6 @@ use super::tasks;
 use crate::resources::posts::Tag;
 use crate::resources::posts::model::PostId;
 use crate::resources::posts::rules::{self, Reader};
-use crate::resources::posts::store as posts;
 
 /// The operations.
 #[derive(Default)]
@@ -49,7 +49,7 @@ impl StatisticsApi {
     ) -> Result<StatisticsResponse, Fail<(Forbidden, NotFound)>> {
         let (mut caller, viewer) = viewer.ask(&app.db, Some(id.0.0)).await?;
         let mut conn = caller.read(&app.db).await?;
-        let post = rules::visible(posts::find(&mut conn, id.0).await?, id.0, reader(&caller))?;
+        let post = rules::visible(versioned::find(&mut conn, id.0).await?, id.0, reader(&caller))?;
         rules::measurable(&post, reader(&caller), viewer)?;
         // the task takes a connection of its own, and a request never holds two
         drop(conn);
@@ -71,7 +71,7 @@ impl StatisticsApi {
         id: Path<PostId>,
     ) -> Result<NoContent, Fail<(NotFound,)>> {
         let mut tx = caller.begin(&app.db).await?;
-        rules::visible(posts::find(&mut tx, id.0).await?, id.0, reader(&caller))?;
+        rules::visible(versioned::find(&mut tx, id.0).await?, id.0, reader(&caller))?;
         if store::add(&mut tx, Count::Shares, &[(id.0, 1)], app.now()).await? == 0 {
             return Err(not_found(id.0).into());
         }

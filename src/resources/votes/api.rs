@@ -3,6 +3,7 @@
 use accord_foundation::app::App;
 use accord_foundation::auth::Caller;
 use accord_foundation::db::signals::{self, Refused};
+use accord_foundation::db::versioned;
 use accord_foundation::error::Error;
 use accord_foundation::http::fail::{Conflict, Fail, NotFound};
 use accord_foundation::http::payload::{JsonIn, JsonOut};
@@ -15,7 +16,6 @@ use super::store::{self, StoredVote};
 use super::{ALREADY_VOTED, NOT_VOTED};
 use crate::resources::posts::model::PostId;
 use crate::resources::posts::rules::{Reader, visible};
-use crate::resources::posts::store as posts;
 
 /// The operations.
 #[derive(Default)]
@@ -49,10 +49,10 @@ impl VotesApi {
         let mut tx = caller.begin(&app.db).await?;
         let reader = Reader { id: caller.id, role: caller.role };
         let post = if vote_dir == 1 {
-            posts::find(&mut tx, post_id).await?
+            versioned::find(&mut tx, post_id).await?
         } else {
             store::hold(&mut tx, caller.id).await?;
-            posts::find_to_change(&mut tx, post_id).await?
+            versioned::find_to_change(&mut tx, post_id).await?
         };
         visible(post, post_id, reader)?;
         let now = app.now();

@@ -134,12 +134,39 @@ impl<P: Permission> Needs<P> {
         caller.give_back(conn);
         Ok((caller, Held(held)))
     }
+
+    /// The caller, if they hold the permission on all objects.
+    ///
+    /// # Errors
+    /// 403 `forbidden` if they do not, 503 when the database is away.
+    pub async fn require(self, db: &Db) -> Result<Caller, Error> {
+        match self.ask(db, None).await? {
+            (caller, Held(true)) => Ok(caller),
+            _ => {
+                let detail = format!("Only admins and users with the permission {} may do this.", P::ENTRY.name);
+                Err(Error::new(Code::FORBIDDEN, detail))
+            }
+        }
+    }
 }
 
 /// Whether the permission is held; true for admins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct Held(pub bool);
+
+impl Held {
+    /// Allows what the permission allows also to the owner.
+    ///
+    /// # Errors
+    /// 403 `forbidden` if the permission is not held and the caller is not the owner.
+    pub fn or(self, is_owner: bool) -> Result<(), Error> {
+        if self.0 || is_owner {
+            return Ok(());
+        }
+        Err(Error::new(Code::FORBIDDEN, "Only the owner, admins and users with the permission may do this."))
+    }
+}
 
 macro_rules! is_a_caller {
     ($($type:ident),*) => { $(

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use futures_util::future::BoxFuture;
+use sea_query::Condition;
 use serde::Serialize;
 use serde_json::json;
 
@@ -16,6 +17,7 @@ use crate::auth::{Role, Status};
 use crate::config::Config;
 use crate::db::keyset::whole;
 use crate::db::signals::Actor;
+use crate::db::versioned;
 use crate::db::{Conn, DbResult};
 use crate::declared::{self, List};
 use crate::resources::grants::model::{Grant, GrantCreate};
@@ -242,7 +244,7 @@ async fn list(conn: &mut Conn, user: Option<Who>, group: Option<String>, json: b
             table(["grant", "permission", "on"], granted.into_iter().map(row))
         });
     }
-    let page = async |before, limit| permissions::store::list(conn, None, before, limit).await;
+    let page = async |before, limit| versioned::list(conn, Condition::all(), before, limit).await;
     let rows = whole(page, |row: &StoredPermission| row.id).await?;
     let catalogue: Vec<_> = rows.into_iter().map(Permission::from).collect();
     let row = |permission: Permission| {

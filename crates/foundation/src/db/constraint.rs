@@ -38,6 +38,8 @@ pub struct Violated {
     name: Option<String>,
     /// SQLite's report.
     message: String,
+    /// Whether it was a foreign key.
+    pub is_foreign_key: bool,
 }
 
 impl Violated {
@@ -46,7 +48,8 @@ impl Violated {
         let error = error.as_database_error()?;
         let is_violation = matches!(error.kind(), ErrorKind::UniqueViolation | ErrorKind::ForeignKeyViolation);
         let message = error.message().to_owned();
-        is_violation.then(|| Self { name: error.constraint().map(Into::into), message })
+        let is_foreign_key = error.kind() == ErrorKind::ForeignKeyViolation;
+        is_violation.then(|| Self { name: error.constraint().map(Into::into), message, is_foreign_key })
     }
 
     /// Returns whether this constraint was violated.

@@ -10,6 +10,7 @@ mod constraint;
 pub mod keyset;
 pub mod migrate;
 pub mod permit;
+pub mod search;
 pub mod signals;
 pub mod tables;
 pub mod versioned;
@@ -64,6 +65,11 @@ impl DbError {
     /// Returns whether this constraint rejected the row.
     pub fn violates(&self, constraint: Constraint) -> bool {
         matches!(self, Self::Violation(violated, _) if violated.is(constraint))
+    }
+
+    /// Returns whether a foreign key rejected the change.
+    pub fn violates_foreign_key(&self) -> bool {
+        matches!(self, Self::Violation(violated, _) if violated.is_foreign_key)
     }
 }
 

@@ -79,6 +79,11 @@ impl Refused {
     pub fn violates(&self, constraint: Constraint) -> bool {
         matches!(self, Self::Db(error) if error.violates(constraint))
     }
+
+    /// Returns whether a foreign key refused the change: of a delete, because other rows refer to the row.
+    pub fn violates_foreign_key(&self) -> bool {
+        matches!(self, Self::Db(error) if error.violates_foreign_key())
+    }
 }
 
 /// What a hook may use.

@@ -45,7 +45,13 @@ macro_rules! tables {
                 const TABLE: Self = Self::Table;
             }
 
+            impl $table {
+                /// All columns.
+                pub const ALL: &'static [Self] = &[$(Self::$column),+];
+            }
+
             $(impl $crate::db::versioned::VersionedTable for $table {
+                const COLUMNS: &'static [Self] = Self::ALL;
                 const ID: Self = Self::Id;
                 const VERSION: Self = Self::$version;
                 const CREATED_AT: Self = Self::CreatedAt;

@@ -1,14 +1,18 @@
 //! Rows with an identifier, a version and two times: their statements follow from their columns.
 
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, Query, ReturningClause};
+use sea_query::{Condition, Expr, ExprTrait, LockType, Query, ReturningClause, SelectStatement};
+
+use super::keyset::newest;
 
 use super::permit::{Permit, Table};
 use super::signals::{Changing, Signalled};
 use super::{Conn, DbResult, Row};
 
 /// A table whose rows have a version. [`tables!`](crate::tables) implements it for tables that are declared `versioned`.
-pub trait VersionedTable: Table + Send + Sync {
+pub trait VersionedTable: Table + Copy + Send + Sync + 'static {
+    /// All columns.
+    const COLUMNS: &'static [Self];
     /// The identifier, which the database assigns.
     const ID: Self;
     /// The version, which each update raises by one.
@@ -34,8 +38,79 @@ pub trait Versioned: Row + Clone + Sync + 'static {
     /// The columns with their values.
     fn columns(values: Self::Values) -> Vec<(Self::Table, Expr)>;
 
-    /// The columns that the row is read from, as an insert or update returns them.
-    fn returning() -> ReturningClause;
+    /// The columns of the table that the row is read from: all of them, unless the row says otherwise.
+    fn read() -> &'static [Self::Table] {
+        Self::Table::COLUMNS
+    }
+
+    /// The columns that an insert or update returns.
+    fn returning() -> ReturningClause {
+        Query::returning().columns(Self::read().iter().copied())
+    }
+
+    /// Completes a statement that selects [`Versioned::read`], for rows that are read from more than one table.
+    fn complete(rows: SelectStatement) -> SelectStatement {
+        rows
+    }
+}
+
+/// The row with this identifier.
+///
+/// # Errors
+/// The database is unavailable.
+pub async fn find<R: Versioned>(conn: &mut Conn, id: impl Into<i64>) -> DbResult<Option<R>> {
+    conn.maybe(&R::complete(select::<R>(by_id::<R>(id)))).await
+}
+
+/// The row with this identifier, for an update or delete: other writers wait until the transaction ends.
+///
+/// # Errors
+/// The database is unavailable.
+pub async fn find_to_change<R: Versioned>(conn: &mut Conn, id: impl Into<i64>) -> DbResult<Option<R>> {
+    // SQLite has one writer at a time and no such clause
+    conn.maybe(&R::complete(select::<R>(by_id::<R>(id)).lock_exclusive().take())).await
+}
+
+/// The row with this identifier, for a row that will refer to it: it cannot be deleted until the transaction ends.
+///
+/// # Errors
+/// The database is unavailable.
+pub async fn find_to_refer<R: Versioned>(conn: &mut Conn, id: impl Into<i64>) -> DbResult<Option<R>> {
+    conn.maybe(&R::complete(select::<R>(by_id::<R>(id)).lock(LockType::KeyShare).take())).await
+}
+
+/// The rows that match, the newest first: at most `limit`, with identifiers below `before`.
+///
+/// # Errors
+/// The database is unavailable.
+pub async fn list<R: Versioned>(
+    conn: &mut Conn,
+    filter: impl Into<Condition>,
+    before: Option<i64>,
+    limit: u64,
+) -> DbResult<Vec<R>> {
+    let mut statement = select::<R>(filter);
+    newest(&mut statement, R::Table::ID, before, limit);
+    conn.all(&R::complete(statement)).await
+}
+
+/// The number of rows that match.
+///
+/// # Errors
+/// The database is unavailable.
+pub async fn count<R: Versioned>(conn: &mut Conn, filter: impl Into<Condition>) -> DbResult<i64> {
+    let statement =
+        Query::select().expr(Expr::col(R::Table::ID).count()).from(R::Table::TABLE).cond_where(filter.into()).take();
+    Ok(conn.one::<(i64,)>(&statement).await?.0)
+}
+
+/// Selects the rows that match, from the table alone.
+pub fn select<R: Versioned>(filter: impl Into<Condition>) -> SelectStatement {
+    Query::select().columns(R::read().iter().copied()).from(R::Table::TABLE).cond_where(filter.into()).take()
+}
+
+fn by_id<R: Versioned>(id: impl Into<i64>) -> Condition {
+    Condition::all().add(Expr::col(R::Table::ID).eq(id.into()))
 }
 
 impl<R: Versioned> Signalled for R {

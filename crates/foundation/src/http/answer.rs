@@ -144,3 +144,11 @@ pub enum Read<T: Type + Serialize + Send> {
     #[oai(status = 200)]
     Found(JsonOut<T>),
 }
+
+/// An answer without content.
+#[derive(ApiResponse)]
+pub enum NoContent {
+    /// Done; there is nothing to say
+    #[oai(status = 204)]
+    Done,
+}

@@ -64,6 +64,12 @@ tuples! { () (A) (A, B) (A, B, C) (A, B, C, D) (A, B, C, D, E) }
 /// The failing side of a handler.
 pub struct Fail<S>(Error, PhantomData<S>);
 
+/// The errors of a create that needs a permission.
+pub type CreateFail = Fail<(Forbidden, Conflict, Unprocessable)>;
+
+/// The errors of an update or delete that needs a permission and `If-Match`.
+pub type ChangeFail = Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>;
+
 impl<S, E: Into<Error>> From<E> for Fail<S> {
     fn from(error: E) -> Self {
         Self(error.into(), PhantomData)

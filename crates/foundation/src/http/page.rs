@@ -76,6 +76,23 @@ impl Newest {
     }
 }
 
+/// A page of a list, before it becomes the type of the document.
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// The cursor of the next page; `None` on the last one.
+    pub next: Option<String>,
+    /// The number of items on all pages, if it was asked for.
+    pub total: Option<i64>,
+}
+
+impl<T> Page<T> {
+    /// The page with other items.
+    pub fn map<U>(self, item: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(item).collect(), next: self.next, total: self.total }
+    }
+}
+
 /// Declares the type of a page of a list: its description, its name, the items, and a cursor as an example.
 #[macro_export]
 macro_rules! page {
@@ -98,6 +115,13 @@ macro_rules! page {
             fn example() -> Self {
                 let items = vec![<$item as poem_openapi::types::Example>::example()];
                 Self { items, next: Some($cursor.into()), total: None }
+            }
+        }
+
+        impl From<$crate::http::page::Page<$item>> for $page {
+            fn from(page: $crate::http::page::Page<$item>) -> Self {
+                let $crate::http::page::Page { items, next, total } = page;
+                Self { items, next, total }
             }
         }
     };

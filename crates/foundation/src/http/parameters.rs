@@ -3,9 +3,7 @@
 //! poem-openapi knows one parameter for each argument, with its name and description beside the argument. These types
 //! bring both: the document has a placeholder for the argument, which `server::normalise` replaces by [`documented`].
 
-use poem::{Request, RequestBody};
-use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
-use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -64,6 +62,13 @@ pub fn documented(parameter: &Value) -> Option<Vec<Value>> {
     Some(match name {
         "If-Match" => header(name, "ETag of the version you have read, or `*`"),
         "If-None-Match" => header(name, "ETag of the copy you have"),
+        "Idempotency-Key" => {
+            let schema = json!({ "type": "string", "maxLength": 255, "minLength": 1, "pattern": "^[!-~]+$" });
+            let description = "Makes it safe to send the request again: with the same key it is done once within 24 hours, and answered the same";
+            vec![
+                json!({ "name": name, "schema": schema, "in": "header", "description": description, "required": false }),
+            ]
+        }
         "paging" => {
             let items = parameter["description"].as_str().unwrap_or("items");
             let limit = json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT });
@@ -81,21 +86,21 @@ pub fn documented(parameter: &Value) -> Option<Vec<Value>> {
     })
 }
 
+/// Implements the extractor of each type, with its placeholder in the document.
 macro_rules! shared {
     ($($type:ty = $name:literal in $place:ident, |$request:ident| $read:expr;)*) => {
-        $(impl<'a> ApiExtractor<'a> for $type {
-            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+        $(impl<'a> poem_openapi::ApiExtractor<'a> for $type {
+            const TYPES: &'static [poem_openapi::ApiExtractorType] = &[poem_openapi::ApiExtractorType::Parameter];
             const PARAM_IS_REQUIRED: bool = false;
             type ParamType = String;
             type ParamRawType = String;
 
-            fn param_in() -> Option<MetaParamIn> {
-                Some(MetaParamIn::$place)
+            fn param_in() -> Option<poem_openapi::registry::MetaParamIn> {
+                Some(poem_openapi::registry::MetaParamIn::$place)
             }
 
-            fn param_schema_ref() -> Option<MetaSchemaRef> {
-                let schema = MetaSchema { title: Some(format!("{SHARED}{}", $name)), ..MetaSchema::new("string") };
-                Some(MetaSchemaRef::Inline(Box::new(schema)))
+            fn param_schema_ref() -> Option<poem_openapi::registry::MetaSchemaRef> {
+                Some($crate::http::parameters::placeholder($name))
             }
 
             fn param_raw_type(&self) -> Option<&String> {
@@ -103,14 +108,21 @@ macro_rules! shared {
             }
 
             async fn from_request(
-                $request: &'a Request,
-                _: &mut RequestBody,
-                _: ExtractParamOptions<String>,
+                $request: &'a poem::Request,
+                _: &mut poem::RequestBody,
+                _: poem_openapi::ExtractParamOptions<String>,
             ) -> poem::Result<Self> {
                 $read
             }
         })*
     };
+}
+pub(crate) use shared;
+
+/// The schema of the placeholder of a shared parameter.
+pub(crate) fn placeholder(name: &str) -> MetaSchemaRef {
+    let schema = MetaSchema { title: Some(format!("{SHARED}{name}")), ..MetaSchema::new("string") };
+    MetaSchemaRef::Inline(Box::new(schema))
 }
 
 shared! {

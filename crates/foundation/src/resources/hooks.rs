@@ -39,10 +39,9 @@ mod tests {
     use crate::db::connect::Settings;
     use crate::db::migrate::{self, Direction, Target};
     use crate::db::signals::{self, Actor, Committed, Context, Hook, Refused, Signalled};
-    use crate::db::{Conn, Db, DbError};
+    use crate::db::{Conn, Db, DbError, versioned};
     use crate::error::{Code, Error};
-    use crate::resources::groups::model::StoredGroup as Group;
-    use crate::resources::groups::store::{self as groups, GroupValues};
+    use crate::resources::groups::model::{Group, GroupCreate};
 
     /// Writes down, under its name, what it is called for; does to a group what its name says.
     struct Scribe<const N: char> {
@@ -56,7 +55,7 @@ mod tests {
             self.calls.lock().expect("no test panics with it").push(format!("{N} {signal} {name}"));
         }
 
-        fn touch(&self, signal: &str, values: &mut GroupValues) -> Result<(), Refused> {
+        fn touch(&self, signal: &str, values: &mut GroupCreate) -> Result<(), Refused> {
             self.saw(signal, &values.name);
             if values.name == "veto" {
                 return Err(Refused::Veto("not this one".into()));
@@ -68,34 +67,34 @@ mod tests {
 
     #[async_trait]
     impl<const N: char> Hook<Group> for Scribe<N> {
-        async fn before_insert(&self, _: &mut Context<'_>, values: &mut GroupValues) -> Result<(), Refused> {
+        async fn before_insert(&self, _: &mut Context<'_>, values: &mut GroupCreate) -> Result<(), Refused> {
             self.touch("before_insert", values)
         }
 
         async fn after_insert(&self, context: &mut Context<'_>, row: &Group) -> Result<(), Refused> {
-            let seen = groups::find(context.tx, row.group.id).await?.expect("it is there, in the transaction");
-            self.saw("after_insert", &seen.group.name);
+            let seen = versioned::find::<Group>(context.tx, row.id).await?.expect("it is there, in the transaction");
+            self.saw("after_insert", &seen.name);
             Ok(())
         }
 
-        async fn before_update(&self, _: &mut Context<'_>, _: &Group, values: &mut GroupValues) -> Result<(), Refused> {
+        async fn before_update(&self, _: &mut Context<'_>, _: &Group, values: &mut GroupCreate) -> Result<(), Refused> {
             self.touch("before_update", values)
         }
 
         async fn after_update(&self, _: &mut Context<'_>, old: &Group, new: &Group) -> Result<(), Refused> {
-            self.saw("after_update", &format!("{} to {}", old.group.name, new.group.name));
+            self.saw("after_update", &format!("{} to {}", old.name, new.name));
             Ok(())
         }
 
         async fn before_delete(&self, _: &mut Context<'_>, row: &Group) -> Result<(), Refused> {
-            self.saw("before_delete", &row.group.name);
+            self.saw("before_delete", &row.name);
             Ok(())
         }
 
         async fn after_delete(&self, context: &mut Context<'_>, row: &Group) -> Result<(), Refused> {
-            self.saw("after_delete", &row.group.name);
-            assert!(groups::find(context.tx, row.group.id).await?.is_none(), "it is gone, in the transaction");
-            match row.group.name.as_str() {
+            self.saw("after_delete", &row.name);
+            assert!(versioned::find::<Group>(context.tx, row.id).await?.is_none(), "it is gone, in the transaction");
+            match row.name.as_str() {
                 "staysAB" => Err(Refused::Veto("it stays".into())),
                 _ => Ok(()),
             }
@@ -103,9 +102,9 @@ mod tests {
 
         fn after_commit(&self, change: &Committed<Group>) {
             match change {
-                Committed::Inserted(row) => self.saw("after_commit of insert", &row.group.name),
-                Committed::Updated(_, new) => self.saw("after_commit of update", &new.group.name),
-                Committed::Deleted(row) => self.saw("after_commit of delete", &row.group.name),
+                Committed::Inserted(row) => self.saw("after_commit of insert", &row.name),
+                Committed::Updated(_, new) => self.saw("after_commit of update", &new.name),
+                Committed::Deleted(row) => self.saw("after_commit of delete", &row.name),
             }
         }
     }
@@ -150,12 +149,12 @@ mod tests {
 
         async fn find(&self, id: i64) -> Option<String> {
             let mut conn = self.db.read().await.expect("a connection");
-            groups::find(&mut conn, id).await.expect("reads").map(|row| row.group.name)
+            versioned::find::<Group>(&mut conn, id).await.expect("reads").map(|row| row.name)
         }
     }
 
-    fn named(name: &str) -> GroupValues {
-        GroupValues { name: name.into() }
+    fn named(name: &str) -> GroupCreate {
+        GroupCreate { name: name.into() }
     }
 
     async fn insert(tx: &mut Conn, name: &str) -> Result<Group, Refused> {
@@ -167,7 +166,7 @@ mod tests {
         let bench = Bench::new().await;
         let mut tx = bench.begin().await;
         let row = insert(&mut tx, "a").await.expect("inserts");
-        assert_eq!(row.group.name, "aAB");
+        assert_eq!(row.name, "aAB");
         insta::assert_snapshot!(bench.calls(), @r"
         A before_insert a
         B before_insert aA
@@ -214,13 +213,13 @@ mod tests {
         assert_eq!((error.code, &*error.detail), (Code::VETOED, "not this one"));
         let committed = tx.commit().await;
         assert!(matches!(committed, Err(DbError::Other(_))), "also if somebody forgets it: {committed:?}");
-        assert_eq!(bench.find(before.group.id).await, None);
-        assert_eq!(bench.find(row.group.id).await.as_deref(), Some("aAB"));
+        assert_eq!(bench.find(before.id).await, None);
+        assert_eq!(bench.find(row.id).await.as_deref(), Some("aAB"));
 
         let mut tx = bench.begin().await;
         signals::delete(&mut tx, by, &stays, now).await.expect_err("refused after the statement");
         drop(tx);
-        assert_eq!(bench.find(stays.group.id).await.as_deref(), Some("staysAB"));
+        assert_eq!(bench.find(stays.id).await.as_deref(), Some("staysAB"));
         assert!(!bench.calls().contains("after_commit"), "nothing was committed");
     }
 
@@ -249,7 +248,7 @@ mod tests {
         let delete = Query::delete().from_table(Groups::Table).take();
         let refused = bench.begin().await.write(Sessions::FREE, &delete).await.expect_err("refused");
         assert!(refused.to_string().contains("the permit is for sessions"), "{refused}");
-        assert!(bench.find(row.group.id).await.is_some());
+        assert!(bench.find(row.id).await.is_some());
     }
 
     #[tokio::test]
@@ -341,7 +340,7 @@ mod tests {
         let none = Query::select().column(Groups::Id).from(Groups::Table).and_where(Expr::col(Groups::Id).eq(0)).take();
         tx.one::<(i64,)>(&none).await.expect_err("there is none");
         tx.commit().await.expect_err("nothing may stay");
-        assert_eq!(bench.find(before.group.id).await, None);
+        assert_eq!(bench.find(before.id).await, None);
     }
 
     #[test]

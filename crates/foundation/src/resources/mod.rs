@@ -43,14 +43,6 @@ pub enum Tag {
     Info,
 }
 
-/// An answer without content.
-#[derive(poem_openapi::ApiResponse)]
-pub enum NoContent {
-    /// Done; there is nothing to say
-    #[oai(status = 204)]
-    Done,
-}
-
 #[cfg(test)]
 mod tests {
     use poem_openapi::registry::Registry;

@@ -19,6 +19,7 @@ CREATE TABLE books (
     isbn       TEXT NOT NULL,
     title      TEXT NOT NULL,
     author_id  BIGINT NOT NULL,
+    copies     BIGINT NOT NULL,
     version    BIGINT NOT NULL DEFAULT 1,
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL,

@@ -9,12 +9,12 @@ use super::store::{self, Filter};
 use crate::app::App;
 use crate::auth::{Admin, Caller, Role};
 use crate::error::Error;
-use crate::http::answer::{Listed, Read};
+use crate::http::answer::{Listed, NoContent, Read};
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, Unprocessable};
 use crate::http::parameters::{Paging, WithTotal};
 use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::Tag;
 use crate::resources::idempotency::{Idempotent, Keyed};
-use crate::resources::{NoContent, Tag};
 
 /// The operations.
 #[derive(Default)]
@@ -87,8 +87,6 @@ impl GrantsApi {
         &self,
         mut admin: Admin,
         app: Data<&App>,
-        /// Makes it safe to send the request again: with the same key it is done once within 24 hours, and answered the same
-        #[oai(name = "Idempotency-Key")]
         key: Idempotent,
         body: JsonIn<GrantCreate>,
     ) -> Result<Keyed<Granted>, Fail<(Forbidden, NotFound, Conflict, Unprocessable)>> {

@@ -1,6 +1,7 @@
 //! The fixture model of grants.
 
 use async_trait::async_trait;
+use sea_query::Condition;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -8,13 +9,13 @@ use super::model::{Grant as Row, GrantCreate};
 use super::store::{self, Filter};
 use crate::db::keyset::whole;
 use crate::db::signals::Actor;
+use crate::db::versioned;
 use crate::db::{Conn, DbResult};
 use crate::fixtures::dump::Keys;
 use crate::fixtures::load::{Loader, Refusal};
 use crate::fixtures::models;
 use crate::fixtures::models::{Loaded, Model, Properties, Schema, documented, read, text, written};
 use crate::resources::groups::fixture::Group;
-use crate::resources::permissions;
 use crate::resources::permissions::fixture::Permission;
 use crate::resources::permissions::model::StoredPermission;
 use crate::resources::users::fixture::User;
@@ -89,7 +90,7 @@ impl Model for Grant {
         let page = async |before, limit| store::list(conn, &Filter::default(), before, limit).await;
         let mut rows = whole(page, |row: &Row| row.id).await?;
         rows.reverse();
-        let page = async |before, limit| permissions::store::list(conn, None, before, limit).await;
+        let page = async |before, limit| versioned::list(conn, Condition::all(), before, limit).await;
         let catalogue = whole(page, |row: &StoredPermission| row.id).await?;
         let target = |name: &str| catalogue.iter().find(|row| row.name == name).and_then(StoredPermission::target);
         let fields = |row: Row| {

@@ -26,7 +26,7 @@ use crate::events;
 use crate::resources::audit::Audit;
 use crate::resources::audit::model::State;
 use crate::resources::audit::{Audited, Event};
-use crate::resources::groups::model::StoredGroup;
+use crate::resources::groups::model::Group;
 use crate::resources::permissions::model::StoredPermission;
 use crate::resources::users::model::StoredUser;
 use crate::resources::webhooks::hook::PublishEvents;
@@ -57,7 +57,7 @@ pub static RESOURCE: Resource = Resource {
             .on::<Grant, _>(Audit)
             .on::<Grant, _>(PublishEvents)
             .on::<StoredUser, _>(EndGrants)
-            .on::<StoredGroup, _>(EndGrants)
+            .on::<Group, _>(EndGrants)
             .on::<StoredPermission, _>(EndGrants)
     },
     permissions: &[],
@@ -149,9 +149,9 @@ impl InGrants for StoredUser {
     }
 }
 
-impl InGrants for StoredGroup {
+impl InGrants for Group {
     fn grants(&self) -> Vec<Filter> {
-        let id = self.group.id;
+        let id = self.id;
         vec![Filter { group_id: Some(id), ..Filter::default() }, on(Target::GROUPS, id)]
     }
 }

@@ -4,22 +4,23 @@ use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 
-use super::model::{Group, GroupCreate, GroupPage, GroupUpdate, StoredGroup};
-use super::store::{self, GroupValues, Membership};
+use super::model::{Group, GroupCreate, GroupPage, GroupUpdate};
+use super::store::{self, Membership};
 use crate::app::App;
 use crate::auth::{Admin, Caller};
+use crate::crud;
 use crate::db::Conn;
 use crate::db::signals::{self, Refused};
-use crate::error::{Code, Error};
-use crate::http::answer::{Changed, Created, Found, Listed};
+use crate::db::versioned;
+use crate::error::Error;
+use crate::http::answer::{Changed, Created, Found, Listed, NoContent};
 use crate::http::etag::IfMatch;
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
-use crate::http::page::Newest;
 use crate::http::parameters::{IfNoneMatch, Paging, WithTotal};
-use crate::http::payload::{JsonIn, JsonOut};
+use crate::http::payload::JsonIn;
+use crate::resources::Tag;
 use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::users::store as users;
-use crate::resources::{NoContent, Tag};
 
 /// The operations.
 #[derive(Default)]
@@ -42,9 +43,8 @@ impl GroupsApi {
         user_id: Query<Option<i64>>,
         with_total: WithTotal,
     ) -> Result<Listed<GroupPage>, Fail<(Forbidden,)>> {
-        let page = paging.newest("groups")?;
-        let mut conn = admin.read(&app.db).await?;
-        Ok(groups(&mut conn, user_id.0, page, with_total.0).await?)
+        let filter = store::of_member(user_id.0);
+        Ok(crud::list::<Group, _>(&mut admin, &app, paging.newest("groups")?, &with_total, filter).await?)
     }
 
     /// List your groups
@@ -59,9 +59,8 @@ impl GroupsApi {
         paging: Paging,
         with_total: WithTotal,
     ) -> Result<Listed<GroupPage>, Fail<()>> {
-        let page = paging.newest("own_groups")?;
-        let mut conn = caller.read(&app.db).await?;
-        Ok(groups(&mut conn, Some(caller.id), page, with_total.0).await?)
+        let filter = store::of_member(Some(caller.id));
+        Ok(crud::list::<Group, _>(&mut caller, &app, paging.newest("own_groups")?, &with_total, filter).await?)
     }
 
     /// Create a group
@@ -72,17 +71,12 @@ impl GroupsApi {
         &self,
         mut admin: Admin,
         app: Data<&App>,
-        /// Makes it safe to send the request again: with the same key it is done once within 24 hours, and answered the same
-        #[oai(name = "Idempotency-Key")]
         key: Idempotent,
         body: JsonIn<GroupCreate>,
     ) -> Result<Keyed<Created<Group>>, Fail<(Forbidden, Conflict, Unprocessable)>> {
-        let mut tx = admin.begin(&app.db).await?;
-        let values = GroupValues { name: body.0.name };
-        let row: StoredGroup = signals::insert_new(&mut tx, &admin, values, app.now()).await.map_err(taken)?;
-        let (group, tag) = row.tagged();
-        let location = format!("/api/v1/groups/{}", group.id);
-        Ok(key.commit(tx, Created::Created(JsonOut(group), location, tag)).await?)
+        let mut change = admin.change(&app).await?;
+        let group = change.insert::<Group>(body.0).await?;
+        Ok(key.commit(change, crud::created(group)).await?)
     }
 
     /// Read a group
@@ -98,9 +92,7 @@ impl GroupsApi {
         id: Path<i64>,
         if_none_match: IfNoneMatch,
     ) -> Result<Found<Group>, Fail<(Forbidden, NotFound)>> {
-        let mut conn = admin.read(&app.db).await?;
-        let row = store::find(&mut conn, id.0).await?.ok_or_else(|| absent(id.0))?;
-        Ok(Found::unless_current(row.tagged(), if_none_match.0.as_deref()))
+        Ok(crud::read::<Group>(&mut admin, &app, id.0, &if_none_match).await?)
     }
 
     /// Rename a group
@@ -118,14 +110,10 @@ impl GroupsApi {
         if_match: IfMatch,
         body: JsonIn<GroupUpdate>,
     ) -> Result<Changed<Group>, Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>> {
-        let mut tx = admin.begin(&app.db).await?;
-        let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
-        if_match.allows(before.version)?;
-        let values = GroupValues { name: body.0.name.unwrap_or_else(|| before.group.name.clone()) };
-        let after = signals::update_unchanged(&mut tx, &admin, &before, values, app.now()).await.map_err(taken)?;
-        tx.commit().await?;
-        let (group, tag) = after.tagged();
-        Ok(Changed::Changed(JsonOut(group), tag))
+        let mut change = admin.change(&app).await?;
+        let group = change.find::<Group>(id.0, &if_match).await?;
+        let name = body.0.name.unwrap_or_else(|| group.name.clone());
+        Ok(change.updated(&group, GroupCreate { name }).await?)
     }
 
     /// Delete a group
@@ -142,12 +130,9 @@ impl GroupsApi {
         id: Path<i64>,
         if_match: IfMatch,
     ) -> Result<NoContent, Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>> {
-        let mut tx = admin.begin(&app.db).await?;
-        let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
-        if_match.allows(before.version)?;
-        signals::delete_unchanged(&mut tx, &admin, &before, app.now()).await?;
-        tx.commit().await?;
-        Ok(NoContent::Done)
+        let mut change = admin.change(&app).await?;
+        let group = change.find::<Group>(id.0, &if_match).await?;
+        Ok(change.deleted(&group).await?)
     }
 
     /// Put a user into a group
@@ -199,41 +184,17 @@ impl GroupsApi {
     }
 }
 
-async fn groups(
-    conn: &mut Conn,
-    member: Option<i64>,
-    page: Newest,
-    with_total: bool,
-) -> Result<Listed<GroupPage>, Error> {
-    let mut rows = store::list(conn, member, page.before, page.rows()).await?;
-    let next = page.cut(&mut rows, |row| row.group.id);
-    let total = if with_total { Some(store::count(conn, member).await?) } else { None };
-    let items = rows.into_iter().map(|row| row.group).collect();
-    Ok(Listed::Page(JsonOut(GroupPage { items, next, total })))
-}
-
 /// Group and user are there.
 async fn both(tx: &mut Conn, group_id: i64, user_id: i64) -> Result<(), Error> {
-    store::find(tx, group_id).await?.ok_or_else(|| absent(group_id))?;
+    versioned::find::<Group>(tx, group_id).await?.ok_or_else(|| crud::not_found::<Group>(group_id))?;
     users::find_profile(tx, user_id).await?.ok_or_else(|| Error::not_found("User", user_id))?;
     Ok(())
-}
-
-fn absent(id: i64) -> Error {
-    Error::not_found("Group", id)
-}
-
-fn taken(refused: Refused) -> Error {
-    if refused.violates(store::NAME_KEY) {
-        return Error::new(Code::NAME_IN_USE, "Another group has this name.");
-    }
-    refused.into()
 }
 
 /// Group or user was deleted between the look and the statement.
 fn gone(refused: Refused, member: Membership) -> Error {
     match refused {
-        refused if refused.violates(store::MEMBERSHIPS_GROUP) => absent(member.group_id),
+        refused if refused.violates(store::MEMBERSHIPS_GROUP) => crud::not_found::<Group>(member.group_id),
         refused if refused.violates(store::MEMBERSHIPS_USER) => Error::not_found("User", member.user_id),
         refused => refused.into(),
     }

@@ -11,7 +11,6 @@ use async_trait::async_trait;
 
 use self::model::Group;
 use self::model::Membership as Member;
-use self::model::StoredGroup;
 use self::store::Membership;
 use crate::actions;
 use crate::application::Resource;
@@ -33,7 +32,7 @@ events! {
         Updated = "group.updated", "A group was renamed";
         Deleted = "group.deleted", "A group was deleted, and nobody is a member any more";
     }
-    for StoredGroup { Created => Created, Updated => Updated, Deleted => Deleted }
+    for Group { Created => Created, Updated => Updated, Deleted => Deleted }
 
     /// An event about a member of a group
     MemberEvent(MemberEventType): Member = "group" |member| member.group_id, {
@@ -54,9 +53,9 @@ pub static RESOURCE: Resource = Resource {
     migrations: &[],
     hooks: |hooks, _| {
         hooks
-            .entity::<StoredGroup>()
-            .on::<StoredGroup, _>(Audit)
-            .on::<StoredGroup, _>(PublishEvents)
+            .entity::<Group>()
+            .on::<Group, _>(Audit)
+            .on::<Group, _>(PublishEvents)
             .entity::<Membership>()
             .on::<Membership, _>(Audit)
             .on::<Membership, _>(PublishEvents)
@@ -69,7 +68,7 @@ pub static RESOURCE: Resource = Resource {
     actions: ACTIONS,
     events: EVENTS,
     codes: &[],
-    models: &[&fixture::Group, &fixture::Membership],
+    models: &[&fixture::Group::MODEL, &fixture::Membership],
     jobs: &[],
     local_jobs: &[],
     services: &[],
@@ -107,23 +106,23 @@ impl Hook<StoredUser> for EndMemberships {
     }
 }
 
-impl Audited for StoredGroup {
+impl Audited for Group {
     fn created(&self) -> Event {
-        Event::of(GROUP_CREATED, self.group.id).after(self.state())
+        Event::of(GROUP_CREATED, self.id).after(self.state())
     }
 
     fn updated(&self, new: &Self) -> Option<Event> {
-        Some(Event::of(GROUP_UPDATED, self.group.id).before(self.state()).after(new.state()))
+        Some(Event::of(GROUP_UPDATED, self.id).before(self.state()).after(new.state()))
     }
 
     fn deleted(&self) -> Event {
-        Event::of(GROUP_DELETED, self.group.id).before(self.state())
+        Event::of(GROUP_DELETED, self.id).before(self.state())
     }
 }
 
-impl StoredGroup {
+impl Group {
     fn state(&self) -> State {
-        State { name: Some(self.group.name.clone()), ..State::default() }
+        State { name: Some(self.name.clone()), ..State::default() }
     }
 }
 

@@ -3,10 +3,14 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use poem_openapi::types::Example;
+use sea_query::Expr;
 use serde::Serialize;
 use sqlx::FromRow;
 
-use crate::http::etag::etag;
+use crate::auth::tables::Groups;
+use crate::crud::Record;
+use crate::db::Constraint;
+use crate::error::Code;
 use crate::http::page::page;
 
 /// A group of users
@@ -18,6 +22,10 @@ pub struct Group {
     pub id: i64,
     /// Name, which no other group has
     pub name: String,
+    /// The number of the version
+    #[oai(skip)]
+    #[serde(skip)]
+    pub version: i64,
     /// When it was made
     pub created_at: DateTime<Utc>,
     /// When it was last renamed
@@ -27,25 +35,27 @@ pub struct Group {
 impl Example for Group {
     fn example() -> Self {
         let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
-        Self { id: 1, name: "Editors".into(), created_at: at, updated_at: at }
+        Self { id: 1, name: "Editors".into(), version: 1, created_at: at, updated_at: at }
     }
 }
 
-/// A group with what its answer does not show.
-#[derive(Clone, FromRow)]
-pub struct StoredGroup {
-    /// What it shows.
-    #[sqlx(flatten)]
-    pub group: Group,
-    /// Counts the changes, for `If-Match`.
-    pub version: i64,
-}
+/// The name is unique.
+const UNIQUE_NAME: Constraint = Constraint::unique("groups_name_key", "groups.name");
 
-impl StoredGroup {
-    /// What it shows, and the tag that names this version.
-    pub fn tagged(self) -> (Group, String) {
-        let tag = etag(self.version, &self.group);
-        (self.group, tag)
+impl Record for Group {
+    type Table = Groups;
+    type Values = GroupCreate;
+    const NAME: &'static str = "Group";
+    const PATH: &'static str = "/api/v1/groups";
+    const CONFLICTS: &'static [(Constraint, Code, &'static str)] =
+        &[(UNIQUE_NAME, Code::NAME_IN_USE, "Another group has this name.")];
+
+    fn identity(&self) -> (i64, i64) {
+        (self.id, self.version)
+    }
+
+    fn columns(group: GroupCreate) -> Vec<(Groups, Expr)> {
+        vec![(Groups::Name, group.name.into())]
     }
 }
 
@@ -105,11 +115,5 @@ impl Example for Membership {
 impl From<super::store::Membership> for Membership {
     fn from(row: super::store::Membership) -> Self {
         Self { group_id: row.group_id, user_id: row.user_id }
-    }
-}
-
-impl From<StoredGroup> for Group {
-    fn from(row: StoredGroup) -> Self {
-        row.group
     }
 }

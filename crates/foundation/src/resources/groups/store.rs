@@ -1,50 +1,18 @@
 //! All SQL for groups and their members.
 
 use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, OnConflict, Order, Query, ReturningClause, SelectStatement};
+use sea_query::{Condition, Expr, ExprTrait, OnConflict, Order, Query};
 use sqlx::FromRow;
 
-use super::model::StoredGroup;
 use crate::auth::tables::{Groups, Memberships};
-use crate::db::keyset::newest;
 use crate::db::signals::Signalled;
-use crate::db::versioned::Versioned;
 use crate::db::{Conn, Constraint, DbResult, Permit};
-
-/// The name is unique.
-pub const NAME_KEY: Constraint = Constraint::unique("groups_name_key", "groups.name");
 
 /// A member is in a group that exists.
 pub const MEMBERSHIPS_GROUP: Constraint = Constraint::foreign_key("memberships_group_id_fkey");
 
 /// A member is an account that exists.
 pub const MEMBERSHIPS_USER: Constraint = Constraint::foreign_key("memberships_user_id_fkey");
-
-/// What a [`StoredGroup`] is read from.
-const COLUMNS: [Groups; 5] = [Groups::Id, Groups::Name, Groups::Version, Groups::CreatedAt, Groups::UpdatedAt];
-
-/// What is written of a group.
-pub struct GroupValues {
-    /// Its name.
-    pub name: String,
-}
-
-impl Versioned for StoredGroup {
-    type Table = Groups;
-    type Values = GroupValues;
-
-    fn identity(&self) -> (i64, i64) {
-        (self.group.id, self.version)
-    }
-
-    fn columns(group: GroupValues) -> Vec<(Groups, Expr)> {
-        vec![(Groups::Name, group.name.into())]
-    }
-
-    fn returning() -> ReturningClause {
-        Query::returning().columns(COLUMNS)
-    }
-}
 
 /// A user in a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
@@ -125,16 +93,6 @@ pub async fn find_membership(conn: &mut Conn, group_id: i64, user_id: i64) -> Db
     conn.maybe(&statement).await
 }
 
-/// The group with this id.
-pub async fn find(conn: &mut Conn, id: i64) -> DbResult<Option<StoredGroup>> {
-    conn.maybe(&by_id(id)).await
-}
-
-/// The same, kept from other writers until the transaction ends.
-pub async fn find_to_change(conn: &mut Conn, id: i64) -> DbResult<Option<StoredGroup>> {
-    conn.maybe(&by_id(id).lock_exclusive().take()).await
-}
-
 /// The id of the group with this name.
 pub async fn find_id(conn: &mut Conn, name: &str) -> DbResult<Option<i64>> {
     let statement =
@@ -142,25 +100,8 @@ pub async fn find_id(conn: &mut Conn, name: &str) -> DbResult<Option<i64>> {
     Ok(conn.maybe::<(i64,)>(&statement).await?.map(|(id,)| id))
 }
 
-fn by_id(id: i64) -> SelectStatement {
-    Query::select().columns(COLUMNS).from(Groups::Table).and_where(Expr::col(Groups::Id).eq(id)).take()
-}
-
-/// One page, the newest first; only those that this user is in, if one is named.
-pub async fn list(conn: &mut Conn, member: Option<i64>, before: Option<i64>, limit: u64) -> DbResult<Vec<StoredGroup>> {
-    let mut statement = matching(member);
-    statement.columns(COLUMNS);
-    newest(&mut statement, Groups::Id, before, limit);
-    conn.all(&statement).await
-}
-
-/// How many groups match.
-pub async fn count(conn: &mut Conn, member: Option<i64>) -> DbResult<i64> {
-    let statement = matching(member).expr(Expr::col(Groups::Id).count()).take();
-    Ok(conn.one::<(i64,)>(&statement).await?.0)
-}
-
-fn matching(member: Option<i64>) -> SelectStatement {
+/// Selects the groups that a user is in; without a user, all groups.
+pub fn of_member(user_id: Option<i64>) -> Condition {
     let of = |user_id| {
         Query::select()
             .column(Memberships::GroupId)
@@ -168,9 +109,5 @@ fn matching(member: Option<i64>) -> SelectStatement {
             .and_where(Expr::col(Memberships::UserId).eq(user_id))
             .take()
     };
-    let mut statement = Query::select();
-    statement
-        .from(Groups::Table)
-        .and_where_option(member.map(|user_id| Expr::col(Groups::Id).in_subquery(of(user_id))));
-    statement
+    Condition::all().add_option(user_id.map(|user_id| Expr::col(Groups::Id).in_subquery(of(user_id))))
 }

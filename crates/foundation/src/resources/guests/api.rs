@@ -16,7 +16,7 @@ use crate::auth::password::NewPassword;
 use crate::auth::{Caller, Needs, Public, Role, Status, code};
 use crate::db::signals::{self, Actor};
 use crate::error::{Code, Error, FieldError};
-use crate::http::answer::{Listed, NO_STORE, Read};
+use crate::http::answer::{Listed, NO_STORE, NoContent, Read};
 use crate::http::client::Client;
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, RateLimited, Unprocessable};
 use crate::http::parameters::Paging;
@@ -27,7 +27,7 @@ use crate::resources::sessions::model::Session;
 use crate::resources::sessions::{self, store::Account};
 use crate::resources::users::model::StoredUser;
 use crate::resources::users::store::{self as accounts, UserValues};
-use crate::resources::{NoContent, Tag, users};
+use crate::resources::{Tag, users};
 use crate::tasks::mail::send_with_code;
 use crate::tasks::mail_limit::LONG_PAUSE;
 
@@ -78,8 +78,6 @@ impl GuestsApi {
         &self,
         inviter: Needs<CanInvite>,
         app: Data<&App>,
-        /// Makes it safe to send the request again: with the same key it is done once within 24 hours, and answered the same
-        #[oai(name = "Idempotency-Key")]
         key: Idempotent,
         body: JsonIn<InvitedGuestCreate>,
     ) -> Result<Keyed<Invited>, Fail<(Forbidden, Conflict, Unprocessable, RateLimited)>> {

@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
-use poem::{IntoResponse, Request, RequestBody, Response};
-use poem_openapi::registry::{MetaParamIn, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
-use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions};
+use poem::{IntoResponse, Response};
+use poem_openapi::ApiResponse;
+use poem_openapi::registry::{MetaResponses, Registry};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -26,6 +26,7 @@ use crate::application::Resource;
 use crate::auth::seal::{Sealed, Seals};
 use crate::db::Conn;
 use crate::error::{Code, Error, FieldError};
+use crate::http::parameters::shared;
 use crate::tasks::Kind;
 
 /// Creates that clients may send again.
@@ -55,9 +56,6 @@ pub static RESOURCE: Resource = Resource {
 
 /// The header.
 pub const HEADER: &str = "Idempotency-Key";
-
-/// Characters of a key at most.
-const LONGEST: usize = 255;
 
 /// The time for which a response is stored.
 const LIFETIME: TimeDelta = TimeDelta::hours(24);
@@ -162,7 +160,8 @@ impl Idempotent {
     ///
     /// # Errors
     /// 409 `idempotency_key_in_use` if the run took so long that another one has begun; then nothing is changed.
-    pub async fn commit<A: IntoResponse>(self, mut tx: Conn, answer: A) -> Result<Keyed<A>, Error> {
+    pub async fn commit<A: IntoResponse>(self, tx: impl Into<Conn>, answer: A) -> Result<Keyed<A>, Error> {
+        let mut tx = tx.into();
         let mut response = answer.into_response();
         if let Some(claim) = self.0 {
             let body = response.take_body().into_string().await.map_err(Error::internal)?;
@@ -200,35 +199,6 @@ impl<A: ApiResponse> ApiResponse for Keyed<A> {
     }
 }
 
-impl<'a> ApiExtractor<'a> for Idempotent {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
-    const PARAM_IS_REQUIRED: bool = false;
-    type ParamType = String;
-    type ParamRawType = String;
-
-    fn param_in() -> Option<MetaParamIn> {
-        Some(MetaParamIn::Header)
-    }
-
-    fn param_schema_ref() -> Option<MetaSchemaRef> {
-        let schema = MetaSchema {
-            min_length: Some(1),
-            max_length: Some(LONGEST),
-            pattern: Some("^[!-~]+$".into()),
-            ..MetaSchema::new("string")
-        };
-        Some(MetaSchemaRef::Inline(Box::new(schema)))
-    }
-
-    fn param_raw_type(&self) -> Option<&String> {
-        None
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        _: &mut RequestBody,
-        _: ExtractParamOptions<String>,
-    ) -> poem::Result<Self> {
-        Ok(Self(request.data::<Claim>().cloned()))
-    }
+shared! {
+    Idempotent = "Idempotency-Key" in Header, |request| Ok(Self(request.data::<Claim>().cloned()));
 }

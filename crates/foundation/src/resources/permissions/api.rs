@@ -3,30 +3,30 @@
 use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
+use sea_query::Condition;
 
 use super::model::{
     HeldPermission, HeldPermissionPage, Permission, PermissionCreate, PermissionPage, PermissionUpdate, Source,
+    StoredPermission,
 };
 use super::store;
 use crate::app::App;
 use crate::auth::permission::Target;
 use crate::auth::{Admin, Caller, Role};
-use crate::db::signals;
+use crate::crud;
 use crate::error::{Code, Error};
-use crate::http::answer::{Changed, Created, Found, Listed};
+use crate::http::answer::{Changed, Created, Found, Listed, NoContent};
 use crate::http::etag::IfMatch;
-use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
-use crate::http::parameters::{IfNoneMatch, Paging};
+use crate::http::fail::{ChangeFail, CreateFail, Fail, Forbidden, NotFound};
+use crate::http::page::Page;
+use crate::http::parameters::{IfNoneMatch, Paging, WithTotal};
 use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::Tag;
 use crate::resources::idempotency::{Idempotent, Keyed};
-use crate::resources::{NoContent, Tag};
 
 /// The operations.
 #[derive(Default)]
 pub struct PermissionsApi;
-
-/// How a change of a permission may fail.
-type ChangeFail = Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Permissions")]
 impl PermissionsApi {
@@ -42,17 +42,11 @@ impl PermissionsApi {
         paging: Paging,
         /// Only permissions on rows of this table
         target: Query<Option<Target>>,
-        /// Also count all of them, which costs more than the page
-        #[oai(default)]
-        with_total: Query<bool>,
+        with_total: WithTotal,
     ) -> Result<Listed<PermissionPage>, Fail<(Forbidden,)>> {
-        let page = paging.newest("permissions")?;
-        let mut conn = admin.read(&app.db).await?;
-        let mut rows = store::list(&mut conn, target.0, page.before, page.rows()).await?;
-        let next = page.cut(&mut rows, |row| row.id);
-        let total = if with_total.0 { Some(store::count(&mut conn, target.0).await?) } else { None };
-        let items = rows.into_iter().map(Permission::from).collect();
-        Ok(Listed::Page(JsonOut(PermissionPage { items, next, total })))
+        let filter = store::on(target.0);
+        let newest = paging.newest("permissions")?;
+        Ok(crud::list::<StoredPermission, _>(&mut admin, &app, newest, &with_total, filter).await?)
     }
 
     /// List your permissions
@@ -66,28 +60,22 @@ impl PermissionsApi {
         app: Data<&App>,
         /// permissions
         paging: Paging,
-        /// Also count all of them, which costs more than the page
-        #[oai(default)]
-        with_total: Query<bool>,
+        with_total: WithTotal,
     ) -> Result<Listed<HeldPermissionPage>, Fail<()>> {
         let is_admin = caller.role == Role::Admin;
         // a position in the catalogue means nothing among the grants
         let list = if is_admin { "catalogue" } else { "held" };
         let page = paging.newest(list)?;
         let mut conn = caller.read(&app.db).await?;
-        let (items, next, count);
-        if is_admin {
-            let mut rows = store::list(&mut conn, None, page.before, page.rows()).await?;
-            next = page.cut(&mut rows, |row| row.id);
-            items = rows.into_iter().map(|row| by_role(row.name)).collect();
-            count = if with_total.0 { Some(store::count(&mut conn, None).await?) } else { None };
+        let page = if is_admin {
+            crud::page::<StoredPermission>(&mut conn, page, &with_total, Condition::all()).await?.map(by_role)
         } else {
-            let mut rows = store::list_held(&mut conn, caller.id, page.before, page.rows()).await?;
-            next = page.cut(&mut rows, |row| row.grant_id.unwrap_or_default());
-            items = rows;
-            count = if with_total.0 { Some(store::count_held(&mut conn, caller.id).await?) } else { None };
-        }
-        Ok(Listed::Page(JsonOut(HeldPermissionPage { items, next, total: count })))
+            let mut items = store::list_held(&mut conn, caller.id, page.before, page.rows()).await?;
+            let next = page.cut(&mut items, |row| row.grant_id.unwrap_or_default());
+            let total = if with_total.0 { Some(store::count_held(&mut conn, caller.id).await?) } else { None };
+            Page { items, next, total }
+        };
+        Ok(Listed::Page(JsonOut(page.into())))
     }
 
     /// Create a permission
@@ -99,16 +87,12 @@ impl PermissionsApi {
         &self,
         mut admin: Admin,
         app: Data<&App>,
-        /// Makes it safe to send the request again: with the same key it is done once within 24 hours, and answered the same
-        #[oai(name = "Idempotency-Key")]
         key: Idempotent,
         body: JsonIn<PermissionCreate>,
-    ) -> Result<Keyed<Created<Permission>>, Fail<(Forbidden, Conflict, Unprocessable)>> {
-        let mut tx = admin.begin(&app.db).await?;
-        let row = super::create(&mut tx, &admin, body.0, app.now()).await?;
-        let location = format!("/api/v1/permissions/{}", row.name);
-        let (permission, tag) = row.tagged();
-        Ok(key.commit(tx, Created::Created(JsonOut(permission), location, tag)).await?)
+    ) -> Result<Keyed<Created<Permission>>, CreateFail> {
+        let mut change = admin.change(&app).await?;
+        let permission = super::create(&mut change.tx, change.by, body.0, change.now).await?;
+        Ok(key.commit(change, crud::created(permission)).await?)
     }
 
     /// Read a permission
@@ -126,7 +110,7 @@ impl PermissionsApi {
     ) -> Result<Found<Permission>, Fail<(Forbidden, NotFound)>> {
         let mut conn = admin.read(&app.db).await?;
         let row = store::find(&mut conn, &name.0).await?.ok_or_else(absent)?;
-        Ok(Found::unless_current(row.tagged(), if_none_match.0.as_deref()))
+        Ok(crud::found(row, &if_none_match))
     }
 
     /// Describe a permission otherwise
@@ -143,15 +127,12 @@ impl PermissionsApi {
         if_match: IfMatch,
         body: JsonIn<PermissionUpdate>,
     ) -> Result<Changed<Permission>, ChangeFail> {
-        let mut tx = admin.begin(&app.db).await?;
-        let before = store::find_to_change(&mut tx, &name.0).await?.ok_or_else(absent)?;
+        let mut change = admin.change(&app).await?;
+        let before = store::find_to_change(&mut change.tx, &name.0).await?.ok_or_else(absent)?;
         if_match.allows(before.version)?;
         let mut values = before.values();
         values.description = body.0.description.unwrap_or(values.description);
-        let after = signals::update_unchanged(&mut tx, &admin, &before, values, app.now()).await?;
-        tx.commit().await?;
-        let (permission, tag) = after.tagged();
-        Ok(Changed::Changed(JsonOut(permission), tag))
+        Ok(change.updated(&before, values).await?)
     }
 
     /// Delete a permission
@@ -168,17 +149,15 @@ impl PermissionsApi {
         name: Path<String>,
         if_match: IfMatch,
     ) -> Result<NoContent, ChangeFail> {
-        let mut tx = admin.begin(&app.db).await?;
-        let before = store::find_to_change(&mut tx, &name.0).await?.ok_or_else(absent)?;
+        let mut change = admin.change(&app).await?;
+        let before = store::find_to_change(&mut change.tx, &name.0).await?.ok_or_else(absent)?;
         if_match.allows(before.version)?;
-        signals::delete_unchanged(&mut tx, &admin, &before, app.now()).await?;
-        tx.commit().await?;
-        Ok(NoContent::Done)
+        Ok(change.deleted(&before).await?)
     }
 }
 
-fn by_role(permission: String) -> HeldPermission {
-    HeldPermission { permission, object_id: None, source: Source::Admin, group: None, grant_id: None }
+fn by_role(permission: Permission) -> HeldPermission {
+    HeldPermission { permission: permission.name, object_id: None, source: Source::Admin, group: None, grant_id: None }
 }
 
 fn absent() -> Error {

@@ -1,6 +1,7 @@
 //! The fixture model of permissions.
 
 use async_trait::async_trait;
+use sea_query::Condition;
 use serde::{Deserialize, Serialize};
 
 use super::model::{PermissionCreate, StoredPermission};
@@ -9,6 +10,7 @@ use crate::auth::permission::Target;
 use crate::config::nearest;
 use crate::db::keyset::whole;
 use crate::db::signals::Actor;
+use crate::db::versioned;
 use crate::db::{Conn, DbResult};
 use crate::fixtures::dump::Keys;
 use crate::fixtures::load::{Loader, Refusal};
@@ -46,7 +48,7 @@ impl Model for Permission {
     }
 
     async fn dump(&self, conn: &mut Conn, _: &Keys) -> DbResult<Vec<Properties>> {
-        let page = async |before, limit| store::list(conn, None, before, limit).await;
+        let page = async |before, limit| versioned::list(conn, Condition::all(), before, limit).await;
         let mut rows = whole(page, |row: &StoredPermission| row.id).await?;
         // the migrations have made some, in an order of their own
         rows.sort_by(|a, b| a.name.cmp(&b.name));
@@ -67,7 +69,7 @@ impl Referable for Permission {
     }
 
     async fn hint(conn: &mut Conn, name: &String) -> DbResult<String> {
-        let rows = store::list(conn, None, None, KNOWN).await?;
+        let rows: Vec<StoredPermission> = versioned::list(conn, Condition::all(), None, KNOWN).await?;
         Ok(nearest(name, rows.iter().map(|row| &row.name)))
     }
 }

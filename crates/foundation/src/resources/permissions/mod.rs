@@ -15,6 +15,7 @@ use self::model::{PermissionCreate, StoredPermission};
 use crate::actions;
 use crate::application::Resource;
 use crate::auth::permission;
+use crate::crud;
 use crate::db::Conn;
 use crate::db::signals::{self, Actor};
 use crate::error::{Code, Error, FieldError};
@@ -83,10 +84,7 @@ pub async fn create(
         let fault = FieldError::body("/target", "is not the target that the server asks with");
         return Err(Error::fields(Code::INVALID, vec![fault]));
     }
-    signals::insert_new(tx, by, new, now).await.map_err(|refused| match refused.violates(store::NAME_KEY) {
-        true => Error::new(Code::NAME_IN_USE, "The catalogue has a permission of this name."),
-        false => refused.into(),
-    })
+    signals::insert_new(tx, by, new, now).await.map_err(crud::refused::<StoredPermission>)
 }
 
 impl StoredPermission {

@@ -7,7 +7,9 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use crate::auth::permission::{self, Target};
-use crate::http::etag::etag;
+use crate::crud::Represented;
+use crate::db::Constraint;
+use crate::error::Code;
 use crate::http::page::page;
 
 /// A permission of the catalogue
@@ -60,15 +62,26 @@ pub struct StoredPermission {
     pub updated_at: DateTime<Utc>,
 }
 
-impl StoredPermission {
-    /// What its answer shows, and the tag that names this version.
-    pub fn tagged(self) -> (Permission, String) {
-        let version = self.version;
-        let permission = Permission::from(self);
-        let tag = etag(version, &permission);
-        (permission, tag)
+/// The name is unique.
+const UNIQUE_NAME: Constraint = Constraint::unique("permissions_name_key", "permissions.name");
+
+impl Represented for StoredPermission {
+    type Object = Permission;
+    const NAME: &'static str = "Permission";
+    const PATH: &'static str = "/api/v1/permissions";
+    const CONFLICTS: &'static [(Constraint, Code, &'static str)] =
+        &[(UNIQUE_NAME, Code::NAME_IN_USE, "The catalogue has a permission of this name.")];
+
+    fn key(&self) -> String {
+        self.name.clone()
     }
 
+    fn object(self) -> Permission {
+        self.into()
+    }
+}
+
+impl StoredPermission {
     /// What is written to leave it as it is.
     pub fn values(&self) -> PermissionCreate {
         PermissionCreate { name: self.name.clone(), target: self.target(), description: self.description.clone() }

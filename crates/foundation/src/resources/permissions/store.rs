@@ -1,28 +1,14 @@
 //! All SQL for the catalogue, and for what a user holds of it.
 
-use sea_query::{Expr, ExprTrait, JoinType, Query, ReturningClause, SelectStatement};
+use sea_query::{Condition, Expr, ExprTrait, JoinType, Query, SelectStatement};
 use sqlx::FromRow;
 
 use super::model::{HeldPermission, HoldingGroup, PermissionCreate, Source, StoredPermission};
 use crate::auth::permission::Target;
 use crate::auth::tables::{Grants, Groups, Memberships, Permissions};
 use crate::db::keyset::newest;
-use crate::db::versioned::Versioned;
-use crate::db::{Conn, Constraint, DbResult};
-
-/// The name is unique.
-pub const NAME_KEY: Constraint = Constraint::unique("permissions_name_key", "permissions.name");
-
-/// What a [`StoredPermission`] is read from.
-const COLUMNS: [Permissions; 7] = [
-    Permissions::Id,
-    Permissions::Name,
-    Permissions::Target,
-    Permissions::Description,
-    Permissions::Version,
-    Permissions::CreatedAt,
-    Permissions::UpdatedAt,
-];
+use crate::db::versioned::{self, Versioned};
+use crate::db::{Conn, DbResult};
 
 impl Versioned for StoredPermission {
     type Table = Permissions;
@@ -39,51 +25,22 @@ impl Versioned for StoredPermission {
             (Permissions::Description, permission.description.into()),
         ]
     }
-
-    fn returning() -> ReturningClause {
-        Query::returning().columns(COLUMNS)
-    }
 }
 
 /// The permission of this name.
 pub async fn find(conn: &mut Conn, name: &str) -> DbResult<Option<StoredPermission>> {
-    conn.maybe(&by_name(name)).await
+    conn.maybe(&versioned::select::<StoredPermission>(Expr::col(Permissions::Name).eq(name))).await
 }
 
-/// The same, kept from other writers until the transaction ends.
+/// The permission of this name. Other writers wait until the transaction ends.
 pub async fn find_to_change(conn: &mut Conn, name: &str) -> DbResult<Option<StoredPermission>> {
-    conn.maybe(&by_name(name).lock_exclusive().take()).await
+    let by_name = Expr::col(Permissions::Name).eq(name);
+    conn.maybe(&versioned::select::<StoredPermission>(by_name).lock_exclusive().take()).await
 }
 
-fn by_name(name: &str) -> SelectStatement {
-    Query::select().columns(COLUMNS).from(Permissions::Table).and_where(Expr::col(Permissions::Name).eq(name)).take()
-}
-
-/// One page of the catalogue, the newest first.
-pub async fn list(
-    conn: &mut Conn,
-    target: Option<Target>,
-    before: Option<i64>,
-    limit: u64,
-) -> DbResult<Vec<StoredPermission>> {
-    let mut statement = select(target);
-    statement.columns(COLUMNS);
-    newest(&mut statement, Permissions::Id, before, limit);
-    conn.all(&statement).await
-}
-
-/// How many permissions the catalogue has, or how many of one table.
-pub async fn count(conn: &mut Conn, target: Option<Target>) -> DbResult<i64> {
-    let statement = select(target).expr(Expr::col(Permissions::Id).count()).take();
-    Ok(conn.one::<(i64,)>(&statement).await?.0)
-}
-
-fn select(target: Option<Target>) -> SelectStatement {
-    let mut statement = Query::select().from(Permissions::Table).take();
-    if let Some(target) = target {
-        statement.and_where(Expr::col(Permissions::Target).eq(target.as_str()));
-    }
-    statement
+/// Selects the permissions on rows of a table; without a table, all.
+pub fn on(target: Option<Target>) -> Condition {
+    Condition::all().add_option(target.map(|target| Expr::col(Permissions::Target).eq(target.as_str())))
 }
 
 #[derive(FromRow)]

@@ -12,11 +12,12 @@ use crate::auth::{Email, Public, Status, code};
 use crate::db::Conn;
 use crate::error::{Code, Error, FieldError};
 use crate::http::Origin;
+use crate::http::answer::NoContent;
 use crate::http::fail::{Conflict, Fail, RateLimited};
 use crate::http::payload::JsonIn;
 use crate::resources::users::model::StoredUser;
 use crate::resources::users::store::{self as accounts, UserValues};
-use crate::resources::{NoContent, Tag, sessions, users};
+use crate::resources::{Tag, sessions, users};
 use crate::tasks::store::enqueue;
 
 /// The operations.

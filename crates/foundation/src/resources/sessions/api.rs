@@ -14,14 +14,14 @@ use crate::auth::password::Verdict;
 use crate::auth::{Caller, LoggedIn, Public, Status};
 use crate::error::{Code, Error, FieldError};
 use crate::http::Origin;
-use crate::http::answer::{NO_STORE, Private};
+use crate::http::answer::{NO_STORE, NoContent, Private};
 use crate::http::client::Client;
 use crate::http::fail::{Fail, Forbidden, NotFound, RateLimited, Unauthorized};
 use crate::http::parameters::Paging;
 use crate::http::payload::{FormIn, JsonIn, JsonOut};
+use crate::resources::Tag;
 use crate::resources::audit::model::{Action, State};
 use crate::resources::audit::{self, Event};
-use crate::resources::{NoContent, Tag};
 
 /// The operations.
 #[derive(Default)]

@@ -11,20 +11,17 @@ use crate::app::App;
 use crate::auth::password::NewPassword;
 use crate::auth::{Admin, Caller, Email, Role, Status};
 use crate::error::Error;
-use crate::http::answer::{Changed, Created, Found, Listed, Read};
+use crate::http::answer::{Changed, Created, Found, Listed, NoContent, Read};
 use crate::http::etag::IfMatch;
-use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
+use crate::http::fail::{ChangeFail, Conflict, Fail, Forbidden, NotFound, Unprocessable};
 use crate::http::parameters::{IfNoneMatch, Paging, WithTotal};
 use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::Tag;
 use crate::resources::idempotency::{Idempotent, Keyed};
-use crate::resources::{NoContent, Tag};
 
 /// The operations.
 #[derive(Default)]
 pub struct UsersApi;
-
-/// How a change of an account may fail.
-type ChangeFail = Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Users")]
 impl UsersApi {
@@ -73,8 +70,6 @@ impl UsersApi {
         &self,
         mut admin: Admin,
         app: Data<&App>,
-        /// Makes it safe to send the request again: with the same key it is done once within 24 hours, and answered the same
-        #[oai(name = "Idempotency-Key")]
         key: Idempotent,
         body: JsonIn<AccountCreate>,
     ) -> Result<Keyed<Created<Account>>, Fail<(Forbidden, Conflict, Unprocessable)>> {

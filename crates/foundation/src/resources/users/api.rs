@@ -11,15 +11,15 @@ use crate::app::limit::{Ledger, Who};
 use crate::auth::password::{self, NewPassword, Verdict};
 use crate::auth::{Caller, Enabled, LoggedIn, Public, Role, Status};
 use crate::error::{Code, Error, FieldError};
-use crate::http::answer::{NO_STORE, Private};
+use crate::http::answer::{NO_STORE, NoContent, Private};
 use crate::http::client::Client;
 use crate::http::fail::{Conflict, Fail, RateLimited};
 use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::Tag;
 use crate::resources::audit::model::State;
 use crate::resources::audit::{self, Event};
 use crate::resources::sessions::model::Session;
 use crate::resources::sessions::{self, store::Account};
-use crate::resources::{NoContent, Tag};
 
 /// The operations.
 #[derive(Default)]

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
+use sea_query::Condition;
 
 use super::events::{OutgoingEvent, TestEventType, TestedWebhook};
 use super::model::{
@@ -14,15 +15,16 @@ use super::{LIMIT, PRIVATE, SECRET_OVERLAP};
 use super::{dispatch, rules, store};
 use crate::app::App;
 use crate::auth::Admin;
-use crate::db::signals;
+use crate::crud::{self, Represented};
+use crate::db::versioned;
 use crate::error::{Code, Error, FieldError};
-use crate::http::answer::{Accepted, ChangedSecret, CreatedSecret, Found, Listed, NO_STORE};
+use crate::http::answer::{Accepted, ChangedSecret, CreatedSecret, Found, Listed, NO_STORE, NoContent};
 use crate::http::etag::IfMatch;
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable};
 use crate::http::parameters::{IfNoneMatch, Paging, WithTotal};
 use crate::http::payload::{JsonIn, JsonOut};
+use crate::resources::Tag;
 use crate::resources::idempotency::{Idempotent, Keyed};
-use crate::resources::{NoContent, Tag};
 
 /// The operations.
 #[derive(Default)]
@@ -40,17 +42,10 @@ impl WebhooksApi {
         app: Data<&App>,
         /// webhooks
         paging: Paging,
-        /// Also count all, which costs more than the page
-        #[oai(default)]
-        with_total: Query<bool>,
+        with_total: WithTotal,
     ) -> Result<Listed<WebhookPage>, Fail<(Forbidden,)>> {
-        let page = paging.newest("webhooks")?;
-        let mut conn = admin.read(&app.db).await?;
-        let mut rows = store::page(&mut conn, page.before, page.rows()).await?;
-        let next = page.cut(&mut rows, |row| row.id);
-        let total = if with_total.0 { Some(store::count(&mut conn).await?) } else { None };
-        let items = rows.into_iter().map(Webhook::from).collect();
-        Ok(Listed::Page(JsonOut(WebhookPage { items, next, total })))
+        let newest = paging.newest("webhooks")?;
+        Ok(crud::list::<StoredWebhook, _>(&mut admin, &app, newest, &with_total, Condition::all()).await?)
     }
 
     /// Create a webhook
@@ -67,23 +62,21 @@ impl WebhooksApi {
         &self,
         mut admin: Admin,
         app: Data<&App>,
-        /// Makes it safe to send the request again: with the same key it is done once within 24 hours, and answered the same
-        #[oai(name = "Idempotency-Key")]
         key: Idempotent,
         body: JsonIn<WebhookCreate>,
     ) -> Result<Keyed<CreatedSecret<Webhook>>, Fail<(Forbidden, Conflict, Unprocessable)>> {
         fit(&app, &body.0.url)?;
-        let mut tx = admin.begin(&app.db).await?;
+        let mut change = admin.change(&app).await?;
         let most = app.config.number(&LIMIT);
-        if store::count_to_add(&mut tx).await? >= most.cast_signed() {
+        if store::count_to_add(&mut change.tx).await? >= most.cast_signed() {
             return Err(Error::new(TOO_MANY_WEBHOOKS, format!("There are {most} already; delete one.")).into());
         }
         let secret = rules::new_secret();
-        let values = body.0.by(Some(admin.id), app.seals.seal(&secret));
-        let row: StoredWebhook = signals::insert_new(&mut tx, &admin, values, app.now()).await?;
+        let values = body.0.by(change.by.user_id, app.seals.seal(&secret));
+        let row = change.insert::<StoredWebhook>(values).await?;
         let location = format!("/api/v1/webhooks/{}", row.id);
         let (webhook, tag) = row.tagged_with_secret(secret.into());
-        Ok(key.commit(tx, CreatedSecret::Created(JsonOut(webhook), location, tag, NO_STORE.into())).await?)
+        Ok(key.commit(change, CreatedSecret::Created(JsonOut(webhook), location, tag, NO_STORE.into())).await?)
     }
 
     /// Read a webhook
@@ -99,9 +92,7 @@ impl WebhooksApi {
         id: Path<i64>,
         if_none_match: IfNoneMatch,
     ) -> Result<Found<Webhook>, Fail<(Forbidden, NotFound)>> {
-        let mut conn = admin.read(&app.db).await?;
-        let row = store::find(&mut conn, id.0).await?.ok_or_else(|| absent(id.0))?;
-        Ok(Found::unless_current(row.tagged(), if_none_match.0.as_deref()))
+        Ok(crud::read::<StoredWebhook>(&mut admin, &app, id.0, &if_none_match).await?)
     }
 
     /// Change a webhook
@@ -121,29 +112,28 @@ impl WebhooksApi {
         body: JsonIn<WebhookUpdate>,
     ) -> Result<ChangedSecret<Webhook>, Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>>
     {
-        let change = body.0;
-        if let Some(url) = &change.url {
+        let update = body.0;
+        if let Some(url) = &update.url {
             fit(&app, url)?;
         }
-        let mut tx = admin.begin(&app.db).await?;
-        let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
-        if_match.allows(before.version)?;
-        let secret = (change.rotate_secret == Some(true)).then(rules::new_secret);
-        let stops = change.enabled == Some(false);
+        let mut change = admin.change(&app).await?;
+        let before = change.find::<StoredWebhook>(id.0, &if_match).await?;
+        let secret = (update.rotate_secret == Some(true)).then(rules::new_secret);
+        let stops = update.enabled == Some(false);
         // the receiver may respond again
-        let resumes = change.enabled == Some(true) || change.url.is_some();
+        let resumes = update.enabled == Some(true) || update.url.is_some();
         let overlap = i64::try_from(app.config.number(&SECRET_OVERLAP)).unwrap_or_default();
         let sealed = secret.as_deref().map(|secret| app.seals.seal(secret));
-        let values = change.of(before.values(), sealed, app.now() + TimeDelta::seconds(overlap));
-        let after = signals::update_unchanged(&mut tx, &admin, &before, values, app.now()).await?;
+        let values = update.of(before.values(), sealed, change.now + TimeDelta::seconds(overlap));
+        let after = change.update(&before, values).await?;
         if stops {
-            super::stop(&mut tx, id.0).await?;
+            super::stop(&mut change.tx, id.0).await?;
         }
         if resumes {
-            store::set_pause(&mut tx, id.0, None, app.now()).await?;
-            dispatch::wake(&mut tx);
+            store::set_pause(&mut change.tx, id.0, None, change.now).await?;
+            dispatch::wake(&mut change.tx);
         }
-        tx.commit().await?;
+        change.tx.commit().await?;
         let (webhook, tag) = match secret {
             Some(secret) => after.tagged_with_secret(secret.into()),
             None => after.tagged(),
@@ -164,13 +154,10 @@ impl WebhooksApi {
         id: Path<i64>,
         if_match: IfMatch,
     ) -> Result<NoContent, Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>> {
-        let mut tx = admin.begin(&app.db).await?;
-        let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?;
-        if_match.allows(before.version)?;
-        super::stop(&mut tx, id.0).await?;
-        signals::delete_unchanged(&mut tx, &admin, &before, app.now()).await?;
-        tx.commit().await?;
-        Ok(NoContent::Done)
+        let mut change = admin.change(&app).await?;
+        let before = change.find::<StoredWebhook>(id.0, &if_match).await?;
+        super::stop(&mut change.tx, id.0).await?;
+        Ok(change.deleted(&before).await?)
     }
 
     /// List the deliveries of a webhook
@@ -192,7 +179,7 @@ impl WebhooksApi {
     ) -> Result<Listed<DeliveryPage>, Fail<(Forbidden, NotFound)>> {
         let page = paging.newest("deliveries")?;
         let mut conn = admin.read(&app.db).await?;
-        store::find(&mut conn, id.0).await?.ok_or_else(|| absent(id.0))?;
+        versioned::find::<StoredWebhook>(&mut conn, id.0).await?.ok_or_else(|| absent(id.0))?;
         let mut items = store::deliveries(&mut conn, id.0, status.0, page.before, page.rows()).await?;
         let next = page.cut(&mut items, |delivery| delivery.id);
         let total = if with_total.0 { Some(store::count_deliveries(&mut conn, id.0, status.0).await?) } else { None };
@@ -220,7 +207,7 @@ impl WebhooksApi {
         delivery_id: Path<i64>,
     ) -> Result<Accepted<Delivery>, Fail<(Forbidden, NotFound, Conflict)>> {
         let mut tx = admin.begin(&app.db).await?;
-        enabled(store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?)?;
+        enabled(versioned::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?)?;
         let none = || Error::not_found("Delivery", delivery_id.0);
         if store::restart(&mut tx, id.0, delivery_id.0, app.now()).await? {
             dispatch::wake(&mut tx);
@@ -244,7 +231,7 @@ impl WebhooksApi {
         id: Path<i64>,
     ) -> Result<Accepted<Delivery>, Fail<(Forbidden, NotFound, Conflict)>> {
         let mut tx = admin.begin(&app.db).await?;
-        enabled(store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?)?;
+        enabled(versioned::find_to_change(&mut tx, id.0).await?.ok_or_else(|| absent(id.0))?)?;
         let tested = TestedWebhook { webhook_id: id.0 };
         let event = OutgoingEvent::new(TestEventType::Test.into(), &tested, app.now());
         let delivery = store::insert_delivery(&mut tx, id.0, &event, app.now()).await?;

@@ -21,6 +21,7 @@ use super::{PRIVATE, RETRY_FOR, TIMEOUT};
 use crate::app::App;
 use crate::app::metrics::Outcome;
 use crate::db::signals::Refused;
+use crate::db::versioned;
 use crate::db::{Conn, DbResult};
 use crate::tasks::worker::{self, Database, after};
 
@@ -145,7 +146,7 @@ async fn send_all(app: &App, webhook_id: i64, stop: &watch::Receiver<bool>) -> R
     while !*stop.borrow() {
         let now = app.now();
         let mut conn = app.db.read().await?;
-        let Some(webhook) = store::find(&mut conn, webhook_id).await? else { return Ok(()) };
+        let Some(webhook) = versioned::find::<StoredWebhook>(&mut conn, webhook_id).await? else { return Ok(()) };
         let paused_until = store::paused_until(&mut conn, webhook_id).await?;
         if !webhook.enabled || paused_until.is_some_and(|until| now < until) {
             return Ok(());
@@ -329,7 +330,7 @@ async fn record(app: &App, webhook_id: i64, attempts: &[Attempt]) -> Result<(), 
             (false, false) => None,
         };
         if let Some(why) = why
-            && let Some(webhook) = store::find_to_change(&mut tx, webhook_id).await?
+            && let Some(webhook) = versioned::find_to_change::<StoredWebhook>(&mut tx, webhook_id).await?
         {
             super::disable(&mut tx, &webhook, why, now).await?;
         }

@@ -238,8 +238,7 @@ mod tests {
     use crate::config::Config;
     use crate::db::Db;
     use crate::db::migrate::{self, Direction, Target};
-    use crate::resources::groups::model::StoredGroup;
-    use crate::resources::groups::store::GroupValues;
+    use crate::resources::groups::model::{Group, GroupCreate};
     use crate::resources::hooks::hooks;
 
     /// The number of deliveries.
@@ -256,8 +255,8 @@ mod tests {
         let db = Db::connect(&config.database(), hooks(&config).expect("the defaults")).await.expect("connects");
         let (by, now) = (Actor::default(), crate::app::now());
         let change = async |tx: &mut Conn| {
-            let values = GroupValues { name: "Editors".into() };
-            signals::insert_new::<StoredGroup>(tx, by, values, now).await.expect("inserts");
+            let values = GroupCreate { name: "Editors".into() };
+            signals::insert_new::<Group>(tx, by, values, now).await.expect("inserts");
         };
 
         let mut tx = db.begin().await.expect("a transaction");

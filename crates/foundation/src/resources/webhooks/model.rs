@@ -11,7 +11,7 @@ use sqlx::FromRow;
 use super::events::{self, EventType, Told};
 use super::store::WebhookValues;
 use crate::auth::seal::{Sealed, Seals};
-use crate::http::etag::etag;
+use crate::crud::Represented;
 use crate::http::page::page;
 use crate::text_enum;
 
@@ -173,15 +173,7 @@ impl StoredWebhook {
         std::iter::once(self.secret.clone()).chain(old.map(Sealed::from)).map(|secret| seals.open(&secret)).collect()
     }
 
-    /// What its answer shows, and the tag that names this version.
-    pub fn tagged(self) -> (Webhook, String) {
-        let version = self.version;
-        let webhook = Webhook::from(self);
-        let tag = etag(version, &webhook);
-        (webhook, tag)
-    }
-
-    /// The same with the secret, which the tag does not know.
+    /// The object with its secret, and the entity tag, which does not depend on the secret.
     pub fn tagged_with_secret(self, secret: Secret) -> (Webhook, String) {
         let (webhook, tag) = self.tagged();
         (Webhook { secret: Some(secret), ..webhook }, tag)
@@ -190,6 +182,16 @@ impl StoredWebhook {
     /// The host that it calls.
     pub fn host(&self) -> String {
         super::host(&self.url)
+    }
+}
+
+impl Represented for StoredWebhook {
+    type Object = Webhook;
+    const NAME: &'static str = "Webhook";
+    const PATH: &'static str = "/api/v1/webhooks";
+
+    fn object(self) -> Webhook {
+        self.into()
     }
 }
 

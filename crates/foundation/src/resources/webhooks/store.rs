@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sea_query::{
-    Alias, CaseStatement, Cond, Expr, ExprTrait, IntoIden, LockType, OnConflict, Order, Query, ReturningClause,
+    Alias, CaseStatement, Cond, Condition, Expr, ExprTrait, IntoIden, LockType, OnConflict, Order, Query,
     SelectStatement,
 };
 use sqlx::FromRow;
@@ -11,27 +11,9 @@ use super::events::OutgoingEvent;
 use super::model::{Delivery, DeliveryStatus, DisabledReason, StoredWebhook};
 use crate::auth::seal::Sealed;
 use crate::db::keyset::newest;
-use crate::db::versioned::Versioned;
+use crate::db::versioned::{self, Versioned};
 use crate::db::{Conn, DbResult, Unsignalled};
 use crate::resources::webhooks::tables::{Deliveries, FIRST_FAILED_AT, WebhookLeases, Webhooks};
-
-/// What a [`StoredWebhook`] is read from.
-const COLUMNS: [Webhooks; 14] = [
-    Webhooks::Id,
-    Webhooks::Url,
-    Webhooks::Description,
-    Webhooks::EventTypes,
-    Webhooks::Enabled,
-    Webhooks::DisabledReason,
-    Webhooks::Secret,
-    Webhooks::OldSecret,
-    Webhooks::OldSecretUntil,
-    Webhooks::FirstFailedAt,
-    Webhooks::CreatedBy,
-    Webhooks::Version,
-    Webhooks::CreatedAt,
-    Webhooks::UpdatedAt,
-];
 
 /// What a [`Delivery`] is read from.
 const DELIVERY: [Deliveries; 9] = [
@@ -86,30 +68,13 @@ impl Versioned for StoredWebhook {
             (Webhooks::CreatedBy, webhook.created_by.into()),
         ]
     }
-
-    fn returning() -> ReturningClause {
-        Query::returning().columns(COLUMNS)
-    }
-}
-
-/// The webhook with this id.
-pub async fn find(conn: &mut Conn, id: i64) -> DbResult<Option<StoredWebhook>> {
-    conn.maybe(&by_id(id)).await
-}
-
-/// The same, kept from other writers until the transaction ends.
-pub async fn find_to_change(conn: &mut Conn, id: i64) -> DbResult<Option<StoredWebhook>> {
-    conn.maybe(&by_id(id).lock_exclusive().take()).await
 }
 
 /// The webhook with this id, for a transaction that records attempts: other such transactions wait until it ends, but not
 /// those that insert deliveries.
 pub async fn find_to_record(conn: &mut Conn, id: i64) -> DbResult<Option<StoredWebhook>> {
-    conn.maybe(&by_id(id).lock(LockType::NoKeyUpdate).take()).await
-}
-
-fn by_id(id: i64) -> SelectStatement {
-    Query::select().columns(COLUMNS).from(Webhooks::Table).and_where(Expr::col(Webhooks::Id).eq(id)).take()
+    let by_id = Expr::col(Webhooks::Id).eq(id);
+    conn.maybe(&versioned::select::<StoredWebhook>(by_id).lock(LockType::NoKeyUpdate).take()).await
 }
 
 /// Whether events are told to anyone.
@@ -127,20 +92,7 @@ pub async fn is_any_enabled(conn: &mut Conn) -> DbResult<bool> {
 /// other, so the limit also holds when several create at once.
 pub async fn count_to_add(tx: &mut Conn) -> DbResult<i64> {
     tx.lock("webhooks: limit").await?;
-    count(tx).await
-}
-
-/// One page, the newest first.
-pub async fn page(conn: &mut Conn, before: Option<i64>, limit: u64) -> DbResult<Vec<StoredWebhook>> {
-    let mut statement = Query::select().columns(COLUMNS).from(Webhooks::Table).take();
-    newest(&mut statement, Webhooks::Id, before, limit);
-    conn.all(&statement).await
-}
-
-/// How many there are.
-pub async fn count(conn: &mut Conn) -> DbResult<i64> {
-    let statement = Query::select().expr(Expr::col(Webhooks::Id).count()).from(Webhooks::Table).take();
-    Ok(conn.one::<(i64,)>(&statement).await?.0)
+    versioned::count::<StoredWebhook>(tx, Condition::all()).await
 }
 
 /// Records since when every attempt of a webhook has failed; `None` after a success.

@@ -1,13 +1,16 @@
 //! The jobs of webhooks: the purge of old deliveries, and what releases before 0.4 have enqueued.
 
 use chrono::TimeDelta;
+use sea_query::Condition;
 use serde::{Deserialize, Serialize};
 
 use super::DELIVERIES_TTL;
 use super::events::OutgoingEvent;
+use super::model::StoredWebhook;
 use super::{UnknownKey, dispatch, store};
 use crate::app::App;
 use crate::db::signals::{self, Actor};
+use crate::db::versioned;
 use crate::tasks::{Fault, Task};
 
 /// The largest `webhook_limit`.
@@ -85,13 +88,16 @@ impl Task for SealSecrets {
 
     async fn run(self, app: &App) -> Result<(), Fault> {
         let (mut sealed, mut unknown) = (0, 0);
-        for webhook in store::page(&mut app.db.read().await?, None, MOST).await? {
+        for webhook in versioned::list::<StoredWebhook>(&mut app.db.read().await?, Condition::all(), None, MOST).await?
+        {
             if super::sealed(&webhook, &app.seals).is_ok_and(|values| values.is_none()) {
                 continue;
             }
             let mut tx = app.db.begin().await?;
             // an admin may have rotated or deleted it meanwhile
-            let Some(webhook) = store::find_to_change(&mut tx, webhook.id).await? else { continue };
+            let Some(webhook) = versioned::find_to_change::<StoredWebhook>(&mut tx, webhook.id).await? else {
+                continue;
+            };
             match super::sealed(&webhook, &app.seals) {
                 Ok(Some(values)) => {
                     signals::update(&mut tx, Actor::default(), &webhook, values, app.now()).await?;

@@ -1,32 +1,25 @@
 //! `/api/v1/authors`
 
 use accord_foundation::app::App;
-use accord_foundation::auth::access::Held;
 use accord_foundation::auth::{Caller, Needs};
-use accord_foundation::db::signals::{self, Refused};
-use accord_foundation::error::{Code, Error};
-use accord_foundation::http::answer::{Changed, Created, Found, Listed};
+use accord_foundation::crud;
+use accord_foundation::http::answer::{Changed, Created, Found, Listed, NoContent};
 use accord_foundation::http::etag::IfMatch;
-use accord_foundation::http::fail::{
-    Conflict, Fail, Forbidden, NotFound, PreconditionFailed, PreconditionRequired, Unprocessable,
-};
+use accord_foundation::http::fail::{ChangeFail, CreateFail, Fail, NotFound};
 use accord_foundation::http::parameters::{IfNoneMatch, Paging, WithTotal};
-use accord_foundation::http::payload::{JsonIn, JsonOut};
-use accord_foundation::resources::NoContent;
+use accord_foundation::http::payload::JsonIn;
 use accord_foundation::resources::idempotency::{Idempotent, Keyed};
 use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Path;
+use sea_query::Condition;
 
-use super::model::{Author, AuthorCreate, AuthorId, AuthorPage, AuthorUpdate, StoredAuthor};
-use super::{CanCurate, Tag, store};
+use super::model::{Author, AuthorCreate, AuthorId, AuthorPage, AuthorUpdate};
+use super::{CanCurate, Tag};
 
 /// The operations.
 #[derive(Default)]
 pub struct AuthorsApi;
-
-/// The errors of a change.
-type ChangeFail = Fail<(Forbidden, NotFound, Conflict, PreconditionFailed, PreconditionRequired)>;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Authors")]
 impl AuthorsApi {
@@ -42,13 +35,7 @@ impl AuthorsApi {
         paging: Paging,
         with_total: WithTotal,
     ) -> Result<Listed<AuthorPage>, Fail<()>> {
-        let page = paging.newest("authors")?;
-        let mut conn = caller.read(&app.db).await?;
-        let mut rows = store::list(&mut conn, page.before, page.rows()).await?;
-        let next = page.cut(&mut rows, |row| row.author.id.0);
-        let total = if with_total.0 { Some(store::count(&mut conn).await?) } else { None };
-        let items = rows.into_iter().map(|row| row.author).collect();
-        Ok(Listed::Page(JsonOut(AuthorPage { items, next, total })))
+        Ok(crud::list::<Author, _>(&mut caller, &app, paging.newest("authors")?, &with_total, Condition::all()).await?)
     }
 
     /// Add an author
@@ -59,17 +46,13 @@ impl AuthorsApi {
         &self,
         curator: Needs<CanCurate>,
         app: Data<&App>,
-        /// Makes it safe to send the request again: with the same key it is done once within 24 hours, and answered the same
-        #[oai(name = "Idempotency-Key")]
         key: Idempotent,
         body: JsonIn<AuthorCreate>,
-    ) -> Result<Keyed<Created<Author>>, Fail<(Forbidden, Conflict, Unprocessable)>> {
-        let mut caller = curator_of(curator.ask(&app.db, None).await?)?;
-        let mut tx = caller.begin(&app.db).await?;
-        let row = signals::insert_new::<StoredAuthor>(&mut tx, &caller, body.0.name, app.now()).await;
-        let (author, tag) = row.map_err(name_in_use)?.tagged();
-        let location = format!("/api/v1/authors/{}", author.id);
-        Ok(key.commit(tx, Created::Created(JsonOut(author), location, tag)).await?)
+    ) -> Result<Keyed<Created<Author>>, CreateFail> {
+        let mut curator = curator.require(&app.db).await?;
+        let mut change = curator.change(&app).await?;
+        let author = change.insert::<Author>(body.0).await?;
+        Ok(key.commit(change, crud::created(author)).await?)
     }
 
     /// Read an author
@@ -84,9 +67,7 @@ impl AuthorsApi {
         id: Path<AuthorId>,
         if_none_match: IfNoneMatch,
     ) -> Result<Found<Author>, Fail<(NotFound,)>> {
-        let mut conn = caller.read(&app.db).await?;
-        let row = store::find(&mut conn, id.0).await?.ok_or_else(|| not_found(id.0))?;
-        Ok(Found::unless_current(row.tagged(), if_none_match.0.as_deref()))
+        Ok(crud::read::<Author>(&mut caller, &app, id.0, &if_none_match).await?)
     }
 
     /// Change an author
@@ -102,15 +83,11 @@ impl AuthorsApi {
         if_match: IfMatch,
         body: JsonIn<AuthorUpdate>,
     ) -> Result<Changed<Author>, ChangeFail> {
-        let mut caller = curator_of(curator.ask(&app.db, None).await?)?;
-        let mut tx = caller.begin(&app.db).await?;
-        let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| not_found(id.0))?;
-        if_match.allows(before.version)?;
-        let name = body.0.name.unwrap_or_else(|| before.author.name.clone());
-        let row = signals::update_unchanged(&mut tx, &caller, &before, name, app.now()).await.map_err(name_in_use)?;
-        tx.commit().await?;
-        let (author, tag) = row.tagged();
-        Ok(Changed::Changed(JsonOut(author), tag))
+        let mut curator = curator.require(&app.db).await?;
+        let mut change = curator.change(&app).await?;
+        let author = change.find::<Author>(id.0, &if_match).await?;
+        let name = body.0.name.unwrap_or_else(|| author.name.clone());
+        Ok(change.updated(&author, AuthorCreate { name }).await?)
     }
 
     /// Delete an author
@@ -125,36 +102,9 @@ impl AuthorsApi {
         id: Path<AuthorId>,
         if_match: IfMatch,
     ) -> Result<NoContent, ChangeFail> {
-        let mut caller = curator_of(curator.ask(&app.db, None).await?)?;
-        let mut tx = caller.begin(&app.db).await?;
-        let before = store::find_to_change(&mut tx, id.0).await?.ok_or_else(|| not_found(id.0))?;
-        if_match.allows(before.version)?;
-        signals::delete_unchanged(&mut tx, &caller, &before, app.now()).await?;
-        tx.commit().await?;
-        Ok(NoContent::Done)
-    }
-}
-
-/// The caller, if they hold `can_curate`.
-///
-/// # Errors
-/// 403.
-pub fn curator_of((caller, held): (Caller, Held)) -> Result<Caller, Error> {
-    if held.0 {
-        Ok(caller)
-    } else {
-        Err(Error::new(Code::FORBIDDEN, "Only admins and who was granted can_curate do this."))
-    }
-}
-
-/// The author does not exist.
-pub fn not_found(id: AuthorId) -> Error {
-    Error::not_found("Author", id)
-}
-
-fn name_in_use(refused: Refused) -> Error {
-    match refused.violates(store::NAME_KEY) {
-        true => Error::new(Code::NAME_IN_USE, "Another author has this name."),
-        false => refused.into(),
+        let mut curator = curator.require(&app.db).await?;
+        let mut change = curator.change(&app).await?;
+        let author = change.find::<Author>(id.0, &if_match).await?;
+        Ok(change.deleted(&author).await?)
     }
 }

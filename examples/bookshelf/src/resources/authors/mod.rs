@@ -4,7 +4,6 @@
 
 pub mod api;
 pub mod model;
-pub mod store;
 pub mod tables;
 
 use accord_foundation::application::Resource;
@@ -13,7 +12,9 @@ use accord_foundation::server::document::Api;
 use accord_foundation::server::normalise::Thing;
 use poem_openapi::Tags;
 
-use self::model::StoredAuthor;
+use accord_foundation::fixtures::models::record::RecordModel;
+
+use self::model::Author;
 
 /// The chapter of the document.
 #[derive(Tags)]
@@ -35,7 +36,7 @@ pub static RESOURCE: Resource = Resource {
     expensive: &[],
     tables: tables::declared,
     migrations: &[],
-    hooks: |hooks, _| hooks.entity::<StoredAuthor>(),
+    hooks: |hooks, _| hooks.entity::<Author>(),
     permissions: PERMISSIONS,
     open_permissions: &[],
     targets: &[],
@@ -43,7 +44,7 @@ pub static RESOURCE: Resource = Resource {
     actions: &[],
     events: &[],
     codes: &[],
-    models: &[],
+    models: &[&RecordModel::<Author>::MODEL],
     jobs: &[],
     local_jobs: &[],
     services: &[],

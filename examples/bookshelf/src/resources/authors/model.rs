@@ -1,13 +1,18 @@
-//! Types of the document for authors, and the row.
+//! The types of authors in the document. An author is stored as it is shown.
 
-use accord_foundation::http::etag::etag;
+use accord_foundation::crud::Record;
+use accord_foundation::db::Constraint;
+use accord_foundation::error::Code;
+use accord_foundation::fixtures::models::record::Named;
 use accord_foundation::http::page::page;
-use accord_foundation::id_type;
+use accord_foundation::{examples, id_type};
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
-use poem_openapi::types::Example;
+use sea_query::Expr;
 use serde::Serialize;
 use sqlx::FromRow;
+
+use super::tables::Authors;
 
 id_type! {
     /// The identifier of an author.
@@ -22,35 +27,14 @@ pub struct Author {
     pub id: AuthorId,
     /// Name as it stands on the cover
     pub name: String,
+    /// The number of the version.
+    #[oai(skip)]
+    #[serde(skip)]
+    pub version: i64,
     /// When the author was added
     pub created_at: DateTime<Utc>,
     /// When the author was last changed
     pub updated_at: DateTime<Utc>,
-}
-
-impl Example for Author {
-    fn example() -> Self {
-        let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
-        Self { id: AuthorId(1), name: "Jane Austen".into(), created_at: at, updated_at: at }
-    }
-}
-
-/// An author with the version of the row.
-#[derive(Debug, Clone, FromRow)]
-pub struct StoredAuthor {
-    /// The author.
-    #[sqlx(flatten)]
-    pub author: Author,
-    /// The number of changes, for `If-Match`.
-    pub version: i64,
-}
-
-impl StoredAuthor {
-    /// The author, and the tag of this version.
-    pub fn tagged(self) -> (Author, String) {
-        let tag = etag(self.version, &self.author);
-        (self.author, tag)
-    }
 }
 
 /// A new author
@@ -62,12 +46,6 @@ pub struct AuthorCreate {
     pub name: String,
 }
 
-impl Example for AuthorCreate {
-    fn example() -> Self {
-        Self { name: "Jane Austen".into() }
-    }
-}
-
 /// A change to an author: what is left out stays as it is
 #[derive(Debug, Object)]
 #[oai(example)]
@@ -77,13 +55,35 @@ pub struct AuthorUpdate {
     pub name: Option<String>,
 }
 
-impl Example for AuthorUpdate {
-    fn example() -> Self {
-        Self { name: Some("J. Austen".into()) }
-    }
+examples! {
+    Author { id: AuthorId(1), name: "Jane Austen".into(), version: 1, created_at: examples::time(), updated_at: examples::time() }
+    AuthorCreate { name: "Jane Austen".into() }
+    AuthorUpdate { name: Some("J. Austen".into()) }
 }
 
 page! {
     /// A page of authors
     AuthorPage, Author, "MS9hdXRob3JzLzAvMQ"
+}
+
+impl Record for Author {
+    type Table = Authors;
+    type Values = AuthorCreate;
+    const NAME: &'static str = "Author";
+    const PATH: &'static str = "/api/v1/authors";
+    const CONFLICTS: &'static [(Constraint, Code, &'static str)] =
+        &[(Constraint::unique("authors_name_key", "authors.name"), Code::NAME_IN_USE, "Another author has this name.")];
+
+    fn identity(&self) -> (i64, i64) {
+        (self.id.0, self.version)
+    }
+
+    fn columns(author: AuthorCreate) -> Vec<(Authors, Expr)> {
+        vec![(Authors::Name, author.name.into())]
+    }
+}
+
+impl Named for Author {
+    const MODEL: &'static str = "authors.Author";
+    const KEY: Authors = Authors::Name;
 }

@@ -10,14 +10,12 @@ pub mod tables;
 
 use accord_foundation::application::Resource;
 use accord_foundation::codes;
-use accord_foundation::db::signals::{Context, Hook, Refused};
+use accord_foundation::fixtures::models::record::RecordModel;
 use accord_foundation::server::document::Api;
 use accord_foundation::server::normalise::Thing;
-use async_trait::async_trait;
 use poem_openapi::Tags;
 
-use self::model::StoredBook;
-use crate::resources::authors::model::StoredAuthor;
+use self::model::Book;
 
 /// The chapter of the document.
 #[derive(Tags)]
@@ -39,7 +37,7 @@ pub static RESOURCE: Resource = Resource {
     expensive: &[],
     tables: tables::declared,
     migrations: &[],
-    hooks: |hooks, _| hooks.entity::<StoredBook>().on::<StoredAuthor, _>(KeepAuthors),
+    hooks: |hooks, _| hooks.entity::<Book>(),
     permissions: &[],
     open_permissions: &[],
     targets: &[],
@@ -47,23 +45,10 @@ pub static RESOURCE: Resource = Resource {
     actions: &[],
     events: &[],
     codes: CODES,
-    models: &[],
+    models: &[&RecordModel::<Book>::MODEL],
     jobs: &[],
     local_jobs: &[],
     services: &[],
     state: |_| {},
     settings: &[],
 };
-
-/// Vetoes the deletion of an author with books. A new book locks its author, so none comes in between.
-pub struct KeepAuthors;
-
-#[async_trait]
-impl Hook<StoredAuthor> for KeepAuthors {
-    async fn before_delete(&self, context: &mut Context<'_>, row: &StoredAuthor) -> Result<(), Refused> {
-        match store::is_any_of(context.tx, row.author.id).await? {
-            true => Err(Refused::Veto("Delete the books of the author first, or give them to another author.".into())),
-            false => Ok(()),
-        }
-    }
-}

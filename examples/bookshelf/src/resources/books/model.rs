@@ -1,14 +1,19 @@
-//! Types of the document for books, and the row.
+//! The types of books in the document. A book is stored as it is shown.
 
-use accord_foundation::http::etag::etag;
+use accord_foundation::crud::Record;
+use accord_foundation::db::Constraint;
+use accord_foundation::error::{Code, FieldError};
+use accord_foundation::fixtures::models::record::{Named, Reference};
 use accord_foundation::http::page::page;
-use accord_foundation::id_type;
+use accord_foundation::{examples, id_type};
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
-use poem_openapi::types::Example;
+use sea_query::Expr;
 use serde::Serialize;
 use sqlx::FromRow;
 
+use super::tables::Books;
+use super::{ISBN_IN_USE, rules};
 use crate::resources::authors::model::AuthorId;
 
 id_type! {
@@ -28,44 +33,17 @@ pub struct Book {
     pub title: String,
     /// The author's identifier
     pub author_id: AuthorId,
+    /// The number of copies; each has a number from 1 on
+    #[oai(validator(minimum(value = "0"), maximum(value = "1000")))]
+    pub copies: i64,
+    /// The number of the version.
+    #[oai(skip)]
+    #[serde(skip)]
+    pub version: i64,
     /// When the book was added
     pub created_at: DateTime<Utc>,
     /// When the book was last changed
     pub updated_at: DateTime<Utc>,
-}
-
-impl Example for Book {
-    fn example() -> Self {
-        let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
-        let (isbn, title) = ("9780141439587".into(), "Emma".into());
-        Self { id: BookId(1), isbn, title, author_id: AuthorId(1), created_at: at, updated_at: at }
-    }
-}
-
-/// A book with the version of the row.
-#[derive(Debug, Clone, FromRow)]
-pub struct StoredBook {
-    /// The book.
-    #[sqlx(flatten)]
-    pub book: Book,
-    /// The number of changes, for `If-Match`.
-    pub version: i64,
-}
-
-impl StoredBook {
-    /// The book, and the tag of this version.
-    pub fn tagged(self) -> (Book, String) {
-        let tag = etag(self.version, &self.book);
-        (self.book, tag)
-    }
-}
-
-/// The written values of a book.
-#[expect(missing_docs, reason = "Book documents them")]
-pub struct BookValues {
-    pub isbn: String,
-    pub title: String,
-    pub author_id: AuthorId,
 }
 
 /// A new book
@@ -80,12 +58,9 @@ pub struct BookCreate {
     pub title: String,
     /// The author's identifier
     pub author_id: AuthorId,
-}
-
-impl Example for BookCreate {
-    fn example() -> Self {
-        Self { isbn: "9780141439587".into(), title: "Emma".into(), author_id: AuthorId(1) }
-    }
+    /// The number of copies
+    #[oai(validator(minimum(value = "0"), maximum(value = "1000")))]
+    pub copies: i64,
 }
 
 /// A change to a book: what is left out stays as it is
@@ -98,26 +73,69 @@ pub struct BookUpdate {
     /// The author's identifier
     #[oai(skip_serializing_if_is_none)]
     pub author_id: Option<AuthorId>,
+    /// The number of copies; a copy on loan beyond it can still be returned
+    #[oai(skip_serializing_if_is_none, validator(minimum(value = "0"), maximum(value = "1000")))]
+    pub copies: Option<i64>,
 }
 
 impl BookUpdate {
-    /// The book with this change.
-    pub fn of(self, book: &Book) -> BookValues {
-        BookValues {
+    /// The values of a book after this change.
+    pub fn of(self, book: &Book) -> BookCreate {
+        BookCreate {
             isbn: book.isbn.clone(),
             title: self.title.unwrap_or_else(|| book.title.clone()),
             author_id: self.author_id.unwrap_or(book.author_id),
+            copies: self.copies.unwrap_or(book.copies),
         }
     }
 }
 
-impl Example for BookUpdate {
-    fn example() -> Self {
-        Self { title: Some("Emma, a novel".into()), author_id: None }
+examples! {
+    Book {
+        id: BookId(1), isbn: "9780141439587".into(), title: "Emma".into(), author_id: AuthorId(1), copies: 2,
+        version: 1, created_at: examples::time(), updated_at: examples::time(),
     }
+    BookCreate { isbn: "9780141439587".into(), title: "Emma".into(), author_id: AuthorId(1), copies: 2 }
+    BookUpdate { title: Some("Emma, a novel".into()), author_id: None, copies: None }
 }
 
 page! {
     /// A page of books
     BookPage, Book, "MS9ib29rcy8wLzE"
+}
+
+impl Record for Book {
+    type Table = Books;
+    type Values = BookCreate;
+    const NAME: &'static str = "Book";
+    const PATH: &'static str = "/api/v1/books";
+    const CONFLICTS: &'static [(Constraint, Code, &'static str)] =
+        &[(Constraint::unique("books_isbn_key", "books.isbn"), ISBN_IN_USE, "Another book has this ISBN.")];
+
+    fn identity(&self) -> (i64, i64) {
+        (self.id.0, self.version)
+    }
+
+    fn columns(book: BookCreate) -> Vec<(Books, Expr)> {
+        vec![
+            (Books::Isbn, book.isbn.into()),
+            (Books::Title, book.title.into()),
+            (Books::AuthorId, book.author_id.into()),
+            (Books::Copies, book.copies.into()),
+        ]
+    }
+
+    fn faults(book: &BookCreate) -> Vec<FieldError> {
+        match rules::is_isbn(&book.isbn) {
+            true => vec![],
+            false => vec![FieldError::body("/isbn", "is no ISBN-13: its check digit does not fit")],
+        }
+    }
+}
+
+impl Named for Book {
+    const MODEL: &'static str = "books.Book";
+    const KEY: Books = Books::Isbn;
+    const REFERENCES: &'static [Reference] =
+        &[Reference { field: "author_id", property: "author", model: "authors.Author" }];
 }

@@ -13,6 +13,7 @@ tables! {
         Isbn: text().unique(),
         Title: text(),
         AuthorId: bigint().references(Authors::Id, Restrict),
+        Copies: bigint(),
         Version: bigint().default("1"),
         CreatedAt: timestamp(),
         UpdatedAt: timestamp(),

@@ -1,0 +1,63 @@
+//! Loans of copies of books.
+//!
+//! Must never be: two open loans of one copy; a reminder of a copy that was returned; two reminders within a week.
+
+pub mod api;
+pub mod model;
+pub mod store;
+pub mod tables;
+pub mod tasks;
+
+use std::time::Duration;
+
+use accord_foundation::application::Resource;
+use accord_foundation::codes;
+use accord_foundation::config::Setting;
+use accord_foundation::server::document::Api;
+use accord_foundation::server::normalise::Thing;
+use accord_foundation::tasks::Kind;
+use poem_openapi::Tags;
+
+use self::model::Loan;
+
+/// The chapter of the document.
+#[derive(Tags)]
+pub enum Tag {
+    /// Copies of books that users have borrowed.
+    Loans,
+}
+
+codes! {
+    COPY_ON_LOAN = 409 "copy_on_loan", "The copy is on loan";
+}
+
+/// The number of days until a copy must be back.
+pub const LOAN_DAYS: Setting = Setting::number("loan_days", 1, 365);
+
+/// The number of seconds between two searches for overdue loans.
+pub const OVERDUE_INTERVAL: Setting = Setting::number("overdue_interval", 60, 86400);
+
+/// The declaration of the resource.
+pub static RESOURCE: Resource = Resource {
+    name: "loans",
+    apis: &[Api::of::<api::LoansApi>()],
+    things: &[Thing { path: "/api/v1/loans/{id}", name: "Loan", variable: "id" }],
+    notes: &[],
+    expensive: &[],
+    tables: tables::declared,
+    migrations: &[],
+    hooks: |hooks, _| hooks.entity::<Loan>(),
+    permissions: &[],
+    open_permissions: &[],
+    targets: &[],
+    explain: &[],
+    actions: &[],
+    events: &[],
+    codes: CODES,
+    models: &[],
+    jobs: &[Kind::every::<tasks::MailOverdue>(|config| Duration::from_secs(config.number(&OVERDUE_INTERVAL)))],
+    local_jobs: &[],
+    services: &[],
+    state: |_| {},
+    settings: &[LOAN_DAYS, OVERDUE_INTERVAL],
+};
