@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::contract::{self, ACCESS, Database};
 use crate::postgres::Postgres;
-use crate::report::{Failed, Outcome, Report, Usage};
+use crate::report::{Failed, Outcome, Report};
 use crate::{product, run};
 
 const MATRIX: &str = "openapi/access.md";
@@ -21,12 +21,20 @@ What takes a code from a letter is called without one: 400 for all.
 
 ";
 
-/// `cargo xtask access check | write`
-pub fn run(arguments: &[String]) -> Outcome {
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["check"] => check(&Postgres::start()?),
-        ["write"] => write(&Postgres::start()?),
-        _ => Err(Usage("say `cargo xtask access check | write`".into()).into()),
+#[derive(clap::Subcommand)]
+pub enum Task {
+    /// Prove each entry with a live request, on both databases
+    Check,
+    /// Write the entries that the server gives
+    Write,
+}
+
+/// `cargo xtask access`
+pub fn run(task: Task) -> Outcome {
+    let postgres = Postgres::start()?;
+    match task {
+        Task::Check => check(&postgres),
+        Task::Write => write(&postgres),
     }
 }
 

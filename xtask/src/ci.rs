@@ -23,44 +23,49 @@ const STEPS: &[Step] = &[
         repair: "install what is named, or let `.ci/run` do it",
         run: |_| tools(),
     },
-    Step { name: "format", alone: "cargo xtask fmt", repair: "`cargo fmt`", run: |_| rust::fmt(&[]) },
-    Step { name: "tidy", alone: "cargo xtask tidy", repair: "change the file that is named", run: |_| tidy::run(&[]) },
-    Step { name: "lint", alone: "cargo xtask lint", repair: "do as clippy says", run: |_| rust::lint(&[]) },
+    Step { name: "format", alone: "cargo xtask fmt", repair: "`cargo fmt`", run: |_| rust::fmt() },
+    Step {
+        name: "tidy",
+        alone: "cargo xtask tidy",
+        repair: "change the file that is named",
+        run: |_| tidy::run(tidy::Arguments::default()),
+    },
+    Step { name: "lint", alone: "cargo xtask lint", repair: "do as clippy says", run: |_| rust::lint() },
     Step {
         name: "dependencies",
         alone: "cargo xtask deny",
         repair: "replace the dependency that is named, or add it to deny.toml with the reason",
-        run: |_| deny::run(&[]),
+        run: |_| deny::run(),
     },
     Step {
         name: "unit tests",
         alone: "cargo xtask test",
         repair: "change the code or its test",
-        run: |_| rust::test(&[]),
+        run: |_| rust::test(rust::TestArguments::default()),
     },
     Step {
         name: "spec",
         alone: "cargo xtask spec check",
         repair: "change the code, or `cargo xtask spec write`",
-        run: |_| spec::run(&["check".into()]),
+        run: |_| spec::run(spec::Task::Check),
     },
     Step {
         name: "spec rules",
         alone: "cargo xtask spec lint",
         repair: "change the declaration or the text that is named",
-        run: |_| spec::run(&["lint".into()]),
+        run: |_| spec::run(spec::Task::Lint(Default::default())),
     },
     Step {
         name: "spec promises",
         alone: "cargo xtask spec compat",
         repair: "keep what was promised, or raise the version and say so in CHANGELOG.md",
-        run: |_| spec::run(&["compat".into()]),
+        run: |_| spec::run(spec::Task::Compat(Default::default())),
     },
     Step {
         name: "postman",
         alone: "cargo xtask postman check",
         repair: "`cargo xtask postman write`",
-        run: |_| postman::run(&["check".into()]),
+        run: |_| postman::run(postman::Task::Check),
     },
     Step {
         name: "migrations",
@@ -78,13 +83,13 @@ const STEPS: &[Step] = &[
         name: "contract sqlite",
         alone: "cargo xtask contract sqlite",
         repair: "change the code, or `cargo xtask contract sqlite --write` for changed snapshots",
-        run: |_| contract::tell(Database::Sqlite, &[], false),
+        run: |_| contract::run_all(Database::Sqlite),
     },
     Step {
         name: "contract postgres",
         alone: "cargo xtask contract postgres",
         repair: "change the code: the snapshots hold on SQLite",
-        run: |shared| contract::tell(Database::Postgres(shared.postgres()?), &[], false),
+        run: |shared| contract::run_all(Database::Postgres(shared.postgres()?)),
     },
     Step {
         name: "access",
@@ -96,19 +101,19 @@ const STEPS: &[Step] = &[
         name: "postman run",
         alone: "cargo xtask postman run",
         repair: "change the code, postman/setup.yaml, or the generator in crates/postman",
-        run: |_| postman::run(&["run".into()]),
+        run: |_| postman::run(postman::Task::Run),
     },
     Step {
         name: "clients",
         alone: "cargo xtask clients",
         repair: "change clients/, or xtask/src/clients/view.rs when a generator misreads the document",
-        run: |_| clients::run(&[]),
+        run: |_| clients::run(&clients::Arguments::default()),
     },
     Step {
         name: "mutants",
         alone: "cargo xtask mutants --sample 2",
         repair: "add what notices the fault that is named",
-        run: |_| mutants::run(&["--sample".into(), "2".into()]),
+        run: |_| mutants::run_sample(2),
     },
 ];
 
@@ -135,7 +140,7 @@ fn tools() -> Outcome {
 }
 
 /// `cargo xtask ci`
-pub fn run(_: &[String]) -> Outcome {
+pub fn run() -> Outcome {
     crate::interrupt::hold();
     let shared = Shared::default();
     let mut lines = vec![];

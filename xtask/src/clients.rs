@@ -18,11 +18,12 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, anyhow, ensure};
+use clap::ValueEnum;
 use serde_json::Value;
 
 use self::proxy::Proxy;
 use crate::product::{self, Server};
-use crate::report::{Failed, Outcome, Report, Usage};
+use crate::report::{Failed, Outcome, Report};
 use crate::{run, spec};
 
 /// One language: how its generator is installed and run, how its compiler is asked, how its story is told.
@@ -42,7 +43,37 @@ struct Language {
     story: fn(&Places) -> Command,
 }
 
-const LANGUAGES: [Language; 3] = [rust::LANGUAGE, typescript::LANGUAGE, python::LANGUAGE];
+/// The languages that have a client.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    Rust,
+    Typescript,
+    Python,
+}
+
+impl Name {
+    fn language(self) -> &'static Language {
+        match self {
+            Self::Rust => &rust::LANGUAGE,
+            Self::Typescript => &typescript::LANGUAGE,
+            Self::Python => &python::LANGUAGE,
+        }
+    }
+}
+
+#[derive(clap::Args, Default)]
+pub struct Arguments {
+    /// The languages; without one all of them
+    #[arg(value_name = "LANGUAGE")]
+    languages: Vec<Name>,
+}
+
+impl Arguments {
+    fn languages(&self) -> impl Iterator<Item = &'static Language> {
+        let is_chosen = |name: &&Name| self.languages.is_empty() || self.languages.contains(name);
+        Name::value_variants().iter().filter(is_chosen).map(|name| name.language())
+    }
+}
 
 /// Where a language lives.
 struct Places {
@@ -72,9 +103,8 @@ pub fn tools() -> anyhow::Result<String> {
     Ok(found.into_iter().collect::<anyhow::Result<Vec<_>>>()?.join(", "))
 }
 
-/// `cargo xtask clients [rust|typescript|python]…`
-pub fn run(arguments: &[String]) -> Outcome {
-    let languages = chosen(arguments)?;
+/// `cargo xtask clients`
+pub fn run(arguments: &Arguments) -> Outcome {
     let document = spec::committed()?;
     let binary = product::build()?;
     let folder = tempfile::tempdir()?;
@@ -82,7 +112,7 @@ pub fn run(arguments: &[String]) -> Outcome {
     let server = Server::start(&binary, folder.path(), &database)?;
 
     let (mut passed, mut lines, mut faults) = (0, vec![], vec![]);
-    for language in &languages {
+    for language in arguments.languages() {
         let since = Instant::now();
         match tell(language, &document, &server) {
             Ok(Told { refusals, steps }) => {
@@ -98,15 +128,6 @@ pub fn run(arguments: &[String]) -> Outcome {
         return Err(Failed::new(passed, faults.len(), format!("{}\n{again}", faults.join("\n\n"))).into());
     }
     Ok(Report::passed(passed, lines.join("; ")))
-}
-
-fn chosen(arguments: &[String]) -> Result<Vec<&'static Language>, Usage> {
-    let names: Vec<_> = LANGUAGES.iter().map(|language| language.name).collect();
-    if let Some(unknown) = arguments.iter().find(|argument| !names.contains(&argument.as_str())) {
-        return Err(Usage(format!("there is no client for `{unknown}`: say {}, or nothing for all", names.join(", "))));
-    }
-    let asked = |language: &&Language| arguments.is_empty() || arguments.iter().any(|name| name == language.name);
-    Ok(LANGUAGES.iter().filter(asked).collect())
 }
 
 /// What a language was counted.
@@ -147,14 +168,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_languages_are_meant_unless_some_are_named() {
-        let names = |arguments: &[&str]| {
-            let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-            chosen(&arguments).map(|chosen| chosen.iter().map(|language| language.name).collect::<Vec<_>>())
+    fn all_languages_are_chosen_unless_some_are_named() {
+        let names = |words: &[&str]| {
+            let arguments: Result<Arguments, _> = crate::arguments::parse(words);
+            arguments.map(|arguments| arguments.languages().map(|language| language.name).collect::<Vec<_>>())
         };
         assert_eq!(names(&[]).expect("all"), ["rust", "typescript", "python"]);
         assert_eq!(names(&["python", "rust"]).expect("two"), ["rust", "python"]);
-        let usage = names(&["ruby"]).expect_err("there is none").0;
-        assert_eq!(usage, "there is no client for `ruby`: say rust, typescript, python, or nothing for all");
+        let usage = names(&["ruby"]).expect_err("there is none").to_string();
+        assert!(usage.contains("possible values: rust, typescript, python"), "{usage}");
     }
 }

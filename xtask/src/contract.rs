@@ -10,18 +10,63 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Context;
+use clap::ValueEnum;
+use serde::Deserialize;
 
-pub use legs::{ACCESS, NAMES as LEGS, program, server, tell as tell_leg};
+pub use legs::{ACCESS, program, server, tell as tell_leg};
 
+use crate::arguments::Word;
 use crate::postgres::{self, Postgres};
-use crate::report::{Failed, Outcome, Report, Usage};
+use crate::report::{Failed, Outcome, Report};
 use crate::rust::{Count, failures};
 use crate::{product, run};
 
-/// The leg that is told by hand.
-const STORIES: &str = "stories";
+/// The suites that test the server.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Suite {
+    /// Scenarios, written by hand
+    Stories,
+    /// Requests that the document forbids
+    Refusals,
+    /// Requests that the document just allows
+    Acceptances,
+    /// Random mixtures of both
+    Random,
+}
 
-/// Which database the stories are told on.
+impl Suite {
+    /// The suites that `accord-contract` derives from the document, in its order.
+    pub const DERIVED: [Self; 3] = [Self::Refusals, Self::Acceptances, Self::Random];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stories => "stories",
+            Self::Refusals => "refusals",
+            Self::Acceptances => "acceptances",
+            Self::Random => "random",
+        }
+    }
+}
+
+/// The databases that the server supports.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseKind {
+    #[default]
+    Sqlite,
+    Postgres,
+}
+
+impl DatabaseKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+/// The database that the suites run on.
 #[derive(Clone, Copy)]
 pub enum Database<'a> {
     Sqlite,
@@ -31,89 +76,92 @@ pub enum Database<'a> {
 impl Database<'_> {
     fn name(self) -> &'static str {
         match self {
-            Self::Sqlite => "sqlite",
-            Self::Postgres(_) => "postgres",
+            Self::Sqlite => DatabaseKind::Sqlite.as_str(),
+            Self::Postgres(_) => DatabaseKind::Postgres.as_str(),
         }
     }
 }
 
-/// What is to be run, and how.
+#[derive(clap::Args, Default)]
+pub struct Arguments {
+    /// sqlite or postgres, without one both; and parts of the names of scenarios
+    #[arg(value_name = "DATABASE | FILTER")]
+    words: Vec<Word<DatabaseKind>>,
+    /// Run only this suite; may be repeated
+    #[arg(long = "leg", value_name = "SUITE", value_enum)]
+    suites: Vec<Suite>,
+    /// The seed of the random requests
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The number of random requests
+    #[arg(long)]
+    cases: Option<usize>,
+    /// Accept changed snapshots and responses
+    #[arg(long)]
+    write: bool,
+}
+
+/// The tests to run, and how.
 #[derive(Default)]
 struct Choice {
-    /// Only these databases; none means both.
-    databases: Vec<String>,
-    /// Only stories whose name contains one of these.
+    /// Only scenarios whose name contains one of these.
     filters: Vec<String>,
-    /// Only these legs; none means all.
-    legs: Vec<String>,
+    /// Only these suites; none means all.
+    suites: Vec<Suite>,
     /// Accept what has changed.
     write: bool,
-    /// What is handed on to the program: `--seed 7 --cases 1000`.
+    /// The arguments of the program `accord-contract`: `--seed 7 --cases 1000`.
     handed_on: Vec<String>,
 }
 
 impl Choice {
-    fn of(arguments: &[String]) -> Result<Self, Usage> {
-        let mut choice = Self::default();
-        let mut words = arguments.iter();
-        while let Some(word) = words.next() {
-            let mut value = || words.next().cloned().ok_or_else(|| Usage(format!("`{word}` needs a value")));
-            match word.as_str() {
-                "--write" => choice.write = true,
-                "--leg" => choice.legs.push(value()?),
-                "--seed" | "--cases" => choice.handed_on.extend([word.clone(), value()?]),
-                "sqlite" | "postgres" if choice.filters.is_empty() => choice.databases.push(word.clone()),
-                flag if flag.starts_with("--") => {
-                    let known = "--write, --leg, --seed and --cases";
-                    return Err(Usage(format!("`contract` knows no `{flag}`, only {known}")));
-                }
-                filter => choice.filters.push(filter.into()),
-            }
+    fn new(arguments: &Arguments, filters: Vec<&str>) -> Self {
+        let seed = arguments.seed.map(|seed| ["--seed".to_owned(), seed.to_string()]);
+        let cases = arguments.cases.map(|cases| ["--cases".to_owned(), cases.to_string()]);
+        Self {
+            filters: filters.into_iter().map(str::to_owned).collect(),
+            suites: arguments.suites.clone(),
+            write: arguments.write,
+            handed_on: seed.into_iter().chain(cases).flatten().collect(),
         }
-        let unknown = |leg: &&String| *leg != STORIES && !legs::NAMES.contains(&leg.as_str());
-        if let Some(leg) = choice.legs.iter().find(unknown) {
-            return Err(Usage(format!("there is no leg `{leg}`, only {STORIES}, {}", legs::NAMES.join(", "))));
-        }
-        Ok(choice)
     }
 
-    /// A part of the legs leaves answers unseen, and snapshots unasserted.
+    /// A part of the suites leaves answers unseen, and snapshots unasserted.
     fn is_whole(&self) -> bool {
-        self.filters.is_empty() && self.legs.is_empty()
+        self.filters.is_empty() && self.suites.is_empty()
     }
 
-    fn takes(&self, leg: &str) -> bool {
-        let chosen = self.legs.is_empty() && (self.filters.is_empty() || leg == STORIES);
-        chosen || self.legs.iter().any(|chosen| chosen == leg)
+    fn takes(&self, suite: Suite) -> bool {
+        let by_filter = self.suites.is_empty() && (self.filters.is_empty() || suite == Suite::Stories);
+        by_filter || self.suites.contains(&suite)
     }
 }
 
-/// `cargo xtask contract [sqlite|postgres] [FILTER] [--leg LEG] [--seed N] [--cases N] [--write]`; without a database:
-/// on both.
-pub fn run(arguments: &[String]) -> Outcome {
-    let choice = Choice::of(arguments)?;
-    let mut notes = vec![];
-    let mut passed = 0;
-    let mut told = |database: Database<'_>| -> anyhow::Result<()> {
-        if choice.databases.is_empty() || choice.databases.iter().any(|name| name == database.name()) {
-            let report = all(database, &choice)?;
-            passed += report.passed;
-            notes.push(report.note);
-        }
-        Ok(())
-    };
-    told(Database::Sqlite)?;
-    if choice.databases.is_empty() || choice.databases.iter().any(|name| name == "postgres") {
-        let server = Postgres::start()?;
-        told(Database::Postgres(&server))?;
+/// `cargo xtask contract`
+pub fn run(arguments: &Arguments) -> Outcome {
+    let (databases, filters) = Word::separate(&arguments.words);
+    let choice = Choice::new(arguments, filters);
+    let is_chosen = |kind| databases.is_empty() || databases.contains(&kind);
+    let mut reports = vec![];
+    if is_chosen(DatabaseKind::Sqlite) {
+        reports.push(all(Database::Sqlite, &choice)?);
     }
+    if is_chosen(DatabaseKind::Postgres) {
+        reports.push(all(Database::Postgres(&Postgres::start()?), &choice)?);
+    }
+    let passed = reports.iter().map(|report| report.passed).sum();
+    let notes: Vec<_> = reports.into_iter().map(|report| report.note).collect();
     Ok(Report::passed(passed, notes.join("; ")))
 }
 
-/// Everything, on one database.
-pub fn tell(database: Database<'_>, filters: &[&str], write: bool) -> Outcome {
-    let filters = filters.iter().map(|filter| (*filter).to_owned()).collect();
-    all(database, &Choice { filters, write, ..Choice::default() })
+/// All suites on one database.
+pub fn run_all(database: Database<'_>) -> Outcome {
+    all(database, &Choice::default())
+}
+
+/// The scenarios whose name contains one of the filters, on SQLite.
+pub fn run_filtered(filters: Vec<String>) -> Outcome {
+    all(Database::Sqlite, &Choice { filters, ..Choice::default() })
 }
 
 /// The chosen legs on one database, and the account of what they have left.
@@ -121,7 +169,7 @@ fn all(database: Database<'_>, choice: &Choice) -> Outcome {
     let binary = product::build()?;
     // before the clock of any leg runs
     run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "accord-contract"]))?;
-    if choice.takes(STORIES) {
+    if choice.takes(Suite::Stories) {
         run::passing_on(&mut run::cargo(["test", "--quiet", "--workspace", "--test", "contract", "--no-run"]))?;
     }
     let folder = tempfile::tempdir()?;
@@ -129,10 +177,12 @@ fn all(database: Database<'_>, choice: &Choice) -> Outcome {
     // the stories wait for passwords and servers most of the time, the legs for one answer after the other
     let (told, legs) = std::thread::scope(|scope| {
         let legs = scope.spawn(|| {
-            let chosen = legs::NAMES.iter().filter(|leg| choice.takes(leg));
-            chosen.map(|leg| legs::run(database, leg, &binary, &choice.handed_on, &left)).collect::<Vec<_>>()
+            let chosen = Suite::DERIVED.into_iter().filter(|suite| choice.takes(*suite));
+            chosen
+                .map(|suite| legs::run(database, suite.as_str(), &binary, &choice.handed_on, &left))
+                .collect::<Vec<_>>()
         });
-        let told = choice.takes(STORIES).then(|| stories(database, choice, &binary, &left));
+        let told = choice.takes(Suite::Stories).then(|| stories(database, choice, &binary, &left));
         (told, legs.join())
     });
     let legs = legs.map_err(|_| anyhow::anyhow!("a leg has panicked, see above"))?;
@@ -233,7 +283,8 @@ fn stories(database: Database<'_>, choice: &Choice, binary: &Path, left: &Left) 
     let requests = std::fs::read_to_string(&left.told)?.lines().count();
     let seconds = began.elapsed().as_secs_f64();
     let note = format!(
-        "{STORIES}: {} tests, {requests} requests in {seconds:.1} s ({:.0}/s)",
+        "{}: {} tests, {requests} requests in {seconds:.1} s ({:.0}/s)",
+        Suite::Stories.as_str(),
         count.passed,
         requests as f64 / seconds,
     );
@@ -300,21 +351,24 @@ fn coverage(seen: &Path, passed: usize, again: &str) -> anyhow::Result<String> {
 mod tests {
     use super::*;
 
-    fn choice(words: &str) -> Result<Choice, Usage> {
-        Choice::of(&words.split_whitespace().map(Into::into).collect::<Vec<_>>())
+    fn choice(words: &[&str]) -> Result<(Vec<DatabaseKind>, Choice), clap::Error> {
+        let arguments: Arguments = crate::arguments::parse(words)?;
+        let (databases, filters) = Word::separate(&arguments.words);
+        Ok((databases, Choice::new(&arguments, filters)))
     }
 
     #[test]
-    fn a_filter_tells_stories_only_and_a_leg_is_that_leg() {
-        let filtered = choice("sqlite a_post").expect("valid");
-        assert!(filtered.takes(STORIES) && !filtered.takes("refusals") && !filtered.is_whole());
-        let random = choice("--leg random --seed 7").expect("valid");
-        assert!(random.takes("random") && !random.takes(STORIES) && !random.is_whole());
+    fn filter_chooses_scenarios_and_leg_chooses_that_suite() {
+        let (databases, filtered) = choice(&["sqlite", "a_post"]).expect("valid");
+        assert!(databases == [DatabaseKind::Sqlite] && filtered.filters == ["a_post"]);
+        assert!(filtered.takes(Suite::Stories) && !filtered.takes(Suite::Refusals) && !filtered.is_whole());
+        let (_, random) = choice(&["--leg", "random", "--seed", "7"]).expect("valid");
+        assert!(random.takes(Suite::Random) && !random.takes(Suite::Stories) && !random.is_whole());
         assert_eq!(random.handed_on, ["--seed", "7"]);
-        let all = choice("--write").expect("valid");
-        assert!(all.is_whole() && all.takes("acceptances") && all.databases.is_empty());
-        for words in ["--frobnicate", "--leg nothing", "--seed"] {
-            assert!(choice(words).is_err(), "{words}");
+        let (databases, all) = choice(&["--write"]).expect("valid");
+        assert!(databases.is_empty() && all.is_whole() && all.write && all.takes(Suite::Acceptances));
+        for words in [&["--frobnicate"][..], &["--leg", "nothing"], &["--seed"]] {
+            assert!(choice(words).is_err(), "{words:?}");
         }
     }
 }

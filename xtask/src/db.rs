@@ -6,19 +6,26 @@ use std::process::Command;
 use anyhow::Context;
 
 use crate::application;
-use crate::report::{Outcome, Report, Usage};
+use crate::report::{Outcome, Report};
 use crate::run;
 
-/// `cargo xtask db url | shell`
-pub fn run(arguments: &[String]) -> Outcome {
+#[derive(clap::Subcommand)]
+pub enum Task {
+    /// Print DATABASE_URL, its password masked
+    Url,
+    /// Open a shell
+    Shell,
+}
+
+/// `cargo xtask db`
+pub fn run(task: Task) -> Outcome {
     let url = active()?;
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["url"] => {
+    match task {
+        Task::Url => {
             println!("{}", accord_foundation::config::mask(&url));
             Ok(Report::default())
         }
-        ["shell"] => shell(&url),
-        _ => Err(Usage("say `cargo xtask db url` or `cargo xtask db shell`".into()).into()),
+        Task::Shell => shell(&url),
     }
 }
 

@@ -77,7 +77,7 @@ struct Licensed {
 }
 
 /// `cargo xtask deny`
-pub fn run(_: &[String]) -> Outcome {
+pub fn run() -> Outcome {
     let read =
         |name: &str| std::fs::read_to_string(run::root().join(name)).with_context(|| format!("cannot read {name}"));
     let rules: Rules = toml::from_str(&read("deny.toml")?).context("deny.toml")?;

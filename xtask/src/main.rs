@@ -1,7 +1,8 @@
-//! `cargo xtask TASK`: what this repository does that cargo alone cannot. `ci` is the table in order.
+//! `cargo xtask TASK`: the developer tasks of this repository. `ci` runs the checks in order.
 
 mod access;
 mod application;
+mod arguments;
 mod ci;
 mod clients;
 mod contract;
@@ -23,131 +24,100 @@ mod tidy;
 
 use std::process::ExitCode;
 
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
 use report::{Failed, Outcome, Usage};
 
-/// A task: a line in the help, and a function that answers what it counted.
-struct Task {
-    name: &'static str,
-    arguments: &'static str,
-    about: &'static str,
-    run: fn(&[String]) -> Outcome,
+/// The developer tasks of this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = false)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage.")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Option<Task>,
 }
 
-const TASKS: &[Task] = &[
-    Task { name: "ci", arguments: "", about: "every check below, in order, with a summary", run: ci::run },
-    Task { name: "fmt", arguments: "", about: "the sources are formatted", run: rust::fmt },
-    Task {
-        name: "tidy",
-        arguments: "[--write]",
-        about: "files state their purpose, documents name what exists, modules and crates import in one direction",
-        run: tidy::run,
-    },
-    Task { name: "lint", arguments: "", about: "clippy on all targets, warnings denied", run: rust::lint },
-    Task {
-        name: "deny",
-        arguments: "",
-        about: "the dependencies keep deny.toml: sources, bans, duplicates, licences; without network",
-        run: deny::run,
-    },
-    Task {
-        name: "test",
-        arguments: "[FILTER…] [--e2e]",
-        about: "the unit tests; with --e2e the contract on SQLite",
-        run: rust::test,
-    },
-    Task {
-        name: "spec",
-        arguments: "check | write | lint | diff | compat | …",
-        about: "openapi/ says what the code serves, keeps our rules and promises; diff: whom a change breaks",
-        run: spec::run,
-    },
-    Task {
-        name: "postman",
-        arguments: "check | write | run",
-        about: "the collections are what the document generates; newman runs them in every order",
-        run: postman::run,
-    },
-    Task {
-        name: "migrate",
-        arguments: "new [--auto] | merge | seal | check | up | down | to | …",
-        about: "writes migrations, and proves them: declared tables, lint, up, down and up with data, on both databases",
-        run: migrate::run,
-    },
-    Task {
-        name: "contract",
-        arguments: "[sqlite|postgres] [FILTER | --leg LEG] [--seed N] [--cases N] [--write]",
-        about: "stories, and requests derived from the document, against the real binary",
-        run: contract::run,
-    },
-    Task {
-        name: "access",
-        arguments: "check | write",
-        about: "openapi/access.md: who gets what of each operation, every cell a live request on both databases",
-        run: access::run,
-    },
-    Task {
-        name: "clients",
-        arguments: "[rust|typescript|python]…",
-        about: "the generated clients compile, refuse what is misspelt, and tell a live server a story",
-        run: clients::run,
-    },
-    Task {
-        name: "mutants",
-        arguments: "[document|collection|migration|code]… [FILTER] [--every] [--sample N]",
-        about: "one fault at a time, and the check that must notice it",
-        run: mutants::run,
-    },
-    Task {
-        name: "db",
-        arguments: "url | shell",
-        about: "the active DATABASE_URL, its password masked; a shell on it",
-        run: db::run,
-    },
-    Task {
-        name: "serve",
-        arguments: "[--postgres] [ARGUMENTS…]",
-        about: "the server; with --postgres on a private PostgreSQL",
-        run: serve::run,
-    },
-];
+#[derive(Subcommand)]
+enum Task {
+    /// Run every check below, in order, with a summary
+    Ci,
+    /// Check that the sources are formatted
+    Fmt,
+    /// Check that files state their purpose, documents name what exists, modules and crates import in one direction
+    Tidy(tidy::Arguments),
+    /// Run clippy on all targets, with warnings denied
+    Lint,
+    /// Check the dependencies against deny.toml: sources, bans, duplicates, licences; without network
+    Deny,
+    /// Run the unit tests
+    Test(rust::TestArguments),
+    /// Check openapi/ against the code, our rules and the releases; compare documents
+    #[command(subcommand)]
+    Spec(spec::Task),
+    /// Check and write the collections that the document generates, and run them with newman
+    #[command(subcommand)]
+    Postman(postman::Task),
+    /// Write, check and apply migrations
+    #[command(subcommand)]
+    Migrate(migrate::Task),
+    /// Run the scenarios, and requests derived from the document, against the real binary
+    Contract(contract::Arguments),
+    /// Check or write openapi/access.md, the result of each operation for each kind of caller
+    #[command(subcommand)]
+    Access(access::Task),
+    /// Generate, compile and run the clients
+    Clients(clients::Arguments),
+    /// Make one fault at a time, and run the check that must detect it
+    Mutants(mutants::Arguments),
+    /// Show or open the database that the settings name
+    #[command(subcommand)]
+    Db(db::Task),
+    /// Start the server from the sources
+    Serve(serve::Arguments),
+}
 
 fn main() -> ExitCode {
     accord::install();
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match dispatch(&arguments) {
+    let matches = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let result = match (arguments.task, matches.subcommand_name()) {
+        (Some(task), Some(name)) => finish(name, dispatch(task)),
+        _ => Arguments::command().print_help().map(|()| 0).map_err(Into::into),
+    };
+    match result {
         Ok(code) => ExitCode::from(code),
-        Err(error) if error.is::<Usage>() => {
-            eprintln!("{error:#}");
-            ExitCode::from(2)
-        }
         Err(error) => {
             eprintln!("{error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }
 }
 
-/// Runs the task; answers the exit code.
-fn dispatch(arguments: &[String]) -> anyhow::Result<u8> {
-    let Some((name, rest)) = arguments.split_first() else {
-        println!("{}", help());
-        return Ok(0);
-    };
-    if ["help", "--help", "-h"].contains(&name.as_str()) {
-        println!("{}", help());
-        return Ok(0);
+fn dispatch(task: Task) -> Outcome {
+    match task {
+        Task::Ci => ci::run(),
+        Task::Fmt => rust::fmt(),
+        Task::Tidy(arguments) => tidy::run(arguments),
+        Task::Lint => rust::lint(),
+        Task::Deny => deny::run(),
+        Task::Test(arguments) => rust::test(arguments),
+        Task::Spec(task) => spec::run(task),
+        Task::Postman(task) => postman::run(task),
+        Task::Migrate(task) => migrate::run(task),
+        Task::Contract(arguments) => contract::run(&arguments),
+        Task::Access(task) => access::run(task),
+        Task::Clients(arguments) => clients::run(&arguments),
+        Task::Mutants(arguments) => mutants::run(&arguments),
+        Task::Db(task) => db::run(task),
+        Task::Serve(arguments) => serve::run(arguments),
     }
-    let Some(task) = TASKS.iter().find(|task| task.name == name) else {
-        return Err(unknown(name).into());
-    };
-    // `serve` and `migrate` hand their arguments on, `--help` among them
-    if rest.iter().any(|argument| argument == "--help" || argument == "-h") {
-        println!("cargo xtask {} {}\n\n{}", task.name, task.arguments, task.about);
-        return Ok(0);
-    }
-    let report = (task.run)(rest)?;
+}
+
+/// Prints the note of a task, and returns the exit code.
+fn finish(name: &str, outcome: Outcome) -> anyhow::Result<u8> {
+    let report = outcome?;
     if !report.note.is_empty() {
-        eprintln!("{}: {}", task.name, report.note);
+        eprintln!("{name}: {}", report.note);
     }
     if report.failed > 0 {
         return Err(Failed::new(report.passed, report.failed, format!("{} failed", report.failed)).into());
@@ -155,20 +125,9 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<u8> {
     Ok(report.exit)
 }
 
-fn help() -> String {
-    let left = |task: &Task| format!("{} {}", task.name, task.arguments);
-    let width = TASKS.iter().map(|task| left(task).chars().count()).max().unwrap_or_default();
-    let lines = TASKS.iter().map(|task| format!("  {:width$}  {}", left(task), task.about));
-    format!("cargo xtask TASK\n\n{}", lines.collect::<Vec<_>>().join("\n"))
-}
-
-fn unknown(name: &str) -> Usage {
-    let distance = |task: &&Task| strsim::damerau_levenshtein(task.name, name);
-    let nearest = TASKS.iter().min_by_key(distance).filter(|task| distance(task) <= 2);
-    Usage(match nearest {
-        Some(task) => format!("there is no task `{name}`; did you mean `{}`?", task.name),
-        None => format!("there is no task `{name}`; `cargo xtask --help` lists all"),
-    })
+/// The names of the tasks.
+fn tasks() -> Vec<String> {
+    Arguments::command().get_subcommands().map(|task| task.get_name().to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -176,16 +135,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_task_is_answered_with_the_nearest_or_the_list() {
-        assert!(unknown("postmann").0.contains("did you mean `postman`?"));
-        assert!(unknown("frobnicate").0.contains("--help"));
+    fn the_declared_arguments_are_consistent() {
+        Arguments::command().debug_assert();
     }
 
     #[test]
-    fn the_help_names_every_task_once() {
-        let help = help();
-        for task in TASKS {
-            assert_eq!(help.matches(&format!("\n  {} ", task.name)).count(), 1, "{}", task.name);
-        }
+    fn an_unknown_task_is_rejected_with_exit_code_2_and_the_nearest_name() {
+        let error = Arguments::try_parse_from(["xtask", "postmann"]).err().expect("there is no such task");
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("'postman'"), "{error}");
     }
 }

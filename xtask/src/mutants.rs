@@ -13,10 +13,12 @@ use std::time::Instant;
 
 use anyhow::Context;
 use build::Workshop;
+use clap::ValueEnum;
 use list::{Edit, Mutants, Patch};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::arguments::Word;
 use crate::postgres::Postgres;
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::{migrate, postman, spec};
@@ -26,7 +28,7 @@ const SEED: &str = "accord";
 
 /// What became of one mutant.
 struct Fate {
-    kind: &'static str,
+    kind: Kind,
     name: String,
     /// The check that noticed, and what it said first; none if it survived.
     noticed: Option<Notice>,
@@ -39,50 +41,71 @@ pub struct Notice {
     pub sentence: String,
 }
 
-/// What the command line asks for.
+/// The parts that a mutant changes.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Document,
+    Collection,
+    Migration,
+    Code,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Document => "document",
+            Self::Collection => "collection",
+            Self::Migration => "migration",
+            Self::Code => "code",
+        }
+    }
+}
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// document, collection, migration or code, without one all of them; and part of the name of a mutant
+    #[arg(value_name = "KIND | FILTER")]
+    words: Vec<Word<Kind>>,
+    /// Add every edit of every node of the document
+    #[arg(long)]
+    every: bool,
+    /// Take this many of the mutants that need a build
+    #[arg(long, value_name = "N")]
+    sample: Option<usize>,
+    /// The seed of the sample
+    #[arg(long, value_name = "WORD", default_value = SEED)]
+    seed: String,
+}
+
+/// The mutants to try.
 struct Options {
-    kinds: Vec<String>,
+    kinds: Vec<Kind>,
     filter: Option<String>,
-    /// How many of those that need a build.
+    /// The number of those that need a build.
     sample: Option<usize>,
     seed: String,
     /// Every edit of every node of the document, too.
     every: bool,
 }
 
-const MIGRATION: &str = "migration";
-const KINDS: [&str; 4] = ["document", "collection", MIGRATION, "code"];
-
 impl Options {
-    fn read(arguments: &[String]) -> Result<Self, Usage> {
-        let mut options = Self { kinds: vec![], filter: None, sample: None, seed: SEED.into(), every: false };
-        let mut words = arguments.iter();
-        while let Some(word) = words.next() {
-            let mut value = || words.next().ok_or_else(|| Usage(format!("{word} needs a value")));
-            match word.as_str() {
-                "--sample" => {
-                    let number = value()?;
-                    let parsed = number.parse().map_err(|_| Usage(format!("--sample {number}: not a number")))?;
-                    options.sample = Some(parsed);
-                }
-                "--seed" => options.seed = value()?.clone(),
-                "--every" => options.every = true,
-                kind if KINDS.contains(&kind) => options.kinds.push(kind.into()),
-                flag if flag.starts_with("--") => return Err(Usage(format!("`mutants` knows no `{flag}`"))),
-                filter if options.filter.is_none() => options.filter = Some(filter.into()),
-                more => return Err(Usage(format!("one filter is enough: `{more}`"))),
-            }
+    fn new(arguments: &Arguments) -> Result<Self, Usage> {
+        let (kinds, filters) = Word::separate(&arguments.words);
+        if let [_, more, ..] = filters[..] {
+            return Err(Usage(format!("one filter is enough: `{more}`")));
         }
-        Ok(options)
+        let filter = filters.first().map(|filter| (*filter).to_owned());
+        let Arguments { every, sample, seed, .. } = arguments;
+        Ok(Self { kinds, filter, sample: *sample, seed: seed.clone(), every: *every })
     }
 
-    fn takes(&self, kind: &str, name: &str) -> bool {
-        let of_kind = self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted == kind);
+    fn takes(&self, kind: Kind, name: &str) -> bool {
+        let of_kind = self.kinds.is_empty() || self.kinds.contains(&kind);
         of_kind && self.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()))
     }
 
     /// The same mutants for the same seed, whatever their order in the file.
-    fn sampled<'a>(&self, mut patches: Vec<(&'static str, &'a Patch)>) -> Vec<(&'static str, &'a Patch)> {
+    fn sampled<'a>(&self, mut patches: Vec<(Kind, &'a Patch)>) -> Vec<(Kind, &'a Patch)> {
         if let Some(sample) = self.sample {
             patches.sort_by_key(|(_, patch)| Sha256::digest(format!("{}/{}", self.seed, patch.name)).to_vec());
             patches.truncate(sample);
@@ -91,26 +114,34 @@ impl Options {
     }
 }
 
-/// `cargo xtask mutants [document|collection|migration|code]… [FILTER] [--every] [--sample N] [--seed WORD]`
-pub fn run(arguments: &[String]) -> Outcome {
-    let options = Options::read(arguments)?;
+/// `cargo xtask mutants`
+pub fn run(arguments: &Arguments) -> Outcome {
+    try_all(&Options::new(arguments)?)
+}
+
+/// A sample of the mutants that need a build, and all others.
+pub fn run_sample(sample: usize) -> Outcome {
+    try_all(&Options { kinds: vec![], filter: None, sample: Some(sample), seed: SEED.into(), every: false })
+}
+
+fn try_all(options: &Options) -> Outcome {
     let mutants = Mutants::read()?;
     let mut fates = vec![];
     let document = spec::committed()?;
-    for edit in mutants.document.iter().filter(|edit| options.takes("document", &edit.name)) {
-        fates.push(fate("document", &edit.name, || of_document(edit, &document))?);
+    for edit in mutants.document.iter().filter(|edit| options.takes(Kind::Document, &edit.name)) {
+        fates.push(fate(Kind::Document, &edit.name, || of_document(edit, &document))?);
     }
     if options.every {
-        fates.push(fate("document", "each node deleted, changed, added to", || Ok(of_every_node(&document)))?);
+        fates.push(fate(Kind::Document, "each node deleted, changed, added to", || Ok(of_every_node(&document)))?);
     }
-    let edits = mutants.collection.iter().filter(|edit| options.takes("collection", &edit.name));
+    let edits = mutants.collection.iter().filter(|edit| options.takes(Kind::Collection, &edit.name));
     let (collection, wanted) = (postman::collection()?, postman::generated()?);
     for edit in edits {
-        fates.push(fate("collection", &edit.name, || of_collection(edit, &collection, &wanted))?);
+        fates.push(fate(Kind::Collection, &edit.name, || of_collection(edit, &collection, &wanted))?);
     }
-    let migrations = mutants.migration.iter().map(|patch| (MIGRATION, patch));
-    let code = mutants.code.iter().map(|patch| ("code", patch));
-    let patches = migrations.chain(code).filter(|(kind, patch)| options.takes(kind, &patch.name)).collect();
+    let migrations = mutants.migration.iter().map(|patch| (Kind::Migration, patch));
+    let code = mutants.code.iter().map(|patch| (Kind::Code, patch));
+    let patches = migrations.chain(code).filter(|(kind, patch)| options.takes(*kind, &patch.name)).collect();
     let patches = options.sampled(patches);
     if !patches.is_empty() {
         let workshop = Workshop::open()?;
@@ -126,7 +157,7 @@ pub fn run(arguments: &[String]) -> Outcome {
         let migrates =
             |binary: &Path| -> anyhow::Result<()> { migrate::there_and_back_with(binary, postgres()?).map(drop) };
         for (kind, patch) in patches {
-            let migrates: Option<build::Migrates<'_>> = if kind == MIGRATION { Some(&migrates) } else { None };
+            let migrates: Option<build::Migrates<'_>> = if kind == Kind::Migration { Some(&migrates) } else { None };
             fates.push(fate(kind, &patch.name, || workshop.try_out(patch, &url, migrates))?);
         }
     }
@@ -134,9 +165,9 @@ pub fn run(arguments: &[String]) -> Outcome {
 }
 
 /// Runs the checks on one mutant and says at once what became of it: the whole list takes a while.
-fn fate(kind: &'static str, name: &str, work: impl FnOnce() -> anyhow::Result<Option<Notice>>) -> anyhow::Result<Fate> {
+fn fate(kind: Kind, name: &str, work: impl FnOnce() -> anyhow::Result<Option<Notice>>) -> anyhow::Result<Fate> {
     let since = Instant::now();
-    let noticed = work().with_context(|| format!("{kind} mutant `{name}`"))?;
+    let noticed = work().with_context(|| format!("{} mutant `{name}`", kind.as_str()))?;
     let fate = Fate { kind, name: name.into(), noticed, seconds: since.elapsed().as_secs_f64() };
     eprintln!("{}", line(&fate));
     Ok(fate)
@@ -149,6 +180,7 @@ fn line(fate: &Fate) -> String {
         None => ("SURVIVED", "no check noticed"),
     };
     let sentence: String = sentence.chars().take(110).collect();
+    let kind = kind.as_str();
     format!("{kind:<10} {name:<52} {by:<14} {seconds:>6.1} s  {sentence}")
 }
 
@@ -196,7 +228,8 @@ fn tell(fates: &[Fate]) -> Outcome {
     if survivors.is_empty() {
         return Ok(Report::passed(killed, format!("{killed} mutants, all noticed: {by}")));
     }
-    let names = survivors.iter().map(|fate| format!("  {}: {}", fate.kind, fate.name)).collect::<Vec<_>>().join("\n");
+    let names =
+        survivors.iter().map(|fate| format!("  {}: {}", fate.kind.as_str(), fate.name)).collect::<Vec<_>>().join("\n");
     let text = format!(
         "{killed} mutants were noticed ({by}), {} were not:\n{names}\nadd the check that notices each; \
          `cargo xtask mutants NAME` tries one again",
@@ -213,12 +246,13 @@ mod tests {
     fn a_sample_depends_on_the_seed_alone() {
         let patches: Vec<Patch> = ('a'..='z').map(|letter| Patch { name: letter.into(), ..Patch::default() }).collect();
         let sample = |seed: &str, reverse: bool| {
-            let words = ["--sample", "5", "--seed", seed].map(String::from);
-            let mut all: Vec<_> = patches.iter().map(|patch| ("code", patch)).collect();
+            let words = ["--sample", "5", "--seed", seed];
+            let options = Options::new(&crate::arguments::parse(&words).expect("arguments")).expect("options");
+            let mut all: Vec<_> = patches.iter().map(|patch| (Kind::Code, patch)).collect();
             if reverse {
                 all.reverse();
             }
-            let chosen = Options::read(&words).expect("options").sampled(all);
+            let chosen = options.sampled(all);
             chosen.into_iter().map(|(_, patch)| patch.name.clone()).collect::<Vec<_>>()
         };
         assert_eq!(sample("x", false), sample("x", true));
@@ -229,7 +263,7 @@ mod tests {
     #[test]
     fn a_survivor_fails_by_its_name() {
         let fate = |name: &str, noticed: bool| Fate {
-            kind: "code",
+            kind: Kind::Code,
             name: name.into(),
             noticed: noticed.then(|| Notice { check: "stories", sentence: String::new() }),
             seconds: 0.0,

@@ -11,7 +11,7 @@ use accord_postman::{Answers, Comparison, Setup, requests, rules, text, unblamed
 use anyhow::Context;
 use serde_json::Value;
 
-use crate::report::{Failed, Outcome, Report, Usage};
+use crate::report::{Failed, Outcome, Report};
 use crate::{run, spec};
 
 pub use newman::find as newman;
@@ -25,13 +25,22 @@ const PREPARE: &str = "postman/scripts/prepare.js";
 const PREPARE_FAILURES: &str = "postman/scripts/failures.js";
 const FIXTURES: &str = "fixtures/demo.yaml";
 
-/// `cargo xtask postman check | write | run`
-pub fn run(arguments: &[String]) -> Outcome {
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["check"] => check(),
-        ["write"] => write(),
-        ["run"] => rehearsal::run(),
-        _ => Err(Usage("say `cargo xtask postman check`, `… write` or `… run`".into()).into()),
+#[derive(clap::Subcommand)]
+pub enum Task {
+    /// Name each part of the files that is not as generated, and its author
+    Check,
+    /// Write the files
+    Write,
+    /// Send both collections with newman in every order, each time to a new server
+    Run,
+}
+
+/// `cargo xtask postman`
+pub fn run(task: Task) -> Outcome {
+    match task {
+        Task::Check => check(),
+        Task::Write => write(),
+        Task::Run => rehearsal::run(),
     }
 }
 

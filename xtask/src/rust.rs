@@ -4,7 +4,7 @@ use crate::report::{Failed, Outcome, Report};
 use crate::{contract, run};
 
 /// `cargo xtask fmt`
-pub fn fmt(_: &[String]) -> Outcome {
+pub fn fmt() -> Outcome {
     let ended = run::keeping_stdout(&mut run::cargo(["fmt", "--all", "--check"]))?;
     if !ended.success {
         let text = format!("{}\nthe sources are not formatted: run `cargo fmt`", ended.stdout.trim_end());
@@ -14,7 +14,7 @@ pub fn fmt(_: &[String]) -> Outcome {
 }
 
 /// `cargo xtask lint`
-pub fn lint(_: &[String]) -> Outcome {
+pub fn lint() -> Outcome {
     let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     let ended = run::keeping_stdout(&mut run::cargo(arguments))?;
     if !ended.success {
@@ -23,11 +23,20 @@ pub fn lint(_: &[String]) -> Outcome {
     Ok(Report::passed(1, "no warnings"))
 }
 
-/// `cargo xtask test [FILTER…] [--e2e]`
-pub fn test(arguments: &[String]) -> Outcome {
-    let (flags, filters): (Vec<_>, Vec<_>) = arguments.iter().cloned().partition(|argument| argument == "--e2e");
-    if !flags.is_empty() {
-        return contract::run(&[vec!["sqlite".to_owned()], filters].concat());
+#[derive(clap::Args, Default)]
+pub struct TestArguments {
+    /// Run only the tests whose names contain one of these
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
+    /// Run the contract tests on SQLite instead
+    #[arg(long)]
+    e2e: bool,
+}
+
+/// `cargo xtask test`
+pub fn test(TestArguments { filters, e2e }: TestArguments) -> Outcome {
+    if e2e {
+        return contract::run_filtered(filters);
     }
     let (mut passed, mut failed, mut output) = (0, 0, String::new());
     for targets in [&["--lib", "--bins", "--test", "application", "--test", "bookshelf"][..], &["--doc"]] {

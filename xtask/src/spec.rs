@@ -16,28 +16,45 @@ use anyhow::Context;
 use serde_json::Value;
 
 use crate::application;
-use crate::report::{Outcome, Report, Usage};
+use crate::report::{Outcome, Report};
 use crate::run;
 
 pub const DOCUMENT: &str = "openapi/accord.yaml";
 const OPERATIONS: &str = "openapi/operations.txt";
 const RULES: &str = "openapi/RULES.md";
 
-/// The subcommands, for who mistypes one.
-const TASKS: &str =
-    "check | write | lint [DOCUMENT…] | diff OLD [NEW] | explain ID | compat [--base REV] | release X.Y.Z";
+#[derive(clap::Subcommand)]
+pub enum Task {
+    /// Compare openapi/ with the code, by meaning
+    Check,
+    /// Write openapi/ from the code
+    Write,
+    /// Check documents against our rules
+    Lint(lint::Arguments),
+    /// Compare two documents, and show whom each change breaks
+    Diff(diff::Arguments),
+    /// Explain a rule of the comparison
+    Explain {
+        /// As in openapi/RULES.md
+        #[arg(value_name = "ID")]
+        rule: String,
+    },
+    /// Check that the committed document keeps the promises of the releases
+    Compat(compat::Arguments),
+    /// Record the committed document as a release
+    Release(release::Arguments),
+}
 
-/// `cargo xtask spec check | write | lint | diff | explain | compat | release`
-pub fn run(arguments: &[String]) -> Outcome {
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["check"] => check::check(),
-        ["write"] => write(),
-        ["lint", ref rest @ ..] => lint::run(rest),
-        ["diff", ref rest @ ..] => diff::command(rest),
-        ["explain", id] => diff::explain(id),
-        ["compat", ref rest @ ..] => compat::run(rest),
-        ["release", ref rest @ ..] => release::run(rest),
-        _ => Err(Usage(format!("say `cargo xtask spec {TASKS}`")).into()),
+/// `cargo xtask spec`
+pub fn run(task: Task) -> Outcome {
+    match task {
+        Task::Check => check::check(),
+        Task::Write => write(),
+        Task::Lint(arguments) => lint::run(&arguments),
+        Task::Diff(arguments) => diff::command(&arguments),
+        Task::Explain { rule } => diff::explain(&rule),
+        Task::Compat(arguments) => compat::run(&arguments),
+        Task::Release(arguments) => release::run(&arguments),
     }
 }
 

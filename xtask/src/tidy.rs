@@ -17,7 +17,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::git::Git;
-use crate::report::{Failed, Outcome, Report, Usage};
+use crate::report::{Failed, Outcome, Report};
 use crate::run;
 
 /// A place that breaks a rule: what is wrong, and what to do.
@@ -69,21 +69,22 @@ impl Tree {
     }
 }
 
-/// `cargo xtask tidy [--write]`
-pub fn run(arguments: &[String]) -> Outcome {
-    let write = match arguments {
-        [] => false,
-        [word] if word == "--write" => true,
-        _ => return Err(Usage("say `cargo xtask tidy [--write]`".into()).into()),
-    };
+#[derive(clap::Args, Default)]
+pub struct Arguments {
+    /// Remove circles that no longer exist from the list of known circles
+    #[arg(long)]
+    write: bool,
+}
+
+/// `cargo xtask tidy`
+pub fn run(Arguments { write }: Arguments) -> Outcome {
     let root = run::root();
     let tree = Tree::read(&root)?;
     if write {
         return cycles::write(&tree, &root);
     }
-    let tasks: Vec<_> = crate::TASKS.iter().map(|task| task.name).collect();
     let mut findings = headers(&tree);
-    findings.extend(documents::findings(&tree, &tasks));
+    findings.extend(documents::findings(&tree, &crate::tasks()));
     findings.extend(cycles::findings(&tree));
     findings.extend(layers::findings(&tree));
     findings.sort();

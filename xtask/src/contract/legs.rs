@@ -8,10 +8,7 @@ use crate::product::{self, Server};
 use crate::report::{Failed, Outcome, Report};
 use crate::run;
 
-/// What the program can run, in its order.
-pub const NAMES: [&str; 3] = ["refusals", "acceptances", "random"];
-
-/// What it can run for `cargo xtask access`.
+/// The suite that the program runs for `cargo xtask access`.
 pub const ACCESS: &str = "access";
 
 /// What a server is given for these legs: no person waits for the next login, no log is read, the stories run

@@ -19,35 +19,73 @@ use crate::postgres::Postgres;
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::{product, run};
 
-const USAGE: &str = "say `cargo xtask migrate new \"MESSAGE\" [--auto [--rename OLD=NEW] [--drop NAME]] [--print]`, `… merge`, `… seal`, `… check`, or what `accord \
-     migrate` takes: `up|down|to|current|history|heads|status [TARGET] [--dry-run]`";
+#[derive(clap::Subcommand)]
+pub enum Task {
+    /// Write a new migration
+    New(new::Arguments),
+    /// Write a migration that joins the heads of two branches
+    Merge,
+    /// Record the checksums of new migrations in migrations/sealed.txt
+    Seal,
+    /// Check all migrations, and run them up, down and up on both databases
+    Check,
+    /// Run `accord migrate up`
+    Up(Rest),
+    /// Run `accord migrate down`
+    Down(Rest),
+    /// Run `accord migrate to`
+    To(Rest),
+    /// Run `accord migrate current`
+    Current(Rest),
+    /// Run `accord migrate history`
+    History(Rest),
+    /// Run `accord migrate heads`
+    Heads(Rest),
+    /// Run `accord migrate status`
+    Status(Rest),
+}
 
-/// `cargo xtask migrate new|merge|seal|check|up|down|to|current|history|heads|status …`
-pub fn run(arguments: &[String]) -> Outcome {
-    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+/// The arguments of a command of `accord migrate`.
+#[derive(clap::Args)]
+pub struct Rest {
+    /// As `accord migrate` takes them
+    #[arg(value_name = "ARGUMENT", allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// `cargo xtask migrate`
+pub fn run(task: Task) -> Outcome {
     let folder = Folder::of(&run::root());
-    match words[..] {
-        ["check"] => check(&Postgres::start()?),
-        ["new", ref rest @ ..] => {
+    match task {
+        Task::Check => check(&Postgres::start()?),
+        Task::New(arguments) => {
             refuse_in_production()?;
-            new::new(&folder, rest)
+            new::new(&folder, arguments)
         }
-        ["merge"] => {
+        Task::Merge => {
             refuse_in_production()?;
             new::merge(&folder)
         }
-        ["seal"] => {
+        Task::Seal => {
             let sealed = folder.seal()?;
             let note = if sealed.is_empty() { "nothing is new".into() } else { sealed.join("\n") };
             Ok(Report::passed(sealed.len(), note))
         }
-        ["up" | "down" | "to" | "current" | "history" | "heads" | "status", ..] => {
-            let words = ["run", "--quiet", "--package", "accord", "--bin", "accord", "--", "migrate"];
-            run::passing_on(run::cargo(words).args(arguments))?;
-            Ok(Report::default())
-        }
-        _ => Err(Usage(USAGE.into()).into()),
+        Task::Up(rest) => accord("up", &rest),
+        Task::Down(rest) => accord("down", &rest),
+        Task::To(rest) => accord("to", &rest),
+        Task::Current(rest) => accord("current", &rest),
+        Task::History(rest) => accord("history", &rest),
+        Task::Heads(rest) => accord("heads", &rest),
+        Task::Status(rest) => accord("status", &rest),
     }
+}
+
+/// Runs `accord migrate` from the sources.
+fn accord(command: &str, Rest { arguments }: &Rest) -> Outcome {
+    let words = ["run", "--quiet", "--package", "accord", "--bin", "accord", "--", "migrate", command];
+    run::passing_on(run::cargo(words).args(arguments))?;
+    Ok(Report::default())
 }
 
 /// Migrations are written by developers; where the API serves people they are only applied.
@@ -154,6 +192,12 @@ mod tests {
     }
 
     #[test]
+    fn arguments_of_accord_migrate_are_handed_on() {
+        let Rest { arguments } = crate::arguments::parse(&["-1", "--dry-run"]).expect("valid");
+        assert_eq!(arguments, ["-1", "--dry-run"]);
+    }
+
+    #[test]
     fn nobody_writes_a_migration_in_production() {
         assert!(refuse(true).expect_err("refused").0.contains("accord migrate up"));
         assert!(refuse(false).is_ok());
@@ -164,7 +208,7 @@ mod tests {
         let root = repository(&[("0001_a", "base", "SELECT 1;")]);
         let folder = Folder::of(root.path());
         assert_eq!(faults(&folder).expect("readable"), Vec::<String>::new());
-        new::new(&folder, &["Drop posts"]).expect("written");
+        new::new(&folder, crate::arguments::parse(&["Drop posts"]).expect("valid")).expect("written");
         let file = root.path().join("migrations/postgres/0002_drop_posts.up.sql");
         let text = std::fs::read_to_string(&file).expect("readable") + "DROP TABLE posts;\n";
         std::fs::write(&file, text).expect("writable");

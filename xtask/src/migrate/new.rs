@@ -10,70 +10,46 @@ use accord_migrate::rows::DeclaredRows;
 use accord_migrate::tables::Table;
 use accord_migrate::write::{self, Found, Undecided};
 
-use super::USAGE;
 use crate::application;
 use crate::postgres::Postgres;
-use crate::report::{Failed, Outcome, Report, Usage};
+use crate::report::{Failed, Outcome, Report};
 use crate::run;
 
-/// What `migrate new` was asked for.
-#[derive(Debug, Default)]
-struct Options {
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// The change in a few words, in quotes
+    #[arg(value_parser = line)]
     message: String,
+    /// Write the difference between the declared tables and permissions and databases at head
+    #[arg(long)]
     auto: bool,
+    /// With --auto: a table or column that has a new name; may be repeated
+    #[arg(long = "rename", value_name = "OLD=NEW", requires = "auto")]
+    renames: Vec<String>,
+    /// With --auto: a table or column to drop; may be repeated
+    #[arg(long = "drop", value_name = "NAME", requires = "auto")]
+    drops: Vec<String>,
+    /// Print the files
+    #[arg(long)]
     print: bool,
-    decisions: Decisions,
 }
 
-impl Options {
-    fn read(words: &[&str]) -> anyhow::Result<Self> {
-        let mut options = Self::default();
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let (word, mut value) = match word.split_once('=') {
-                Some((option, value)) if option.starts_with("--") => (option, Some(value)),
-                _ => (*word, None),
-            };
-            let mut value = || {
-                let value = value.take().or_else(|| words.next().copied()).filter(|value| !value.starts_with("--"));
-                value.map(str::to_owned).ok_or_else(|| Usage(format!("`{word}` says nothing: {USAGE}")))
-            };
-            match word {
-                "--auto" => options.auto = true,
-                "--print" => options.print = true,
-                "--rename" => options.decisions.renames.push(value()?),
-                "--drop" => options.decisions.drops.push(value()?),
-                _ if word.starts_with("--") => return Err(Usage(format!("`{word}` is no option: {USAGE}")).into()),
-                _ if options.message.is_empty() => word.clone_into(&mut options.message),
-                _ => {
-                    return Err(
-                        Usage(format!("the message is one word to the shell: put it into quotes; {USAGE}")).into()
-                    );
-                }
-            }
-        }
-        if options.message.trim().is_empty() || options.message.contains('\n') {
-            return Err(Usage(USAGE.into()).into());
-        }
-        let decided = !options.decisions.renames.is_empty() || !options.decisions.drops.is_empty();
-        if decided && !options.auto {
-            return Err(Usage("`--rename` and `--drop` answer what `--auto` asks: say `--auto`, too".into()).into());
-        }
-        Ok(options)
-    }
+fn line(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() || text.contains('\n') { Err("a message is one line") } else { Ok(text.into()) }
 }
 
-/// `cargo xtask migrate new "MESSAGE" [--auto [--rename OLD=NEW]… [--drop NAME]…] [--print]`
-pub fn new(folder: &Folder, words: &[&str]) -> Outcome {
-    let options = Options::read(words)?;
+/// `cargo xtask migrate new`
+pub fn new(folder: &Folder, arguments: Arguments) -> Outcome {
+    let Arguments { message, auto, renames, drops, print } = arguments;
     let set = folder.set(Dialect::Sqlite)?;
     let mut header =
-        write::header(&set, &options.message, &today()).map_err(|error| Failed::new(0, 1, format!("{error:#}")))?;
-    let scripts = if options.auto {
+        write::header(&set, &message, &today()).map_err(|error| Failed::new(0, 1, format!("{error:#}")))?;
+    let scripts = if auto {
         let postgres = Postgres::start()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (tables, rows) = (application::tables(), [application::permissions()]);
-        match runtime.block_on(difference(folder, &tables, &rows, &options.decisions, &postgres))? {
+        let decisions = Decisions { renames, drops };
+        match runtime.block_on(difference(folder, &tables, &rows, &decisions, &postgres))? {
             Some(Found { scripts, changes, destructive }) => {
                 changes.iter().for_each(|change| eprintln!("  {change}"));
                 header.destructive = (!destructive.is_empty()).then(|| destructive.join("; "));
@@ -84,7 +60,7 @@ pub fn new(folder: &Folder, words: &[&str]) -> Outcome {
     } else {
         Dialect::ALL.map(|dialect| (dialect, Scripts::default()))
     };
-    write(folder, &header, scripts, options.print)
+    write(folder, &header, scripts, print)
 }
 
 /// `cargo xtask migrate merge`: a migration that changes nothing and builds on all heads.
@@ -146,28 +122,32 @@ mod tests {
     use super::super::tests::repository;
     use super::*;
 
+    fn read(words: &[&str]) -> Result<Arguments, String> {
+        crate::arguments::parse(words).map_err(|error| error.to_string())
+    }
+
     #[test]
-    fn what_is_asked_for_is_read_and_nonsense_refused() {
-        let read = |words: &[&str]| Options::read(words).map_err(|error| error.to_string());
-        let options = read(&["Slugs", "--auto", "--rename", "a.b=a.c", "--rename=d=e", "--drop", "f", "--print"]);
-        let options = options.expect("sense");
-        assert_eq!(options.decisions.renames, ["a.b=a.c", "d=e"]);
-        assert_eq!(options.decisions.drops, ["f"]);
-        assert!(options.auto && options.print && options.message == "Slugs");
-        assert!(read(&[]).expect_err("no message").contains("migrate new"));
-        assert!(read(&["Posts", "have", "slugs"]).expect_err("three words").contains("quotes"));
-        assert!(read(&["Slugs", "--force"]).expect_err("unknown").contains("`--force` is no option"));
+    fn meaningless_arguments_are_rejected() {
+        let read_all = read(&["Slugs", "--auto", "--rename", "a.b=a.c", "--rename=d=e", "--drop", "f", "--print"]);
+        let arguments = read_all.expect("valid");
+        assert_eq!(arguments.renames, ["a.b=a.c", "d=e"]);
+        assert_eq!(arguments.drops, ["f"]);
+        assert!(arguments.auto && arguments.print && arguments.message == "Slugs");
+        assert!(read(&[]).expect_err("no message").contains("<MESSAGE>"));
+        assert!(read(&[" "]).expect_err("an empty message").contains("one line"));
+        assert!(read(&["Posts", "have", "slugs"]).expect_err("three words").contains("'have'"));
+        assert!(read(&["Slugs", "--force"]).expect_err("unknown").contains("'--force'"));
         for words in [["Slugs", "--auto", "--rename"], ["Slugs", "--drop", "--auto"]] {
-            assert!(read(&words).expect_err("no value").contains("says nothing"), "{words:?}");
+            assert!(read(&words).expect_err("no value").contains("a value is required"), "{words:?}");
         }
-        assert!(read(&["Slugs", "--drop", "a"]).expect_err("no auto").contains("say `--auto`"));
+        assert!(read(&["Slugs", "--drop", "a"]).expect_err("no auto").contains("--auto"));
     }
 
     #[test]
     fn four_files_with_a_header_are_written_and_two_heads_are_joined() {
         let root = repository(&[("0001_a", "base", "SELECT 1;"), ("0002_b", "0001_a", "SELECT 2;")]);
         let folder = Folder::of(root.path());
-        new(&folder, &["Posts have a slug"]).expect("written");
+        new(&folder, read(&["Posts have a slug"]).expect("valid")).expect("written");
         let today = chrono::Utc::now().format("%Y-%m-%d");
         let expected = format!("-- parent: 0002_b\n-- message: Posts have a slug\n-- created: {today}\n\n");
         for file in ["sqlite/0003_posts_have_a_slug.up.sql", "postgres/0003_posts_have_a_slug.down.sql"] {
@@ -180,7 +160,8 @@ mod tests {
         // another branch has written one, too
         let root = repository(&[("0001_a", "base", "1;"), ("0002_b", "0001_a", "2;"), ("0002_c", "0001_a", "3;")]);
         let folder = Folder::of(root.path());
-        assert!(new(&folder, &["More"]).expect_err("two heads").to_string().contains("two heads: 0002_b, 0002_c"));
+        let more = read(&["More"]).expect("valid");
+        assert!(new(&folder, more).expect_err("two heads").to_string().contains("two heads: 0002_b, 0002_c"));
         merge(&folder).expect("joined");
         folder.seal().expect("sealed");
         assert_eq!(folder.faults().expect("readable"), Vec::<String>::new());

@@ -8,7 +8,8 @@ use anyhow::Context;
 use tempfile::TempDir;
 
 use super::Notice;
-use super::list::{Database, Patch};
+use super::list::Patch;
+use crate::contract::{DatabaseKind, Suite};
 use crate::{contract, postgres, product, run, spec};
 
 /// Where a build leaves the server, and where the mutants are kept; both below the root of the repository.
@@ -65,7 +66,7 @@ impl Workshop {
         if let Some(Err(error)) = migrates.map(|migrates| migrates(&binary)) {
             return Ok(Some(Notice { check: "migrate check", sentence: first_line(&format!("{error:#}")) }));
         }
-        for leg in contract::LEGS.into_iter().chain([contract::ACCESS]) {
+        for leg in Suite::DERIVED.map(Suite::as_str).into_iter().chain([contract::ACCESS]) {
             if let Some(notice) = derived(leg, &binary)? {
                 return Ok(Some(notice));
             }
@@ -128,7 +129,7 @@ fn derived(leg: &'static str, binary: &Path) -> anyhow::Result<Option<Notice>> {
 
 /// The stories against the mutant.
 fn stories(binary: &Path) -> anyhow::Result<Option<Notice>> {
-    let mut command = tests(binary, Database::Sqlite);
+    let mut command = tests(binary, DatabaseKind::Sqlite);
     command.args(["--workspace", "--test", "contract"]);
     failure("stories", &mut command)
 }
@@ -137,24 +138,20 @@ fn stories(binary: &Path) -> anyhow::Result<Option<Notice>> {
 fn one_test(
     binary: &Path,
     name: &str,
-    database: Database,
+    database: DatabaseKind,
     postgres: PostgresUrl<'_>,
 ) -> anyhow::Result<Option<Notice>> {
     let mut command = tests(binary, database);
-    if let Database::Postgres = database {
+    if let DatabaseKind::Postgres = database {
         command.env(postgres::URL_VARIABLE, postgres()?);
     }
     command.args(["--workspace", "--test", "contract", "--", "--exact", name]);
     failure("test", &mut command)
 }
 
-fn tests(binary: &Path, database: Database) -> Command {
+fn tests(binary: &Path, database: DatabaseKind) -> Command {
     let mut command = run::cargo(["test", "--quiet"]);
-    let database = match database {
-        Database::Sqlite => "sqlite",
-        Database::Postgres => "postgres",
-    };
-    command.env("ACCORD_BIN", binary).env("ACCORD_CONTRACT_DATABASE", database).env("INSTA_UPDATE", "no");
+    command.env("ACCORD_BIN", binary).env("ACCORD_CONTRACT_DATABASE", database.as_str()).env("INSTA_UPDATE", "no");
     command.env_remove("RUST_BACKTRACE").stderr(std::process::Stdio::null());
     command
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::contract::DatabaseKind;
 use crate::run;
 
 /// Where the list stands.
@@ -45,16 +46,7 @@ pub struct Patch {
     pub test: Option<String>,
     /// The database of `test`; SQLite if not given.
     #[serde(default)]
-    pub database: Database,
-}
-
-/// The database that a test of a mutant runs on.
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Database {
-    #[default]
-    Sqlite,
-    Postgres,
+    pub database: DatabaseKind,
 }
 
 impl Mutants {

@@ -25,21 +25,23 @@ use serde_json::Value;
 
 use self::merge_base::MergeBase;
 use super::{DOCUMENT, changelog, released, source};
-use crate::report::{Failed, Outcome, Report, Usage};
+use crate::report::{Failed, Outcome, Report};
 use crate::run;
 
 /// The rule, as it is told where something breaks a release.
 const RULE: &str = "  the rule: what breaks the newest release needs a new major version (a new minor one while the major \
     is 0) and a line in CHANGELOG.md, under `### Breaking` of the new version, for each operation concerned";
 
-/// `cargo xtask spec compat [--base REV]`
-pub fn run(arguments: &[&str]) -> Outcome {
-    let base = match arguments {
-        [] => None,
-        ["--base", revision] => Some(*revision),
-        _ => return Err(Usage("say `cargo xtask spec compat [--base REVISION]`".into()).into()),
-    };
-    let result = check(&run::root(), base)?;
+#[derive(clap::Args, Default)]
+pub struct Arguments {
+    /// Compare with the merge base with this revision
+    #[arg(long, value_name = "REVISION")]
+    base: Option<String>,
+}
+
+/// `cargo xtask spec compat`
+pub fn run(Arguments { base }: &Arguments) -> Outcome {
+    let result = check(&run::root(), base.as_deref())?;
     println!("{}", result.lines.join("\n"));
     if result.faults.is_empty() {
         return Ok(Report::passed(result.against.len(), result.note()));

@@ -1,25 +1,62 @@
 //! `cargo xtask spec diff` and `explain`: two documents compared, and the rules of the comparison explained.
 
-use accord_openapi::diff::report::{Comparison, Format};
+use accord_openapi::diff::report::{self, Comparison};
 use accord_openapi::diff::{Verdict, compare, page, release, rules};
+use clap::ValueEnum;
 
 use super::source;
 use crate::report::{Outcome, Report, Usage};
 
-const USAGE: &str = "say `cargo xtask spec diff OLD [NEW] [--format text|json|markdown] [--wording] [--release]`; \
-                     NEW is the committed document unless you name another";
+#[derive(Clone, Copy, Default, Debug, PartialEq, ValueEnum)]
+enum Format {
+    /// For a terminal
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// For pull requests
+    Markdown,
+}
 
-/// `cargo xtask spec diff OLD [NEW] …`; exit code 0 without a difference, 4 if one is breaking, else 3.
-pub fn command(arguments: &[&str]) -> Outcome {
-    let wanted = Wanted::read(arguments).ok_or_else(|| Usage(USAGE.into()))?;
-    let (old, new) = (source::document(wanted.old)?, source::document(wanted.new)?);
+impl From<Format> for report::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Text => Self::Text,
+            Format::Json => Self::Json,
+            Format::Markdown => Self::Markdown,
+        }
+    }
+}
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = format!("A document is named by\n{}", source::NAMES))]
+pub struct Arguments {
+    /// The document before the change
+    old: String,
+    /// The document after it
+    #[arg(default_value = "committed")]
+    new: String,
+    /// The form of the comparison
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Show changes of texts, too
+    #[arg(long)]
+    wording: bool,
+    /// Compare the versions of the documents, too
+    #[arg(long)]
+    release: bool,
+}
+
+/// `cargo xtask spec diff`; exit code 0 without a difference, 4 if one is breaking, else 3.
+pub fn command(arguments: &Arguments) -> Outcome {
+    let (old, new) = (source::document(&arguments.old)?, source::document(&arguments.new)?);
     let mut findings = compare(&old.value, &new.value);
-    if wanted.release {
+    if arguments.release {
         findings.extend(release(&old.value, &new.value, &findings));
     }
     let mut comparison = Comparison::new(&old.name, &new.name, findings);
     comparison.prove(&old.value, &new.value);
-    print!("{}", comparison.written(wanted.format, wanted.wording));
+    print!("{}", comparison.written(arguments.format.into(), arguments.wording));
     let exit = match comparison.worst() {
         None => 0,
         Some(Verdict::Breaking) => 4,
@@ -28,7 +65,7 @@ pub fn command(arguments: &[&str]) -> Outcome {
     Ok(Report { exit, ..Report::default() })
 }
 
-/// `cargo xtask spec explain ID`
+/// `cargo xtask spec explain`
 pub fn explain(id: &str) -> Outcome {
     let Some(rule) = rules::by_id(id) else {
         let ids = rules::ALL.iter().flat_map(|rule| rule.ids());
@@ -41,40 +78,6 @@ pub fn explain(id: &str) -> Outcome {
     Ok(Report::default())
 }
 
-#[derive(Debug, PartialEq)]
-struct Wanted<'a> {
-    old: &'a str,
-    new: &'a str,
-    format: Format,
-    wording: bool,
-    release: bool,
-}
-
-impl<'a> Wanted<'a> {
-    fn read(arguments: &[&'a str]) -> Option<Self> {
-        let mut wanted = Self { old: "", new: "committed", format: Format::Text, wording: false, release: false };
-        let mut names = vec![];
-        let mut rest = arguments.iter().copied();
-        while let Some(argument) = rest.next() {
-            match argument {
-                "--wording" => wanted.wording = true,
-                "--release" => wanted.release = true,
-                "--format" => wanted.format = Format::read(rest.next()?)?,
-                _ => match argument.strip_prefix("--format=") {
-                    Some(format) => wanted.format = Format::read(format)?,
-                    None if argument.starts_with('-') => return None,
-                    None => names.push(argument),
-                },
-            }
-        }
-        match names[..] {
-            [old] => Some(Self { old, ..wanted }),
-            [old, new] => Some(Self { old, new, ..wanted }),
-            _ => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use accord_openapi::diff::sweep::{edits, unnoticed, unnoticed_among};
@@ -82,14 +85,15 @@ mod tests {
 
     use super::*;
 
+    fn arguments(words: &[&str]) -> Arguments {
+        crate::arguments::parse(words).expect("valid arguments")
+    }
+
     #[test]
-    fn the_command_line_is_read_in_any_order() {
-        let read = |line: &str| Wanted::read(&line.split(' ').collect::<Vec<_>>()).map(|wanted| format!("{wanted:?}"));
-        assert_eq!(read("--wording a --format json b"), read("a b --format=json --wording"));
-        assert!(read("a").expect("one name is enough").contains("committed"));
-        for wrong in ["--format", "a b c", "a --format xml", "a --frobnicate", "--wording"] {
-            assert_eq!(read(wrong), None, "{wrong}");
-        }
+    fn options_may_stand_anywhere_and_the_new_document_may_be_omitted() {
+        let read = |words: &[&str]| format!("{:?}", arguments(words));
+        assert_eq!(read(&["--wording", "a", "--format", "json", "b"]), read(&["a", "b", "--format=json", "--wording"]));
+        assert_eq!(arguments(&["a"]).new, "committed");
     }
 
     #[test]
@@ -100,15 +104,14 @@ mod tests {
             *document.pointer_mut(pointer).expect("it is there") = value;
             let file = folder.path().join("new.json");
             std::fs::write(&file, document.to_string()).expect("the folder can be written");
-            command(&["committed", file.to_str().expect("a name")]).expect("both can be read").exit
+            command(&arguments(&["committed", file.to_str().expect("a name")])).expect("both can be read").exit
         };
         let title = "/components/schemas/PostCreate/properties/title";
         assert_eq!(exit_code(&format!("{title}/maxLength"), 200.into()), 0);
         assert_eq!(exit_code(&format!("{title}/maxLength"), 201.into()), 3);
         assert_eq!(exit_code(&format!("{title}/description"), "A title".into()), 3);
         assert_eq!(exit_code(&format!("{title}/maxLength"), 199.into()), 4);
-        assert!(command(&["committed", "no such file"]).is_err_and(|error| !error.is::<Usage>()));
-        assert!(command(&[]).is_err_and(|error| error.is::<Usage>()));
+        assert!(command(&arguments(&["committed", "no such file"])).is_err_and(|error| !error.is::<Usage>()));
     }
 
     #[test]

@@ -4,47 +4,40 @@ use std::collections::BTreeSet;
 
 use accord_openapi::Named;
 use accord_openapi::lint::{as_json, as_text, checks, faults};
+use clap::ValueEnum;
 
 use super::source;
-use crate::report::{Failed, Outcome, Report, Usage};
+use crate::report::{Failed, Outcome, Report};
 
-/// How the faults are told.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Default, PartialEq, ValueEnum)]
 enum Format {
+    #[default]
     Text,
     Json,
 }
 
-impl Format {
-    fn read(name: &str) -> Result<Self, Usage> {
-        match name {
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json),
-            _ => Err(Usage(USAGE.into())),
-        }
-    }
+#[derive(clap::Args, Default)]
+pub struct Arguments {
+    /// The documents, named as for `spec diff`; without one the committed one
+    #[arg(value_name = "DOCUMENT")]
+    documents: Vec<String>,
+    /// The form of the findings
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// List the rules, and check nothing
+    #[arg(long)]
+    list: bool,
 }
 
-const USAGE: &str = "say `cargo xtask spec lint [DOCUMENT…] [--format text|json]` or `cargo xtask spec lint --list`";
-
-/// `cargo xtask spec lint [DOCUMENT…] [--format text|json] | --list`
-pub fn run(arguments: &[&str]) -> Outcome {
-    let (mut names, mut format) = (vec![], Format::Text);
-    let mut rest = arguments.iter().copied();
-    while let Some(argument) = rest.next() {
-        match argument.strip_prefix("--format=") {
-            Some(name) => format = Format::read(name)?,
-            None if argument == "--format" => format = Format::read(rest.next().unwrap_or_default())?,
-            None if argument == "--list" => return list(),
-            None if argument.starts_with('-') => return Err(Usage(format!("there is no `{argument}`; {USAGE}")).into()),
-            None => names.push(argument),
-        }
+/// `cargo xtask spec lint`
+pub fn run(Arguments { documents, format, list }: &Arguments) -> Outcome {
+    if *list {
+        return self::list();
     }
-    if names.is_empty() {
-        names.push("committed");
-    }
+    let names: Vec<_> = documents.iter().map(String::as_str).collect();
+    let names = if names.is_empty() { vec!["committed"] } else { names };
     let documents = names.into_iter().map(source::document).collect::<anyhow::Result<Vec<_>>>()?;
-    report(&documents, format)
+    report(&documents, *format)
 }
 
 fn list() -> Outcome {
@@ -78,15 +71,7 @@ mod tests {
 
     #[test]
     fn the_committed_document_keeps_every_rule() {
-        let report = run(&["committed"]).expect("no faults");
+        let report = run(&Arguments::default()).expect("no faults");
         assert!(report.passed > 0 && report.failed == 0, "{report:?}");
-    }
-
-    #[test]
-    fn a_wrong_command_line_is_told_as_one() {
-        for line in ["--format", "--format xml", "--format=xml", "--frobnicate"] {
-            let words: Vec<&str> = line.split(' ').collect();
-            assert!(run(&words).is_err_and(|error| error.is::<Usage>()), "{line}");
-        }
     }
 }

@@ -8,16 +8,24 @@ use semver::Version;
 use serde_json::Value;
 
 use super::{DOCUMENT, changelog, compat, released, source};
-use crate::report::{Failed, Outcome, Report, Usage};
+use crate::report::{Failed, Outcome, Report};
 use crate::run;
 
-/// `cargo xtask spec release X.Y.Z`
-pub fn run(arguments: &[&str]) -> Outcome {
-    let usage = || Usage("say `cargo xtask spec release X.Y.Z`, three numbers, e.g. 0.2.0".into());
-    let [text] = arguments else { return Err(usage().into()) };
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Three numbers, e.g. 0.2.0
+    #[arg(value_name = "X.Y.Z", value_parser = three_numbers)]
+    version: Version,
+}
+
+fn three_numbers(text: &str) -> Result<Version, &'static str> {
     let version = text.parse::<Version>().ok().filter(|version| version.pre.is_empty() && version.build.is_empty());
-    let version = version.ok_or_else(usage)?;
-    release(&run::root(), &version, application::document())
+    version.ok_or("a version has three numbers, e.g. 0.2.0")
+}
+
+/// `cargo xtask spec release`
+pub fn run(Arguments { version }: &Arguments) -> Outcome {
+    release(&run::root(), version, application::document())
 }
 
 /// Records the committed document of the repository at `root`, if everything speaks for it.
@@ -131,8 +139,8 @@ mod tests {
     #[test]
     fn only_three_numbers_are_a_release() {
         for text in ["1.2", "v1.2.3", "1.2.3-rc.1", "latest"] {
-            assert!(run(&[text]).is_err_and(|error| error.is::<Usage>()), "{text}");
+            assert!(three_numbers(text).is_err(), "{text}");
         }
-        assert!(run(&[]).is_err_and(|error| error.is::<Usage>()));
+        assert_eq!(three_numbers("1.2.3"), Ok(Version::new(1, 2, 3)));
     }
 }

@@ -21,18 +21,6 @@ pub enum Format {
     Markdown,
 }
 
-impl Format {
-    /// The format with this name, if there is one.
-    pub fn read(name: &str) -> Option<Self> {
-        match name {
-            "text" => Some(Self::Text),
-            "json" => Some(Self::Json),
-            "markdown" => Some(Self::Markdown),
-            _ => None,
-        }
-    }
-}
-
 /// One difference as it is written, and all the places where it is of effect.
 pub struct Difference {
     /// The finding that is written.
