@@ -226,7 +226,7 @@ async fn a_letter_that_is_refused_for_good_stays_for_a_person_to_see() {
     };
     until("it is parked", async || failed().await[0]["state"] == "failed").await;
     let error = failed().await[0]["error"].as_str().unwrap().to_owned();
-    assert!(error.contains("refuses the letter") && error.contains("550"), "{error}");
+    assert!(error.contains("refuses the e-mail") && error.contains("550"), "{error}");
     assert!(error.contains("nobody has this address") && !error.contains('@'), "{error}");
     let log = world.server.log();
     assert!(log.contains("task failed for good") && !log.contains("ann@example.com"), "{log}");
@@ -365,7 +365,7 @@ async fn letters_can_be_looked_at_before_anyone_gets_one() {
         (unknown.code, unknown.stderr.as_str()),
         (
             2,
-            "accord: there is no letter `nonsense`, only email-changed, invitation, password-changed, password-reset, test, verify-email, webhook-disabled\n"
+            "accord: there is no e-mail `nonsense`, only email-changed, invitation, password-changed, password-reset, test, verify-email, webhook-disabled\n"
         )
     );
 }

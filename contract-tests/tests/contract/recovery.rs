@@ -378,7 +378,7 @@ async fn nobody_is_asked_to_verify_without_a_way_to_do_it() {
     let settings = [("ACCORD_REQUIRE_VERIFIED", "true"), ("ACCORD_MAIL_URL", "")];
     let (code, says) = refused_start(&ACCORD, &Database::empty(&ACCORD).await.url(), &settings, &[]).await;
     assert_eq!(code, 78, "{says}");
-    assert_snapshot!(says.trim_end(), @"accord: ACCORD_REQUIRE_VERIFIED=true needs letters: set ACCORD_MAIL_URL, or nobody could verify");
+    assert_snapshot!(says.trim_end(), @"accord: ACCORD_REQUIRE_VERIFIED=true needs e-mail: set ACCORD_MAIL_URL, or nobody could verify");
     for page in ["app.example.com", "ftp://app.example.com", "https://app.example.com/#/"] {
         let (code, says) =
             refused_start(&ACCORD, &Database::empty(&ACCORD).await.url(), &[("ACCORD_APP_URL", page)], &[]).await;

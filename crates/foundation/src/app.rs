@@ -61,7 +61,7 @@ pub struct App {
     pub tokens: Arc<Tokens>,
     /// Verifies the tokens of the identity provider, if there is one.
     pub oidc: Option<Arc<Oidc>>,
-    /// Makes the codes of letters.
+    /// Creates the codes of e-mails.
     pub codes: Codes,
     /// Encrypts secrets that the database holds.
     pub seals: Seals,

@@ -20,6 +20,7 @@ use crate::db::tables::{self, Table};
 use crate::declared;
 use crate::error::Code;
 use crate::fixtures::{self, BuiltIn, Model};
+use crate::mail::message::{self, EmailTemplate};
 use crate::resources::audit::model::Action;
 use crate::resources::hooks::{self, AddHooks};
 use crate::resources::webhooks::events::{self, EventGroup};
@@ -29,8 +30,9 @@ use crate::server::normalise::{self, Note, Thing};
 use crate::tasks::local::Local;
 use crate::tasks::{self, Kind, Service};
 
-/// A resource: everything that the system derives from it. Every part must be named; a resource that has nothing of a
-/// part says so with an empty list.
+/// A resource: everything that the system derives from it. A declaration names the parts that it has, and takes the others
+/// from [`Resource::EMPTY`]: `Resource { name: "books", …, ..Resource::EMPTY }`. A part that another one needs stops the
+/// start if it is missing.
 #[derive(Clone, Copy)]
 pub struct Resource {
     /// The name of its folder.
@@ -63,6 +65,8 @@ pub struct Resource {
     pub events: &'static [EventGroup],
     /// Its error codes.
     pub codes: &'static [Code],
+    /// Its e-mails.
+    pub emails: &'static [EmailTemplate],
     /// Its fixture models. Models of earlier resources are loaded first.
     pub models: &'static [&'static dyn Model],
     /// Its jobs, queued and recurring.
@@ -75,6 +79,34 @@ pub struct Resource {
     pub state: AddState,
     /// Its settings, whose defaults stand in the settings file of the application.
     pub settings: &'static [Setting],
+}
+
+impl Resource {
+    /// A resource without any part.
+    pub const EMPTY: Self = Self {
+        name: "",
+        apis: &[],
+        things: &[],
+        notes: &[],
+        expensive: &[],
+        tables: Vec::new,
+        migrations: &[],
+        hooks: |hooks, _| hooks,
+        permissions: &[],
+        open_permissions: &[],
+        targets: &[],
+        explain: &[],
+        actions: &[],
+        events: &[],
+        codes: &[],
+        emails: &[],
+        models: &[],
+        jobs: &[],
+        local_jobs: &[],
+        services: &[],
+        state: |_| {},
+        settings: &[],
+    };
 }
 
 /// An application: its resources in the order of the document, and its files.
@@ -152,6 +184,7 @@ fn complete(application: &'static Application) {
     );
     Action::complete(collect(all, |resource| resource.actions));
     events::complete(collect(all, |resource| resource.events), application.example.events.first().copied());
+    message::complete(collect(all, |resource| resource.emails));
     hooks::complete(all.iter().map(|resource| resource.hooks).collect());
     app::complete(all.iter().map(|resource| resource.state).collect());
     tasks::complete(

@@ -410,7 +410,7 @@ impl Config {
             ));
         }
         if self.require_verified && self.mail_url().is_empty() {
-            return refuse("ACCORD_REQUIRE_VERIFIED=true needs letters: set ACCORD_MAIL_URL, or nobody could verify");
+            return refuse("ACCORD_REQUIRE_VERIFIED=true needs e-mail: set ACCORD_MAIL_URL, or nobody could verify");
         }
         if self.connections_per_address > 1_000_000 {
             let limit = self.connections_per_address;
@@ -606,7 +606,7 @@ impl Config {
         }
     }
 
-    /// The page of the app with this name, if letters lead there.
+    /// The page of the app with this name, if e-mails lead there.
     pub fn page(&self, name: &str) -> Option<String> {
         (!self.app_url.is_empty()).then(|| format!("{}/{name}", self.app_url.trim_end_matches('/')))
     }

@@ -68,9 +68,7 @@ pub static RESOURCE: Resource = Resource {
         Note { operation: "delete_user_by_id", text: ", its posts stay with `\"owner\": null`" },
         Note { operation: "list_audit_events", text: ", what others than its owner did to a post" },
     ],
-    expensive: &[],
     tables: tables::declared,
-    migrations: &[],
     hooks: |hooks, _| {
         hooks
             .entity::<StoredPost>()
@@ -91,13 +89,8 @@ pub static RESOURCE: Resource = Resource {
     explain: &[(POSTS, explain::explain)],
     actions: ACTIONS,
     events: EVENTS,
-    codes: &[],
     models: &[&fixture::Post],
-    jobs: &[],
-    local_jobs: &[],
-    services: &[],
-    state: |_| {},
-    settings: &[],
+    ..Resource::EMPTY
 };
 
 actions! { "post":

@@ -43,14 +43,11 @@ events! {
 pub static RESOURCE: Resource = Resource {
     name: "votes",
     apis: &[Api::of::<api::VotesApi>()],
-    things: &[],
     notes: &[
         Note { operation: "delete_user", text: ", its votes are taken back" },
         Note { operation: "delete_user_by_id", text: ", its votes are taken back" },
     ],
-    expensive: &[],
     tables: tables::declared,
-    migrations: &[],
     hooks: |hooks, _| {
         hooks
             .entity::<StoredVote>()
@@ -58,19 +55,10 @@ pub static RESOURCE: Resource = Resource {
             .on::<StoredVote, _>(PublishEvents)
             .on::<StoredUser, _>(UncountVotes)
     },
-    permissions: &[],
-    open_permissions: &[],
-    targets: &[],
-    explain: &[],
-    actions: &[],
     events: EVENTS,
     codes: CODES,
     models: &[&fixture::Vote],
-    jobs: &[],
-    local_jobs: &[],
-    services: &[],
-    state: |_| {},
-    settings: &[],
+    ..Resource::EMPTY
 };
 
 /// Counts down the votes of an account that is deleted.

@@ -9,6 +9,7 @@ use super::Resource;
 use crate::config::Config;
 use crate::db::signals::Hooks;
 use crate::db::tables::Table;
+use crate::mail::message;
 
 /// Returns the reasons why an application must not start. Each sentence names the resource and the part.
 pub fn faults(resources: &[&'static Resource], config: &Config) -> Vec<String> {
@@ -31,8 +32,10 @@ pub fn faults(resources: &[&'static Resource], config: &Config) -> Vec<String> {
         faults.extend(found.map(|fault| format!("{}: {fault}", owner(table))));
     }
     for resource in resources {
-        let found =
-            of_permissions(resource, resources, &tables, &hooks).into_iter().chain(of_paths(resource, resources));
+        let found = of_permissions(resource, resources, &tables, &hooks)
+            .into_iter()
+            .chain(of_paths(resource, resources))
+            .chain(of_emails(resource, resources));
         faults.extend(found.map(|fault| format!("{}: {fault}", resource.name)));
     }
     for table in hooks.tables() {
@@ -134,10 +137,47 @@ fn of_paths(resource: &Resource, all: &[&'static Resource]) -> Vec<String> {
     faults
 }
 
+fn of_emails(resource: &Resource, all: &[&'static Resource]) -> Vec<String> {
+    let mut faults = vec![];
+    for email in resource.emails {
+        let name = email.name;
+        let of_all = all.iter().flat_map(|other| other.emails).chain(message::EMAILS);
+        if of_all.filter(|other| other.name == name).count() > 1 {
+            faults.push(format!("two e-mails have the name `{name}`"));
+        }
+        match email.render(&(email.example)(), "Sender", message::EXAMPLE_CODE) {
+            Err(error) => faults.push(format!("the example of the e-mail `{name}` cannot be rendered: {error}")),
+            Ok(rendered) if rendered.subject.is_empty() => {
+                faults.push(format!("the e-mail `{name}` has no subject: add `{{% block subject %}}` to {name}.txt"));
+            }
+            Ok(_) => {}
+        }
+    }
+    faults
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::application::{application, install_for_tests};
+    use crate::mail::message::EmailTemplate;
+
+    const UNKNOWN_VALUE: EmailTemplate = EmailTemplate {
+        name: "unknown-value",
+        text: "{% extends \"layout.txt\" %}{% block subject %}{{ title }}{% endblock %}",
+        html: "",
+        example: || serde_json::json!({ "name": "Emma" }),
+    };
+
+    const UNKNOWN_TEMPLATE: EmailTemplate = EmailTemplate {
+        name: "unknown-template",
+        text: "{% block subject %}Emma{% endblock %}",
+        html: "{% extends \"nothing.html\" %}",
+        ..UNKNOWN_VALUE
+    };
+
+    const NO_SUBJECT: EmailTemplate =
+        EmailTemplate { name: "no-subject", text: "{% block subject %}{% endblock %}", ..UNKNOWN_VALUE };
 
     fn with(name: &str, change: fn(&mut Resource)) -> Vec<String> {
         install_for_tests();
@@ -173,6 +213,7 @@ mod tests {
             ("grants", |grants| grants.hooks = |hooks, _| hooks),
             ("webhooks", |webhooks| webhooks.tables = Vec::new),
             ("groups", |groups| groups.name = "grants"),
+            ("recovery", |recovery| recovery.emails = &[UNKNOWN_VALUE, UNKNOWN_TEMPLATE, NO_SUBJECT, NO_SUBJECT]),
         ];
         let mut text = String::new();
         for (index, (name, change)) in removed.iter().enumerate() {

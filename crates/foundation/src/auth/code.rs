@@ -1,7 +1,7 @@
-//! One-time codes: 256 bits in a letter, which prove that its reader has the address it went to.
+//! One-time codes: 256 bits in an e-mail, which prove that its reader has the address it went to.
 //!
-//! A code follows from the number of its letter by the server's key: the task that sends the letter holds the number, the
-//! row that the code is checked against its hash, and no table the code. A letter that is sent again has the same one.
+//! A code follows from the number of its e-mail by the server's key: the task that sends the e-mail holds the number, the
+//! row that the code is checked against its hash, and no table the code. An e-mail that is sent again has the same one.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::auth::token::key_id;
 
-/// Stands before the number of a letter, so that nothing else that is signed with the key is a code: a token has no space.
+/// Stands before the number of an e-mail, so that nothing else that is signed with the key is a code: a token has no space.
 const CONTEXT: &[u8] = b"one-time code ";
 
 /// Characters of a code: 256 bits in base64url.
@@ -20,7 +20,7 @@ pub const LENGTH: usize = 43;
 #[derive(Clone)]
 pub struct Codes {
     makes: Key,
-    /// Of letters that were written before another key, or by a server that has it already.
+    /// Of e-mails that were made before another key, or by a server that has it already.
     others: Vec<Key>,
 }
 
@@ -48,7 +48,7 @@ impl Codes {
         &self.makes.id
     }
 
-    /// The code of the letter with this number; none if its key is not known here.
+    /// The code of the e-mail with this number; none if its key is not known here.
     pub fn of(&self, key: &str, number: &str) -> Option<String> {
         let key = std::iter::once(&self.makes).chain(&self.others).find(|known| known.id == key)?;
         let mac = key.keyed.clone().chain_update(CONTEXT).chain_update(number);
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_follows_from_letter_and_key() {
+    fn a_code_follows_from_number_and_key() {
         let (ours, theirs) = (Codes::new("ours", &[]), Codes::new("theirs", &["ours".to_owned()]));
         let code = ours.of(ours.key(), "7");
         assert_eq!(code, ours.of(ours.key(), "7"));
@@ -74,7 +74,7 @@ mod tests {
         for other in [ours.of(ours.key(), "8"), theirs.of(theirs.key(), "7")] {
             assert_ne!(code, other);
         }
-        assert_eq!(theirs.of(ours.key(), "7"), code, "a letter of before another key");
+        assert_eq!(theirs.of(ours.key(), "7"), code, "an e-mail of before another key");
         assert_eq!(ours.of(theirs.key(), "7"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! `accord mail …`: how letters look, and whether they arrive.
+//! `accord mail …`: previews e-mails, and tests the mail server.
 
 use clap::Subcommand;
 use lettre::message::Mailbox;
@@ -6,24 +6,24 @@ use lettre::message::Mailbox;
 use super::{Failure, open, print};
 use crate::config::Config;
 use crate::declared;
-use crate::mail::letter;
+use crate::mail::message::{self, EmailTemplate};
 use crate::mail::transport::Mailer;
 use crate::tasks::mail;
 
 /// One subcommand.
 #[derive(Subcommand)]
 pub enum Step {
-    /// Show a letter with made-up contents; without a name, list all
+    /// Show an e-mail with the contents of an example; without a name, list all
     Preview {
-        /// Which one
+        /// The name of the e-mail
         name: Option<String>,
-        /// Its HTML, for a browser
+        /// Show its HTML, for a browser
         #[arg(long)]
         html: bool,
     },
-    /// Ask for a letter to this address; a worker sends it
+    /// Queue an e-mail to this address; a worker sends it
     Test {
-        /// Who gets it
+        /// The address
         to: Mailbox,
     },
 }
@@ -32,26 +32,26 @@ pub enum Step {
 pub async fn run(config: &Config, step: Step) -> Result<(), Failure> {
     match step {
         Step::Preview { name: None, .. } => {
-            print(&letter::examples().iter().map(|(name, _)| format!("{name}\n")).collect::<String>())
+            print(&message::declared().iter().map(|email| format!("{}\n", email.name)).collect::<String>())
         }
         Step::Preview { name: Some(name), html } => {
-            let examples = letter::examples();
-            let names: Vec<&str> = examples.iter().map(|(name, _)| *name).collect();
-            let Some((_, data)) = examples.iter().find(|(known, _)| *known == name) else {
-                return Err(Failure::Usage(format!("there is no letter `{name}`, only {}", names.join(", "))));
+            let Some(email) = EmailTemplate::find(&name) else {
+                let names: Vec<&str> = message::declared().iter().map(|email| email.name).collect();
+                return Err(Failure::Usage(format!("there is no e-mail `{name}`, only {}", names.join(", "))));
             };
             let sender = Mailer::of(config)?.sender;
-            let written = letter::write(&name, data, &sender, letter::EXAMPLE_CODE)
-                .map_err(|error| Failure::Other(error.to_string()))?;
+            let rendered = email
+                .render(&(email.example)(), &sender, message::EXAMPLE_CODE)
+                .map_err(|error| Failure::Other(format!("the e-mail `{name}` cannot be rendered: {error}")))?;
             if html {
-                return print(&written.html);
+                return print(&rendered.html);
             }
-            print(&format!("Subject: {}\n\n{}", written.subject, written.text))
+            print(&format!("Subject: {}\n\n{}", rendered.subject, rendered.text))
         }
         Step::Test { to } => {
             let now = crate::app::now();
             let mut tx = open(config).await?.begin().await?;
-            let id = mail::send_unlimited(&mut tx, to, &letter::Test {}, now).await?;
+            let id = mail::send_unlimited(&mut tx, to, &message::Test {}, now).await?;
             tx.commit().await?;
             print(&format!("task {id} sends it; {} task list tells if it cannot\n", declared::name()))
         }

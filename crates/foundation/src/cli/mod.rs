@@ -72,7 +72,7 @@ enum Command {
         #[command(subcommand)]
         step: Option<fixtures::Step>,
     },
-    /// See how letters look, and whether they arrive
+    /// Preview e-mails, and test the mail server
     Mail {
         #[command(subcommand)]
         step: mail::Step,

@@ -122,7 +122,7 @@ pub async fn run(config: Config, inherited: ListenFd) -> Result<(), Failure> {
 fn mailer(config: &Config) -> Result<Mailer, Failure> {
     let mailer = Mailer::of(config)?;
     if !mailer.is_set() {
-        tracing::warn!("ACCORD_MAIL_URL is not set: letters wait until it is");
+        tracing::warn!("ACCORD_MAIL_URL is not set: e-mails wait until it is");
     }
     Ok(mailer)
 }

@@ -1,6 +1,6 @@
-//! Mail: letters in text and HTML, and the way they leave. `tasks::mail` sends them, so that no request waits.
+//! E-mails in text and HTML, and their transport. A job of `tasks::mail` sends them, so that no request waits.
 //!
-//! Must never be: a letter without its text; what a user has chosen as markup, or in a header.
+//! Must never be: an e-mail without a plain text; a value that a user has chosen as markup, or in a header.
 
-pub mod letter;
+pub mod message;
 pub mod transport;

@@ -8,7 +8,7 @@ use lettre::transport::smtp;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
-use super::letter::Written;
+use super::message::Rendered;
 use crate::config::{Config, ConfigError};
 
 /// A server that has not answered by then is tried again later.
@@ -17,19 +17,19 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// Connections to the mail server.
 const CONNECTIONS: u32 = 4;
 
-/// Why a letter was not taken.
+/// The reason why an e-mail was not sent.
 #[derive(Debug)]
-pub enum Refusal {
-    /// Nobody needs to try it again.
-    ForGood(String),
-    /// It may be taken later.
-    ForNow(String),
+pub enum SendError {
+    /// Another try would fail, too.
+    Permanent(String),
+    /// A later try may succeed.
+    Temporary(String),
 }
 
 /// Where mail goes, and in whose name.
 #[derive(Clone)]
 pub struct Mailer {
-    /// The name in letters and in `From`.
+    /// The name in e-mails and in `From`.
     pub sender: String,
     from: Mailbox,
     way: Way,
@@ -91,37 +91,38 @@ impl Mailer {
         !matches!(self.way, Way::Nowhere)
     }
 
-    /// Sends a letter.
+    /// Sends an e-mail.
     ///
     /// # Errors
-    /// The mail server refuses it for good, or cannot take it now.
-    pub async fn send(&self, to: Mailbox, number: &str, written: Written) -> Result<(), Refusal> {
-        let never = |error: lettre::error::Error| Refusal::ForGood(format!("the letter is no mail: {error}"));
+    /// The mail server rejects the e-mail, or cannot accept it now.
+    pub async fn send(&self, to: Mailbox, number: &str, rendered: Rendered) -> Result<(), SendError> {
+        let never = |error: lettre::error::Error| SendError::Permanent(format!("the e-mail is invalid: {error}"));
         let message = Message::builder()
             .from(self.from.clone())
             .to(to)
-            .subject(written.subject)
+            .subject(rendered.subject)
             .message_id(Some(format!("<{number}@{}>", self.from.email.domain())))
-            .multipart(MultiPart::alternative_plain_html(written.text, written.html))
+            .multipart(MultiPart::alternative_plain_html(rendered.text, rendered.html))
             .map_err(never)?;
         match &self.way {
             Way::Smtp(transport) => match transport.send(message).await {
                 Ok(_) => Ok(()),
                 Err(error) if error.is_permanent() => {
-                    Err(Refusal::ForGood(format!("the mail server refuses the letter: {}", nameless(&error))))
+                    Err(SendError::Permanent(format!("the mail server refuses the e-mail: {}", nameless(&error))))
                 }
-                Err(error) => {
-                    Err(Refusal::ForNow(format!("the mail server cannot take the letter now: {}", nameless(&error))))
-                }
+                Err(error) => Err(SendError::Temporary(format!(
+                    "the mail server cannot take the e-mail now: {}",
+                    nameless(&error)
+                ))),
             },
             Way::Folder(folder) => {
                 let failed =
-                    |error: String| Refusal::ForNow(format!("cannot write into {}: {error}", folder.display()));
+                    |error: String| SendError::Temporary(format!("cannot write into {}: {error}", folder.display()));
                 tokio::fs::create_dir_all(folder).await.map_err(|error| failed(error.to_string()))?;
                 let transport = AsyncFileTransport::<Tokio1Executor>::new(folder);
                 transport.send(message).await.map(drop).map_err(|error| failed(error.to_string()))
             }
-            Way::Nowhere => Err(Refusal::ForNow("there is no mail server: set ACCORD_MAIL_URL".into())),
+            Way::Nowhere => Err(SendError::Temporary("there is no mail server: set ACCORD_MAIL_URL".into())),
         }
     }
 }

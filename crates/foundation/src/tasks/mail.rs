@@ -1,4 +1,4 @@
-//! The task that sends a letter: none is lost, and one that is sent twice has one number.
+//! The job that sends an e-mail: none is lost, and an e-mail that is sent twice has the same number.
 
 use chrono::{DateTime, Utc};
 use lettre::message::Mailbox;
@@ -11,29 +11,30 @@ use super::{Fault, Pool, Task};
 use crate::app::App;
 use crate::auth::code::{self, Codes};
 use crate::db::{Conn, DbResult};
-use crate::mail::letter::{self, Letter};
-use crate::mail::transport::Refusal;
+use crate::mail::message::{self, EmailTemplate, Message};
+use crate::mail::transport::SendError;
 
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::ForGood(text) => Self::Never(text),
-            Refusal::ForNow(text) => Self::Again(text),
+impl From<SendError> for Fault {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Permanent(text) => Self::Never(text),
+            SendError::Temporary(text) => Self::Again(text),
         }
     }
 }
 
-/// Sends a letter. Written in the transaction of what it tells of.
+/// Sends an e-mail. The transaction that causes the e-mail inserts this job.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SendMail {
     /// The address.
     to: Mailbox,
-    /// [`Letter::NAME`]
-    letter: String,
-    /// What the letter tells.
+    /// [`Message::NAME`]. The stored jobs of earlier releases say `letter`.
+    #[serde(rename = "letter")]
+    email: String,
+    /// The content.
     data: Value,
-    /// The left part of its `Message-ID`: the same in each try, so that who gets it twice can tell (RFC 5322 section
+    /// The left part of its `Message-ID`: the same in each try, so that a recipient who gets it twice can tell (RFC 5322 section
     /// 3.6.4).
     number: String,
     /// The key of its code, if it has one.
@@ -42,12 +43,12 @@ pub struct SendMail {
 }
 
 impl SendMail {
-    fn new<L: Letter>(to: Mailbox, letter: &L) -> Self {
-        let data = serde_json::to_value(letter).expect("a letter is plain data");
-        Self { to, letter: L::NAME.into(), data, number: format!("{:032x}", rand::random::<u128>()), code_key: None }
+    fn new<M: Message>(to: Mailbox, message: &M) -> Self {
+        let data = message::content(message);
+        Self { to, email: M::NAME.into(), data, number: format!("{:032x}", rand::random::<u128>()), code_key: None }
     }
 
-    /// The same with a code in it, and what is stored of that.
+    /// Returns the same e-mail with a code in it, and the hash of the code.
     fn with_code(self, codes: &Codes) -> (Self, String) {
         let code = codes.of(codes.key(), &self.number).expect("its own key");
         (Self { code_key: Some(codes.key().into()), ..self }, code::hash(&code))
@@ -67,9 +68,13 @@ impl Task for SendMail {
             })?,
             None => String::new(),
         };
-        let written = letter::write(&self.letter, &self.data, &app.mailer.sender, &code)
-            .map_err(|error| Fault::Never(format!("the letter {} cannot be written: {error}", self.letter)))?;
-        Ok(app.mailer.send(self.to, &self.number, written).await?)
+        let name = &self.email;
+        let template = EmailTemplate::find(name)
+            .ok_or_else(|| Fault::Never(format!("no resource declares the e-mail `{name}`")))?;
+        let rendered = template
+            .render(&self.data, &app.mailer.sender, &code)
+            .map_err(|error| Fault::Never(format!("the e-mail `{name}` cannot be rendered: {error}")))?;
+        Ok(app.mailer.send(self.to, &self.number, rendered).await?)
     }
 }
 
@@ -77,9 +82,9 @@ impl Task for SendMail {
 ///
 /// # Errors
 /// 503 when the database is away.
-pub async fn send<L: Letter>(tx: &mut Conn, to: Mailbox, letter: &L, now: DateTime<Utc>) -> DbResult<()> {
-    if let Some(at) = admit::<L>(tx, &to.email, now).await? {
-        enqueue(tx, &SendMail::new(to, letter), at, now).await?;
+pub async fn send<M: Message>(tx: &mut Conn, to: Mailbox, message: &M, now: DateTime<Utc>) -> DbResult<()> {
+    if let Some(at) = admit::<M>(tx, &to.email, now).await? {
+        enqueue(tx, &SendMail::new(to, message), at, now).await?;
     }
     Ok(())
 }
@@ -89,15 +94,15 @@ pub async fn send<L: Letter>(tx: &mut Conn, to: Mailbox, letter: &L, now: DateTi
 ///
 /// # Errors
 /// 503 when the database is away.
-pub async fn send_with_code<L: Letter>(
+pub async fn send_with_code<M: Message>(
     tx: &mut Conn,
     to: Mailbox,
-    letter: &L,
+    message: &M,
     codes: &Codes,
     now: DateTime<Utc>,
 ) -> DbResult<Option<String>> {
-    let Some(at) = admit::<L>(tx, &to.email, now).await? else { return Ok(None) };
-    let (mail, code_hash) = SendMail::new(to, letter).with_code(codes);
+    let Some(at) = admit::<M>(tx, &to.email, now).await? else { return Ok(None) };
+    let (mail, code_hash) = SendMail::new(to, message).with_code(codes);
     enqueue(tx, &mail, at, now).await?;
     Ok(Some(code_hash))
 }
@@ -106,6 +111,6 @@ pub async fn send_with_code<L: Letter>(
 ///
 /// # Errors
 /// The database is away.
-pub async fn send_unlimited<L: Letter>(tx: &mut Conn, to: Mailbox, letter: &L, now: DateTime<Utc>) -> DbResult<i64> {
-    enqueue(tx, &SendMail::new(to, letter), now, now).await
+pub async fn send_unlimited<M: Message>(tx: &mut Conn, to: Mailbox, message: &M, now: DateTime<Utc>) -> DbResult<i64> {
+    enqueue(tx, &SendMail::new(to, message), now, now).await
 }

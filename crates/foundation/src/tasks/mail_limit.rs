@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{Fault, Task};
 use crate::app::App;
 use crate::db::{Conn, DbResult, Unsignalled};
-use crate::mail::letter::{Letter, Repeat};
+use crate::mail::message::{Message, Repeat};
 use crate::tasks::tables::MailLimits;
 
 /// Between two e-mails of a kind to an address.
@@ -36,7 +36,7 @@ const BATCH: u64 = 500;
 /// e-mail must not be sent.
 ///
 /// A single statement decides, so concurrent callers cannot exceed the limit.
-pub async fn admit<L: Letter>(tx: &mut Conn, to: &Address, now: DateTime<Utc>) -> DbResult<Option<DateTime<Utc>>> {
+pub async fn admit<M: Message>(tx: &mut Conn, to: &Address, now: DateTime<Utc>) -> DbResult<Option<DateTime<Utc>>> {
     let old = |column: MailLimits| Expr::col((MailLimits::Table, column));
     let day_is_over = || old(MailLimits::CreatedAt).lte(now - DAY);
     let pause_is_over = || old(MailLimits::UpdatedAt).lte(now - PAUSE);
@@ -48,7 +48,7 @@ pub async fn admit<L: Letter>(tx: &mut Conn, to: &Address, now: DateTime<Utc>) -
     );
     // when the e-mail is sent: a later time than now is that of one that waits
     let mut sent_at = Expr::val(now);
-    match L::REPEAT {
+    match M::REPEAT {
         Repeat::Dropped => admitted = admitted.add(pause_is_over()),
         Repeat::Delayed => {
             admitted = admitted.add(old(MailLimits::UpdatedAt).lte(now));
@@ -67,7 +67,7 @@ pub async fn admit<L: Letter>(tx: &mut Conn, to: &Address, now: DateTime<Utc>) -
     let statement = Query::insert()
         .into_table(MailLimits::Table)
         .columns(columns)
-        .values_panic([hash(to).into(), L::NAME.into(), 1.into(), now.into(), now.into()])
+        .values_panic([hash(to).into(), M::NAME.into(), 1.into(), now.into(), now.into()])
         .on_conflict(on_conflict)
         .returning(Query::returning().column(MailLimits::UpdatedAt))
         .take();
@@ -132,7 +132,9 @@ mod tests {
     use crate::db::connect::Settings;
     use crate::db::migrate::{self, Direction, Target};
     use crate::db::signals::Hooks;
-    use crate::mail::letter::{Invitation, PasswordChanged, PasswordReset};
+    use crate::resources::guests::emails::Invitation;
+    use crate::resources::recovery::emails::PasswordReset;
+    use crate::resources::users::emails::PasswordChanged;
 
     const NO: Option<i64> = None;
 
@@ -152,11 +154,11 @@ mod tests {
         }
 
         /// At this second; returns the second at which the e-mail is sent.
-        async fn at<L: Letter>(&self, second: i64, to: &str) -> Option<i64> {
+        async fn at<M: Message>(&self, second: i64, to: &str) -> Option<i64> {
             let begin = DateTime::from_timestamp(1_790_000_000, 0).expect("in range");
             let mut tx = self.db.begin().await.expect("a transaction");
             let to = to.parse().expect("an address");
-            let sent_at = admit::<L>(&mut tx, &to, begin + TimeDelta::seconds(second)).await.expect("decides");
+            let sent_at = admit::<M>(&mut tx, &to, begin + TimeDelta::seconds(second)).await.expect("decides");
             tx.commit().await.expect("commits");
             sent_at.map(|at| (at - begin).num_seconds())
         }

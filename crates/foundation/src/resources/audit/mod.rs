@@ -32,28 +32,14 @@ pub const AUDIT_TTL: Setting = Setting::number_or_zero("audit_ttl", A_DAY, 10 * 
 pub static RESOURCE: Resource = Resource {
     name: "audit",
     apis: &[Api::of::<api::AuditApi>()],
-    things: &[],
-    notes: &[],
-    expensive: &[],
     tables: tables::declared,
     migrations: &[script!("0002_audit")],
-    hooks: |hooks, _| hooks,
-    permissions: &[],
-    open_permissions: &[],
-    targets: &[],
-    explain: &[],
-    actions: &[],
-    events: &[],
-    codes: &[],
-    models: &[],
     jobs: &[Kind::every::<tasks::PurgeAuditEvents>(|config| match config.number(&AUDIT_TTL) {
         0 => Duration::ZERO,
         _ => Duration::from_secs(config.purge_interval),
     })],
-    local_jobs: &[],
-    services: &[],
-    state: |_| {},
     settings: &[AUDIT_TTL],
+    ..Resource::EMPTY
 };
 
 /// What is written down.

@@ -47,10 +47,6 @@ pub static RESOURCE: Resource = Resource {
     name: "grants",
     apis: &[Api::of::<api::GrantsApi>()],
     things: &[Thing { path: "/api/v1/grants/{id}", name: "Grant", variable: "id" }],
-    notes: &[],
-    expensive: &[],
-    tables: Vec::new,
-    migrations: &[],
     hooks: |hooks, _| {
         hooks
             .entity::<Grant>()
@@ -60,19 +56,11 @@ pub static RESOURCE: Resource = Resource {
             .on::<Group, _>(EndGrants)
             .on::<StoredPermission, _>(EndGrants)
     },
-    permissions: &[],
-    open_permissions: &[],
-    targets: &[],
-    explain: &[],
     actions: ACTIONS,
     events: EVENTS,
     codes: CODES,
     models: &[&fixture::Grant],
-    jobs: &[],
-    local_jobs: &[],
-    services: &[],
-    state: |_| {},
-    settings: &[],
+    ..Resource::EMPTY
 };
 
 actions! { "grant":

@@ -47,10 +47,6 @@ pub static RESOURCE: Resource = Resource {
     name: "groups",
     apis: &[Api::of::<api::GroupsApi>()],
     things: &[Thing { path: "/api/v1/groups/{id}", name: "Group", variable: "id" }],
-    notes: &[],
-    expensive: &[],
-    tables: Vec::new,
-    migrations: &[],
     hooks: |hooks, _| {
         hooks
             .entity::<Group>()
@@ -61,19 +57,11 @@ pub static RESOURCE: Resource = Resource {
             .on::<Membership, _>(PublishEvents)
             .on::<StoredUser, _>(EndMemberships)
     },
-    permissions: &[],
-    open_permissions: &[],
     targets: &[Target::GROUPS],
-    explain: &[],
     actions: ACTIONS,
     events: EVENTS,
-    codes: &[],
     models: &[&fixture::Group::MODEL, &fixture::Membership],
-    jobs: &[],
-    local_jobs: &[],
-    services: &[],
-    state: |_| {},
-    settings: &[],
+    ..Resource::EMPTY
 };
 
 actions! { "group":

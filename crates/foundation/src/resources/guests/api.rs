@@ -7,6 +7,7 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::INVITATION_TTL;
+use super::emails::Invitation;
 use super::model::{InvitationAcceptance, InvitedGuest, InvitedGuestCreate, InvitedGuestPage, StoredInvitation};
 use super::store::{self, InvitationValues};
 use super::{ALREADY_INVITED, CanInvite, INVITATION_INVALID};
@@ -21,7 +22,7 @@ use crate::http::client::Client;
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, RateLimited, Unprocessable};
 use crate::http::parameters::Paging;
 use crate::http::payload::{JsonIn, JsonOut};
-use crate::mail::letter::{Invitation, until};
+use crate::mail::message::until;
 use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::sessions::model::Session;
 use crate::resources::sessions::{self, store::Account};

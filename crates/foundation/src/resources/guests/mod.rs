@@ -1,10 +1,11 @@
-//! Invited guests: who may invite asks an address in, with a role; whoever has it accepts by the code of the letter.
+//! Invited guests: who may invite asks an address in, with a role; whoever has it accepts by the code of the e-mail.
 //!
 //! An invitation is worth what its inviter is worth when it is accepted: whoever was disabled, or may no longer invite
 //! with that role, has invited nobody; with a deleted account its open invitations go. Must never be: two open
 //! invitations of one address; a role that the inviter may not give; a code in any answer.
 
 pub mod api;
+pub mod emails;
 pub mod model;
 pub mod rules;
 pub mod store;
@@ -47,26 +48,18 @@ pub static RESOURCE: Resource = Resource {
     name: "guests",
     apis: &[Api::of::<api::GuestsApi>()],
     things: &[Thing { path: "/api/v1/invited-guests/{id}", name: "InvitedGuest", variable: "id" }],
-    notes: &[],
-    expensive: &[],
     tables: tables::declared,
     migrations: &[script!("0003_invited_guests")],
     hooks: |hooks, _| {
         hooks.entity::<StoredInvitation>().on::<StoredInvitation, _>(Audit).on::<StoredUser, _>(EndInvitations)
     },
     permissions: PERMISSIONS,
-    open_permissions: &[],
-    targets: &[],
-    explain: &[],
     actions: ACTIONS,
-    events: &[],
     codes: CODES,
-    models: &[],
+    emails: emails::EMAILS,
     jobs: &[Kind::every::<tasks::PurgeInvitations>(|config| Duration::from_secs(config.purge_interval))],
-    local_jobs: &[],
-    services: &[],
-    state: |_| {},
     settings: &[INVITATION_TTL],
+    ..Resource::EMPTY
 };
 
 actions! { "invited_guest":

@@ -9,7 +9,7 @@ use sqlx::FromRow;
 use super::store::InvitationValues;
 use crate::auth::{Email, Role};
 use crate::http::page::page;
-use crate::mail::letter::EXAMPLE_CODE;
+use crate::mail::message::EXAMPLE_CODE;
 
 /// What has become of an invitation
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]

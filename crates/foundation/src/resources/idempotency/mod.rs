@@ -32,26 +32,9 @@ use crate::tasks::Kind;
 /// Creates that clients may send again.
 pub static RESOURCE: Resource = Resource {
     name: "idempotency",
-    apis: &[],
-    things: &[],
-    notes: &[],
-    expensive: &[],
     tables: tables::declared,
-    migrations: &[],
-    hooks: |hooks, _| hooks,
-    permissions: &[],
-    open_permissions: &[],
-    targets: &[],
-    explain: &[],
-    actions: &[],
-    events: &[],
-    codes: &[],
-    models: &[],
     jobs: &[Kind::every::<tasks::PurgeIdempotencyKeys>(|config| Duration::from_secs(config.purge_interval))],
-    local_jobs: &[],
-    services: &[],
-    state: |_| {},
-    settings: &[],
+    ..Resource::EMPTY
 };
 
 /// The header.

@@ -7,26 +7,5 @@ use crate::application::Resource;
 use crate::server::document::Api;
 
 /// The version that is running.
-pub static RESOURCE: Resource = Resource {
-    name: "info",
-    apis: &[Api::of::<api::InfoApi>()],
-    things: &[],
-    notes: &[],
-    expensive: &[],
-    tables: Vec::new,
-    migrations: &[],
-    hooks: |hooks, _| hooks,
-    permissions: &[],
-    open_permissions: &[],
-    targets: &[],
-    explain: &[],
-    actions: &[],
-    events: &[],
-    codes: &[],
-    models: &[],
-    jobs: &[],
-    local_jobs: &[],
-    services: &[],
-    state: |_| {},
-    settings: &[],
-};
+pub static RESOURCE: Resource =
+    Resource { name: "info", apis: &[Api::of::<api::InfoApi>()], settings: &[], ..Resource::EMPTY };

@@ -42,26 +42,13 @@ pub static RESOURCE: Resource = Resource {
     name: "permissions",
     apis: &[Api::of::<api::PermissionsApi>()],
     things: &[Thing { path: "/api/v1/permissions/{name}", name: "Permission", variable: "name" }],
-    notes: &[],
-    expensive: &[],
-    tables: Vec::new,
-    migrations: &[],
     hooks: |hooks, _| {
         hooks.entity::<StoredPermission>().on::<StoredPermission, _>(Audit).on::<StoredPermission, _>(PublishEvents)
     },
-    permissions: &[],
-    open_permissions: &[],
-    targets: &[],
-    explain: &[],
     actions: ACTIONS,
     events: EVENTS,
-    codes: &[],
     models: &[&fixture::Permission],
-    jobs: &[],
-    local_jobs: &[],
-    services: &[],
-    state: |_| {},
-    settings: &[],
+    ..Resource::EMPTY
 };
 
 actions! { "permission":

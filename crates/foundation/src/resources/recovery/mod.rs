@@ -1,11 +1,12 @@
-//! Recovery and verification: whoever has the address of an account proves it by a code from a letter, and then sets a
+//! Recovery and verification: whoever has the address of an account proves it by a code from an e-mail, and then sets a
 //! new password, or has the address verified.
 //!
-//! A request only asks for the letter, whatever the address: a task looks the account up. Must never be: an answer, or
+//! A request only asks for the e-mail, whatever the address: a task looks the account up. Must never be: an answer, or
 //! work in a request, that tells whether an address is known; a code that works twice, for another purpose, after a new
 //! one, or for an address that the account no longer has; a code or an address in a log.
 
 pub mod api;
+pub mod emails;
 pub mod model;
 pub mod store;
 pub mod tables;
@@ -31,31 +32,17 @@ use crate::text_enum;
 pub static RESOURCE: Resource = Resource {
     name: "recovery",
     apis: &[Api::of::<api::RecoveryApi>()],
-    things: &[],
-    notes: &[],
-    expensive: &[],
     tables: tables::declared,
-    migrations: &[],
     hooks: |hooks, config| {
         let hooks = hooks.on::<StoredUser, _>(EndCodes);
         if config.mail_url().is_empty() { hooks } else { hooks.on::<StoredUser, _>(Verify) }
     },
-    permissions: &[],
-    open_permissions: &[],
-    targets: &[],
-    explain: &[],
-    actions: &[],
-    events: &[],
-    codes: &[],
-    models: &[],
+    emails: emails::EMAILS,
     jobs: &[
         Kind::of::<SendCode>(),
         Kind::every::<tasks::PurgeCodes>(|config| Duration::from_secs(config.purge_interval)),
     ],
-    local_jobs: &[],
-    services: &[],
-    state: |_| {},
-    settings: &[],
+    ..Resource::EMPTY
 };
 
 text_enum! {
@@ -105,7 +92,7 @@ impl Hook<StoredUser> for EndCodes {
     }
 }
 
-/// Asks for a letter wherever an address is new and not verified.
+/// Asks for an e-mail wherever an address is new and not verified.
 pub struct Verify;
 
 impl Verify {

@@ -4,7 +4,7 @@ use poem_openapi::Object;
 use poem_openapi::types::{Example, Password};
 
 use crate::auth::Email;
-use crate::mail::letter::EXAMPLE_CODE;
+use crate::mail::message::EXAMPLE_CODE;
 
 /// Where a letter is wanted
 #[derive(Object)]

@@ -3,10 +3,11 @@
 use lettre::message::Mailbox;
 use serde::{Deserialize, Serialize};
 
+use super::emails::{PasswordReset, VerifyEmail};
 use super::{Purpose, store};
 use crate::app::App;
 use crate::auth::Email;
-use crate::mail::letter::{PasswordReset, VerifyEmail, until};
+use crate::mail::message::until;
 use crate::resources::users::store as users;
 use crate::tasks::mail::send_with_code;
 use crate::tasks::{Fault, Pool, Task};
@@ -14,9 +15,9 @@ use crate::tasks::{Fault, Pool, Task};
 /// Codes deleted in one transaction: others want to write, too.
 const AT_ONCE: u64 = 500;
 
-/// Makes a code and its letter, if an account with this address may have one. Not `Debug`: an address is personal.
+/// Creates a code and the e-mail with it, if an account with this address may have one. Not `Debug`: an address is personal.
 ///
-/// Run twice it makes one letter: the limit of the address drops a second one within five minutes.
+/// Run twice it sends one e-mail: the limit of the address drops a second one within five minutes.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SendCode {
@@ -42,12 +43,12 @@ impl Task for SendCode {
         let (to, until) = (Mailbox::new(None, address), until(expires_at));
         let code_hash = match purpose {
             Purpose::Reset => {
-                let letter = PasswordReset { page: app.config.page("reset-password"), until };
-                send_with_code(&mut tx, to, &letter, &app.codes, now).await?
+                let message = PasswordReset { page: app.config.page("reset-password"), until };
+                send_with_code(&mut tx, to, &message, &app.codes, now).await?
             }
             Purpose::Verify => {
-                let letter = VerifyEmail { page: app.config.page("verify-email"), until };
-                send_with_code(&mut tx, to, &letter, &app.codes, now).await?
+                let message = VerifyEmail { page: app.config.page("verify-email"), until };
+                send_with_code(&mut tx, to, &message, &app.codes, now).await?
             }
         };
         // without an e-mail the code of the last one stays valid

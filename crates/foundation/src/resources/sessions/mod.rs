@@ -32,25 +32,10 @@ use crate::tasks::Kind;
 pub static RESOURCE: Resource = Resource {
     name: "sessions",
     apis: &[Api::of::<api::SessionApi>()],
-    things: &[],
-    notes: &[],
-    expensive: &[],
     tables: tables::declared,
-    migrations: &[],
-    hooks: |hooks, _| hooks,
-    permissions: &[],
-    open_permissions: &[],
-    targets: &[],
-    explain: &[],
     actions: ACTIONS,
-    events: &[],
-    codes: &[],
-    models: &[],
     jobs: &[Kind::every::<tasks::PurgeSessions>(|config| Duration::from_secs(config.purge_interval))],
-    local_jobs: &[],
-    services: &[],
-    state: |_| {},
-    settings: &[],
+    ..Resource::EMPTY
 };
 
 actions! { "user":

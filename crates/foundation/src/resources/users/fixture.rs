@@ -20,7 +20,7 @@ use crate::fixtures::dump::Keys;
 use crate::fixtures::load::{Loader, Refusal};
 use crate::fixtures::models::{KNOWN, Loaded, Model, Properties, Referable, Schema, documented, read, written, yes};
 
-/// An account, known by its address. Without a password its owner sets one by a letter.
+/// An account, known by its address. Without a password its owner sets one by a code from an e-mail.
 pub struct User;
 
 #[derive(Serialize, Deserialize)]

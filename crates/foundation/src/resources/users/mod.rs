@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod api;
+pub mod emails;
 pub mod fixture;
 pub mod identities;
 pub mod model;
@@ -49,11 +50,7 @@ events! {
 pub static ACCOUNT: Resource = Resource {
     name: "account",
     apis: &[Api::of::<api::AccountApi>()],
-    things: &[],
-    notes: &[],
-    expensive: &[],
     tables: tables::declared,
-    migrations: &[],
     hooks: |hooks, config| {
         let hooks = hooks
             .entity::<StoredUser>()
@@ -62,19 +59,12 @@ pub static ACCOUNT: Resource = Resource {
             .on::<StoredUser, _>(PublishEvents);
         if config.mail_url().is_empty() { hooks } else { hooks.on::<StoredUser, _>(Notices) }
     },
-    permissions: &[],
-    open_permissions: &[],
     targets: &[Target::USERS],
-    explain: &[],
     actions: ACTIONS,
     events: EVENTS,
-    codes: &[],
+    emails: emails::EMAILS,
     models: &[&fixture::User],
-    jobs: &[],
-    local_jobs: &[],
-    services: &[],
-    state: |_| {},
-    settings: &[],
+    ..Resource::EMPTY
 };
 
 /// Accounts, as admins use them.
@@ -82,24 +72,7 @@ pub static USERS: Resource = Resource {
     name: "users",
     apis: &[Api::of::<admin::UsersApi>()],
     things: &[Thing { path: "/api/v1/users/{id}", name: "Account", variable: "id" }],
-    notes: &[],
-    expensive: &[],
-    tables: Vec::new,
-    migrations: &[],
-    hooks: |hooks, _| hooks,
-    permissions: &[],
-    open_permissions: &[],
-    targets: &[],
-    explain: &[],
-    actions: &[],
-    events: &[],
-    codes: &[],
-    models: &[],
-    jobs: &[],
-    local_jobs: &[],
-    services: &[],
-    state: |_| {},
-    settings: &[],
+    ..Resource::EMPTY
 };
 
 actions! { "user":

@@ -1,14 +1,14 @@
-//! Letters that tell the owner of an account what was changed about it: if it was not them, they must know.
+//! E-mails that tell the owner of an account what was changed about it: if it was not them, they must know.
 
 use async_trait::async_trait;
 use lettre::message::Mailbox;
 
+use super::emails::{EmailChanged, PasswordChanged};
 use super::model::StoredUser;
 use crate::db::signals::{Context, Hook, Phase, Refused};
-use crate::mail::letter::{EmailChanged, PasswordChanged};
 use crate::tasks::mail;
 
-/// Writes those letters.
+/// Sends those e-mails.
 pub struct Notices;
 
 #[async_trait]
@@ -18,7 +18,7 @@ impl Hook<StoredUser> for Notices {
     }
 
     async fn after_update(&self, context: &mut Context<'_>, old: &StoredUser, new: &StoredUser) -> Result<(), Refused> {
-        // an address that no mail can be sent to gets none; and nobody has proved it to be theirs, so the letter says
+        // an address that no mail can be sent to gets none; and nobody has proved it to be theirs, so the e-mail says
         // nothing that its owner has chosen, not even a name
         let Ok(address) = old.user.email.as_str().parse() else { return Ok(()) };
         let to = Mailbox::new(None, address);

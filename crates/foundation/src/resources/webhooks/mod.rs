@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod dispatch;
+pub mod emails;
 pub mod events;
 pub mod hook;
 pub mod model;
@@ -24,6 +25,7 @@ use chrono::{DateTime, Utc};
 use lettre::message::Mailbox;
 use url::Url;
 
+use self::emails::WebhookDisabled;
 use self::events::OutgoingEvent;
 use self::model::{DisabledReason, StoredWebhook};
 use self::store::WebhookValues;
@@ -37,7 +39,6 @@ use crate::db::migrate::script;
 use crate::db::signals::{self, Actor, Refused};
 use crate::db::{Conn, DbResult};
 use crate::declared;
-use crate::mail::letter::WebhookDisabled;
 use crate::resources::audit::Audit;
 use crate::resources::audit::model::State;
 use crate::resources::audit::{self, Audited};
@@ -68,29 +69,22 @@ pub static RESOURCE: Resource = Resource {
     name: "webhooks",
     apis: &[Api::of::<api::WebhooksApi>()],
     things: &[Thing { path: "/api/v1/webhooks/{id}", name: "Webhook", variable: "id" }],
-    notes: &[],
-    expensive: &[],
     tables: tables::declared,
     migrations: &[script!("0004_webhooks")],
     hooks: |hooks, _| hooks.entity::<StoredWebhook>().on::<StoredWebhook, _>(Audit),
-    permissions: &[],
-    open_permissions: &[],
-    targets: &[],
-    explain: &[],
     actions: ACTIONS,
     events: events::EVENTS,
     codes: CODES,
-    models: &[],
+    emails: emails::EMAILS,
     jobs: &[
         Kind::of::<tasks::PublishEvent>(),
         Kind::of::<tasks::DeliverWebhook>(),
         Kind::every::<tasks::PurgeDeliveries>(|config| Duration::from_secs(config.purge_interval)),
         Kind::every::<tasks::SealSecrets>(|config| Duration::from_secs(config.purge_interval)),
     ],
-    local_jobs: &[],
     services: &[|app, stop| Box::pin(dispatch::run(app, stop))],
-    state: |_| {},
     settings: &[TIMEOUT, RETRY_FOR, SECRET_OVERLAP, DELIVERIES_TTL, LIMIT, PRIVATE],
+    ..Resource::EMPTY
 };
 
 actions! { "webhook":
@@ -137,14 +131,14 @@ async fn disable(
     let values = WebhookValues { enabled: false, disabled_reason: Some(why), ..webhook.values() };
     signals::update(tx, Actor::default(), webhook, values, now).await?;
     stop(tx, webhook.id).await?;
-    let letter = WebhookDisabled {
+    let message = WebhookDisabled {
         id: webhook.id,
         host: webhook.host(),
         description: webhook.description.clone(),
         reason: why.sentence().into(),
     };
     for mailbox in told(tx, webhook.created_by).await? {
-        crate::tasks::mail::send(tx, mailbox, &letter, now).await?;
+        crate::tasks::mail::send(tx, mailbox, &message, now).await?;
     }
     Ok(())
 }
