@@ -48,8 +48,8 @@ Bookshelf is a catalogue of authors and their books, whose copies users borrow.
         sqlite: sqlx::migrate!("migrations/sqlite"),
         postgres: sqlx::migrate!("migrations/postgres"),
     }),
-    fixtures: fixtures!("demo"),
-    demo: &["demo"],
+    fixtures: fixtures!("catalogue", "demo"),
+    demo: &["demo", "catalogue"],
     collection: "{}",
 };
 

@@ -4,6 +4,9 @@ use sqlx::error::ErrorKind;
 
 use super::tables;
 
+/// The report of SQLite for any foreign key.
+const SQLITE_FOREIGN_KEY: &str = "FOREIGN KEY constraint failed";
+
 /// A constraint that a rule depends on. A resource declares it beside its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Constraint {
@@ -46,9 +49,10 @@ impl Violated {
     /// Reads the report of an error; `None` if the error is of another kind.
     pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
         let error = error.as_database_error()?;
-        let is_violation = matches!(error.kind(), ErrorKind::UniqueViolation | ErrorKind::ForeignKeyViolation);
         let message = error.message().to_owned();
-        let is_foreign_key = error.kind() == ErrorKind::ForeignKeyViolation;
+        // SQLite reports ON DELETE RESTRICT as a trigger
+        let is_foreign_key = error.kind() == ErrorKind::ForeignKeyViolation || message == SQLITE_FOREIGN_KEY;
+        let is_violation = is_foreign_key || error.kind() == ErrorKind::UniqueViolation;
         is_violation.then(|| Self { name: error.constraint().map(Into::into), message, is_foreign_key })
     }
 
@@ -71,7 +75,7 @@ impl Violated {
                 .iter()
                 .flat_map(|table| &table.foreign_keys)
                 .any(|key| key.table == "users" && key.name == *name),
-            None => self.message == "FOREIGN KEY constraint failed",
+            None => self.message == SQLITE_FOREIGN_KEY,
         }
     }
 }

@@ -89,6 +89,17 @@ pub async fn send<M: Message>(tx: &mut Conn, to: Mailbox, message: &M, now: Date
     Ok(())
 }
 
+/// Sends an e-mail to the address of an account, as [`send`]. An address to which no e-mail can be sent gets none.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn send_to<M: Message>(tx: &mut Conn, email: &str, message: &M, now: DateTime<Utc>) -> DbResult<()> {
+    match email.parse() {
+        Ok(address) => send(tx, Mailbox::new(None, address), message, now).await,
+        Err(_) => Ok(()),
+    }
+}
+
 /// Sends an e-mail with a new code, and returns the hash of the code. Returns `None` if the address has reached its
 /// limit: no e-mail is sent.
 ///

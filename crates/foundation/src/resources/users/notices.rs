@@ -1,7 +1,6 @@
 //! E-mails that tell the owner of an account what was changed about it: if it was not them, they must know.
 
 use async_trait::async_trait;
-use lettre::message::Mailbox;
 
 use super::emails::{EmailChanged, PasswordChanged};
 use super::model::StoredUser;
@@ -18,14 +17,12 @@ impl Hook<StoredUser> for Notices {
     }
 
     async fn after_update(&self, context: &mut Context<'_>, old: &StoredUser, new: &StoredUser) -> Result<(), Refused> {
-        // an address that no mail can be sent to gets none; and nobody has proved it to be theirs, so the e-mail says
-        // nothing that its owner has chosen, not even a name
-        let Ok(address) = old.user.email.as_str().parse() else { return Ok(()) };
-        let to = Mailbox::new(None, address);
+        // nobody has proved the address to be theirs, so the e-mail says nothing that its owner has chosen, not even a name
+        let to = old.user.email.as_str();
         if old.token_version != new.token_version {
-            mail::send(context.tx, to, &PasswordChanged {}, context.now).await?;
+            mail::send_to(context.tx, to, &PasswordChanged {}, context.now).await?;
         } else if old.user.email != new.user.email {
-            mail::send(context.tx, to, &EmailChanged {}, context.now).await?;
+            mail::send_to(context.tx, to, &EmailChanged {}, context.now).await?;
         }
         Ok(())
     }

@@ -11,12 +11,13 @@ pub mod tasks;
 use std::time::Duration;
 
 use accord_foundation::application::Resource;
-use accord_foundation::codes;
 use accord_foundation::config::Setting;
 use accord_foundation::server::document::Api;
 use accord_foundation::server::normalise::Thing;
 use accord_foundation::tasks::Kind;
+use accord_foundation::{codes, emails};
 use poem_openapi::Tags;
+use serde::Serialize;
 
 use self::model::Loan;
 
@@ -29,6 +30,19 @@ pub enum Tag {
 
 codes! {
     COPY_ON_LOAN = 409 "copy_on_loan", "The copy is on loan";
+}
+
+/// The content of the e-mail about an overdue loan.
+#[derive(Debug, Serialize)]
+pub struct LoanOverdue {
+    /// The title of the book.
+    pub title: String,
+    /// When the copy had to be back.
+    pub due: String,
+}
+
+emails! {
+    "loan-overdue", Sent = LoanOverdue { title: "Emma".into(), due: "2026-01-02 03:04 UTC".into() };
 }
 
 /// The number of days until a copy must be back.
@@ -45,6 +59,7 @@ pub static RESOURCE: Resource = Resource {
     tables: tables::declared,
     hooks: |hooks, _| hooks.entity::<Loan>(),
     codes: CODES,
+    emails: EMAILS,
     jobs: &[Kind::every::<tasks::MailOverdue>(|config| Duration::from_secs(config.number(&OVERDUE_INTERVAL)))],
     settings: &[LOAN_DAYS, OVERDUE_INTERVAL],
     ..Resource::EMPTY

@@ -1,11 +1,13 @@
 //! The job that reminds users of overdue loans.
 
 use accord_foundation::app::App;
-use accord_foundation::tasks::{Fault, Task};
+use accord_foundation::mail::message;
+use accord_foundation::tasks::{Fault, Task, mail};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::store;
+use super::LoanOverdue;
+use super::store::{self, Overdue};
 
 /// Reminders in one transaction, so that other writers need not wait long.
 const AT_ONCE: u64 = 100;
@@ -29,8 +31,10 @@ impl Task for MailOverdue {
             if loans.is_empty() {
                 return Ok(());
             }
-            for loan in loans {
-                store::set_reminded(&mut tx, loan.id, now).await?;
+            for Overdue { id, email, title, due_at } in loans {
+                store::set_reminded(&mut tx, id, now).await?;
+                let overdue = LoanOverdue { title, due: message::until(due_at) };
+                mail::send_to(&mut tx, &email, &overdue, now).await?;
             }
             tx.commit().await?;
         }
