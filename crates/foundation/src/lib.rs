@@ -3,6 +3,8 @@
 //! Imports go down the list of modules only.
 #![warn(missing_docs)]
 
+pub mod prelude;
+
 pub mod application;
 #[cfg(test)]
 mod testing;

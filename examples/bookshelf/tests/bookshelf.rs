@@ -131,7 +131,7 @@ async fn a_copy_has_one_open_loan_however_many_ask_at_once() {
     for round in 1..=5 {
         let copy = json!({ "book_id": 1, "copy": 2 });
         let ask = |index: usize| {
-            let person = if index % 2 == 0 { &ann } else { &root };
+            let person = if index.is_multiple_of(2) { &ann } else { &root };
             person.post("/api/v1/loans").json(&copy).into_future()
         };
         let answers = join_all((0..8).map(ask)).await;

@@ -1,21 +1,11 @@
 //! `/api/v1/posts`
 
-use accord_foundation::app::App;
-use accord_foundation::auth::{Caller, Needs};
-use accord_foundation::crud::{self, Change};
+use accord_foundation::crud::Change;
 use accord_foundation::db::versioned;
-use accord_foundation::error::Error;
-use accord_foundation::http::answer::{Changed, Created, Found, Listed, NoContent};
-use accord_foundation::http::etag::IfMatch;
-use accord_foundation::http::fail::{ChangeFail, Conflict, Fail, NotFound, Unprocessable};
 use accord_foundation::http::page::{self, Cursor};
-use accord_foundation::http::parameters::{IfNoneMatch, Paging, WithTotal};
-use accord_foundation::http::payload::{JsonIn, JsonOut};
+use accord_foundation::http::payload::JsonOut;
 use accord_foundation::http::sent::Sent;
-use accord_foundation::resources::idempotency::{Idempotent, Keyed};
-use poem::web::Data;
-use poem_openapi::OpenApi;
-use poem_openapi::param::{Path, Query};
+use accord_foundation::prelude::*;
 
 use super::model::{Post, PostCreate, PostId, PostPage, PostReplace, PostUpdate, Sort, StoredPost};
 use super::rules::{self, Reader};

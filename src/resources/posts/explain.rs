@@ -2,7 +2,7 @@
 
 use accord_foundation::cli::permission::Says;
 use accord_foundation::db::versioned;
-use accord_foundation::db::{Conn, DbResult};
+use accord_foundation::prelude::*;
 use accord_foundation::resources::users::model::User;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;

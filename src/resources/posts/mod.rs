@@ -11,21 +11,17 @@ pub mod store;
 pub mod tables;
 
 use accord_foundation::actions;
-use accord_foundation::application::Resource;
 use accord_foundation::auth::permission::{Entry, Target};
 use accord_foundation::db::signals::{Actor, Context, Hook, Phase, Refused};
 use accord_foundation::events;
-use accord_foundation::permissions;
+use accord_foundation::prelude::*;
 use accord_foundation::resources::audit::model::State;
 use accord_foundation::resources::audit::{self, Event};
 use accord_foundation::resources::grants::store::Filter;
 use accord_foundation::resources::grants::{EndGrants, InGrants, on};
 use accord_foundation::resources::webhooks::hook::PublishEvents;
-use accord_foundation::server::document::Api;
 use accord_foundation::server::normalise::Note;
-use accord_foundation::server::normalise::Thing;
 use async_trait::async_trait;
-use poem_openapi::Tags;
 
 use self::model::Post;
 use self::model::StoredPost;

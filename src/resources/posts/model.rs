@@ -1,13 +1,9 @@
 //! What goes over the wire for posts, and the row it is made from.
 
 use accord_foundation::crud::Represented;
-use accord_foundation::http::page::page;
-use accord_foundation::{examples, id_type, text_enum};
-use chrono::{DateTime, Utc};
-use poem_openapi::Object;
+use accord_foundation::prelude::*;
+use accord_foundation::text_enum;
 use poem_openapi::types::MaybeUndefined;
-use serde::Serialize;
-use sqlx::FromRow;
 
 use super::store::PostValues;
 

@@ -2,7 +2,7 @@
 
 use accord_foundation::auth::Role;
 use accord_foundation::auth::access::Held;
-use accord_foundation::error::{Code, Error};
+use accord_foundation::prelude::*;
 
 use super::model::{PostId, StoredPost};
 

@@ -1,13 +1,12 @@
 //! All SQL for posts.
 
 use accord_foundation::auth::tables::Users;
+use accord_foundation::db::Dialect;
 use accord_foundation::db::search::contains;
 use accord_foundation::db::versioned::Versioned;
-use accord_foundation::db::{Conn, DbResult, Dialect};
 use accord_foundation::http::page::Cursor;
-use sea_query::{
-    BinOper, Condition, Expr, ExprTrait, IntoColumnRef, JoinType, Order, Query, ReturningClause, SelectStatement,
-};
+use accord_foundation::prelude::*;
+use sea_query::{BinOper, IntoColumnRef, JoinType, Order, Query, ReturningClause, SelectStatement};
 
 use super::model::{Sort, StoredPost};
 use super::rules::{Reader, fold, search_text};

@@ -1,12 +1,12 @@
 //! The table of posts.
 
+use accord_foundation::prelude::*;
 use sea_query::Iden;
 
 use accord_foundation::auth::tables::Users;
 use accord_foundation::db::DerivedColumn;
 use accord_foundation::db::tables::declare::{bigint, boolean, index, key, postgres, sqlite, text, timestamp};
 use accord_foundation::db::tables::table::Action::SetNull;
-use accord_foundation::tables;
 
 tables! {
     /// Posts.

@@ -1,15 +1,9 @@
 //! `/api/v1/posts/{id}/statistics` and `/api/v1/posts/{id}/share`
 
-use accord_foundation::app::App;
-use accord_foundation::auth::{Caller, Needs};
 use accord_foundation::db::versioned;
-use accord_foundation::error::Error;
-use accord_foundation::http::answer::NoContent;
-use accord_foundation::http::fail::{Fail, Forbidden, NotFound};
 use accord_foundation::http::payload::JsonOut;
-use poem::web::Data;
-use poem_openapi::param::Path;
-use poem_openapi::{ApiResponse, OpenApi};
+use accord_foundation::prelude::*;
+use poem_openapi::ApiResponse;
 
 use super::CanViewStats;
 use super::model::PostStatistics;

@@ -1,12 +1,11 @@
 //! The fixture model of statistics.
 
 use accord_foundation::db::keyset::whole;
-use accord_foundation::db::{Conn, DbResult};
 use accord_foundation::fixtures::dump::Keys;
 use accord_foundation::fixtures::load::{Loader, Refusal};
 use accord_foundation::fixtures::models::{Loaded, Model, Properties, Schema, documented, read, written};
+use accord_foundation::prelude::*;
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 use super::store::{self, Count};
 use crate::resources::posts::fixture::{Key, Post, key};

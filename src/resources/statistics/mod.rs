@@ -11,10 +11,7 @@ pub mod tables;
 pub mod tasks;
 pub mod views;
 
-use accord_foundation::application::Resource;
-use accord_foundation::config::Setting;
-use accord_foundation::permissions;
-use accord_foundation::server::document::Api;
+use accord_foundation::prelude::*;
 
 use self::views::Views;
 use crate::resources::posts::{POST_STATISTICS, explain};

@@ -1,9 +1,7 @@
 //! What goes over the wire for the statistics of a post.
 
-use poem_openapi::Object;
+use accord_foundation::prelude::*;
 use poem_openapi::types::Example;
-use serde::Serialize;
-use sqlx::FromRow;
 
 /// How a post is received
 #[derive(Debug, Object, Serialize, FromRow)]

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use accord_foundation::db::{Conn, DbResult, Dialect, Unsignalled};
-use chrono::{DateTime, Utc};
-use sea_query::{Alias, Expr, ExprTrait, Func, JoinType, LockType, OnConflict, Order, Query};
-use sqlx::FromRow;
+use accord_foundation::db::{Dialect, Unsignalled};
+use accord_foundation::prelude::*;
+use sea_query::{Alias, Func, JoinType, LockType, OnConflict, Order, Query};
 
 use super::model::PostStatistics as Numbers;
 use crate::resources::posts::model::PostId;

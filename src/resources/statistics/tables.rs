@@ -2,7 +2,7 @@
 
 use accord_foundation::db::tables::declare::{bigint, primary_key, timestamp};
 use accord_foundation::db::tables::table::Action::Cascade;
-use accord_foundation::tables;
+use accord_foundation::prelude::*;
 
 use crate::resources::posts::tables::Posts;
 

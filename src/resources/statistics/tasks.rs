@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use accord_foundation::app::App;
-use accord_foundation::db::DbResult;
-use accord_foundation::tasks::Fault;
+use accord_foundation::prelude::*;
 use accord_foundation::tasks::local::Local;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;

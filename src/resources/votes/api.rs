@@ -1,14 +1,10 @@
 //! `POST /api/v1/vote`
 
-use accord_foundation::app::App;
-use accord_foundation::auth::Caller;
 use accord_foundation::db::signals::{self, Refused};
 use accord_foundation::db::versioned;
-use accord_foundation::error::Error;
-use accord_foundation::http::fail::{Conflict, Fail, NotFound};
-use accord_foundation::http::payload::{JsonIn, JsonOut};
-use poem::web::Data;
-use poem_openapi::{ApiResponse, OpenApi};
+use accord_foundation::http::payload::JsonOut;
+use accord_foundation::prelude::*;
+use poem_openapi::ApiResponse;
 
 use super::Tag;
 use super::model::{Vote, VoteResult};

@@ -2,13 +2,12 @@
 
 use accord_foundation::db::keyset::whole;
 use accord_foundation::db::signals::{self, Actor};
-use accord_foundation::db::{Conn, DbResult};
 use accord_foundation::fixtures::dump::Keys;
 use accord_foundation::fixtures::load::{Loader, Refusal};
 use accord_foundation::fixtures::models::{Loaded, Model, Properties, Schema, read, text, written};
+use accord_foundation::prelude::*;
 use accord_foundation::resources::users::fixture::User;
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 use super::store::{self, StoredVote};
 use crate::resources::posts::fixture::{Key, Post, key};

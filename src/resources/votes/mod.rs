@@ -8,16 +8,13 @@ pub mod model;
 pub mod store;
 pub mod tables;
 
-use accord_foundation::application::Resource;
-use accord_foundation::codes;
 use accord_foundation::db::signals::{Context, Hook, Phase, Refused};
 use accord_foundation::events;
+use accord_foundation::prelude::*;
 use accord_foundation::resources::users::model::StoredUser;
 use accord_foundation::resources::webhooks::hook::PublishEvents;
-use accord_foundation::server::document::Api;
 use accord_foundation::server::normalise::Note;
 use async_trait::async_trait;
-use poem_openapi::Tags;
 
 use self::model::GivenVote;
 use self::store::StoredVote;

@@ -1,8 +1,7 @@
 //! What goes over the wire for votes.
 
-use poem_openapi::Object;
+use accord_foundation::prelude::*;
 use poem_openapi::types::Example;
-use serde::Serialize;
 
 use super::store::StoredVote;
 use crate::resources::posts::model::PostId;

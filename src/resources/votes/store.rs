@@ -1,11 +1,10 @@
 //! All SQL for votes. Each function keeps the count of the post in the same transaction.
 
 use accord_foundation::auth::tables::Users;
+use accord_foundation::db::Permit;
 use accord_foundation::db::signals::Signalled;
-use accord_foundation::db::{Conn, Constraint, DbResult, Permit};
-use chrono::{DateTime, Utc};
-use sea_query::{Expr, ExprTrait, LockType, OnConflict, Order, Query, SelectStatement};
-use sqlx::FromRow;
+use accord_foundation::prelude::*;
+use sea_query::{LockType, OnConflict, Order, Query, SelectStatement};
 
 use crate::resources::posts::model::PostId;
 use crate::resources::posts::tables::{Posts, VOTES};

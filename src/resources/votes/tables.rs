@@ -3,7 +3,7 @@
 use accord_foundation::auth::tables::Users;
 use accord_foundation::db::tables::declare::{bigint, index, never_updated, primary_key, timestamp};
 use accord_foundation::db::tables::table::Action::Cascade;
-use accord_foundation::tables;
+use accord_foundation::prelude::*;
 
 use crate::resources::posts::tables::Posts;
 

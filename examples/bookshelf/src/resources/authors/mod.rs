@@ -6,13 +6,7 @@ pub mod api;
 pub mod model;
 pub mod tables;
 
-use accord_foundation::application::Resource;
-use accord_foundation::permissions;
-use accord_foundation::server::document::Api;
-use accord_foundation::server::normalise::Thing;
-use poem_openapi::Tags;
-
-use accord_foundation::fixtures::models::record::RecordModel;
+use accord_foundation::prelude::*;
 
 use self::model::Author;
 

@@ -1,7 +1,7 @@
 //! The table of authors.
 
 use accord_foundation::db::tables::declare::{bigint, key, text, timestamp};
-use accord_foundation::tables;
+use accord_foundation::prelude::*;
 
 tables! {
     /// Authors.

@@ -1,17 +1,6 @@
 //! `/api/v1/books`
 
-use accord_foundation::app::App;
-use accord_foundation::auth::{Caller, Needs};
-use accord_foundation::crud;
-use accord_foundation::http::answer::{Changed, Created, Found, Listed, NoContent};
-use accord_foundation::http::etag::IfMatch;
-use accord_foundation::http::fail::{ChangeFail, Conflict, Fail, Forbidden, NotFound, Unprocessable};
-use accord_foundation::http::parameters::{IfNoneMatch, Paging, WithTotal};
-use accord_foundation::http::payload::JsonIn;
-use accord_foundation::resources::idempotency::{Idempotent, Keyed};
-use poem::web::Data;
-use poem_openapi::OpenApi;
-use poem_openapi::param::{Path, Query};
+use accord_foundation::prelude::*;
 
 use super::model::{Book, BookCreate, BookId, BookPage, BookUpdate};
 use super::{Tag, store};

@@ -1,16 +1,6 @@
 //! The types of books in the document. A book is stored as it is shown.
 
-use accord_foundation::crud::Record;
-use accord_foundation::db::Constraint;
-use accord_foundation::error::{Code, FieldError};
-use accord_foundation::fixtures::models::record::{Named, Reference};
-use accord_foundation::http::page::page;
-use accord_foundation::{examples, id_type};
-use chrono::{DateTime, Utc};
-use poem_openapi::Object;
-use sea_query::Expr;
-use serde::Serialize;
-use sqlx::FromRow;
+use accord_foundation::prelude::*;
 
 use super::tables::Books;
 use super::{ISBN_IN_USE, rules};

@@ -1,7 +1,8 @@
 //! The conditions by which books are found.
 
 use accord_foundation::db::search::contains;
-use sea_query::{Condition, Expr, ExprTrait, Func};
+use accord_foundation::prelude::*;
+use sea_query::Func;
 
 use super::tables::Books;
 use crate::resources::authors::model::AuthorId;

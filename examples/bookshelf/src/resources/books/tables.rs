@@ -2,7 +2,7 @@
 
 use accord_foundation::db::tables::declare::{bigint, index, key, text, timestamp};
 use accord_foundation::db::tables::table::Action::Restrict;
-use accord_foundation::tables;
+use accord_foundation::prelude::*;
 
 use crate::resources::authors::tables::Authors;
 

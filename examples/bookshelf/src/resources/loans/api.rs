@@ -1,19 +1,6 @@
 //! `/api/v1/loans`, `/api/v1/user/loans`
 
-use accord_foundation::app::App;
-use accord_foundation::auth::{Caller, Needs};
-use accord_foundation::crud;
-use accord_foundation::error::{Code, Error, FieldError};
-use accord_foundation::http::answer::{Changed, Created, Found, Listed};
-use accord_foundation::http::etag::IfMatch;
-use accord_foundation::http::fail::{Conflict, Fail, Forbidden, NotFound, Unprocessable};
-use accord_foundation::http::parameters::{IfNoneMatch, Paging, WithTotal};
-use accord_foundation::http::payload::JsonIn;
-use accord_foundation::resources::idempotency::{Idempotent, Keyed};
-use chrono::TimeDelta;
-use poem::web::Data;
-use poem_openapi::OpenApi;
-use poem_openapi::param::{Path, Query};
+use accord_foundation::prelude::*;
 
 use super::model::{Loan, LoanCreate, LoanId, LoanPage, LoanValues};
 use super::{LOAN_DAYS, Tag, store};

@@ -10,14 +10,7 @@ pub mod tasks;
 
 use std::time::Duration;
 
-use accord_foundation::application::Resource;
-use accord_foundation::config::Setting;
-use accord_foundation::server::document::Api;
-use accord_foundation::server::normalise::Thing;
-use accord_foundation::tasks::Kind;
-use accord_foundation::{codes, emails};
-use poem_openapi::Tags;
-use serde::Serialize;
+use accord_foundation::prelude::*;
 
 use self::model::Loan;
 

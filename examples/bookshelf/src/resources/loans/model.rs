@@ -1,15 +1,6 @@
 //! The types of loans in the document. A loan is stored as it is shown.
 
-use accord_foundation::crud::Record;
-use accord_foundation::db::Constraint;
-use accord_foundation::error::Code;
-use accord_foundation::http::page::page;
-use accord_foundation::{examples, id_type};
-use chrono::{DateTime, Utc};
-use poem_openapi::Object;
-use sea_query::Expr;
-use serde::Serialize;
-use sqlx::FromRow;
+use accord_foundation::prelude::*;
 
 use super::COPY_ON_LOAN;
 use super::tables::Loans;

@@ -1,10 +1,8 @@
 //! The statements on loans that are not those of every record.
 
 use accord_foundation::auth::tables::Users;
-use accord_foundation::db::{Conn, DbResult};
-use chrono::{DateTime, Utc};
-use sea_query::{Condition, Expr, ExprTrait, LockType, Order, Query};
-use sqlx::FromRow;
+use accord_foundation::prelude::*;
+use sea_query::{LockType, Order, Query};
 
 use super::tables::{Loans, REMINDED_AT};
 use crate::resources::books::model::BookId;

@@ -4,7 +4,7 @@ use accord_foundation::auth::tables::Users;
 use accord_foundation::db::DerivedColumn;
 use accord_foundation::db::tables::declare::{bigint, index, key, timestamp, unique_index};
 use accord_foundation::db::tables::table::Action::{Cascade, Restrict};
-use accord_foundation::tables;
+use accord_foundation::prelude::*;
 
 use crate::resources::books::tables::Books;
 

@@ -1,10 +1,8 @@
 //! The job that reminds users of overdue loans.
 
-use accord_foundation::app::App;
 use accord_foundation::mail::message;
-use accord_foundation::tasks::{Fault, Task, mail};
-use chrono::TimeDelta;
-use serde::{Deserialize, Serialize};
+use accord_foundation::prelude::*;
+use accord_foundation::tasks::mail;
 
 use super::LoanOverdue;
 use super::store::{self, Overdue};
