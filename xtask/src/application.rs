@@ -6,7 +6,7 @@ use accord_foundation::auth::permission;
 use accord_foundation::config::{Config, ConfigError};
 use accord_foundation::db::tables::{self, Table};
 use accord_foundation::fixtures;
-use accord_foundation::server::document;
+use accord_foundation::server::{document, routes};
 use accord_migrate::rows::DeclaredRows;
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ pub fn document() -> &'static Value {
 /// The table of operations.
 pub fn operations() -> String {
     accord::install();
-    document::operations()
+    routes::operations()
 }
 
 /// The declared tables.

@@ -25,8 +25,8 @@ use crate::resources::audit::model::Action;
 use crate::resources::hooks::{self, AddHooks};
 use crate::resources::webhooks::events::{self, EventGroup};
 use crate::server::document::{self, About, Api};
-use crate::server::guard;
 use crate::server::normalise::{self, Note, Thing};
+use crate::server::operation;
 use crate::tasks::local::Local;
 use crate::tasks::{self, Kind, Service};
 
@@ -197,7 +197,7 @@ fn complete(application: &'static Application) {
         collect(all, |resource| resource.notes),
         application.example.things[0],
     );
-    guard::complete(collect(all, |resource| resource.expensive));
+    operation::complete(collect(all, |resource| resource.expensive));
     document::complete(&application.about, collect(all, |resource| resource.apis));
     fixtures::complete(collect(all, |resource| resource.models), application.fixtures, application.demo);
     crate::cli::permission::complete(collect(all, |resource| resource.explain));

@@ -1,8 +1,8 @@
 //! Who may call, as the first parameter of a handler: [`Public`], [`LoggedIn`], [`Enabled`], [`Caller`], [`Admin`] or
 //! [`Needs`].
 //!
-//! Each states its rule in the document. The guard of the server proves the caller and holds them to the rule before
-//! anything else of the request is looked at; the extractors here only hand over what it found.
+//! Each states its rule in the document. The server proves the caller and applies the rule before it
+//! looks at anything else of the request; the extractors here only hand over the caller.
 
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -204,7 +204,7 @@ impl<'a> From<&'a Admin> for Actor<'a> {
 pub struct Proven(Arc<Mutex<Option<Caller>>>);
 
 impl Proven {
-    /// Wraps what the guard found.
+    /// Wraps the caller.
     pub fn new(caller: Caller) -> Self {
         Self(Arc::new(Mutex::new(Some(caller))))
     }
@@ -212,8 +212,8 @@ impl Proven {
     fn take(request: &Request) -> poem::Result<Caller> {
         let proven = request.extensions().get::<Self>();
         let caller = proven.and_then(|proven| proven.0.lock().ok()?.take());
-        // an operation outside the guard must fail closed
-        caller.ok_or_else(|| Error::internal("a protected operation ran without its guard").into())
+        // an operation without authorization must fail closed
+        caller.ok_or_else(|| Error::internal("a protected operation ran without authorization").into())
     }
 }
 

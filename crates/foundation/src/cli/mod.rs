@@ -26,7 +26,7 @@ use crate::declared;
 use crate::error::{Code, Error, FieldError};
 use crate::mail::transport::Mailer;
 use crate::resources::hooks::hooks;
-use crate::server::{document, schema};
+use crate::server::{document, routes, schema};
 
 /// `EX_CONFIG` of sysexits.h: a restart will not help, somebody must change a setting.
 const EX_CONFIG: u8 = 78;
@@ -187,7 +187,7 @@ pub fn main() -> ExitCode {
 async fn run(arguments: Arguments, inherited: ListenFd) -> Result<(), Failure> {
     // what needs no settings
     match &arguments.command {
-        Some(Command::Routes) => return print(&document::operations()),
+        Some(Command::Routes) => return print(&routes::operations()),
         Some(Command::Openapi { json: true }) => return print(&format!("{}\n", document::json())),
         Some(Command::Openapi { json: false }) => return print(document::yaml()),
         _ => {}

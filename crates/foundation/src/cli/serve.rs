@@ -22,7 +22,7 @@ use crate::declared;
 use crate::mail::transport::Mailer;
 use crate::resources::hooks::hooks;
 use crate::resources::users::store as users;
-use crate::server::{accept, connections, document};
+use crate::server::{accept, connections, operation};
 use crate::tasks::{self, local};
 use crate::{fixtures, server};
 
@@ -36,7 +36,7 @@ const FILE_SIZE_EXCEEDED: i32 = 25;
 /// Serves until SIGTERM or Ctrl-C, on a socket that was passed on if there is one.
 pub async fn run(config: Config, inherited: ListenFd) -> Result<(), Failure> {
     survive_file_size_limit();
-    fit(document::faults())?;
+    fit(operation::faults())?;
     fit(application::faults(application::application().resources, &config))?;
     let _flush = logs(&config)?;
     let config = Arc::new(config);
@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn an_operation_without_a_rule_is_a_configuration_fault_that_names_it() {
-        assert!(fit(document::faults()).is_ok());
+        assert!(fit(operation::faults()).is_ok());
         let failure = fit(vec!["tell_secret (GET /secret): states no access rule".into()]).expect_err("refused");
         assert!(matches!(&failure, Failure::Config(text) if text.contains("tell_secret")), "{failure}");
     }

@@ -1,7 +1,7 @@
 //! Failures as types: `Fail<(Forbidden, NotFound)>` documents exactly these statuses and lets no other pass.
 //!
 //! What follows from the shape of an operation (400, 401, 408, 413, 415) is added to the document where the
-//! guard that answers them is described, in `server::normalise`.
+//! validation that answers them is described, in `server::normalise`.
 
 use std::marker::PhantomData;
 
@@ -46,7 +46,7 @@ statuses! {
     PreconditionRequired = 428;
     /// `Idempotency-Key` belongs to another request.
     Unprocessable = 422;
-    /// Called too often; the guard limits every operation that declares this.
+    /// Called too often; the server limits every operation that declares this.
     RateLimited = 429;
     /// Credentials in the body are wrong, on an operation that needs no token.
     Unauthorized = 401;
@@ -77,7 +77,7 @@ impl<S, E: Into<Error>> From<E> for Fail<S> {
 }
 
 /// What a handler may answer without declaring it: a rule that no schema can say (400), an account that was deleted
-/// since the guard has looked (401).
+/// since authorization (401).
 const BY_SHAPE: &[u16] = &[400, 401];
 
 impl<S: Statuses> From<Fail<S>> for poem::Error {

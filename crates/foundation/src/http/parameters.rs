@@ -129,7 +129,7 @@ shared! {
     IfMatch = "If-Match" in Header, |request| Ok(Self::required(request.header("If-Match"))?);
     IfNoneMatch = "If-None-Match" in Header, |request| Ok(Self(request.header("If-None-Match").map(str::to_owned)));
     Paging = "paging" in Query, |request| {
-        // the guard has validated both
+        // request validation has checked both
         let Query { limit, cursor, .. } = request.params()?;
         let limit = usize::try_from(limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or_default();
         Ok(Self { limit, cursor })

@@ -1,4 +1,5 @@
-//! Bodies: what the guard has read and validated against the served document, and answers written straight with serde.
+//! Bodies: those of requests, read and validated against the served document, and those of answers, written straight with
+//! serde.
 //!
 //! poem-openapi's own `Json` names its media type with a charset, takes what its schema forbids, and serialises
 //! through a `Value`; its `Form` runs no validators. These do not.
@@ -14,7 +15,7 @@ use serde_json::Value;
 
 use crate::error::{Code, Error, FieldError};
 
-/// The body of the request, valid by the document. The guard puts it into the request's extensions.
+/// The body of the request, valid by the document. Request validation puts it into the request's extensions.
 #[derive(Clone)]
 pub struct ValidBody(pub Arc<Value>);
 
@@ -27,13 +28,38 @@ pub struct FormIn<T>(pub T);
 /// JSON answer.
 pub struct JsonOut<T>(pub T);
 
+/// A payload that an operation takes: JSON or a form.
+pub trait Body: Payload + ParsePayload + Send {
+    /// The type of the content.
+    type Content: Send + Sync;
+
+    /// The content.
+    fn content(self) -> Self::Content;
+}
+
+impl<T: ParseFromJSON> Body for JsonIn<T> {
+    type Content = T;
+
+    fn content(self) -> T {
+        self.0
+    }
+}
+
+impl<T: ParseFromJSON> Body for FormIn<T> {
+    type Content = T;
+
+    fn content(self) -> T {
+        self.0
+    }
+}
+
 macro_rules! payload {
     ($payload:ident, $media_type:literal) => {
         impl<T: Type> Payload for $payload<T> {
             const CONTENT_TYPE: &'static str = $media_type;
 
             fn check_content_type(_: &str) -> bool {
-                true // the guard has checked it against the document
+                true // request validation has checked it against the document
             }
 
             fn schema_ref() -> MetaSchemaRef {
@@ -53,7 +79,7 @@ payload!(JsonOut, "application/json");
 
 fn valid<T: ParseFromJSON>(request: &Request) -> Result<T> {
     let Some(ValidBody(body)) = request.extensions().get::<ValidBody>() else {
-        return Err(Error::internal("an operation with a body ran without its guard").into());
+        return Err(Error::internal("an operation with a body ran without request validation").into());
     };
     T::parse_from_json(Some((**body).clone())).map_err(|error| {
         // only a type whose own parser is stricter than its schema comes here

@@ -25,8 +25,8 @@ use crate::http::Origin;
 use crate::http::client::ClientAddress;
 use crate::http::sent::Sent;
 use crate::server::accept::BeyondLimits;
-use crate::server::document;
-use crate::server::guard::percent_decode;
+use crate::server::path::percent_decode;
+use crate::server::routes;
 
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -171,7 +171,7 @@ impl<E: Endpoint + 'static> Endpoint for Edge<E> {
         let ledger = Ledger::default();
         request.extensions_mut().insert(ledger.clone());
         let path = request.uri().path().to_owned();
-        let known = document::route(&path);
+        let known = routes::route(&path);
         let allow = known.map(|route| route.allow.as_str());
         // the route, not the path: a path is what a client sends, and may hold anything
         let route = known.map_or("-", |route| route.path.as_str());
@@ -265,7 +265,7 @@ fn request_id(request: &Request) -> String {
 }
 
 /// A path with a trailing slash is the one without it. In one that is no UTF-8 each `%` stands for itself: the
-/// router would refuse it before the guard has asked who calls.
+/// router would reject it before authorization.
 fn tidy_path(request: &mut Request) {
     let path = request.uri().path();
     let trimmed = path.strip_suffix('/').filter(|trimmed| !trimmed.is_empty() && !trimmed.ends_with('/'));
@@ -308,7 +308,7 @@ fn refuse(error: poem::Error, request_id: &str, allow: Option<&str>, paths_hint:
             StatusCode::METHOD_NOT_ALLOWED => {
                 Error::new(Code::METHOD_NOT_ALLOWED, format!("The path takes {}.", allow.unwrap_or_default()))
             }
-            // the guard has judged parameters and body, so nothing else should come from the framework
+            // parameters and body are valid, so nothing else should come from the framework
             status if status.is_client_error() => Error::new(Code::INVALID, "The request cannot be read."),
             _ => Error::internal(&error),
         },

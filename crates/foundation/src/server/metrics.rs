@@ -49,12 +49,12 @@ fn admit(request: &Request, app: &App) -> Result<(), Error> {
 
 async fn moment(app: &App) -> Moment {
     let moment = Moment::default();
-    let info = document::info();
+    let document::About { version, commit, .. } = *document::about();
     moment.gauges(
         "accord_build_info",
         "Always 1: which build this is",
         ["version", "commit"],
-        [([info.version, info.commit], 1)],
+        [([version.to_owned(), commit.to_owned()], 1)],
     );
     moment.counter(
         "accord_log_lines_dropped_total",

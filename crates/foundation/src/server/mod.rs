@@ -1,7 +1,8 @@
-//! Serving: the document, the guard in front of each operation, the edge around everything, and the accept loop.
+//! Serving: the document, validation and authorization in front of each operation, the edge around everything, and the
+//! accept loop.
 //!
 //! Order, from the outside: accept loop → edge (request id, log, task of its own, CORS, deadline, problems) →
-//! router → guard (token, limit by address, body limit, caller, parameters, body, limit by account) → handler.
+//! router → operation (token, limit by address, body limit, caller, parameters, body, limit by account) → handler.
 
 pub mod accept;
 pub mod compressed;
@@ -9,9 +10,11 @@ pub mod connections;
 pub mod docs;
 pub mod document;
 pub mod edge;
-pub mod guard;
 pub mod metrics;
 pub mod normalise;
+pub mod operation;
+pub mod path;
+pub mod routes;
 pub mod schema;
 pub mod stream;
 pub mod system;
@@ -29,7 +32,6 @@ pub fn endpoint(app: App) -> impl Endpoint<Output = Response> {
     // API responses are not compressed: the length of a compressed response reveals parts of its content (BREACH)
     let router = system::ROUTES.iter().fold(router, |router, (path, page)| router.at(path, poem::get(*page)));
     // not at "/": that would take the front page
-    let inner =
-        router.nest_no_strip("/api", document::service()).with(AddData::new(document::info())).with(AddData::new(app));
+    let inner = router.nest_no_strip("/api", operation::service()).with(AddData::new(app));
     edge::Edge::new(inner, &config, metrics, db)
 }

@@ -81,7 +81,7 @@ const FAILURES: &[(&str, &str, &str, Code)] = &[
     ),
 ];
 
-/// What the guard limits declares it.
+/// An operation with limits declares it.
 const LIMITED: &str = "429";
 
 /// Headers of every answer of an operation that is limited.
@@ -369,7 +369,7 @@ fn order_tags(document: &mut Value) {
     }
 }
 
-/// Objects that clients send take no unknown fields (the guard refuses them) and no U+0000.
+/// Objects that clients send take no unknown fields (request validation rejects them) and no U+0000.
 fn requests_are_closed(document: &mut Value) {
     for name in reachable(document, |operation| operation.get("requestBody").cloned()) {
         let schema = &mut document["components"]["schemas"][name];

@@ -1,7 +1,7 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a create that a client sends again, because it has lost
 //! the answer, happens once.
 //!
-//! The guard claims the key before the handler runs; the handler commits its change and the answer in one transaction.
+//! The server claims the key before the handler runs; the handler commits its change and the answer in one transaction.
 //! Must never be: a change without its answer, or the other way round; an answer for another user than the one who has
 //! sent the key; an answer that can be read in the database, since it may show a secret.
 

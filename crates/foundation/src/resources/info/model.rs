@@ -4,6 +4,8 @@ use poem_openapi::Object;
 use poem_openapi::types::Example;
 use serde::Serialize;
 
+use crate::server::document::{self, About};
+
 /// What is running
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
@@ -15,6 +17,14 @@ pub struct Info {
     /// SHA-256 of `/openapi.yaml`, in hexadecimal: equal sums, equal contracts
     #[oai(validator(pattern = "^[0-9a-f]{64}$"))]
     pub contract_sha256: String,
+}
+
+impl Info {
+    /// What this process runs.
+    pub fn of_process() -> Self {
+        let About { version, commit, .. } = *document::about();
+        Self { version: version.into(), commit: commit.into(), contract_sha256: document::checksum().into() }
+    }
 }
 
 impl Example for Info {

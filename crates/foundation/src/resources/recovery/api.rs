@@ -15,6 +15,7 @@ use crate::http::Origin;
 use crate::http::answer::NoContent;
 use crate::http::fail::{Conflict, Fail, RateLimited};
 use crate::http::payload::JsonIn;
+use crate::resources::sessions::limits::PerAccount;
 use crate::resources::users::model::StoredUser;
 use crate::resources::users::store::{self as accounts, UserValues};
 use crate::resources::{Tag, sessions, users};
@@ -45,7 +46,7 @@ impl RecoveryApi {
         &self,
         _public: Public,
         app: Data<&App>,
-        body: JsonIn<LetterRequest>,
+        body: PerAccount<JsonIn<LetterRequest>>,
     ) -> Result<Asked, Fail<(RateLimited,)>> {
         Ok(ask(&app, Purpose::Reset, body.0.email).await?)
     }
@@ -116,7 +117,7 @@ impl RecoveryApi {
         &self,
         _public: Public,
         app: Data<&App>,
-        body: JsonIn<LetterRequest>,
+        body: PerAccount<JsonIn<LetterRequest>>,
     ) -> Result<Asked, Fail<(RateLimited,)>> {
         Ok(ask(&app, Purpose::Verify, body.0.email).await?)
     }

@@ -5,6 +5,7 @@ use poem_openapi::types::{Example, Password};
 
 use crate::auth::Email;
 use crate::mail::message::EXAMPLE_CODE;
+use crate::resources::sessions::limits::{NamedAccount, NamesAccount};
 
 /// Where a letter is wanted
 #[derive(Object)]
@@ -12,6 +13,12 @@ use crate::mail::message::EXAMPLE_CODE;
 pub struct LetterRequest {
     /// Address of the account; upper and lower case are the same
     pub email: Email,
+}
+
+impl NamesAccount for LetterRequest {
+    fn account(&self) -> Option<NamedAccount> {
+        Some(NamedAccount::Email(self.email.clone()))
+    }
 }
 
 impl Example for LetterRequest {

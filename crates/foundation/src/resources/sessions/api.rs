@@ -5,6 +5,7 @@ use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{ApiResponse, OpenApi};
 
+use super::limits::PerAccount;
 use super::model::{Credentials, GrantType, OpenSessionPage, Refresh, Session, Token, TokenRequest};
 use super::{Pair, hash, open, refresh, store};
 use crate::app::App;
@@ -68,7 +69,7 @@ impl SessionApi {
         _public: Public,
         app: Data<&App>,
         client: Client,
-        body: JsonIn<Credentials>,
+        body: PerAccount<JsonIn<Credentials>>,
     ) -> Result<SessionResponse, Fail<(Unauthorized, Forbidden, RateLimited)>> {
         let pair = with_password(&app, &client, &body.0.email, body.0.password.0).await?;
         Ok(SessionResponse::Opened(JsonOut(pair.into()), NO_STORE.into()))
@@ -85,7 +86,7 @@ impl SessionApi {
         _public: Public,
         app: Data<&App>,
         client: Client,
-        body: FormIn<TokenRequest>,
+        body: PerAccount<FormIn<TokenRequest>>,
     ) -> Result<TokenResponse, Fail<(Unauthorized, Forbidden, RateLimited)>> {
         let pair = with_grant(&app, &client, body.0).await.map_err(oauth)?;
         Ok(TokenResponse::Issued(JsonOut(pair.into()), NO_STORE.into()))
@@ -105,7 +106,7 @@ impl SessionApi {
         _public: Public,
         app: Data<&App>,
         origin: Data<&Origin>,
-        body: JsonIn<Refresh>,
+        body: PerAccount<JsonIn<Refresh>>,
     ) -> Result<SessionResponse, Fail<(Unauthorized, Forbidden, RateLimited)>> {
         let pair = with_refresh_token(&app, &origin, &body.0.refresh_token).await?;
         Ok(SessionResponse::Opened(JsonOut(pair.into()), NO_STORE.into()))

@@ -3,6 +3,7 @@
 //! Must never be: a refresh token stored as it is; one that works twice; a token that outlives its session.
 
 pub mod api;
+pub mod limits;
 pub mod model;
 pub mod store;
 pub mod tables;

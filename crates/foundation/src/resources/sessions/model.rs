@@ -7,6 +7,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use super::Pair;
+use super::limits::{NamedAccount, NamesAccount};
 use crate::auth::Email;
 use crate::http::page::page;
 
@@ -118,6 +119,12 @@ pub struct Credentials {
     pub password: Password,
 }
 
+impl NamesAccount for Credentials {
+    fn account(&self) -> Option<NamedAccount> {
+        Some(NamedAccount::Login(self.email.clone()))
+    }
+}
+
 impl Example for Credentials {
     fn example() -> Self {
         Self { email: Email::new("ann@example.com"), password: Password("correct horse battery".into()) }
@@ -131,6 +138,12 @@ pub struct Refresh {
     /// The newest refresh token of the session
     #[oai(validator(min_length = 1, max_length = 200))]
     pub refresh_token: String,
+}
+
+impl NamesAccount for Refresh {
+    fn account(&self) -> Option<NamedAccount> {
+        Some(NamedAccount::RefreshToken(self.refresh_token.clone()))
+    }
 }
 
 impl Example for Refresh {
@@ -173,6 +186,17 @@ pub struct TokenRequest {
     /// Taken from OAuth2 clients that send it, and ignored
     #[oai(validator(max_length = 200))]
     pub client_secret: Option<String>,
+}
+
+impl NamesAccount for TokenRequest {
+    fn account(&self) -> Option<NamedAccount> {
+        match (self.grant_type, &self.username, &self.refresh_token) {
+            // a grant ignores the fields of the other one
+            (GrantType::RefreshToken, _, Some(token)) => Some(NamedAccount::RefreshToken(token.clone())),
+            (_, Some(username), _) => Some(NamedAccount::Login(Email::new(username))),
+            _ => None,
+        }
+    }
 }
 
 impl Example for TokenRequest {

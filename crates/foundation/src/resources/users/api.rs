@@ -18,6 +18,7 @@ use crate::http::payload::{JsonIn, JsonOut};
 use crate::resources::Tag;
 use crate::resources::audit::model::State;
 use crate::resources::audit::{self, Event};
+use crate::resources::sessions::limits::PerAccount;
 use crate::resources::sessions::model::Session;
 use crate::resources::sessions::{self, store::Account};
 
@@ -56,7 +57,7 @@ impl AccountApi {
         _public: Public,
         app: Data<&App>,
         client: Client,
-        body: JsonIn<UserCreate>,
+        body: PerAccount<JsonIn<UserCreate>>,
     ) -> Result<Registered, Fail<(Conflict, RateLimited)>> {
         let UserCreate { email, password, name } = body.0;
         let password = NewPassword::new(password.0, "/password")?.of(&email, name.as_deref())?;

@@ -10,6 +10,7 @@ use super::store::UserValues;
 use crate::auth::{Email, Role, Status};
 use crate::http::etag::etag;
 use crate::http::page::page;
+use crate::resources::sessions::limits::{NamedAccount, NamesAccount};
 
 /// An account
 #[derive(Clone, Object, Serialize, FromRow)]
@@ -177,6 +178,12 @@ pub struct UserCreate {
     /// Name that others see; may be left out
     #[oai(nullable, validator(min_length = 1, max_length = 80))]
     pub name: Option<String>,
+}
+
+impl NamesAccount for UserCreate {
+    fn account(&self) -> Option<NamedAccount> {
+        Some(NamedAccount::Email(self.email.clone()))
+    }
 }
 
 impl Example for UserCreate {
