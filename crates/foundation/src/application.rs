@@ -21,6 +21,7 @@ use crate::declared;
 use crate::error::Code;
 use crate::fixtures::{self, BuiltIn, Model};
 use crate::mail::message::{self, EmailTemplate};
+use crate::outgoing;
 use crate::resources::audit::model::Action;
 use crate::resources::hooks::{self, AddHooks};
 use crate::resources::webhooks::events::{self, EventGroup};
@@ -111,8 +112,8 @@ impl Resource {
 
 /// An application: its resources in the order of the document, and its files.
 pub struct Application {
-    /// The name of the binary, a word in lower case. Tokens, problem types and the settings file bear it, too, so it stays
-    /// the same for the life of the application.
+    /// The name of the binary, a word in lower case. Tokens, problem types, metrics, the settings file and the variables of
+    /// settings have it, too, so it stays the same for the life of the application.
     pub name: &'static str,
     /// Title, version and texts of the document.
     pub about: About,
@@ -172,7 +173,9 @@ pub fn install(application: &'static Application) {
 
 fn complete(application: &'static Application) {
     let all = application.resources;
-    declared::complete(application.name, all.iter().map(|resource| resource.name).collect());
+    let resources = all.iter().map(|resource| resource.name).collect();
+    declared::complete(application.name, application.about.title, resources);
+    outgoing::complete(application.about.title, application.about.version);
     config::complete(application.settings, collect(all, |resource| resource.settings));
     Code::complete(all.iter().flat_map(|resource| resource.codes).copied());
     tables::complete(all_tables(all));
@@ -201,7 +204,7 @@ fn complete(application: &'static Application) {
     document::complete(&application.about, collect(all, |resource| resource.apis));
     fixtures::complete(collect(all, |resource| resource.models), application.fixtures, application.demo);
     crate::cli::permission::complete(collect(all, |resource| resource.explain));
-    crate::db::migrate::complete(migrations);
+    crate::db::migrate::complete(application.name, migrations);
 }
 
 /// The permission that stands as an example: one of the example resource that is granted on objects, otherwise any.

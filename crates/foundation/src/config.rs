@@ -1,6 +1,7 @@
-//! Settings: the commented `accord.toml` is their documentation and their defaults; a file and the
+//! Settings: the commented settings file of the application is their documentation and their defaults; a file and the
 //! environment go over it. Nothing else reads the environment.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::net::IpAddr;
@@ -13,7 +14,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::db::{Dialect, connect};
-use crate::declared::{self, List};
+use crate::declared::{self, List, variable};
 
 static DEFAULTS: List<&'static str> = List::new();
 static SETTINGS: List<Setting> = List::new();
@@ -88,9 +89,9 @@ const WELL_KNOWN: &[(&str, &str)] = &[
     ("DEBUG", "debug"),
 ];
 
-/// Variables that begin like settings but belong to the command line, the build and the workshop.
-const NOT_SETTINGS: &[&str] = &["ACCORD_CONFIG", "ACCORD_COMMIT", "ACCORD_BIN"];
-const NOT_SETTINGS_PREFIXES: &[&str] = &["ACCORD_TEST_", "ACCORD_CONTRACT_"];
+/// Variables with the prefix of settings that belong to the command line, the build and the developer tasks.
+const NOT_SETTINGS: &[&str] = &["CONFIG", "COMMIT", "BIN"];
+const NOT_SETTINGS_PREFIXES: &[&str] = &["TEST_", "CONTRACT_"];
 
 /// KiB and passes of a password hash in production: what OWASP's password storage cheat sheet has for argon2id, each as
 /// good as the others.
@@ -135,9 +136,9 @@ fn refuse<T>(sentence: impl Into<String>) -> Result<T, ConfigError> {
     Err(ConfigError(sentence.into()))
 }
 
-/// Every setting, as `accord.toml` documents it.
+/// Every setting, as the settings file of the application documents it.
 #[derive(Clone, Deserialize)]
-#[expect(missing_docs, reason = "accord.toml documents each field")]
+#[expect(missing_docs, reason = "the settings file documents each field")]
 pub struct Config {
     pub env: Env,
     pub host: String,
@@ -205,7 +206,7 @@ pub struct Config {
     /// The settings of resources.
     #[serde(flatten)]
     of_resources: Table,
-    /// Each value and where it came from, for `accord config check`.
+    /// Each value and where it came from, for `config check`.
     #[serde(skip)]
     origins: BTreeMap<String, (Value, String)>,
 }
@@ -292,9 +293,11 @@ impl Config {
     }
 
     /// The warnings of the flags that are set, in production.
-    pub fn warnings(&self) -> Vec<&'static str> {
+    pub fn warnings(&self) -> Vec<String> {
         let warning = |setting: &Setting| match setting.kind {
-            SettingKind::Flag { warning } if self.env == Env::Prod && self.flag(setting) => Some(warning),
+            SettingKind::Flag { warning } if self.env == Env::Prod && self.flag(setting) => {
+                Some(format!("{} is set: {warning}", variable(setting.name)))
+            }
             _ => None,
         };
         SETTINGS.get().iter().filter_map(warning).collect()
@@ -328,16 +331,17 @@ impl Config {
             return refuse("DATABASE_URL must name a file: each connection to a database in memory would have its own");
         }
         if matches!(&self.demo, Value::String(demo) if demo != "auto") {
-            return refuse("ACCORD_DEMO must be true, false or auto");
+            return refuse(format!("{} must be true, false or auto", variable("demo")));
         }
         if matches!(&self.docs, Value::String(docs) if docs != "auto") {
-            return refuse("ACCORD_DOCS must be true, false or auto");
+            return refuse(format!("{} must be true, false or auto", variable("docs")));
         }
         for origin in self.cors_origins() {
             let parsed = url::Url::parse(&origin).map(|url| url.origin().ascii_serialization());
             if parsed.as_ref() != Ok(&origin) {
                 return refuse(format!(
-                    "ACCORD_CORS_ORIGINS: `{origin}` is no origin; write it as https://app.example.com"
+                    "{}: `{origin}` is no origin; write it as https://app.example.com",
+                    variable("cors_origins")
                 ));
             }
         }
@@ -410,7 +414,8 @@ impl Config {
             ));
         }
         if self.require_verified && self.mail_url().is_empty() {
-            return refuse("ACCORD_REQUIRE_VERIFIED=true needs e-mail: set ACCORD_MAIL_URL, or nobody could verify");
+            let (required, mail) = (variable("require_verified"), variable("mail_url"));
+            return refuse(format!("{required}=true needs e-mail: set {mail}, or nobody could verify"));
         }
         if self.connections_per_address > 1_000_000 {
             let limit = self.connections_per_address;
@@ -423,8 +428,10 @@ impl Config {
             return refuse(format!("`purge_interval` must be at most {A_YEAR} seconds, not {}", self.purge_interval));
         }
         let more = self.more_secret_keys();
-        let mut secrets = vec![("SECRET_KEY", &self.secret_key), ("ACCORD_METRICS_TOKEN", &self.metrics_token)];
-        secrets.extend(more.iter().map(|key| ("a key of ACCORD_MORE_SECRET_KEYS", key)));
+        let of_more = format!("a key of {}", variable("more_secret_keys"));
+        let mut secrets =
+            vec![("SECRET_KEY".to_owned(), &self.secret_key), (variable("metrics_token"), &self.metrics_token)];
+        secrets.extend(more.iter().map(|key| (of_more.clone(), key)));
         if let Some((name, secret)) = secrets.iter().find(|(_, s)| !s.is_empty() && s.len() < SECRET_BYTES) {
             return refuse(format!(
                 "{name} has {} bytes, it needs at least {SECRET_BYTES}: openssl rand -hex 32 makes one",
@@ -432,7 +439,8 @@ impl Config {
             ));
         }
         if more.contains(&self.secret_key) {
-            return refuse("ACCORD_MORE_SECRET_KEYS has SECRET_KEY in it: name only the others, the old and the next");
+            let variable = variable("more_secret_keys");
+            return refuse(format!("{variable} has SECRET_KEY in it: name only the others, the old and the next"));
         }
         let (memory, time) = (self.password_memory, self.password_time);
         if memory < LEAST_PASSWORD_MEMORY {
@@ -448,7 +456,7 @@ impl Config {
         }
         if self.is_exposed() {
             let why = match self.env {
-                Env::Prod => "ACCORD_ENV=prod".to_owned(),
+                Env::Prod => format!("{}=prod", variable("env")),
                 Env::Dev | Env::Test => format!("HOST={}, which other machines can reach", self.host),
             };
             if self.secret_key.is_empty() {
@@ -461,47 +469,53 @@ impl Config {
                 return refuse("a secret key can be guessed: openssl rand -hex 32 makes a better one");
             }
             if self.demo() {
-                return refuse(format!("ACCORD_DEMO=true loads accounts with known passwords: not with {why}"));
+                return refuse(format!(
+                    "{}=true loads accounts with known passwords: not with {why}",
+                    variable("demo")
+                ));
             }
         }
         let logs_input = self.debug || ["debug", "trace"].iter().any(|level| self.log.contains(level));
         if self.env == Env::Prod && logs_input {
-            return refuse(
-                "DEBUG and the log levels debug and trace are refused with ACCORD_ENV=prod: they may show what users send",
-            );
+            return refuse(format!(
+                "DEBUG and the log levels debug and trace are refused with {}=prod: they may show what users send",
+                variable("env")
+            ));
         }
         Ok(())
     }
 
     fn check_oidc(&self) -> Result<(), ConfigError> {
+        let (issuer, audience) = (variable("oidc_issuer"), variable("oidc_audience"));
         if self.oidc_issuer.is_empty() {
             let others =
                 [self.oidc_require_at_jwt, self.oidc_link_by_email, self.oidc_provision, self.oidc_provision_deleted];
             return match self.oidc_audience.is_empty() && !others.contains(&true) {
                 true => Ok(()),
-                false => refuse("ACCORD_OIDC_ISSUER is not set, but other settings of the identity provider are"),
+                false => refuse(format!("{issuer} is not set, but other settings of the identity provider are")),
             };
         }
-        let issuer = url::Url::parse(&self.oidc_issuer).ok().filter(|url| url.host().is_some());
-        let plain = issuer.filter(|url| url.query().is_none() && url.fragment().is_none());
+        let url = url::Url::parse(&self.oidc_issuer).ok().filter(|url| url.host().is_some());
+        let plain = url.filter(|url| url.query().is_none() && url.fragment().is_none());
         match plain.as_ref().map(url::Url::scheme) {
             Some("https") => {}
             Some("http") if self.env != Env::Prod => {}
             _ => {
-                return refuse(
-                    "ACCORD_OIDC_ISSUER must be a URL like https://id.example.com/realm; http only outside prod",
-                );
+                return refuse(format!(
+                    "{issuer} must be a URL like https://id.example.com/realm; http only outside prod"
+                ));
             }
         }
         if self.oidc_audience.is_empty() {
-            return refuse(
-                "ACCORD_OIDC_AUDIENCE is not set: any token of the issuer would do, whomever it was given for",
-            );
+            return refuse(format!(
+                "{audience} is not set: any token of the issuer would do, whomever it was given for"
+            ));
         }
         if self.oidc_clients().contains(&self.oidc_audience) {
-            return refuse(
-                "ACCORD_OIDC_CLIENTS names ACCORD_OIDC_AUDIENCE: the audience is this API, not a client, or ID tokens of that client would pass",
-            );
+            let clients = variable("oidc_clients");
+            return refuse(format!(
+                "{clients} names {audience}: the audience is this API, not a client, or ID tokens of that client would pass"
+            ));
         }
         if !(1..=AN_HOUR).contains(&self.oidc_wait) {
             return refuse(format!("`oidc_wait` must be 1 to {AN_HOUR}, not {}", self.oidc_wait));
@@ -627,7 +641,7 @@ impl Config {
         connect::sqlite_file(&self.database_url).ok().flatten()
     }
 
-    /// The folder of what Accord keeps on disk, made if it is missing.
+    /// The folder of what the server keeps on disk, made if it is missing.
     ///
     /// # Errors
     /// It cannot be made.
@@ -716,7 +730,7 @@ fn syntax(path: &str, text: &str, error: &toml::de::Error) -> ConfigError {
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         format!(":{line}:{column}")
     });
-    ConfigError(format!("{path}{place}: {}; accord.toml shows how settings are written", error.message()))
+    ConfigError(format!("{path}{place}: {}; {}.toml shows how settings are written", error.message(), declared::name()))
 }
 
 /// What stands between the commas.
@@ -751,14 +765,15 @@ fn key_of(variable: &str, defaults: &Table) -> Result<Option<String>, ConfigErro
     if let Some((_, key)) = WELL_KNOWN.iter().find(|(name, _)| *name == variable) {
         return Ok(Some((*key).into()));
     }
-    if NOT_SETTINGS.contains(&variable) || NOT_SETTINGS_PREFIXES.iter().any(|prefix| variable.starts_with(prefix)) {
+    let Some(rest) = variable.strip_prefix(&declared::variable("")) else { return Ok(None) };
+    if NOT_SETTINGS.contains(&rest) || NOT_SETTINGS_PREFIXES.iter().any(|prefix| rest.starts_with(prefix)) {
         return Ok(None);
     }
-    let Some(key) = variable.strip_prefix("ACCORD_").map(str::to_lowercase) else { return Ok(None) };
+    let key = rest.to_lowercase();
     if defaults.contains_key(&key) {
         return Ok(Some(key));
     }
-    let names: Vec<_> = defaults.keys().map(|key| format!("ACCORD_{}", key.to_uppercase())).collect();
+    let names: Vec<_> = defaults.keys().map(|key| declared::variable(key)).collect();
     refuse(format!("there is no setting {variable}{}", nearest(variable, names.iter())))
 }
 
@@ -772,12 +787,14 @@ pub fn nearest<T: AsRef<str>>(name: &str, known: impl IntoIterator<Item = T>) ->
         .map_or(String::new(), |(_, known)| format!("; did you mean `{}`?", known.as_ref()))
 }
 
-fn kind(default: &Value) -> &'static str {
+fn kind(default: &Value) -> Cow<'static, str> {
     match default {
-        Value::Integer(_) => "a whole number that is not negative",
-        Value::Boolean(_) => "true or false",
-        _ if default.as_str() == Some("auto") => "auto or one of the words in accord.toml",
-        _ => "text",
+        Value::Integer(_) => "a whole number that is not negative".into(),
+        Value::Boolean(_) => "true or false".into(),
+        _ if default.as_str() == Some("auto") => {
+            format!("auto or one of the words in {}.toml", declared::name()).into()
+        }
+        _ => "text".into(),
     }
 }
 

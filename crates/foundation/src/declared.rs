@@ -37,15 +37,29 @@ static RESOURCES: List<&'static str> = List::new();
 
 static NAME: List<&'static str> = List::new();
 
-/// Sets the name of the application, and completes the list of the names of resources.
-pub(crate) fn complete(name: &'static str, resources: Vec<&'static str>) {
+static TITLE: List<&'static str> = List::new();
+
+/// Sets the name and the title of the application, and completes the list of the names of resources.
+pub(crate) fn complete(name: &'static str, title: &'static str, resources: Vec<&'static str>) {
     NAME.complete(vec![name]);
+    TITLE.complete(vec![title]);
     RESOURCES.complete(resources);
 }
 
-/// The name of the application: of its binary, its settings file, its tokens and its problem types.
+/// The name of the application: of its binary, its settings file and variables, its metrics, its tokens
+/// and its problem types.
 pub fn name() -> &'static str {
     NAME.get()[0]
+}
+
+/// The title of the application: of its document and its docs viewer.
+pub fn title() -> &'static str {
+    TITLE.get()[0]
+}
+
+/// The environment variable of a setting: `ACCORD_RATE_LIMIT` for `rate_limit` of `accord`.
+pub fn variable(setting: &str) -> String {
+    format!("{}_{setting}", name()).to_uppercase()
 }
 
 /// Returns whether the application has the resource of this name.

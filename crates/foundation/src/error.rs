@@ -159,7 +159,7 @@ impl FieldError {
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Problem {
-    /// URI that names the kind of problem: `urn:{name}:problem:` and the code
+    /// URI that names the kind of problem: `urn:{application-name}:problem:` and the code
     #[oai(rename = "type")]
     #[serde(rename = "type")]
     pub kind: String,

@@ -1,4 +1,4 @@
-//! Requests that Accord makes itself: to receivers of webhooks, to an identity provider.
+//! Requests that the server makes itself: to receivers of webhooks, to an identity provider.
 //!
 //! One request on a connection of its own, over HTTP/1.1, to addresses that the caller has looked at. No redirect is
 //! followed, no proxy asked.
@@ -20,8 +20,20 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use url::{Host, Position, Url};
 
-/// What Accord calls itself.
-pub const OURSELVES: &str = concat!("Accord/", env!("CARGO_PKG_VERSION"));
+use crate::declared::List;
+
+static USER_AGENT: List<String> = List::new();
+
+/// Sets the `User-Agent` of requests: the title of the application, as one token (RFC 9110 section 10.1.5), and its version.
+pub(crate) fn complete(title: &str, version: &str) {
+    let token = title.replace(|character: char| !character.is_ascii_alphanumeric(), "");
+    USER_AGENT.complete(vec![format!("{token}/{version}")]);
+}
+
+/// The `User-Agent` of requests.
+pub fn user_agent() -> &'static str {
+    &USER_AGENT.get()[0]
+}
 
 /// The head of an answer may have so many bytes.
 const HEAD: usize = 64 * 1024;

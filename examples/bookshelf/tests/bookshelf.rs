@@ -13,18 +13,18 @@ static BOOKSHELF: Application = Application::new(Settings {
     root: concat!(env!("CARGO_MANIFEST_DIR"), "/../.."),
     build: &["--package", "bookshelf", "--bin", "bookshelf"],
     binary_variable: "BOOKSHELF_BIN",
-    prefix: "ACCORD_",
+    prefix: "BOOKSHELF_",
     variables: &[
         ("SECRET_KEY", "a secret that every test of the bookshelf knows"),
-        ("ACCORD_ENV", "test"),
-        ("ACCORD_DEMO", "false"),
-        ("ACCORD_LOG", "info"),
-        ("ACCORD_DRAIN", "0"),
-        ("ACCORD_RATE_LIMIT", "0"),
-        ("ACCORD_RATE_LIMIT_ACCOUNT", "0"),
-        ("ACCORD_LOGIN_FAILURES", "0"),
-        ("ACCORD_PASSWORD_MEMORY", "64"),
-        ("ACCORD_TASK_WORKERS", "0"),
+        ("BOOKSHELF_ENV", "test"),
+        ("BOOKSHELF_DEMO", "false"),
+        ("BOOKSHELF_LOG", "info"),
+        ("BOOKSHELF_DRAIN", "0"),
+        ("BOOKSHELF_RATE_LIMIT", "0"),
+        ("BOOKSHELF_RATE_LIMIT_ACCOUNT", "0"),
+        ("BOOKSHELF_LOGIN_FAILURES", "0"),
+        ("BOOKSHELF_PASSWORD_MEMORY", "64"),
+        ("BOOKSHELF_TASK_WORKERS", "0"),
     ],
     document: "examples/bookshelf/openapi/bookshelf.yaml",
     setup: "examples/bookshelf/setup.yaml",
@@ -169,7 +169,7 @@ async fn a_loan_is_for_its_user_and_for_curators() {
 #[tokio::test]
 async fn an_overdue_loan_is_mailed_once_a_week_until_it_is_returned() {
     let mailbox = Mailbox::empty();
-    let settings = [("ACCORD_MAIL_URL", mailbox.url()), ("ACCORD_TASK_WORKERS", "1")];
+    let settings = [("BOOKSHELF_MAIL_URL", mailbox.url()), ("BOOKSHELF_TASK_WORKERS", "1")];
     let world = World::with(&BOOKSHELF, &settings).await;
     let ann = curator(&world).await;
     add_emma(&ann).await;
@@ -207,10 +207,10 @@ async fn fixtures_name_authors_by_name_and_books_by_isbn() {
 
 #[tokio::test]
 async fn settings_of_resources_that_are_left_out_are_unknown() {
-    let settings = [("ACCORD_WEBHOOK_LIMIT", "1")];
+    let settings = [("BOOKSHELF_WEBHOOK_LIMIT", "1")];
     let (code, text) = refused_start(&BOOKSHELF, "sqlite:data/bookshelf.db", &settings, &[]).await;
     assert_eq!(code, 78, "{text}");
-    assert!(text.contains("ACCORD_WEBHOOK_LIMIT"), "{text}");
+    assert!(text.contains("BOOKSHELF_WEBHOOK_LIMIT"), "{text}");
 }
 
 #[tokio::test]
@@ -220,5 +220,16 @@ async fn the_migrations_go_down_and_up_again() {
         let arguments = [&["migrate"], &arguments[..]].concat();
         let ended = command_line(&BOOKSHELF, &arguments, &database.url(), "").await;
         assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn names_are_those_of_the_application() {
+    let world = World::start(&BOOKSHELF).await;
+    for path in ["/metrics", "/docs", "/openapi.yaml", "/nowhere"] {
+        let text = String::from_utf8(world.nobody().get(path).await.bytes).expect("text");
+        assert!(text.to_lowercase().contains("bookshelf"), "{path}: {text}");
+        let text = text.replace("The Accord team", "");
+        assert!(!text.to_lowercase().contains("accord"), "{path}: {text}");
     }
 }

@@ -11,6 +11,8 @@ use prometheus::{
     Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, proto,
 };
 
+use crate::declared;
+
 /// Seconds by which durations are told apart: from a read to the longest time-out.
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
@@ -70,6 +72,11 @@ impl Shed {
     }
 }
 
+/// The name of a metric: that of the application, and what it counts.
+fn metric(name: &str) -> String {
+    format!("{}_{name}", declared::name())
+}
+
 /// The counters of this process.
 pub struct Metrics {
     registry: Registry,
@@ -103,20 +110,26 @@ impl Metrics {
         let start = Gauge::new("process_start_time_seconds", "When this process began, as seconds since 1970");
         let start = register(&registry, start);
         start.set(started.timestamp_micros() as f64 / 1e6);
-        let requests = Opts::new("accord_http_requests_total", "Requests that were answered");
-        let request_seconds = HistogramOpts::new("accord_http_request_duration_seconds", "From head to answer");
+        let requests = Opts::new(metric("http_requests_total"), "Requests that were answered");
+        let request_seconds = HistogramOpts::new(metric("http_request_duration_seconds"), "From head to answer");
         let cut = "Connections closed because their clients took large answers too slowly";
-        let left = "Requests whose client left before the answer; they are counted in accord_http_requests_total, too";
-        let shed = Opts::new("accord_connections_shed_total", "Connections beyond a limit, by the limit");
+        let left = format!(
+            "Requests whose client left before the answer; they are counted in {}, too",
+            metric("http_requests_total")
+        );
+        let shed = Opts::new(metric("connections_shed_total"), "Connections beyond a limit, by the limit");
         let shed = register(&registry, IntCounterVec::new(shed, &["limit"]));
         for reason in Shed::ALL {
             shed.with_label_values(&[reason.as_str()]);
         }
-        let runs = Opts::new("accord_task_runs_total", "Runs of tasks in this process, by how they have ended");
-        let run_seconds = HistogramOpts::new("accord_task_duration_seconds", "How long the runs of tasks took");
+        let runs = Opts::new(metric("task_runs_total"), "Runs of tasks in this process, by how they have ended");
+        let run_seconds = HistogramOpts::new(metric("task_duration_seconds"), "How long the runs of tasks took");
         Self {
-            in_flight: register(&registry, IntGauge::new("accord_http_requests_in_flight", "Requests in work")),
-            connections: register(&registry, IntGauge::new("accord_connections", "Open connections within the limits")),
+            in_flight: register(&registry, IntGauge::new(metric("http_requests_in_flight"), "Requests in work")),
+            connections: register(
+                &registry,
+                IntGauge::new(metric("connections"), "Open connections within the limits"),
+            ),
             requests: register(&registry, IntCounterVec::new(requests, &["operation", "method", "status"])),
             request_seconds: register(
                 &registry,
@@ -124,10 +137,10 @@ impl Metrics {
             ),
             unsent: register(
                 &registry,
-                IntGauge::new("accord_unsent_bytes", "Bytes of answers that wait for their clients"),
+                IntGauge::new(metric("unsent_bytes"), "Bytes of answers that wait for their clients"),
             ),
-            cut: register(&registry, IntCounter::new("accord_connections_cut_total", cut)),
-            clients_left: register(&registry, IntCounter::new("accord_http_clients_left_total", left)),
+            cut: register(&registry, IntCounter::new(metric("connections_cut_total"), cut)),
+            clients_left: register(&registry, IntCounter::new(metric("http_clients_left_total"), left)),
             shed,
             runs: register(&registry, IntCounterVec::new(runs, &["task", "outcome"])),
             run_seconds: register(&registry, HistogramVec::new(run_seconds.buckets(SECONDS.into()), &["task"])),
@@ -192,7 +205,7 @@ impl Metrics {
 pub struct Moment(Registry);
 
 impl Moment {
-    /// A number with labels: each of `values` has one value for each label.
+    /// A number with labels, whose name follows that of the application: each of `values` has one value for each label.
     pub fn gauges<const N: usize>(
         &self,
         name: &str,
@@ -200,7 +213,7 @@ impl Moment {
         labels: [&str; N],
         values: impl IntoIterator<Item = ([String; N], i64)>,
     ) {
-        let gauges = register(&self.0, IntGaugeVec::new(Opts::new(name, help), &labels));
+        let gauges = register(&self.0, IntGaugeVec::new(Opts::new(metric(name), help), &labels));
         for (labels, value) in values {
             gauges.with_label_values(&labels).set(value);
         }
@@ -208,7 +221,7 @@ impl Moment {
 
     /// A number that only grows.
     pub fn counter(&self, name: &str, help: &str, value: u64) {
-        register(&self.0, IntCounter::new(name, help)).inc_by(value);
+        register(&self.0, IntCounter::new(metric(name), help)).inc_by(value);
     }
 
     /// All of them.

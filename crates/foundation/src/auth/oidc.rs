@@ -25,8 +25,9 @@ use url::Url;
 
 use crate::auth::token::{malformed, signature};
 use crate::config::Config;
+use crate::declared;
 use crate::error::{Code, Error};
-use crate::outgoing::{self, OURSELVES};
+use crate::outgoing;
 
 /// Seconds that the provider's clock may differ from ours, for `exp`, `nbf` and `iat`.
 const LEEWAY: u64 = 30;
@@ -302,7 +303,8 @@ impl Oidc {
         let place = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         let discovery: Discovery = get(&place).await?;
         if discovery.issuer != self.issuer {
-            return Err(format!("it calls itself `{}`, ACCORD_OIDC_ISSUER is `{}`", discovery.issuer, self.issuer));
+            let variable = declared::variable("oidc_issuer");
+            return Err(format!("it calls itself `{}`, {variable} is `{}`", discovery.issuer, self.issuer));
         }
         // what is not secret must still not be changed on the way
         if self.issuer.starts_with("https:") && !discovery.jwks_uri.starts_with("https:") {
@@ -353,7 +355,7 @@ async fn get<T: for<'de> Deserialize<'de>>(url: &str) -> Result<T, String> {
     let (host, target) = outgoing::host_and_target(&parsed);
     let request = Request::get(target)
         .header(HOST, host)
-        .header(USER_AGENT, OURSELVES)
+        .header(USER_AGENT, outgoing::user_agent())
         .header(ACCEPT, "application/json")
         .body(Full::<Bytes>::default())
         .map_err(|error| format!("{url}: {error}"))?;

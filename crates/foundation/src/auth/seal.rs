@@ -13,12 +13,15 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, Salt};
 
 use crate::auth::token::key_id;
+use crate::declared;
 
 /// The prefix of a sealed text, with the version of the format.
 const PREFIX: &str = "sealed:1:";
 
 /// The purpose of the derived keys (the `info` of HKDF).
-const PURPOSE: &[u8] = b"accord: secrets at rest";
+fn purpose() -> String {
+    format!("{}: secrets at rest", declared::name())
+}
 
 /// A text as the database has it: sealed, or in plain if an earlier release has written it.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,7 +61,9 @@ struct Key {
 impl Key {
     fn new(secret: &str) -> Self {
         let extracted = Salt::new(HKDF_SHA256, &[]).extract(secret.as_bytes());
-        let derived = extracted.expand(&[PURPOSE], &AES_256_GCM).expect("HKDF gives keys of this length");
+        let purpose = purpose();
+        let info = [purpose.as_bytes()];
+        let derived = extracted.expand(&info, &AES_256_GCM).expect("HKDF gives keys of this length");
         Self { id: key_id(secret), cipher: LessSafeKey::new(UnboundKey::from(derived)) }
     }
 }

@@ -99,7 +99,8 @@ impl Key {
 
 /// The name of a key. One way, and of nothing else: whoever reads a token learns no more than its signature tells them.
 pub(crate) fn key_id(secret: &str) -> String {
-    let digest = Sha256::new().chain_update("accord access token key\0").chain_update(secret).finalize();
+    let digest =
+        Sha256::new().chain_update(format!("{} access token key\0", declared::name())).chain_update(secret).finalize();
     URL_SAFE_NO_PAD.encode(&digest[..KEY_ID])
 }
 

@@ -1,4 +1,4 @@
-//! `accord fixtures …`: rows from YAML files, and back.
+//! `fixtures`: rows from YAML files, and back.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::db::connect::Settings;
 use crate::db::migrate::{self, Direction, Target};
+use crate::declared;
 use crate::fixtures::{self, Counts, FixtureError, Set, Source, built_in, initial, models};
 use crate::resources::hooks::hooks;
 
@@ -37,7 +38,7 @@ pub enum Step {
 /// Which fixtures.
 #[derive(Args, Default)]
 pub struct Which {
-    /// Names, with or without .yaml: accord fixtures list
+    /// Names, with or without .yaml: {name} fixtures list
     names: Vec<String>,
     /// YAML files
     #[arg(long, num_args = 1.., value_name = "FILE")]
@@ -74,9 +75,11 @@ pub async fn run(config: &Config, step: Option<Step>) -> Result<(), Failure> {
 async fn load(config: &Config, sources: Vec<Source>) -> Result<(), Failure> {
     let set = Set::of(sources)?;
     if let Some(file) = set.known_passwords.as_ref().filter(|_| config.is_exposed()) {
-        let sentence = "has accounts with known passwords: not with ACCORD_ENV=prod or a HOST that other machines can \
-                        reach; load a file of your own with --paths";
-        return Err(Failure::Config(format!("{file} {sentence}")));
+        return Err(Failure::Config(format!(
+            "{file} has accounts with known passwords: not with {}=prod or a HOST that other machines can reach; load a \
+             file of your own with --paths",
+            declared::variable("env")
+        )));
     }
     let Counts { new, unchanged } = fixtures::load(&open(config).await?, &Passwords::of(config), set).await?;
     print(&match unchanged {

@@ -1,4 +1,4 @@
-//! `accord mail …`: previews e-mails, and tests the mail server.
+//! `mail`: previews e-mails, and tests the mail server.
 
 use clap::Subcommand;
 use lettre::message::Mailbox;

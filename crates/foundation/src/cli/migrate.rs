@@ -1,4 +1,4 @@
-//! `accord migrate …`
+//! `migrate`
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -37,8 +37,8 @@ const USAGE: u8 = 2;
 #[derive(Parser)]
 #[command(long_about = None)]
 struct Arguments {
-    /// Settings file; without it ./accord.toml, if there is one
-    #[arg(long, global = true, env = "ACCORD_CONFIG", value_name = "FILE")]
+    /// Settings file; without it ./{name}.toml, if there is one
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
@@ -54,7 +54,7 @@ enum Command {
         /// On which port; 0 takes a free one
         #[arg(long)]
         port: Option<u16>,
-        /// Leave tasks to `accord worker` and other instances
+        /// Leave tasks to `{name} worker` and other instances
         #[arg(long)]
         no_tasks: bool,
     },
@@ -152,8 +152,19 @@ impl From<ConfigError> for Failure {
 fn arguments() -> Arguments {
     let document::About { version, description, .. } = document::about();
     let about = description.lines().next().unwrap_or_default();
-    let command = Arguments::command().name(declared::name()).version(version).about(about);
+    let variable: &str = declared::variable("config").leak();
+    let command = Arguments::command().mut_arg("config", |config| config.env(variable));
+    let command = with_name(command).name(declared::name()).version(version).about(about);
     Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+}
+
+/// Writes the name of the application into the texts of a command and of its subcommands, where they have `{name}`.
+fn with_name(command: clap::Command) -> clap::Command {
+    let named = |arg: clap::Arg| match arg.get_help().map(ToString::to_string) {
+        Some(help) if help.contains("{name}") => arg.help(help.replace("{name}", declared::name())),
+        _ => arg,
+    };
+    command.mut_args(named).mut_subcommands(with_name)
 }
 
 /// Runs the command line of the process.

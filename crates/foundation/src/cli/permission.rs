@@ -1,4 +1,4 @@
-//! `accord permission …`: the catalogue and the grants, by the rules of the operations that admins have.
+//! `permission`: the catalogue and the grants, by the rules of the operations that admins have.
 
 use std::ffi::OsStr;
 

@@ -1,4 +1,4 @@
-//! `accord serve`: from settings to a listening server, each failure in one sentence.
+//! `serve`: from settings to a listening server, each failure in one sentence.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::db::migrate::{self, Direction, Fitness, Target};
 use crate::db::{Db, Dialect};
 use crate::declared;
+use crate::fixtures::DemoAccount;
 use crate::mail::transport::Mailer;
 use crate::resources::hooks::hooks;
 use crate::resources::users::store as users;
@@ -26,8 +27,8 @@ use crate::server::{accept, connections, operation};
 use crate::tasks::{self, local};
 use crate::{fixtures, server};
 
-/// Who can log in after the demo data was loaded.
-const DEMO_ACCOUNT: &str = "ann@example.com";
+/// The prefix of the log targets of the foundation: the names of its crates.
+const FOUNDATION: &str = "accord_";
 
 /// SIGXFSZ on Linux, macOS and the BSDs.
 #[cfg(unix)]
@@ -73,7 +74,7 @@ pub async fn run(config: Config, inherited: ListenFd) -> Result<(), Failure> {
     if config.is_exposed() && is_fit {
         refuse_published_passwords(&db, &config).await?;
     }
-    let demo = config.demo() && is_fit && demo(&db, &config).await?;
+    let demo = if config.demo() && is_fit { demo(&db, &config).await? } else { None };
 
     let address = listener.local_addr().map_err(|error| Failure::Other(error.to_string()))?;
     let url = format!("http://{address}");
@@ -85,8 +86,8 @@ pub async fn run(config: Config, inherited: ListenFd) -> Result<(), Failure> {
             println!("  docs viewer    {url}/docs");
         }
         println!("  database       {}", crate::config::mask(&config.database_url));
-        if demo {
-            println!("  demo account   {DEMO_ACCOUNT}, password: correct horse battery");
+        if let Some(DemoAccount { email, password, .. }) = demo {
+            println!("  demo account   {email}, password: {password}");
         }
     }
     let _ = std::io::stdout().flush();
@@ -122,7 +123,7 @@ pub async fn run(config: Config, inherited: ListenFd) -> Result<(), Failure> {
 fn mailer(config: &Config) -> Result<Mailer, Failure> {
     let mailer = Mailer::of(config)?;
     if !mailer.is_set() {
-        tracing::warn!("ACCORD_MAIL_URL is not set: e-mails wait until it is");
+        tracing::warn!("{} is not set: e-mails wait until it is", declared::variable("mail_url"));
     }
     Ok(mailer)
 }
@@ -130,9 +131,8 @@ fn mailer(config: &Config) -> Result<Mailer, Failure> {
 /// Runs tasks until SIGTERM or Ctrl-C.
 pub async fn work(config: Config) -> Result<(), Failure> {
     if config.task_workers == 0 {
-        return Err(Failure::Config(
-            "ACCORD_TASK_WORKERS is 0: a worker that runs nothing; set it to 1 or more".into(),
-        ));
+        let variable = declared::variable("task_workers");
+        return Err(Failure::Config(format!("{variable} is 0: a worker that runs nothing; set it to 1 or more")));
     }
     survive_file_size_limit();
     fit(application::faults(application::application().resources, &config))?;
@@ -170,9 +170,13 @@ fn fit(faults: Vec<String>) -> Result<(), Failure> {
 fn logs(config: &Config) -> Result<Flush, Failure> {
     // what runs below us is told only when it warns: its debug lines hold statements and headers
     let ours = if config.debug { "debug" } else { &config.log };
-    let filter = if ours.contains(['=', ',']) { ours.to_owned() } else { format!("warn,accord={ours}") };
+    let filter = if ours.contains(['=', ',']) {
+        ours.to_owned()
+    } else {
+        format!("warn,{FOUNDATION}={ours},{}={ours}", declared::name())
+    };
     let filter = EnvFilter::try_new(&filter)
-        .map_err(|error| Failure::Config(format!("ACCORD_LOG `{}`: {error}", config.log)))?;
+        .map_err(|error| Failure::Config(format!("{} `{}`: {error}", declared::variable("log"), config.log)))?;
     let color = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let queue = logs::Queue::to(std::io::stderr());
     let (queue, flush) = queue.map_err(|error| Failure::Other(format!("cannot start the log: {error}")))?;
@@ -276,15 +280,18 @@ async fn refuse_published_passwords(db: &Db, config: &Config) -> Result<(), Fail
     )))
 }
 
-/// Loads the demo data into an empty database; answers whether the demo accounts are there.
-async fn demo(db: &Db, config: &Config) -> Result<bool, Failure> {
+/// Loads the demo data into an empty database. Returns an account to log in with, if it exists.
+async fn demo(db: &Db, config: &Config) -> Result<Option<DemoAccount>, Failure> {
     let passwords = Passwords::of(config);
     let loaded = fixtures::load_initial(db, &passwords).await.map_err(|error| Failure::Other(error.to_string()))?;
     if let Some(loaded) = loaded {
         tracing::info!(objects = loaded.new, "loaded the demo data");
     }
-    let account = async { users::find_id(&mut db.read().await?, &Email::new(DEMO_ACCOUNT)).await };
-    Ok(account.await.is_ok_and(|id| id.is_some()))
+    let accounts = fixtures::demo_accounts().map_err(|error| Failure::Other(error.to_string()))?;
+    let user = accounts.iter().find(|account| account.role == "active");
+    let Some(account) = user.or(accounts.first()) else { return Ok(None) };
+    let id = async { users::find_id(&mut db.read().await?, &Email::new(&account.email)).await };
+    Ok(id.await.is_ok_and(|id| id.is_some()).then(|| account.clone()))
 }
 
 /// Replaces the default action of SIGXFSZ: a write beyond the limit on file sizes (`ulimit -f`, systemd's `LimitFSIZE`)

@@ -1,4 +1,4 @@
-//! `accord task …`: what waits to be done outside of requests, or has failed.
+//! `task`: what waits to be done outside of requests, or has failed.
 
 use std::str::FromStr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `accord user …`: accounts, by the rules of the operations that admins have.
+//! `user`: accounts, by the rules of the operations that admins have.
 
 use std::fmt;
 use std::str::FromStr;

@@ -13,6 +13,7 @@ use sqlx::{ConnectOptions, Connection};
 use super::signals::Hooks;
 use super::{Db, DbError, Dialect, Gates, Limits, Pools};
 use crate::admission::{Gate, Patience};
+use crate::declared;
 
 /// A statement may run this many times as long as a request waits for a connection.
 const STATEMENT_FACTOR: u32 = 2;
@@ -66,7 +67,7 @@ impl Db {
             }
             Dialect::Postgres => {
                 let options = PgConnectOptions::from_str(url)?
-                    .application_name("accord")
+                    .application_name(declared::name())
                     .statement_cache_capacity(STATEMENTS)
                     .options([
                         ("statement_timeout", format!("{}ms", (*timeout * STATEMENT_FACTOR).as_millis())),

@@ -17,8 +17,10 @@ static FILES: List<Files> = List::new();
 static SQLITE: LazyLock<Result<Set, Vec<String>>> = LazyLock::new(|| Set::of(FILES.get()[0](Dialect::Sqlite)));
 static POSTGRES: LazyLock<Result<Set, Vec<String>>> = LazyLock::new(|| Set::of(FILES.get()[0](Dialect::Postgres)));
 
-/// Sets the function that returns the names and texts of the migrations of the application.
-pub(crate) fn complete(files: Files) {
+/// Sets the name of the application, which messages about migrations show, and the function that returns the names and
+/// texts of its migrations.
+pub(crate) fn complete(name: &'static str, files: Files) {
+    accord_migrate::migrations::set_program(name);
     FILES.complete(vec![files]);
 }
 

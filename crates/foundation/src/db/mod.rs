@@ -33,6 +33,7 @@ pub use permit::{DerivedColumn, Permit, Unsignalled};
 use self::permit::Covers;
 use self::signals::Hooks;
 use crate::admission::{Gate, Patience, Refused, Slot};
+use crate::declared;
 
 /// Result of a statement.
 pub type DbResult<T> = Result<T, DbError>;
@@ -53,8 +54,8 @@ pub enum DbError {
     /// a standby. A retry may help once somebody has made room.
     #[error("the database cannot be written")]
     Unwritable(#[source] sqlx::Error),
-    /// A table is missing: `accord migrate up` was not run.
-    #[error("the database needs `accord migrate up`")]
+    /// A table is missing: `migrate up` was not run.
+    #[error("the database needs `{} migrate up`", declared::name())]
     Unmigrated(#[source] sqlx::Error),
     /// A fault of ours.
     #[error(transparent)]

@@ -306,7 +306,7 @@ impl Hooks {
     }
 }
 
-/// Vetoes every change of the tables in `ACCORD_FROZEN`, and every change of another table that would change them, too:
+/// Vetoes every change of the tables of the setting `frozen`, and every change of another table that would change them, too:
 /// while data is moved, or an incident is investigated, reading goes on.
 #[derive(Clone, Default)]
 struct Freeze {

@@ -6,7 +6,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::declared::List;
+use crate::declared::{self, List};
 
 /// The content of an e-mail; the templates know its fields. [`emails!`](crate::emails) implements it.
 pub trait Message: Serialize {
@@ -130,7 +130,7 @@ impl EmailTemplate {
         let (text_name, html_name) = (format!("{}.txt", self.name), format!("{}.html", self.name));
         environment.add_template(&text_name, self.text)?;
         environment.add_template(&html_name, self.html)?;
-        let known = context! { sender => sender, code => code, ..minijinja::Value::from(Serde(data)) };
+        let known = context! { sender => sender, code => code, program => declared::name(), ..minijinja::Value::from(Serde(data)) };
         let mut rendered = environment.get_template(&text_name)?.render_captured(known.clone())?;
         let subject = rendered.with_state_mut(|state| state.render_block("subject"))?;
         // a value that a user has chosen must not begin a header of its own

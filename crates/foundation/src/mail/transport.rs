@@ -10,6 +10,7 @@ use lettre::{AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Tokio1Execu
 
 use super::message::Rendered;
 use crate::config::{Config, ConfigError};
+use crate::declared;
 
 /// A server that has not answered by then is tried again later.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -122,7 +123,9 @@ impl Mailer {
                 let transport = AsyncFileTransport::<Tokio1Executor>::new(folder);
                 transport.send(message).await.map(drop).map_err(|error| failed(error.to_string()))
             }
-            Way::Nowhere => Err(SendError::Temporary("there is no mail server: set ACCORD_MAIL_URL".into())),
+            Way::Nowhere => {
+                Err(SendError::Temporary(format!("there is no mail server: set {}", declared::variable("mail_url"))))
+            }
         }
     }
 }

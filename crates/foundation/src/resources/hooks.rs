@@ -3,7 +3,7 @@
 use crate::config::{Config, ConfigError};
 use crate::db::signals::Hooks;
 use crate::db::tables;
-use crate::declared::List;
+use crate::declared::{self, List};
 
 /// Adds the rows of a resource, and its hooks on rows of any resource.
 pub type AddHooks = fn(Hooks, &Config) -> Hooks;
@@ -23,9 +23,9 @@ pub fn hooks(config: &Config) -> Result<Hooks, ConfigError> {
     let none = Hooks::frozen(config.frozen().map(str::to_owned));
     let hooks = HOOKS.get().iter().fold(none, |hooks, add| add(hooks, config));
     let known = hooks.tables().join(", ");
-    hooks
-        .finish(tables::declared())
-        .map_err(|table| ConfigError(format!("ACCORD_FROZEN: `{table}` cannot be frozen; use some of {known}")))
+    hooks.finish(tables::declared()).map_err(|table| {
+        ConfigError(format!("{}: `{table}` cannot be frozen; use some of {known}", declared::variable("frozen")))
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The docs viewer at `/docs`: Swagger UI from the binary. No request leaves the host.
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,11 +8,14 @@ use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
 use sha2::{Digest, Sha256};
 
+use crate::declared;
 use crate::server::compressed::Compressed;
 use crate::server::document;
 
 /// Our page around Swagger UI.
-const PAGE: &str = include_str!("docs.html");
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    include_str!("docs.html").replace("{title}", declared::title()).replace("{name}", declared::name())
+});
 
 /// A file that a browser may keep as long as its tag holds.
 struct Asset {
@@ -52,7 +55,7 @@ pub fn page(request: &Request) -> Response {
         )
     });
     let policy = HeaderValue::from_str(policy).expect("made of ASCII");
-    let mut response = COMPRESSED.response(request.headers(), "text/html; charset=utf-8", PAGE);
+    let mut response = COMPRESSED.response(request.headers(), "text/html; charset=utf-8", &PAGE);
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     response
 }

@@ -103,7 +103,7 @@ pub fn document() -> &'static Value {
     })
 }
 
-/// The document as `openapi/accord.yaml` has it.
+/// The document as YAML, as it is committed.
 pub fn yaml() -> &'static str {
     static YAML: OnceLock<String> = OnceLock::new();
     YAML.get_or_init(|| accord_openapi::to_yaml(document()))

@@ -20,6 +20,7 @@ use crate::app::limit::Ledger;
 use crate::app::metrics::{InFlight, Metrics};
 use crate::config::Config;
 use crate::db::Db;
+use crate::declared;
 use crate::error::{Code, Error};
 use crate::http::Origin;
 use crate::http::client::ClientAddress;
@@ -143,7 +144,8 @@ impl<E: Endpoint + 'static> Edge<E> {
             tracing::warn!(
                 header,
                 "a request has come through a proxy, but `trusted_proxies` is empty: all clients of the proxy count as \
-                 one. Set ACCORD_TRUSTED_PROXIES to its address, or remove the header there"
+                 one. Set {} to its address, or remove the header there",
+                declared::variable("trusted_proxies")
             );
         }
     }

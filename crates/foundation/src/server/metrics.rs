@@ -51,32 +51,27 @@ async fn moment(app: &App) -> Moment {
     let moment = Moment::default();
     let document::About { version, commit, .. } = *document::about();
     moment.gauges(
-        "accord_build_info",
+        "build_info",
         "Always 1: which build this is",
         ["version", "commit"],
         [([version.to_owned(), commit.to_owned()], 1)],
     );
     moment.counter(
-        "accord_log_lines_dropped_total",
+        "log_lines_dropped_total",
         "Log lines that were dropped because the reader of the log was too slow or gone",
         logs::dropped(),
     );
-    moment.gauges(
-        "accord_database_connections",
-        "Connections by what they do",
-        ["pool", "state"],
-        connections(&app.db),
-    );
+    moment.gauges("database_connections", "Connections by what they do", ["pool", "state"], connections(&app.db));
     let queues = app.db.queues().into_iter().map(|(name, waiting)| ([name.to_owned()], waiting.into()));
-    moment.gauges("accord_database_queue", "Requests that wait for a connection", ["pool"], queues);
-    moment.gauges("accord_password_workers", "Password workers by what they do", ["state"], {
+    moment.gauges("database_queue", "Requests that wait for a connection", ["pool"], queues);
+    moment.gauges("password_workers", "Password workers by what they do", ["state"], {
         let idle = app.passwords.idle();
         [("idle", idle), ("busy", app.config.password_workers.saturating_sub(idle))]
             .map(|(state, number)| ([state.to_owned()], number.into()))
     });
     // what is counted is told also while the database is away
     let waiting = waiting(app).await.inspect_err(|error| tracing::warn!(%error, "cannot count the tasks"));
-    moment.gauges("accord_database_up", "Whether the database answers", [], [([], i64::from(waiting.is_ok()))]);
+    moment.gauges("database_up", "Whether the database answers", [], [([], i64::from(waiting.is_ok()))]);
     let Ok(waiting) = waiting else { return moment };
     let mut numbers: BTreeMap<[String; 2], i64> =
         tasks::kinds().iter().flat_map(|kind| STATES.map(|state| ([kind.name.into(), state.into()], 0))).collect();
@@ -87,9 +82,9 @@ async fn moment(app: &App) -> Moment {
         }
         numbers.insert([task.name, task.state], task.number);
     }
-    moment.gauges("accord_tasks", "Tasks in the database, of all processes", ["task", "state"], numbers);
+    moment.gauges("tasks", "Tasks in the database, of all processes", ["task", "state"], numbers);
     let help = "How long the task that is due longest has been waiting for a worker";
-    moment.gauges("accord_task_lateness_seconds", help, ["task"], late);
+    moment.gauges("task_lateness_seconds", help, ["task"], late);
     moment
 }
 

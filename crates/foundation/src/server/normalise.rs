@@ -168,7 +168,8 @@ fn entries(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
     value.as_object_mut().into_iter().flat_map(Map::iter_mut)
 }
 
-/// Whole numbers as integers (`5.0` makes clients lose the type), one `$ref` in `allOf`, UTC as `Z`, no noise.
+/// Whole numbers as integers (`5.0` makes clients lose the type), one `$ref` in `allOf`, UTC as `Z`, the name and the title
+/// of the application in place of `{application-name}` and `{application-title}`, no noise.
 fn tidy(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -193,6 +194,10 @@ fn tidy(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(tidy),
         Value::String(text) if text.ends_with("+00:00") && text.len() >= 25 => {
             *text = text.replace("+00:00", "Z");
+        }
+        Value::String(text) if text.contains("{application-") => {
+            *text =
+                text.replace("{application-name}", declared::name()).replace("{application-title}", declared::title());
         }
         _ => {}
     }
@@ -520,8 +525,6 @@ fn components(document: &mut Value) {
     components["headers"] = Value::Object(HEADERS.iter().map(header).collect());
     components["responses"] = Value::Object(FAILURES.iter().map(failure).collect());
     components["schemas"]["Problem"]["example"] = example(Code::INVALID);
-    let kind = &mut components["schemas"]["Problem"]["properties"]["type"]["description"];
-    *kind = kind.as_str().unwrap_or_default().replace("{name}", declared::name()).into();
     // a code that a later version adds is no breaking change: clients fall back on the status
     components["schemas"]["Code"]["x-extensible-enum"] = json!(true);
 }

@@ -11,6 +11,7 @@ use super::{Fault, Pool, Task};
 use crate::app::App;
 use crate::auth::code::{self, Codes};
 use crate::db::{Conn, DbResult};
+use crate::declared;
 use crate::mail::message::{self, EmailTemplate, Message};
 use crate::mail::transport::SendError;
 
@@ -64,7 +65,8 @@ impl Task for SendMail {
     async fn run(self, app: &App) -> Result<(), Fault> {
         let code = match &self.code_key {
             Some(key) => app.codes.of(key, &self.number).ok_or_else(|| {
-                Fault::Again("the key of its code is neither SECRET_KEY nor in ACCORD_MORE_SECRET_KEYS".into())
+                let variable = declared::variable("more_secret_keys");
+                Fault::Again(format!("the key of its code is neither SECRET_KEY nor in {variable}"))
             })?,
             None => String::new(),
         };

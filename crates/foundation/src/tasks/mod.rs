@@ -2,7 +2,7 @@
 //!
 //! A task is a row written in the transaction of the change that wants it, so neither is there without the other. A
 //! worker takes it for a while (the lease) and renews that; if its process dies, another takes it over. What fails is
-//! tried again, later and later; what has failed too often stays for a person to look at: `accord task list --failed`.
+//! tried again, later and later; what has failed too often stays for a person to look at: `task list --failed`.
 //!
 //! Must never be: a task that is lost, one that runs twice at once, one that is tried without end.
 

@@ -14,6 +14,7 @@ use super::{Fault, Kind, Pool, pause};
 use crate::app::App;
 use crate::app::metrics::Outcome;
 use crate::db::DbResult;
+use crate::declared;
 
 /// How often a worker looks for what is due.
 const LOOK: Duration = Duration::from_secs(1);
@@ -189,7 +190,7 @@ async fn run(app: App, kind: &'static Kind, task: Taken, mut cut: watch::Receive
             return None;
         }
         End::Fault(fault) if matches!(next, Some(Next::Failed(_))) => {
-            tracing::error!(id, task = task_name, attempt, millis, error = %fault, "task failed for good; accord task retry {id} runs it again");
+            tracing::error!(id, task = task_name, attempt, millis, error = %fault, "task failed for good; {} task retry {id} runs it again", declared::name());
         }
         End::Fault(fault) => tracing::warn!(id, task = task_name, attempt, millis, error = %fault, "task failed"),
         End::Cut => tracing::info!(id, task = task_name, attempt, millis, "task was put back"),

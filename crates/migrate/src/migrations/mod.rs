@@ -11,6 +11,7 @@ pub mod plan;
 pub mod script;
 pub mod set;
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::MigrateError;
@@ -26,6 +27,18 @@ use crate::{Dialect, connect};
 
 /// The interval at which a long step reports its progress.
 const TICK: Duration = Duration::from_secs(1);
+
+static PROGRAM: OnceLock<&'static str> = OnceLock::new();
+
+/// Sets the name of the program whose command `migrate` the messages recommend. A second call changes nothing.
+pub fn set_program(name: &'static str) {
+    let _ = PROGRAM.set(name);
+}
+
+/// The name of the program and a space. Empty if the name is not set.
+fn program() -> String {
+    PROGRAM.get().map_or_else(String::new, |name| format!("{name} "))
+}
 
 /// The reason why a migration failed. The schema has the revision before it.
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +58,8 @@ pub enum MigrationError {
     /// The database was migrated by a newer release.
     #[error(
         "the database has migration {id}, which this binary does not know: it was made by a newer release. Start that one, \
-         or go back with `accord migrate to {}`: the database has kept how",
-        .newest.as_deref().unwrap_or(header::BASE)
+         or go back with `{}migrate to {}`: the database has kept how",
+        program(), .newest.as_deref().unwrap_or(header::BASE)
     )]
     Newer {
         /// The first unknown migration.
@@ -166,11 +179,12 @@ impl std::fmt::Display for Fitness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Fits => f.write_str("the database has the schema that this binary needs"),
-            Self::Behind => f.write_str("the database needs another schema: accord migrate up"),
+            Self::Behind => write!(f, "the database needs another schema: {}migrate up", program()),
             Self::Ahead { id, before } => write!(
                 f,
                 "migration {id} of a newer release took away what this binary needs: start that release, or go back with \
-                 `accord migrate to {before}`"
+                 `{}migrate to {before}`",
+                program()
             ),
         }
     }

@@ -23,6 +23,7 @@ use crate::app::metrics::Outcome;
 use crate::db::signals::Refused;
 use crate::db::versioned;
 use crate::db::{Conn, DbResult};
+use crate::declared;
 use crate::tasks::worker::{self, Database, after};
 
 /// The name of deliveries in the metrics, and of the job that sent one before 0.4.
@@ -264,8 +265,8 @@ async fn send_sequences(
 async fn send(app: &App, webhook: &StoredWebhook, outgoing: &Outgoing, now: DateTime<Utc>) -> Result<u16, Refusal> {
     let (id, timestamp) = (outgoing.event_id.as_str(), now.timestamp());
     let Some(secrets) = webhook.secrets(&app.seals, now) else {
-        let error = "the key of the secret is neither SECRET_KEY nor in ACCORD_MORE_SECRET_KEYS".to_owned();
-        return Err(error.into());
+        let variable = declared::variable("more_secret_keys");
+        return Err(format!("the key of the secret is neither SECRET_KEY nor in {variable}").into());
     };
     let signatures = rules::signatures(&secrets, id, timestamp, &outgoing.event);
     let sent = Sent { id, timestamp, signatures, body: outgoing.event.clone() };

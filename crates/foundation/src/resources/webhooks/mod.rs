@@ -59,10 +59,8 @@ pub const DELIVERIES_TTL: Setting = Setting::number("webhook_deliveries_ttl", 1,
 /// The number of webhooks.
 pub const LIMIT: Setting = Setting::number("webhook_limit", 1, 10_000);
 /// Set if webhooks may call http:// and private addresses.
-pub const PRIVATE: Setting = Setting::flag(
-    "webhook_private",
-    "ACCORD_WEBHOOK_PRIVATE is set: admins can make the server call addresses that only insiders reach",
-);
+pub const PRIVATE: Setting =
+    Setting::flag("webhook_private", "admins can make the server call addresses that only insiders reach");
 
 /// Webhooks and their deliveries.
 pub static RESOURCE: Resource = Resource {

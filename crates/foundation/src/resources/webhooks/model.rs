@@ -12,6 +12,7 @@ use super::events::{self, EventType, Told};
 use super::store::WebhookValues;
 use crate::auth::seal::{Sealed, Seals};
 use crate::crud::Represented;
+use crate::declared;
 use crate::http::page::page;
 use crate::text_enum;
 
@@ -32,7 +33,7 @@ pub struct Webhook {
     pub events: Option<Vec<EventType>>,
     /// False for one that gets nothing: an admin, or its receiver's failures, have disabled it
     pub enabled: bool,
-    /// Why Accord has disabled it; null if it is enabled, or an admin has disabled it
+    /// Why {application-title} has disabled it; null if it is enabled, or an admin has disabled it
     #[oai(nullable)]
     pub disabled_reason: Option<DisabledReason>,
     /// When a try failed for the first time since the last success; null after a success
@@ -56,7 +57,7 @@ impl Example for Webhook {
         let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
         Self {
             id: 1,
-            url: "https://hooks.example.com/accord".into(),
+            url: format!("https://hooks.example.com/{}", declared::name()),
             description: Some("Tells the search engine".into()),
             events: Some(events::example().types.to_vec()),
             enabled: true,
@@ -154,7 +155,7 @@ impl StoredWebhook {
         }
     }
 
-    /// Why Accord has disabled it.
+    /// Why the server has disabled it.
     pub fn disabled_reason(&self) -> Option<DisabledReason> {
         let word = self.disabled_reason.as_deref()?;
         [DisabledReason::Failing, DisabledReason::Gone].into_iter().find(|reason| reason.as_str() == word)

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::rules;
-use crate::outgoing::{self, OURSELVES};
+use crate::outgoing;
 
 /// So much of an answer is taken off the wire before the connection is closed, and for no longer than that: a receiver
 /// that is still writing should not be cut off.
@@ -104,7 +104,7 @@ fn request(url: &Url, sent: Sent<'_>) -> Result<Request<Full<Bytes>>, hyper::htt
     let (host, target) = outgoing::host_and_target(url);
     Request::post(target)
         .header(HOST, host)
-        .header(USER_AGENT, OURSELVES)
+        .header(USER_AGENT, outgoing::user_agent())
         .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
         .header("webhook-id", sent.id)
         .header("webhook-timestamp", sent.timestamp)

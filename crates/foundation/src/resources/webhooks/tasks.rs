@@ -11,6 +11,7 @@ use super::{UnknownKey, dispatch, store};
 use crate::app::App;
 use crate::db::signals::{self, Actor};
 use crate::db::versioned;
+use crate::declared;
 use crate::tasks::{Fault, Task};
 
 /// The largest `webhook_limit`.
@@ -111,8 +112,9 @@ impl Task for SealSecrets {
         if unknown > 0 {
             tracing::warn!(
                 webhooks = unknown,
-                "secrets are sealed with a key that is neither SECRET_KEY nor in ACCORD_MORE_SECRET_KEYS: add the key, or \
-                 rotate the secrets"
+                "secrets are sealed with a key that is neither SECRET_KEY nor in {}: add the key, or rotate the \
+                 secrets",
+                declared::variable("more_secret_keys")
             );
         }
         tracing::info!(webhooks = sealed, "sealed");
