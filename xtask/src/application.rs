@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use accord_foundation::application;
 use accord_foundation::auth::permission;
 use accord_foundation::config::{Config, ConfigError};
 use accord_foundation::db::tables::{self, Table};
@@ -27,6 +28,24 @@ pub fn document() -> &'static Value {
 pub fn operations() -> String {
     accord::install();
     routes::operations()
+}
+
+/// The setup file of `accord-contract`.
+///
+/// # Errors
+/// Two resources state the same fact.
+pub fn contract() -> anyhow::Result<String> {
+    accord::install();
+    application::contract().map_err(anyhow::Error::msg)
+}
+
+/// The setup file of the collections.
+///
+/// # Errors
+/// Two resources state the same fact.
+pub fn postman() -> anyhow::Result<String> {
+    accord::install();
+    application::postman().map_err(anyhow::Error::msg)
 }
 
 /// The declared tables.

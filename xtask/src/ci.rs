@@ -100,7 +100,7 @@ const STEPS: &[Step] = &[
     Step {
         name: "postman run",
         alone: "cargo xtask postman run",
-        repair: "change the code, postman/setup.yaml, or the generator in crates/postman",
+        repair: "change the code, the postman.yaml of a resource, or the generator in crates/postman",
         run: |_| postman::run(postman::Task::Run),
     },
     Step {

@@ -21,8 +21,6 @@ const FAILURES: &str = "postman/accord-failures.postman_collection.json";
 const ENVIRONMENT: &str = "postman/local.postman_environment.json";
 const ANSWERS: &str = "postman/answers.json";
 const SETUP: &str = "postman/setup.yaml";
-const PREPARE: &str = "postman/scripts/prepare.js";
-const PREPARE_FAILURES: &str = "postman/scripts/failures.js";
 const FIXTURES: &str = "fixtures/demo.yaml";
 
 #[derive(clap::Subcommand)]
@@ -75,11 +73,8 @@ fn generate() -> anyhow::Result<Generated> {
 
 /// The facts about this API that the document does not contain.
 fn setup() -> anyhow::Result<Setup> {
-    let text = |name: &str| std::fs::read_to_string(path(name)).with_context(|| format!("cannot read {name}"));
-    let mut setup = Setup::parse(&text(SETUP)?).context(SETUP)?;
-    setup.prepare = text(PREPARE)?;
-    setup.prepare_failures = text(PREPARE_FAILURES)?;
-    Ok(setup)
+    let text = std::fs::read_to_string(path(SETUP)).with_context(|| format!("cannot read {SETUP}"))?;
+    Setup::parse(&text).context(SETUP)
 }
 
 fn check() -> Outcome {
@@ -109,7 +104,7 @@ fn check() -> Outcome {
 
 const REPAIR: &str = "`cargo xtask postman write` makes the files as the document has them, and takes back what was \
     changed by hand or in the app. To keep such a change, make it where it comes from: the document (openapi/, from \
-    the code), an answer (postman/answers.json, from `cargo xtask contract`), the setup (postman/setup.yaml) or the \
+    the code), an answer (postman/answers.json, from `cargo xtask contract`), the setup (postman.yaml of a resource, `cargo xtask spec write`) or the \
     generator (crates/postman)";
 
 /// The collection as it stands in its file.
@@ -145,7 +140,7 @@ fn faults_of(generated: &Generated) -> Vec<String> {
     }
     faults.extend(rules::missing_operations(collection, document));
     let gaps = uncovered(document, setup).into_iter().chain(unblamed(document, setup, answers));
-    faults.extend(gaps.map(|gap| format!("{gap}: see {SETUP}")));
+    faults.extend(gaps.map(|gap| format!("{gap}: see the postman.yaml of its resource")));
     let missing = answers.missing(document, setup).into_iter();
     faults.extend(missing.map(|name| format!("{ANSWERS}: lacks an answer of {name}; {REFRESH}")));
     let undocumented = answers.undocumented(document, setup).into_iter();

@@ -22,6 +22,8 @@ use crate::run;
 pub const DOCUMENT: &str = "openapi/accord.yaml";
 const OPERATIONS: &str = "openapi/operations.txt";
 const RULES: &str = "openapi/RULES.md";
+/// The setup files of the tools, which the resources declare together with the document.
+pub const SETUPS: [&str; 2] = ["contract-tests/setup.yaml", "postman/setup.yaml"];
 
 #[derive(clap::Subcommand)]
 pub enum Task {
@@ -72,6 +74,8 @@ fn write() -> Outcome {
         (DOCUMENT, accord_openapi::to_yaml(application::document())),
         (OPERATIONS, application::operations()),
         (RULES, accord_openapi::diff::page::rules_page()),
+        (SETUPS[0], application::contract()?),
+        (SETUPS[1], application::postman()?),
     ];
     for (name, text) in texts {
         let path = path(name);

@@ -5,10 +5,12 @@
 //! models, jobs) are made of these declarations by [`install`], and nowhere else.
 
 mod check;
+mod setup;
 
 use std::sync::OnceLock;
 
 pub use self::check::faults;
+pub use self::setup::{contract, postman};
 
 use crate::app::{self, AddState};
 use crate::auth::permission::{self, Entry, Target};
@@ -80,6 +82,10 @@ pub struct Resource {
     pub state: AddState,
     /// Its settings, whose defaults stand in the settings file of the application.
     pub settings: &'static [Setting],
+    /// The facts about its operations that the derived suites of `accord-contract` need, as YAML: a part of their setup file.
+    pub contract: &'static str,
+    /// The facts about its operations that the Postman collections need, as YAML: a part of their setup file.
+    pub postman: &'static str,
 }
 
 impl Resource {
@@ -107,6 +113,8 @@ impl Resource {
         services: &[],
         state: |_| {},
         settings: &[],
+        contract: "",
+        postman: "",
     };
 }
 

@@ -51,9 +51,9 @@ fn description(operations: &[Operation<'_>], setup: &Setup) -> String {
     if !setup.failures.unreachable.is_empty() {
         lines.extend(["", "Documented, but not to be provoked with a click:", ""].map(str::to_owned));
     }
-    for reason in &setup.failures.unreachable {
-        let is_alone =
-            |by: &&Operation<'_>| reason.operations.iter().any(|id| id == by.id) || is_excused(setup, reason.status);
+    let plan = plan(operations, setup);
+    for reason in sorted(&setup.failures.unreachable, |reason| reason.status) {
+        let is_alone = |by: &&Operation<'_>| excuses(reason, by, &plan) || is_excused(setup, reason.status);
         let by: Vec<&str> = operations
             .iter()
             .filter(|operation| operation.answers_with(reason.status) && is_alone(operation))
@@ -63,6 +63,19 @@ fn description(operations: &[Operation<'_>], setup: &Setup) -> String {
         lines.push(format!("- {} `{}`{by}: {}", reason.status, reason.code, reason.why));
     }
     lines.join("\n")
+}
+
+/// Returns the items by status, those of one status in their order: the order of the resources that declare them.
+fn sorted<T>(items: &[T], status: impl Fn(&T) -> u16) -> Vec<&T> {
+    let mut items: Vec<&T> = items.iter().collect();
+    items.sort_by_key(|item| status(item));
+    items
+}
+
+/// Returns whether an operation documents the status for this code alone.
+fn excuses(reason: &Unreachable, operation: &Operation<'_>, plan: &[(&Operation<'_>, &Recipe)]) -> bool {
+    let is_tried = || plan.iter().any(|(by, recipe)| by.id == operation.id && recipe.status == reason.status);
+    reason.operations.iter().any(|id| id == operation.id) || reason.everywhere && !is_tried()
 }
 
 /// Returns whether no code of a status can be provoked.
@@ -77,7 +90,7 @@ fn plan<'a, 'd>(operations: &'a [Operation<'d>], setup: &'a Setup) -> Vec<(&'a O
         operation.answers_with(recipe.status) && Attempt::new(operation, recipe).is_some()
     };
     let mut plan = vec![];
-    for recipe in &setup.failures.recipes {
+    for recipe in sorted(&setup.failures.recipes, |recipe| recipe.status) {
         let mut fitting: Vec<_> = operations.iter().filter(|operation| fits(operation, recipe)).collect();
         if recipe.once {
             // the plainest one, whatever the order of the document
@@ -148,7 +161,7 @@ pub fn uncovered(document: &Value, setup: &Setup) -> Vec<String> {
         let statuses = operation.answers().into_iter().filter_map(|(status, _)| status.parse::<u16>().ok());
         for status in statuses.filter(|status| (400..500).contains(status)) {
             let tried = plan.iter().any(|(by, recipe)| by.id == operation.id && recipe.status == status);
-            let of = |reason: &Unreachable| reason.operations.iter().any(|id| id == operation.id);
+            let of = |reason: &Unreachable| excuses(reason, operation, &plan);
             let excused = unreachable.iter().any(|reason| reason.status == status && of(reason));
             if !tried && !excused && !is_excused(setup, status) {
                 faults.push(format!("no request provokes {status} of {}", operation.id));
@@ -264,6 +277,21 @@ failures:
             "the document has no code `idle`",
         ];
         assert_eq!(uncovered(&document, &setup), wanted);
+    }
+
+    #[test]
+    fn a_code_of_everywhere_excuses_what_no_recipe_fits() {
+        let (mut document, mut setup) = (document(), setup());
+        let problem = document["paths"]["/notes"]["get"]["responses"]["400"].clone();
+        document["paths"]["/notes/{id}"]["get"]["responses"]["400"] = problem;
+        setup.failures.recipes[0].changes.truncate(1);
+        let wanted = ["no request provokes 400 of list_notes", "no request provokes 400 of get_note"];
+        assert_eq!(uncovered(&document, &setup), wanted);
+        setup.failures.unreachable[0].status = 400;
+        setup.failures.unreachable[0].everywhere = true;
+        assert_eq!(uncovered(&document, &setup), Vec::<String>::new());
+        let described = text(&failures(&document, &setup)["info"]["description"]).to_owned();
+        assert!(described.contains("- 400 `busy` (List notes, Read a note): it takes load"), "{described}");
     }
 
     #[test]

@@ -9,18 +9,28 @@ use crate::setup::Setup;
 
 /// Returns the lines in front of every request of the collection.
 pub fn successes(document: &Value, setup: &Setup) -> Vec<String> {
-    collection(document, setup, "")
+    collection(document, setup, &[])
 }
 
 /// Returns the lines in front of every request of the failures.
 pub fn failures(document: &Value, setup: &Setup) -> Vec<String> {
-    collection(document, setup, &setup.prepare_failures)
+    collection(document, setup, &setup.prepare.failures)
 }
 
-fn collection(document: &Value, setup: &Setup, more: &str) -> Vec<String> {
+fn collection(document: &Value, setup: &Setup, more: &[String]) -> Vec<String> {
     let operations = operations(document, setup);
-    let text = setup.prepare.replace("    <more>\n", more).replace("<resources>", &resources(&operations));
+    let lines = setup.prepare.script.lines().flat_map(|line| match line.strip_suffix("<parts>") {
+        Some(margin) => indented(setup.prepare.every.iter().chain(more), margin),
+        None => vec![line.to_owned()],
+    });
+    let text = lines.collect::<Vec<_>>().join("\n").replace("<resources>", &resources(&operations));
     filled(text, &operations)
+}
+
+/// The lines of the parts, each behind the margin.
+fn indented<'a>(parts: impl Iterator<Item = &'a String>, margin: &str) -> Vec<String> {
+    let line = |line: &str| if line.is_empty() { String::new() } else { format!("{margin}{line}") };
+    parts.flat_map(|part| part.lines()).map(line).collect()
 }
 
 /// Returns the lines in front of one request, which run after those of the collection.
@@ -52,6 +62,7 @@ fn resources(operations: &[Operation<'_>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setup::Prepare;
 
     #[test]
     fn paths_and_resources_of_the_document_get_into_the_script() {
@@ -61,8 +72,12 @@ mod tests {
             "/notes/{id}": {"get": {"operationId": "get_note", "responses": {"200": {}}}},
         }});
         let setup = Setup {
-            prepare: "const create = \"<create_note>\";\nconst resources = <resources>;\n    <more>\n".into(),
-            prepare_failures: "more();\n".into(),
+            prepare: Prepare {
+                script: "const create = \"<create_note>\";\nconst resources = <resources>;\n    <parts>\nend();\n"
+                    .into(),
+                every: vec!["some();\n".into()],
+                failures: vec!["more();\n".into()],
+            },
             ..Setup::default()
         };
         let script = failures(&document, &setup).join("\n");
@@ -71,7 +86,7 @@ mod tests {
             script.contains("\"variable\": \"noteId\",\n    \"key\": \"id\",\n    \"path\": \"/notes\""),
             "{script}"
         );
-        assert!(script.ends_with("\nmore();"), "{script}");
-        assert!(!successes(&document, &setup).join("\n").contains("more"));
+        assert!(script.ends_with("\n    some();\n    more();\nend();"), "{script}");
+        assert!(successes(&document, &setup).join("\n").ends_with("\n    some();\nend();"));
     }
 }

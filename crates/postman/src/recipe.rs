@@ -42,6 +42,9 @@ pub struct Unreachable {
     /// Operations that document the status for this code alone.
     #[serde(default)]
     pub operations: Vec<String>,
+    /// Set if each operation may return the code: it excuses those that document the status and that no recipe fits.
+    #[serde(default)]
+    pub everywhere: bool,
 }
 
 /// A change of a valid request. The first keys are conditions: the change fits an operation that meets all of them. The

@@ -44,13 +44,21 @@ pub struct Setup {
     pub before: BTreeMap<String, String>,
     /// The collection of failures.
     pub failures: Failures,
-    /// The script in front of every request. `<operation_id>` in it becomes the path of that operation, `<resources>`
-    /// the list of the collections whose members can be created and read, and the line `<more>` the other script.
-    #[serde(skip)]
-    pub prepare: String,
-    /// The part of that script that only the collection of failures needs.
-    #[serde(skip)]
-    pub prepare_failures: String,
+    /// The script in front of every request.
+    pub prepare: Prepare,
+}
+
+/// The script in front of every request: it makes what a request uses and the environment lacks. `<operation_id>` in it
+/// becomes the path of that operation, and `<resources>` the list of the collections whose members can be created and read.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Prepare {
+    /// The script. The parts stand in place of its line `<parts>`, as far indented as that line.
+    pub script: String,
+    /// The parts for both collections.
+    pub every: Vec<String>,
+    /// The parts for the collection of failures.
+    pub failures: Vec<String>,
 }
 
 /// The operations that an admin sends: those that ask for one of the scopes, and those that are listed.
@@ -115,7 +123,7 @@ pub struct Last {
 }
 
 impl Setup {
-    /// Reads the settings from YAML. The scripts are files of their own, so they are separate fields.
+    /// Reads the settings from YAML.
     ///
     /// # Errors
     /// Returns an error if the text is not YAML, or has a key that [`Setup`] does not have.

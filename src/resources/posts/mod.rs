@@ -86,6 +86,8 @@ pub static RESOURCE: Resource = Resource {
     actions: ACTIONS,
     events: EVENTS,
     models: &[&fixture::Post],
+    contract: include_str!("contract.yaml"),
+    postman: include_str!("postman.yaml"),
     ..Resource::EMPTY
 };
 

@@ -36,5 +36,6 @@ pub static RESOURCE: Resource = Resource {
     local_jobs: &[tasks::FLUSH_STATISTICS],
     state: |state| state.insert(Views::default()),
     settings: &[VIEW_INTERVAL],
+    contract: include_str!("contract.yaml"),
     ..Resource::EMPTY
 };

@@ -55,6 +55,8 @@ pub static RESOURCE: Resource = Resource {
     events: EVENTS,
     codes: CODES,
     models: &[&fixture::Vote],
+    contract: include_str!("contract.yaml"),
+    postman: include_str!("postman.yaml"),
     ..Resource::EMPTY
 };
 

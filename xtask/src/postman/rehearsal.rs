@@ -71,7 +71,9 @@ pub fn run() -> Outcome {
     }
     if !faults.is_empty() {
         let passed = count - faults.len();
-        faults.push("change the code, postman/setup.yaml or crates/postman, then `cargo xtask postman run`".into());
+        faults.push(
+            "change the code, the postman.yaml of a resource or crates/postman, then `cargo xtask postman run`".into(),
+        );
         return Err(Failed::new(passed, failed, faults.join("\n\n")).into());
     }
     Ok(Report::passed(count, format!("{requests} requests, {checks} checks in {count} ways")))

@@ -10,7 +10,7 @@ use accord_openapi::diff::report::{Comparison, Difference, short};
 use accord_openapi::{diff, operations, to_yaml};
 use serde_json::Value;
 
-use super::{DOCUMENT, OPERATIONS, RULES, committed, read};
+use super::{DOCUMENT, OPERATIONS, RULES, SETUPS, committed, read};
 use crate::report::{Failed, Outcome, Report};
 use crate::run;
 
@@ -29,10 +29,18 @@ pub fn check() -> Outcome {
     if read(RULES)? != rules_page() {
         faults.push(format!("{RULES}: is not what the table of rules makes: `{WRITE}`"));
     }
+    for (name, declared) in SETUPS.into_iter().zip([application::contract()?, application::postman()?]) {
+        let written = read(name)?;
+        if written != declared {
+            let line = written.lines().zip(declared.lines()).take_while(|(one, other)| one == other).count() + 1;
+            faults.push(format!("{name}, line {line}: is not what the resources declare: `{WRITE}`"));
+        }
+    }
     let operations = operations(served).len();
     if faults.is_empty() {
-        let note = format!("{operations} operations: document and list of routes are what the code serves");
-        return Ok(Report::passed(3, note));
+        let note =
+            format!("{operations} operations: document, list of routes and setup files are what the code declares");
+        return Ok(Report::passed(5, note));
     }
     let count = faults.len();
     if let Some(worst) = comparison.worst() {

@@ -143,10 +143,9 @@ impl Cases<'_> {
 
     /// A success, unless what is changed names something, which the value does not.
     fn expected(&self, changed: &[(String, String)]) -> Expect {
-        let unmatched = &self.plan.setup.needs(&self.operation.id).unmatched;
-        let known = |(place, value): &(String, String)| {
-            unmatched.get(place).or_else(|| unmatched.get(&format!("{place}={value}")))
-        };
+        let unmatched = |part: &str| self.plan.setup.unmatched(self.operation, part);
+        let known =
+            |(place, value): &(String, String)| unmatched(place).or_else(|| unmatched(&format!("{place}={value}")));
         match changed.iter().find_map(known) {
             Some(Unmatched { perhaps: true, .. }) => Expect::Understood,
             Some(Unmatched { status, code, .. }) => Expect::Answered { status: *status, code: code.clone() },

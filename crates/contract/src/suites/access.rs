@@ -49,6 +49,7 @@ pub fn rows<'a>(plan: &'a Plan<'_>, operation: &'a Operation) -> Vec<Row<'a>> {
     made.sort_by_key(|(name, _)| **name != named);
     let row = |(made, fixture): (&'a String, &'a Fixture)| {
         let own = plan.document.by_id(maker).is_some_and(|maker| !plan.is_privileged(maker));
+        let own = own && !fixture.unowned;
         let owned = own || fixture.body.values().flat_map(expression::names).any(|name| name == "caller");
         Row { operation, object: Some(Object { named: named.clone(), made, fixture, owned }) }
     };
@@ -279,6 +280,26 @@ paths:
       operationId: count_thing
       security: [{ o: [can_count] }]
       responses: { "200": { description: Count }, "401": { description: Who }, "403": { description: No } }
+  /signs:
+    post:
+      operationId: create_sign
+      security: [{ o: [] }]
+      requestBody: { content: { application/json: { schema: { type: object }, example: {} } } }
+      responses:
+        "201":
+          description: Made
+          links: { read: { operationId: get_sign }, paint: { operationId: paint_sign } }
+        "401": { description: Who }
+        "403": { description: No }
+  /signs/{id}:
+    get:
+      operationId: get_sign
+      security: [{ o: [] }]
+      responses: { "200": { description: It }, "401": { description: Who }, "403": { description: No } }
+    put:
+      operationId: paint_sign
+      security: [{ o: [can_paint] }]
+      responses: { "200": { description: It }, "401": { description: Who }, "403": { description: No } }
 components:
   securitySchemes: { o: { type: oauth2, flows: {} } }
 "##;
@@ -289,12 +310,13 @@ fixtures:
   thing: { operation: create_thing }
   secret: { operation: create_thing, private: true }
   diary: { operation: create_thing, private: true, personal: true }
+  sign: { operation: create_sign, unowned: true }
 operations:
   log_in: { body: { password: $caller.request.body#/password } }
   get_thing: { shared: true }
 codes: { scope: forbidden }
 access:
-  grants: { can_count: create_thing, can_sing: ~ }
+  grants: { can_count: create_thing, can_paint: create_sign, can_sing: ~ }
   identities:
     - { name: anonymous, about: nobody, kind: anonymous }
     - { name: user, about: a user }
@@ -334,5 +356,8 @@ access:
         assert_eq!(row("delete_thing"), "401 403 + 403 403 + 403 401", "another permission is not enough");
         assert_eq!(row("count_thing"), "401 403 + + + + 403 401");
         assert_eq!(row("count_thing/secret"), "401 404 + 404 404 + 403 401");
+        assert_eq!(row("create_sign"), "401 + – + – + 403 401");
+        assert_eq!(row("get_sign"), "401 + – + + + 403 401", "nobody owns a sign");
+        assert_eq!(row("paint_sign"), "401 403 – + + + 403 401", "its creator needs the permission, too");
     }
 }

@@ -213,17 +213,22 @@ impl Cases<'_> {
             let hidden = vec![Change::Credentials(proof), Change::Query("nonsense=1".into())];
             self.add(constraint, "credentials/none/first", &at, hidden, None);
         }
-        let scoped = self.operation.security.iter().any(|way| way.iter().any(|(_, scopes)| !scopes.is_empty()));
-        if scoped {
+        if self.is_scoped() {
             self.add(Constraint::Scope, "scope/missing", &at, vec![Change::Credentials(Proof::Unscoped)], None);
         }
+    }
+
+    /// Returns whether the operation asks for a scope.
+    fn is_scoped(&self) -> bool {
+        self.operation.security.iter().flatten().any(|(_, scopes)| !scopes.is_empty())
     }
 
     /// Objects of a person are not for others.
     fn access(&mut self) {
         let usual = self.plan.fixture_for(self.operation);
         let at = format!("{}/security", self.operation.at);
-        let shared = self.plan.setup.needs(&self.operation.id).shared;
+        let unowned = usual.as_ref().is_some_and(|name| self.plan.setup.fixtures[name].unowned);
+        let shared = self.plan.setup.needs(&self.operation.id).shared || unowned && !self.is_scoped();
         if self.operation.protected && usual.is_some() && self.operation.declares(403) && !shared {
             self.add(Constraint::Owner, "access/stranger", &at, vec![Change::Credentials(Proof::Stranger)], None);
         }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::conformity::Habits;
-use crate::document::Document;
+use crate::document::{Document, Operation};
 
 /// The setup file; each field is a part of it.
 #[derive(Deserialize, Default, Debug)]
@@ -21,6 +21,8 @@ pub struct Setup {
     pub fixtures: BTreeMap<String, Fixture>,
     /// The needs of operations beside the document's examples, by `operationId`.
     pub operations: BTreeMap<String, Needs>,
+    /// Parts that name something in each operation that has them, such as `query.cursor`; see [`Needs::unmatched`].
+    pub unmatched: BTreeMap<String, Unmatched>,
     /// The error codes of the server by constraint; `input` applies to constraints that are not named.
     pub codes: BTreeMap<String, String>,
     /// The largest request body in bytes; without it no body is too large.
@@ -153,6 +155,9 @@ pub struct Fixture {
     /// Set if a private object is hidden from callers with all rights, too.
     #[serde(default)]
     pub personal: bool,
+    /// Set if nobody owns the object, so that its creator has no more rights than others.
+    #[serde(default)]
+    pub unowned: bool,
 }
 
 /// The needs of an operation, and its differences from the document.
@@ -286,6 +291,19 @@ impl Setup {
                 )
             })
             .collect()
+    }
+
+    /// The answer to a valid value of a part that names nothing. `None` if the part names nothing that must exist.
+    pub fn unmatched(&self, operation: &Operation, part: &str) -> Option<&Unmatched> {
+        let own = self.needs(&operation.id).unmatched.get(part);
+        own.or_else(|| self.unmatched.get(part))
+    }
+
+    /// The statuses of the answers to valid values that name nothing.
+    pub fn unmatched_statuses(&self, operation: &Operation) -> impl Iterator<Item = u16> {
+        let has = |part: &str| part.split_once('.').is_some_and(|(place, name)| operation.takes(place, name));
+        let general = self.unmatched.iter().filter(move |(part, _)| has(part)).map(|(_, unmatched)| unmatched);
+        self.needs(&operation.id).unmatched.values().chain(general).map(|unmatched| unmatched.status)
     }
 
     /// The needs of an operation.

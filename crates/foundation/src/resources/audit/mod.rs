@@ -39,6 +39,7 @@ pub static RESOURCE: Resource = Resource {
         _ => Duration::from_secs(config.purge_interval),
     })],
     settings: &[AUDIT_TTL],
+    contract: include_str!("contract.yaml"),
     ..Resource::EMPTY
 };
 

@@ -60,6 +60,8 @@ pub static RESOURCE: Resource = Resource {
     events: EVENTS,
     codes: CODES,
     models: &[&fixture::Grant],
+    contract: include_str!("contract.yaml"),
+    postman: include_str!("postman.yaml"),
     ..Resource::EMPTY
 };
 

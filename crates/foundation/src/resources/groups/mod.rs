@@ -60,6 +60,8 @@ pub static RESOURCE: Resource = Resource {
     targets: &[Target::GROUPS],
     actions: ACTIONS,
     events: EVENTS,
+    contract: include_str!("contract.yaml"),
+    postman: include_str!("postman.yaml"),
     models: &[&fixture::Group::MODEL, &fixture::Membership],
     ..Resource::EMPTY
 };

@@ -59,6 +59,8 @@ pub static RESOURCE: Resource = Resource {
     emails: emails::EMAILS,
     jobs: &[Kind::every::<tasks::PurgeInvitations>(|config| Duration::from_secs(config.purge_interval))],
     settings: &[INVITATION_TTL],
+    contract: include_str!("contract.yaml"),
+    postman: include_str!("postman.yaml"),
     ..Resource::EMPTY
 };
 

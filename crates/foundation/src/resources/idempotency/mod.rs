@@ -34,6 +34,8 @@ pub static RESOURCE: Resource = Resource {
     name: "idempotency",
     tables: tables::declared,
     jobs: &[Kind::every::<tasks::PurgeIdempotencyKeys>(|config| Duration::from_secs(config.purge_interval))],
+    contract: include_str!("contract.yaml"),
+    postman: include_str!("postman.yaml"),
     ..Resource::EMPTY
 };
 

@@ -48,6 +48,8 @@ pub static RESOURCE: Resource = Resource {
     actions: ACTIONS,
     events: EVENTS,
     models: &[&fixture::Permission],
+    contract: include_str!("contract.yaml"),
+    postman: include_str!("postman.yaml"),
     ..Resource::EMPTY
 };
 

@@ -42,6 +42,8 @@ pub static RESOURCE: Resource = Resource {
         Kind::of::<SendCode>(),
         Kind::every::<tasks::PurgeCodes>(|config| Duration::from_secs(config.purge_interval)),
     ],
+    contract: include_str!("contract.yaml"),
+    postman: include_str!("postman.yaml"),
     ..Resource::EMPTY
 };
 

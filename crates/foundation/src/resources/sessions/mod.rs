@@ -36,6 +36,8 @@ pub static RESOURCE: Resource = Resource {
     tables: tables::declared,
     actions: ACTIONS,
     jobs: &[Kind::every::<tasks::PurgeSessions>(|config| Duration::from_secs(config.purge_interval))],
+    contract: include_str!("contract.yaml"),
+    postman: include_str!("postman.yaml"),
     ..Resource::EMPTY
 };
 

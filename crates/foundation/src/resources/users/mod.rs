@@ -64,6 +64,8 @@ pub static ACCOUNT: Resource = Resource {
     events: EVENTS,
     emails: emails::EMAILS,
     models: &[&fixture::User],
+    contract: include_str!("account.contract.yaml"),
+    postman: include_str!("account.postman.yaml"),
     ..Resource::EMPTY
 };
 
@@ -72,6 +74,8 @@ pub static USERS: Resource = Resource {
     name: "users",
     apis: &[Api::of::<admin::UsersApi>()],
     things: &[Thing { path: "/api/v1/users/{id}", name: "Account", variable: "id" }],
+    contract: include_str!("users.contract.yaml"),
+    postman: include_str!("users.postman.yaml"),
     ..Resource::EMPTY
 };
 

@@ -82,6 +82,8 @@ pub static RESOURCE: Resource = Resource {
     ],
     services: &[|app, stop| Box::pin(dispatch::run(app, stop))],
     settings: &[TIMEOUT, RETRY_FOR, SECRET_OVERLAP, DELIVERIES_TTL, LIMIT, PRIVATE],
+    contract: include_str!("contract.yaml"),
+    postman: include_str!("postman.yaml"),
     ..Resource::EMPTY
 };
 

@@ -176,8 +176,8 @@ impl<'a, 'b> Sequence<'a, 'b> {
         let base = self.base(operation).await?;
         let answer = self.server.send(operation, &base.draft, &base.word).await?;
         if self.now.is_none() {
-            let unmatched = self.server.plan.setup.needs(&operation.id).unmatched.values();
-            if unmatched.into_iter().any(|unmatched| unmatched.status == answer.status) {
+            let mut unmatched = self.server.plan.setup.unmatched_statuses(operation);
+            if unmatched.any(|status| status == answer.status) {
                 return Ok(());
             }
             return self.gone(&answer);
