@@ -1,36 +1,24 @@
 //! `/api/v1/invited-guests`
 
-use chrono::TimeDelta;
-use lettre::message::Mailbox;
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{ApiResponse, OpenApi};
 
-use super::INVITATION_TTL;
-use super::emails::Invitation;
-use super::model::{InvitationAcceptance, InvitedGuest, InvitedGuestCreate, InvitedGuestPage, StoredInvitation};
-use super::store::{self, InvitationValues};
-use super::{ALREADY_INVITED, CanInvite, INVITATION_INVALID};
-use super::{rules, stands};
+use super::model::{InvitationAcceptance, InvitedGuest, InvitedGuestCreate, InvitedGuestPage};
+use super::{CanInvite, invitations, rules, store};
 use crate::app::App;
 use crate::auth::password::NewPassword;
-use crate::auth::{Caller, Needs, Public, Role, Status, code};
-use crate::db::signals::{self, Actor};
-use crate::error::{Code, Error, FieldError};
+use crate::auth::{Caller, Needs, Public, Role};
+use crate::db::signals;
+use crate::error::Error;
 use crate::http::answer::{Listed, NO_STORE, NoContent, Read};
 use crate::http::client::Client;
 use crate::http::fail::{Conflict, Fail, Forbidden, NotFound, RateLimited, Unprocessable};
 use crate::http::parameters::Paging;
 use crate::http::payload::{JsonIn, JsonOut};
-use crate::mail::message::until;
+use crate::resources::Tag;
 use crate::resources::idempotency::{Idempotent, Keyed};
 use crate::resources::sessions::model::Session;
-use crate::resources::sessions::{self, store::Account};
-use crate::resources::users::model::StoredUser;
-use crate::resources::users::store::{self as accounts, UserValues};
-use crate::resources::{Tag, users};
-use crate::tasks::mail::send_with_code;
-use crate::tasks::mail_limit::LONG_PAUSE;
 
 /// The operations.
 #[derive(Default)]
@@ -85,33 +73,9 @@ impl GuestsApi {
         let InvitedGuestCreate { email, role } = body.0;
         let (mut caller, held) = inviter.ask(&app.db, None).await?;
         rules::may_invite(caller.role, held.0, role)?;
-        let Ok(address) = email.as_str().parse() else { return Err(no_mail().into()) };
-        let (now, inviter_id) = (app.now(), Some(caller.id));
-        let expires_at = now + TimeDelta::seconds(app.config.number(&INVITATION_TTL).cast_signed());
-        let (page, until) = (app.config.page("accept-invitation"), until(expires_at));
-        let (to, letter) = (Mailbox::new(None, address), Invitation { page, until });
+        let now = app.now();
         let mut tx = caller.begin(&app.db).await?;
-        if accounts::find_id(&mut tx, &email).await?.is_some() {
-            return Err(Error::new(Code::EMAIL_IN_USE, "Somebody with this address has an account already.").into());
-        }
-        for expired in store::find_expired_to_change(&mut tx, Some(&email), now, 1).await? {
-            signals::delete(&mut tx, &caller, &expired, now).await?;
-        }
-        let code_hash = send_with_code(&mut tx, to, &letter, &app.codes, now).await?.ok_or_else(too_many_letters)?;
-        let values = InvitationValues {
-            email,
-            role,
-            inviter_id,
-            user_id: None,
-            code_hash: Some(code_hash),
-            expires_at,
-            accepted_at: None,
-        };
-        let invited = signals::insert_new::<StoredInvitation>(&mut tx, &caller, values, now).await;
-        let invited = invited.map_err(|refused| match refused.violates(store::EMAIL_KEY) {
-            true => Error::new(ALREADY_INVITED, "An open invitation of this address must expire or be deleted first."),
-            false => refused.into(),
-        })?;
+        let invited = invitations::invite(&app, &mut tx, &caller, email, role, now).await?;
         let location = format!("/api/v1/invited-guests/{}", invited.id);
         Ok(key.commit(tx, Invited::Created(JsonOut(invited.at(now)), location)).await?)
     }
@@ -197,30 +161,7 @@ impl GuestsApi {
     ) -> Result<Joined, Fail<(Conflict, RateLimited)>> {
         let InvitationAcceptance { code, password } = body.0;
         let password = NewPassword::new(password.0, "/password")?;
-        let code_hash = code::hash(&code);
-        let mut conn = app.db.read().await?;
-        let found = store::find_by_code(&mut conn, &code_hash, app.now()).await?.ok_or_else(invalid)?;
-        if !stands(&mut conn, &found).await? {
-            return Err(invalid().into());
-        }
-        // hashing takes tens of milliseconds: no connection is held meanwhile
-        drop(conn);
-        let password_hash = Some(app.passwords.hash(password.of(&found.email, None)?).await?);
-        let (mut tx, now) = (app.db.begin().await?, app.now());
-        let found = store::find_by_code_to_change(&mut tx, &code_hash, now).await?.ok_or_else(invalid)?;
-        if !stands(&mut tx, &found).await? {
-            return Err(invalid().into());
-        }
-        let by = client.origin.actor(None);
-        let (email, role, status) = (found.email.clone(), found.role, Status::Active);
-        let user = UserValues { email, name: None, password_hash, role, status, email_verified_at: Some(now) };
-        let StoredUser { user, token_version, .. } = users::create(&mut tx, by, user, now).await?;
-        let accepted = InvitationValues { user_id: Some(user.id), accepted_at: Some(now), ..found.values() };
-        let by = Actor { user_id: Some(user.id), ..by };
-        signals::update(&mut tx, by, &found, accepted, now).await?.ok_or_else(invalid)?;
-        let account = Account { id: user.id, role: user.role, status: user.status, token_version };
-        let session = sessions::open(&app, &mut tx, &client, account).await?;
-        tx.commit().await?;
+        let session = invitations::accept(&app, &client, &code, password).await?;
         Ok(Joined::Created(JsonOut(session.into()), "/api/v1/user".into(), NO_STORE.into()))
     }
 }
@@ -232,20 +173,4 @@ fn only_of(caller: &Caller) -> Option<i64> {
 
 fn absent(id: i64) -> Error {
     Error::not_found("Invitation", id)
-}
-
-fn no_mail() -> Error {
-    Error::fields(Code::INVALID, vec![FieldError::body("/email", "is an address that no mail can be sent to")])
-}
-
-/// An invitation without its e-mail would be worth nothing.
-fn too_many_letters() -> Error {
-    let detail = "The address has got as many invitations as it may get in a day; try again in an hour.";
-    Error { retry_after: Some(LONG_PAUSE.num_seconds().unsigned_abs()), ..Error::new(Code::RATE_LIMITED, detail) }
-}
-
-/// One answer for all that is wrong with a code, so that nobody learns which it was.
-fn invalid() -> Error {
-    let detail = "is unknown or was used, or the invitation has expired or was taken back; ask for another one";
-    Error::fields(INVITATION_INVALID, vec![FieldError::body("/code", detail)])
 }

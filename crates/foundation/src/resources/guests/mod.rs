@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod emails;
+pub mod invitations;
 pub mod model;
 pub mod rules;
 pub mod store;
@@ -19,19 +20,15 @@ use async_trait::async_trait;
 use self::model::StoredInvitation;
 use crate::actions;
 use crate::application::Resource;
-use crate::auth::permission::{self, Permission};
-use crate::auth::{Role, Status};
 use crate::codes;
 use crate::config::{A_YEAR, Setting};
 use crate::db::migrate::script;
 use crate::db::signals::{self, Context, Hook, Refused};
-use crate::db::{Conn, DbResult};
 use crate::permissions;
 use crate::resources::audit::Audit;
 use crate::resources::audit::model::State;
 use crate::resources::audit::{Audited, Event};
 use crate::resources::users::model::StoredUser;
-use crate::resources::users::store as users;
 use crate::server::document::Api;
 use crate::server::normalise::Thing;
 use crate::tasks::Kind;
@@ -73,17 +70,6 @@ actions! { "invited_guest":
 codes! {
     INVITATION_INVALID = 400 "invitation_invalid", "The code of the invitation is not valid";
     ALREADY_INVITED = 409 "already_invited", "The address is invited already";
-}
-
-/// Whether the inviter may still invite with that role.
-async fn stands(conn: &mut Conn, invitation: &StoredInvitation) -> DbResult<bool> {
-    let Some(inviter_id) = invitation.inviter_id else { return Ok(false) };
-    let Some(StoredUser { user, .. }) = users::find(conn, inviter_id).await? else { return Ok(false) };
-    if user.status != Status::Active {
-        return Ok(false);
-    }
-    let held = user.role == Role::Admin || permission::holds(conn, inviter_id, CanInvite::ENTRY.name, None).await?;
-    Ok(rules::may_invite(user.role, held, invitation.role).is_ok())
 }
 
 /// Takes back what an account has invited and nobody has accepted, when it goes.

@@ -4,7 +4,9 @@
 
 pub mod api;
 pub mod limits;
+pub mod login;
 pub mod model;
+pub mod rules;
 pub mod store;
 pub mod tables;
 pub mod tasks;
@@ -21,10 +23,11 @@ use self::store::Account;
 use crate::actions;
 use crate::app::App;
 use crate::application::Resource;
-use crate::auth::Email;
+use crate::auth::{Caller, Email};
 use crate::db::{Conn, Db, DbResult};
+use crate::error::Error;
 use crate::http::client::{Client, ClientAddress};
-use crate::resources::audit::model::State;
+use crate::resources::audit::model::{Action, State};
 use crate::resources::audit::{self, Event};
 use crate::server::document::Api;
 use crate::tasks::Kind;
@@ -73,6 +76,33 @@ pub async fn open(app: &App, conn: &mut Conn, client: &Client, account: Account)
     let event = Event::of(LOGGED_IN, account.id).after(after);
     audit::record(conn, client.origin.actor(Some(account.id)), event).await?;
     issue(app, conn, account, session_id, term).await
+}
+
+/// Ends the session of the caller, if the token has one.
+pub async fn log_out(tx: &mut Conn, caller: &Caller, now: DateTime<Utc>) -> DbResult<()> {
+    // of two at once one ends it, and is recorded
+    if let Some(session_id) = caller.session_id
+        && store::revoke(tx, session_id, now).await?
+    {
+        audit::record(tx, caller, ended(LOGGED_OUT, caller.id, session_id)).await?;
+    }
+    Ok(())
+}
+
+/// Ends a session of the caller.
+///
+/// # Errors
+/// 404 for a session that is not the caller's, or has ended.
+pub async fn end(tx: &mut Conn, caller: &Caller, session_id: i64, now: DateTime<Utc>) -> Result<(), Error> {
+    if !store::revoke_of(tx, caller.id, session_id, now).await? {
+        return Err(Error::not_found("Session", session_id));
+    }
+    Ok(audit::record(tx, caller, ended(SESSION_REVOKED, caller.id, session_id)).await?)
+}
+
+/// The event of a session that its owner has ended.
+fn ended(action: Action, user_id: i64, session_id: i64) -> Event {
+    Event::of(action, user_id).before(State { session_id: Some(session_id), ..State::default() })
 }
 
 /// Returns the next pair of a session, or `None` if the session has reached its end.
