@@ -5,11 +5,13 @@
 //! models, jobs) are made of these declarations by [`install`], and nowhere else.
 
 mod check;
+mod declarations;
 mod setup;
 
 use std::sync::OnceLock;
 
 pub use self::check::faults;
+pub use self::declarations::Declarations;
 pub use self::setup::{contract, postman};
 
 use crate::app::{self, AddState};
@@ -156,15 +158,16 @@ const CORE: Script = script!("0001_foundation");
 
 /// The names and texts of all migrations for a database.
 fn migrations(dialect: Dialect) -> Vec<(String, String)> {
-    let Application { migrations, resources, .. } = application();
-    match migrations {
+    match application().migrations {
         Migrations::Whole(own) => own().files(dialect),
-        Migrations::OnTop(own) => {
-            let of_resources = resources.iter().flat_map(|resource| resource.migrations);
-            let scripts = [&CORE].into_iter().chain(of_resources).flat_map(|script| script.files(dialect));
-            scripts.chain(own().files(dialect)).collect()
-        }
+        Migrations::OnTop(own) => below(dialect).into_iter().chain(own().files(dialect)).collect(),
     }
+}
+
+/// The names and texts of the migrations of the foundation and of its resources.
+fn below(dialect: Dialect) -> Vec<(String, String)> {
+    let of_resources = application().resources.iter().flat_map(|resource| resource.migrations);
+    [&CORE].into_iter().chain(of_resources).flat_map(|script| script.files(dialect)).collect()
 }
 
 static APPLICATION: OnceLock<&'static Application> = OnceLock::new();

@@ -1,7 +1,9 @@
 //! The two databases.
 
+use serde::{Deserialize, Serialize};
+
 /// The database behind a connection; for the few expressions that differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Dialect {
     /// SQLite: embedded, one writer.
     Sqlite,

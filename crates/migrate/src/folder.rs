@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use crate::Dialect;
 use crate::migrations::header::Header;
-use crate::migrations::{Revision, Set};
+use crate::migrations::{MigrationError, Revision, Set, files};
 
 /// The file that lists the checksums of the up files. Editing a migration contradicts it.
 pub const SEAL: &str = "sealed.txt";
@@ -25,23 +25,48 @@ pub struct Scripts {
     pub down: String,
 }
 
-/// The folder `migrations/` of a repository.
+/// The folder `migrations/` of a repository, or of a package in it.
 pub struct Folder {
     path: PathBuf,
+    base: [Vec<(String, String)>; 2],
+    many_heads: bool,
 }
+
+/// The least number of a migration that builds on those of another folder.
+const FIRST_ON_TOP: i64 = 1001;
 
 impl Folder {
     /// Returns the folder of a repository; nothing is read yet.
     pub fn of(repository: &Path) -> Self {
-        Self { path: repository.join("migrations") }
+        Self { path: repository.join("migrations"), base: Default::default(), many_heads: false }
     }
 
-    /// Reads the set of one database.
+    /// Puts the folder on top of migrations that are kept elsewhere: the names and texts of their files for each of
+    /// [`Dialect::ALL`].
+    pub fn on_top_of(self, base: [Vec<(String, String)>; 2]) -> Self {
+        Self { base, ..self }
+    }
+
+    /// Allows several heads, which the folders on top join.
+    pub fn with_many_heads(self) -> Self {
+        Self { many_heads: true, ..self }
+    }
+
+    /// Reads the set of one database, with the migrations below it.
     ///
     /// # Errors
     /// As [`Set::read`].
     pub fn set(&self, dialect: Dialect) -> anyhow::Result<Set> {
-        Ok(Set::read(&self.path, dialect)?)
+        let own = files(&self.path, dialect)?;
+        let below = Dialect::ALL.into_iter().zip(&self.base).find(|(of, _)| *of == dialect);
+        let below = below.into_iter().flat_map(|(_, files)| files.clone());
+        Ok(Set::of(below.chain(own)).map_err(MigrationError::Set)?)
+    }
+
+    /// Returns whether the migration lies in this folder, and not below it.
+    fn is_own(&self, revision: &Revision) -> bool {
+        let file = format!("{}.up.sql", revision.id);
+        !self.base.iter().flatten().any(|(name, _)| *name == file)
     }
 
     /// Returns every fault that needs no database to be found: files, headers, parents, heads, checksums.
@@ -62,7 +87,7 @@ impl Folder {
         for (one, other, name, missing) in
             [(&sqlite, &postgres, "sqlite", "postgres"), (&postgres, &sqlite, "postgres", "sqlite")]
         {
-            for revision in one.revisions() {
+            for revision in one.revisions().iter().filter(|revision| self.is_own(revision)) {
                 match other.find(&revision.id) {
                     None => faults.push(format!("migrations/{missing}/{revision}: missing, {name} has it")),
                     Some(twin) if name == "sqlite" && twin.header != revision.header => {
@@ -82,12 +107,12 @@ impl Folder {
             }
         }
         let heads = sqlite.heads();
-        if heads.len() > 1 {
+        if heads.len() > 1 && !self.many_heads {
             let names =
                 heads.iter().map(|head| format!("{head} (parent {})", parents(&head.header))).collect::<Vec<_>>();
             faults.push(format!("two heads: {}; `cargo xtask migrate merge` joins them", names.join(", ")));
         }
-        for revision in sqlite.revisions() {
+        for revision in sqlite.revisions().iter().filter(|revision| self.is_own(revision)) {
             let Header { message, created, destructive, safe_since, .. } = &revision.header;
             if revision.header.irreversible.is_some() || revision.header.nothing_to_undo.is_some() {
                 faults.push(format!("{revision}.up.sql: what is said of the way back stands in the down file"));
@@ -110,7 +135,7 @@ impl Folder {
     }
 
     fn broken_seals(&self, sqlite: &Set, postgres: &Set) -> anyhow::Result<Vec<String>> {
-        let (sealed, is) = (self.sealed()?, sums(sqlite, postgres));
+        let (sealed, is) = (self.sealed()?, self.sums(sqlite, postgres));
         let fault = |file: &String| match (sealed.get(file), is.get(file)) {
             (Some(seal), Some(sum)) if seal == sum => None,
             (Some(_), Some(_)) => Some(format!(
@@ -142,7 +167,7 @@ impl Folder {
     /// The folder cannot be read or written, or its files are not a valid set.
     pub fn seal(&self) -> anyhow::Result<Vec<String>> {
         let mut sealed = self.sealed()?;
-        let sums = sums(&self.set(Dialect::Sqlite)?, &self.set(Dialect::Postgres)?);
+        let sums = self.sums(&self.set(Dialect::Sqlite)?, &self.set(Dialect::Postgres)?);
         let new: Vec<_> = sums.keys().filter(|file| !sealed.contains_key(*file)).cloned().collect();
         for (file, sum) in sums {
             sealed.entry(file).or_insert(sum);
@@ -155,10 +180,21 @@ impl Folder {
         Ok(new)
     }
 
+    /// The checksums of the up files of this folder, by name.
+    fn sums(&self, sqlite: &Set, postgres: &Set) -> BTreeMap<String, String> {
+        let of = |name: &'static str, set: &Set| -> Vec<(String, String)> {
+            let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+            let sum = |revision: &Revision| (format!("{name}/{revision}.up.sql"), hex(&revision.checksum));
+            set.revisions().iter().filter(|revision| self.is_own(revision)).map(sum).collect()
+        };
+        of("sqlite", sqlite).into_iter().chain(of("postgres", postgres)).collect()
+    }
+
     /// Returns the name of the next migration: the next number, and words of the message.
     fn next(&self, message: &str) -> anyhow::Result<String> {
         let newest = self.set(Dialect::Sqlite)?.revisions().iter().map(|revision| revision.number()).max();
-        Ok(format!("{:04}_{}", newest.unwrap_or(0) + 1, slug(message)))
+        let first = if self.base.iter().all(Vec::is_empty) { 1 } else { FIRST_ON_TOP };
+        Ok(format!("{:04}_{}", first.max(newest.unwrap_or(0) + 1), slug(message)))
     }
 
     /// Writes the four files of a new migration. Its name is the next number and words of `name`. Returns the files.
@@ -185,15 +221,6 @@ impl Folder {
 /// Returns the parents of a header as text; `base` if it has none.
 pub fn parents(header: &Header) -> String {
     if header.parents.is_empty() { "base".into() } else { header.parents.join(", ") }
-}
-
-fn sums(sqlite: &Set, postgres: &Set) -> BTreeMap<String, String> {
-    let of = |name: &'static str, set: &Set| -> Vec<(String, String)> {
-        let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-        let sum = |revision: &Revision| (format!("{name}/{revision}.up.sql"), hex(&revision.checksum));
-        set.revisions().iter().map(sum).collect()
-    };
-    of("sqlite", sqlite).into_iter().chain(of("postgres", postgres)).collect()
 }
 
 /// Turns a message into the name of a file: its first words, up to 40 characters.
@@ -286,6 +313,31 @@ mod tests {
         assert!(faults(&root)[0].starts_with("migrations/postgres/0001_a.up.sql: edited"), "{:?}", faults(&root));
         assert_eq!(Folder::of(root.path()).seal().expect("seals"), Vec::<String>::new());
         assert_eq!(faults(&root).len(), 1, "a seal is not renewed");
+    }
+
+    #[test]
+    fn a_folder_on_top_seals_and_numbers_its_own_migrations() {
+        let below = repository(&[("0001_a", "base", "1;"), ("0002_b", "0001_a", "2;"), ("0003_c", "0001_a", "3;")]);
+        let folder = Folder::of(below.path());
+        assert!(folder.faults().expect("readable")[0].starts_with("two heads"));
+        let folder = folder.with_many_heads();
+        assert_eq!(folder.faults().expect("readable"), Vec::<String>::new());
+        let base = || Dialect::ALL.map(|dialect| files(&below.path().join("migrations"), dialect).expect("readable"));
+
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = Folder::of(root.path()).on_top_of(base());
+        let text = "-- parents: 0002_b, 0003_c\n-- message: d\n-- created: 2026-11-21\n\nSELECT 1;\n";
+        for database in ["sqlite", "postgres"] {
+            let path = root.path().join("migrations").join(database);
+            std::fs::create_dir_all(&path).expect("a folder");
+            for end in ["up", "down"] {
+                std::fs::write(path.join(format!("1001_d.{end}.sql")), text).expect("a file");
+            }
+        }
+        let own = ["postgres/1001_d.up.sql", "sqlite/1001_d.up.sql"];
+        assert_eq!(folder.seal().expect("sealed"), own);
+        assert_eq!(folder.faults().expect("readable"), Vec::<String>::new());
+        assert_eq!(folder.next("More").expect("a name"), "1002_more");
     }
 
     #[test]

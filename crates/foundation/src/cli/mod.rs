@@ -19,6 +19,7 @@ use listenfd::ListenFd;
 use poem_openapi::types::{ParseFromJSON, Type};
 use serde_json::{Value, json};
 
+use crate::application::Declarations;
 use crate::config::{Config, ConfigError};
 use crate::db::migrate::Fitness;
 use crate::db::{self, Db, DbError};
@@ -95,6 +96,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print what the resources declare, as JSON, for developer tasks
+    #[command(hide = true)]
+    Declarations,
     /// Look at the settings
     Config {
         #[command(subcommand)]
@@ -201,6 +205,10 @@ async fn run(arguments: Arguments, inherited: ListenFd) -> Result<(), Failure> {
         Some(Command::Routes) => return print(&routes::operations()),
         Some(Command::Openapi { json: true }) => return print(&format!("{}\n", document::json())),
         Some(Command::Openapi { json: false }) => return print(document::yaml()),
+        Some(Command::Declarations) => {
+            let declarations = Declarations::collect().map_err(Failure::Config)?;
+            return print(&json!(declarations).to_string());
+        }
         _ => {}
     }
     let mut config = Config::load(arguments.config.as_deref())?;
@@ -222,7 +230,7 @@ async fn run(arguments: Arguments, inherited: ListenFd) -> Result<(), Failure> {
             Mailer::of(&config)?;
             print(&config.describe())
         }
-        Command::Routes | Command::Openapi { .. } => unreachable!("handled above"),
+        Command::Routes | Command::Openapi { .. } | Command::Declarations => unreachable!("handled above"),
     }
 }
 

@@ -22,7 +22,7 @@ pub use self::history::Applied;
 use self::history::Connected;
 pub use self::plan::{Direction, Step, Target};
 use self::script::Statement;
-pub use self::set::{Embedded, Revision, Script, Set};
+pub use self::set::{Embedded, Revision, Script, Set, files};
 use crate::{Dialect, connect};
 
 /// The interval at which a long step reports its progress.

@@ -107,30 +107,38 @@ pub struct Set {
     revisions: Vec<Revision>,
 }
 
+/// Reads the names and texts of the migrations of a folder that contains `sqlite` and `postgres`.
+///
+/// # Errors
+/// The folder cannot be read, or contains no migration.
+pub fn files(folder: &Path, dialect: Dialect) -> Result<Vec<(String, String)>, MigrationError> {
+    let folder = folder.join(dialect.folder());
+    let read = || -> std::io::Result<Vec<(String, String)>> {
+        let mut files = vec![];
+        for entry in std::fs::read_dir(&folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.ends_with(".sql") {
+                files.push((name, std::fs::read_to_string(entry.path())?));
+            }
+        }
+        Ok(files)
+    };
+    let files =
+        read().map_err(|error| MigrationError::Set(vec![format!("cannot read {}: {error}", folder.display())]))?;
+    if files.is_empty() {
+        return Err(MigrationError::Set(vec![format!("{} has no migrations in it", folder.display())]));
+    }
+    Ok(files)
+}
+
 impl Set {
     /// Reads the migrations of a folder that contains `sqlite` and `postgres`.
     ///
     /// # Errors
     /// The folder cannot be read, or contains no migration; otherwise as [`Set::of`].
     pub fn read(folder: &Path, dialect: Dialect) -> Result<Self, MigrationError> {
-        let folder = folder.join(dialect.folder());
-        let read = || -> std::io::Result<Vec<(String, String)>> {
-            let mut files = vec![];
-            for entry in std::fs::read_dir(&folder)? {
-                let entry = entry?;
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if name.ends_with(".sql") {
-                    files.push((name, std::fs::read_to_string(entry.path())?));
-                }
-            }
-            Ok(files)
-        };
-        let files =
-            read().map_err(|error| MigrationError::Set(vec![format!("cannot read {}: {error}", folder.display())]))?;
-        if files.is_empty() {
-            return Err(MigrationError::Set(vec![format!("{} has no migrations in it", folder.display())]));
-        }
-        Self::of(files).map_err(MigrationError::Set)
+        Self::of(files(folder, dialect)?).map_err(MigrationError::Set)
     }
 
     /// Creates a set from the names and texts of files.

@@ -1,9 +1,11 @@
 //! Tables as plain values: the declared ones, and those that are read from a database.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Dialect;
 
 /// A table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     /// The description of the rows; empty if the table was read from a database.
     pub about: String,
@@ -24,13 +26,15 @@ pub struct Table {
     /// Objects that exist in one of the databases only.
     pub own: Vec<Own>,
     /// The reason why the table has no `updated_at`.
+    #[serde(skip)]
     pub never_updated: Option<&'static str>,
     /// The reason why changes of the table call no hooks.
+    #[serde(skip)]
     pub without_hooks: Option<&'static str>,
 }
 
 /// A column.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// The name.
     pub name: String,
@@ -45,7 +49,7 @@ pub struct Column {
 }
 
 /// A primary key or a unique constraint.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
     /// The name.
     pub name: String,
@@ -54,7 +58,7 @@ pub struct Key {
 }
 
 /// A reference to rows of another table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForeignKey {
     /// The name.
     pub name: String,
@@ -71,7 +75,7 @@ pub struct ForeignKey {
 }
 
 /// The action of a foreign key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "they are SQL's words")]
 pub enum Action {
     NoAction,
@@ -82,7 +86,7 @@ pub enum Action {
 }
 
 /// A check constraint.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// The name.
     pub name: String,
@@ -91,7 +95,7 @@ pub struct Check {
 }
 
 /// An index.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Index {
     /// The name.
     pub name: String,
@@ -108,7 +112,7 @@ pub struct Index {
 }
 
 /// An object that exists in one of the databases only: a virtual table, a trigger, a function, an extension.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Own {
     /// The database.
     pub dialect: Dialect,
