@@ -3,20 +3,22 @@
 
 use std::path::Path;
 
+use crate::application::{Application, each};
 use crate::contract::{self, ACCESS, Database};
 use crate::postgres::Postgres;
 use crate::report::{Failed, Outcome, Report};
-use crate::{product, run};
+use crate::run;
 
+/// The file, in the folder of each application.
 const MATRIX: &str = "openapi/access.md";
 
-/// What stands above the table.
+/// The text above the table.
 const HEAD: &str = "\
 # Who gets what
 
 Made by `cargo xtask access write`. `cargo xtask access check` sends the request of every cell to a live server, on SQLite
-and on PostgreSQL; what each must be follows from `openapi/accord.yaml` (security and declared refusals) and from
-`contract-tests/setup.yaml` (what is private, what is shared). Bold is done; – is for what nobody can be there.
+and on PostgreSQL; what each must be follows from `<document>` (security and declared refusals) and from
+`<setup>` (what is private, what is shared). Bold is done; – is for what nobody can be there.
 What takes a code from a letter is called without one: 400 for all.
 
 ";
@@ -30,46 +32,52 @@ pub enum Task {
 }
 
 /// `cargo xtask access`
-pub fn run(task: Task) -> Outcome {
+pub fn run(task: Task, applications: &[&'static Application]) -> Outcome {
     let postgres = Postgres::start()?;
     match task {
-        Task::Check => check(&postgres),
-        Task::Write => write(&postgres),
+        Task::Check => each(applications, |application| check(application, &postgres)),
+        Task::Write => each(applications, |application| write(application, &postgres)),
     }
 }
 
 /// Every cell is as it must be, and as it is written.
-pub fn check(postgres: &Postgres) -> Outcome {
-    let (report, found) = proved(postgres)?;
-    let written = std::fs::read_to_string(path()).unwrap_or_default();
+pub fn check(application: &Application, postgres: &Postgres) -> Outcome {
+    let (report, found) = proved(application, postgres)?;
+    let written = std::fs::read_to_string(path(application)).unwrap_or_default();
     let differences = differences(&written, &found);
     if found == written {
         return Ok(report);
     }
     let count = differences.len().max(1);
     let text = format!(
-        "{}\n{MATRIX} is not what the server does: if each of these is meant, `cargo xtask access write` writes it",
+        "{}\n{} is not what the server does: if each of these is meant, `cargo xtask access write` writes it",
         if differences.is_empty() { "the text differs".into() } else { differences.join("\n") },
+        application.file(MATRIX),
     );
     Err(Failed::new(report.passed.saturating_sub(count), count, text).into())
 }
 
-fn write(postgres: &Postgres) -> Outcome {
-    let (report, found) = proved(postgres)?;
-    std::fs::write(path(), found)?;
-    Ok(Report { note: format!("wrote {MATRIX}; {}", report.note), ..report })
+fn write(application: &Application, postgres: &Postgres) -> Outcome {
+    let (report, found) = proved(application, postgres)?;
+    std::fs::write(path(application), found)?;
+    Ok(Report { note: format!("wrote {}; {}", application.file(MATRIX), report.note), ..report })
 }
 
-fn path() -> std::path::PathBuf {
-    run::root().join(MATRIX)
+fn path(application: &Application) -> std::path::PathBuf {
+    application.root().join(MATRIX)
 }
 
 /// The matrix, once every cell was proved on both databases.
-fn proved(postgres: &Postgres) -> anyhow::Result<(Report, String)> {
-    let binary = product::build()?;
+fn proved(application: &Application, postgres: &Postgres) -> anyhow::Result<(Report, String)> {
+    let binary = application.build()?;
     run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "accord-contract"]))?;
-    let (on_sqlite, sqlite) = matrix(Database::Sqlite, &binary)?;
-    let (on_postgres, postgres) = matrix(Database::Postgres(postgres), &binary)?;
+    let (sqlite, postgres) = std::thread::scope(|scope| {
+        let sqlite = scope.spawn(|| matrix(application, Database::Sqlite, &binary));
+        let postgres = matrix(application, Database::Postgres(postgres), &binary);
+        (sqlite.join(), postgres)
+    });
+    let (on_sqlite, sqlite) = sqlite.map_err(|_| anyhow::anyhow!("a thread has panicked, see above"))??;
+    let (on_postgres, postgres) = postgres?;
     let differences = differences(&sqlite, &postgres);
     if !differences.is_empty() {
         let text = format!("{}\nPostgreSQL is not like SQLite there", differences.join("\n"));
@@ -79,14 +87,15 @@ fn proved(postgres: &Postgres) -> anyhow::Result<(Report, String)> {
     Ok((Report::passed(on_sqlite.passed + on_postgres.passed, note), sqlite))
 }
 
-fn matrix(database: Database<'_>, binary: &Path) -> anyhow::Result<(Report, String)> {
+fn matrix(application: &Application, database: Database<'_>, binary: &Path) -> anyhow::Result<(Report, String)> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("matrix.md");
-    let told = contract::tell_leg(database, ACCESS, binary, |command| {
+    let told = contract::tell_leg(application, database, ACCESS, binary, |command| {
         command.arg("--matrix").arg(&file);
     })?;
     let report = told.outcome(ACCESS, database, "cargo xtask access check")?;
-    Ok((report, HEAD.to_owned() + &std::fs::read_to_string(&file)?))
+    let head = HEAD.replace("<document>", &application.document()).replace("<setup>", &application.contract());
+    Ok((report, head + &std::fs::read_to_string(&file)?))
 }
 
 /// The cells of the second that are not those of the first, each as a sentence that names operation and caller.

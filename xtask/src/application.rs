@@ -1,60 +1,178 @@
-//! The application that the tasks work on.
+//! The applications that the tasks work on. A task knows an application by its files, and by what its binary declares.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
 
-use accord_foundation::application;
-use accord_foundation::auth::permission;
+use accord_foundation::application::Declarations;
 use accord_foundation::config::{Config, ConfigError};
-use accord_foundation::db::tables::{self, Table};
-use accord_foundation::fixtures;
-use accord_foundation::server::{document, routes};
+use accord_migrate::folder::Folder;
 use accord_migrate::rows::DeclaredRows;
-use serde_json::Value;
+use anyhow::Context;
+use clap::ValueEnum;
 
-/// The version of the contract.
-#[cfg(test)]
-pub fn version() -> &'static str {
-    accord::install();
-    document::about().version
+use crate::report::{Failed, Outcome, Report};
+use crate::{product, run};
+
+/// An application of this repository.
+pub struct Application {
+    /// The name of its package, its binary and its document.
+    pub name: &'static str,
+    /// Its folder in the repository.
+    folder: &'static str,
+    /// The folder of its scenarios, and of the setup file of `accord-contract`, in its folder.
+    tests: &'static str,
+    /// The fixture with the people of the setup file.
+    pub people: &'static str,
+    /// The settings of its server for the derived suites, beside those of every application.
+    pub settings: &'static [(&'static str, &'static str)],
+    /// Set if its scenarios and suites must see every documented response. One of each is stored for the collections.
+    pub is_recorded: bool,
+    declarations: OnceLock<Declarations>,
 }
 
-/// The document that the code serves.
-pub fn document() -> &'static Value {
-    accord::install();
-    document::document()
+/// The reference application.
+pub static ACCORD: Application = Application {
+    name: "accord",
+    folder: "",
+    tests: "contract-tests",
+    people: "people",
+    settings: &[("ACCORD_WEBHOOK_LIMIT", "10000")],
+    is_recorded: true,
+    declarations: OnceLock::new(),
+};
+
+/// The example application.
+pub static BOOKSHELF: Application = Application {
+    name: "bookshelf",
+    folder: "examples/bookshelf",
+    tests: "tests",
+    people: "people",
+    settings: &[],
+    is_recorded: false,
+    declarations: OnceLock::new(),
+};
+
+/// All applications.
+pub const ALL: &[&Application] = &[&ACCORD, &BOOKSHELF];
+
+/// The name of an application on the command line.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Name {
+    Accord,
+    Bookshelf,
 }
 
-/// The table of operations.
-pub fn operations() -> String {
-    accord::install();
-    routes::operations()
+impl Name {
+    /// Returns the application.
+    pub fn application(self) -> &'static Application {
+        match self {
+            Self::Accord => &ACCORD,
+            Self::Bookshelf => &BOOKSHELF,
+        }
+    }
 }
 
-/// The setup file of `accord-contract`.
-///
-/// # Errors
-/// Two resources state the same fact.
-pub fn contract() -> anyhow::Result<String> {
-    accord::install();
-    application::contract().map_err(anyhow::Error::msg)
+impl Application {
+    /// Returns the application of a folder; the reference application if the folder belongs to no other.
+    pub fn of(root: &Path) -> &'static Self {
+        ALL.iter().find(|other| !other.folder.is_empty() && root.ends_with(other.folder)).unwrap_or(&ALL[0])
+    }
+
+    /// Returns its folder.
+    pub fn root(&self) -> PathBuf {
+        run::root().join(self.folder)
+    }
+
+    /// Returns the name in the repository of a file in its folder.
+    pub fn file(&self, name: &str) -> String {
+        if self.folder.is_empty() { name.to_owned() } else { format!("{}/{name}", self.folder) }
+    }
+
+    /// Returns the name of its document, in its folder.
+    pub fn document(&self) -> String {
+        format!("openapi/{}.yaml", self.name)
+    }
+
+    /// Returns the name of the setup file of `accord-contract`, in its folder.
+    pub fn contract(&self) -> String {
+        format!("{}/setup.yaml", self.tests)
+    }
+
+    /// Returns the folder of its migrations.
+    ///
+    /// # Errors
+    /// As [`Application::declared`].
+    pub fn migrations(&self) -> anyhow::Result<Folder> {
+        Ok(Folder::of(&self.root()).on_top_of(self.declared()?.below.clone()))
+    }
+
+    /// Builds its binary, and returns the file.
+    ///
+    /// # Errors
+    /// It does not build.
+    pub fn build(&self) -> anyhow::Result<PathBuf> {
+        product::build(self.name)
+    }
+
+    /// Returns what the binary of the sources declares.
+    ///
+    /// # Errors
+    /// It does not build, or two of its resources state the same fact.
+    pub fn declared(&self) -> anyhow::Result<&Declarations> {
+        if let Some(declarations) = self.declarations.get() {
+            return Ok(declarations);
+        }
+        let printed = run::silently(Command::new(self.build()?).arg("declarations"))?;
+        let declarations = serde_json::from_str(&printed).context("the declarations")?;
+        Ok(self.declarations.get_or_init(|| declarations))
+    }
+
+    /// Returns the permissions that the migrations insert.
+    ///
+    /// # Errors
+    /// As [`Application::declared`].
+    pub fn permissions(&self) -> anyhow::Result<DeclaredRows> {
+        Ok(DeclaredRows {
+            table: "permissions",
+            noun: "permission",
+            about: "The permissions that operations require. A row of the same name is overwritten.",
+            columns: &["name", "target", "description"],
+            dependents: &[("grants", "permission")],
+            rows: self.declared()?.permissions.clone(),
+        })
+    }
 }
 
-/// The setup file of the collections.
-///
-/// # Errors
-/// Two resources state the same fact.
-pub fn postman() -> anyhow::Result<String> {
-    accord::install();
-    application::postman().map_err(anyhow::Error::msg)
+/// The migrations that the foundation brings for the applications on it. They are kept like those of an application.
+pub fn foundation_migrations() -> Folder {
+    Folder::of(&run::root().join("crates/foundation")).with_many_heads()
 }
 
-/// The declared tables.
-pub fn tables() -> Vec<Table> {
-    accord::install();
-    tables::declared().to_vec()
+/// Runs a task for each of the applications, and joins the results. All of them run, even if one fails.
+pub fn each(applications: &[&'static Application], task: impl Fn(&'static Application) -> Outcome) -> Outcome {
+    let (mut passed, mut failed, mut notes, mut faults) = (0, 0, vec![], vec![]);
+    for application in applications {
+        let named = |text: String| if applications.len() == 1 { text } else { format!("{}: {text}", application.name) };
+        match task(application) {
+            Ok(report) => {
+                passed += report.passed;
+                notes.push(named(report.note));
+            }
+            Err(error) => {
+                let counted = error.downcast_ref::<Failed>().map_or((0, 1), |error| (error.passed, error.failed));
+                (passed, failed) = (passed + counted.0, failed + counted.1);
+                faults.push(named(format!("{error:#}")));
+            }
+        }
+    }
+    if faults.is_empty() {
+        return Ok(Report::passed(passed, notes.join("; ")));
+    }
+    Err(Failed::new(passed, failed, faults.join("\n\n")).into())
 }
 
-/// Reads the configuration that the server would have from here.
+/// Reads the configuration that the reference application would have from here.
 ///
 /// # Errors
 /// As [`Config::load`].
@@ -63,25 +181,26 @@ pub fn config(file: Option<&Path>) -> Result<Config, ConfigError> {
     Config::load(file)
 }
 
-/// The names of the built-in fixtures.
-pub fn fixtures() -> Vec<&'static str> {
-    accord::install();
-    fixtures::built_in().iter().map(|fixture| fixture.name).collect()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The permissions that the migrations insert.
-pub fn permissions() -> DeclaredRows {
-    accord::install();
-    let row = |entry: &permission::Entry| {
-        let target = entry.target.map(|target| target.as_str().to_owned());
-        vec![Some(entry.name.to_owned()), target, Some(entry.description.to_owned())]
-    };
-    DeclaredRows {
-        table: "permissions",
-        noun: "permission",
-        about: "The permissions that operations require. A row of the same name is overwritten.",
-        columns: &["name", "target", "description"],
-        dependents: &[("grants", "permission")],
-        rows: permission::catalogue().map(row).collect(),
+    #[test]
+    fn an_application_is_found_by_its_folder() {
+        assert_eq!(Application::of(&BOOKSHELF.root()).name, "bookshelf");
+        assert_eq!(Application::of(&ACCORD.root()).name, "accord");
+        assert_eq!(Application::of(Path::new("/tmp/elsewhere")).name, "accord");
+        assert_eq!(BOOKSHELF.file(&BOOKSHELF.document()), "examples/bookshelf/openapi/bookshelf.yaml");
+        assert_eq!(ACCORD.file(&ACCORD.contract()), "contract-tests/setup.yaml");
+    }
+
+    #[test]
+    fn each_application_is_tried_and_every_fault_is_named() {
+        let report = each(ALL, |_| Ok(Report::passed(2, "fine"))).expect("both pass");
+        assert_eq!((report.passed, report.note.as_str()), (4, "accord: fine; bookshelf: fine"));
+        let error = each(ALL, |application| Err(Failed::new(1, 2, application.name).into())).expect_err("both fail");
+        assert_eq!(error.to_string(), "accord: accord\n\nbookshelf: bookshelf");
+        let counted = error.downcast_ref::<Failed>().expect("counted");
+        assert_eq!((counted.passed, counted.failed), (2, 4));
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
+use crate::application::{ALL, each};
 use crate::contract::Database;
 use crate::postgres::{self, Postgres};
 use crate::report::{Failed, Outcome, Report};
@@ -47,61 +48,67 @@ const STEPS: &[Step] = &[
         name: "spec",
         alone: "cargo xtask spec check",
         repair: "change the code, or `cargo xtask spec write`",
-        run: |_| spec::run(spec::Task::Check),
+        run: |_| spec::run(spec::Task::Check, ALL),
     },
     Step {
         name: "spec rules",
         alone: "cargo xtask spec lint",
         repair: "change the declaration or the text that is named",
-        run: |_| spec::run(spec::Task::Lint(Default::default())),
+        run: |_| spec::run(spec::Task::Lint(Default::default()), ALL),
     },
     Step {
         name: "spec promises",
         alone: "cargo xtask spec compat",
         repair: "keep what was promised, or raise the version and say so in CHANGELOG.md",
-        run: |_| spec::run(spec::Task::Compat(Default::default())),
+        run: |_| spec::run(spec::Task::Compat(Default::default()), ALL),
     },
     Step {
         name: "postman",
         alone: "cargo xtask postman check",
         repair: "`cargo xtask postman write`",
-        run: |_| postman::run(postman::Task::Check),
+        run: |_| postman::run(postman::Task::Check, ALL),
     },
     Step {
         name: "migrations",
         alone: "cargo xtask migrate check",
         repair: "change the migration that is named",
-        run: |shared| migrate::check(shared.postgres()?),
+        run: |shared| migrate::check_all(ALL, shared.postgres()?),
     },
     Step {
         name: "fixtures",
         alone: "cargo run -- fixtures check",
         repair: "change the file and line that are named",
-        run: |_| product::check_fixtures(),
+        run: |_| each(ALL, product::check_fixtures),
     },
     Step {
         name: "contract sqlite",
         alone: "cargo xtask contract sqlite",
         repair: "change the code, or `cargo xtask contract sqlite --write` for changed snapshots",
-        run: |_| contract::run_all(Database::Sqlite),
+        run: |_| each(ALL, |application| contract::run_all(application, Database::Sqlite)),
     },
     Step {
         name: "contract postgres",
         alone: "cargo xtask contract postgres",
         repair: "change the code: the snapshots hold on SQLite",
-        run: |shared| contract::run_all(Database::Postgres(shared.postgres()?)),
+        run: |shared| {
+            let database = Database::Postgres(shared.postgres()?);
+            each(ALL, |application| contract::run_all(application, database))
+        },
     },
     Step {
         name: "access",
         alone: "cargo xtask access check",
         repair: "change the code, or `cargo xtask access write` if each cell that is named is meant",
-        run: |shared| access::check(shared.postgres()?),
+        run: |shared| {
+            let postgres = shared.postgres()?;
+            each(ALL, |application| access::check(application, postgres))
+        },
     },
     Step {
         name: "postman run",
         alone: "cargo xtask postman run",
         repair: "change the code, the postman.yaml of a resource, or the generator in crates/postman",
-        run: |_| postman::run(postman::Task::Run),
+        run: |_| postman::run(postman::Task::Run, ALL),
     },
     Step {
         name: "clients",

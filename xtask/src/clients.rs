@@ -22,7 +22,8 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use self::proxy::Proxy;
-use crate::product::{self, Server};
+use crate::application::ACCORD;
+use crate::product::Server;
 use crate::report::{Failed, Outcome, Report};
 use crate::{run, spec};
 
@@ -106,7 +107,7 @@ pub fn tools() -> anyhow::Result<String> {
 /// `cargo xtask clients`
 pub fn run(arguments: &Arguments) -> Outcome {
     let document = spec::committed()?;
-    let binary = product::build()?;
+    let binary = ACCORD.build()?;
     let folder = tempfile::tempdir()?;
     let database = format!("sqlite:{}", folder.path().join("clients.db").display());
     let server = Server::start(&binary, folder.path(), &database)?;

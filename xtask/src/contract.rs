@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 pub use legs::{ACCESS, program, server, tell as tell_leg};
 
+use crate::application::{ACCORD, Application, each};
 use crate::arguments::Word;
 use crate::postgres::{self, Postgres};
 use crate::report::{Failed, Outcome, Report};
@@ -138,38 +139,41 @@ impl Choice {
 }
 
 /// `cargo xtask contract`
-pub fn run(arguments: &Arguments) -> Outcome {
+pub fn run(arguments: &Arguments, applications: &[&'static Application]) -> Outcome {
     let (databases, filters) = Word::separate(&arguments.words);
     let choice = Choice::new(arguments, filters);
     let is_chosen = |kind| databases.is_empty() || databases.contains(&kind);
     let mut reports = vec![];
     if is_chosen(DatabaseKind::Sqlite) {
-        reports.push(all(Database::Sqlite, &choice)?);
+        reports.push(each(applications, |application| all(application, Database::Sqlite, &choice))?);
     }
     if is_chosen(DatabaseKind::Postgres) {
-        reports.push(all(Database::Postgres(&Postgres::start()?), &choice)?);
+        let postgres = Postgres::start()?;
+        reports.push(each(applications, |application| all(application, Database::Postgres(&postgres), &choice))?);
     }
     let passed = reports.iter().map(|report| report.passed).sum();
     let notes: Vec<_> = reports.into_iter().map(|report| report.note).collect();
     Ok(Report::passed(passed, notes.join("; ")))
 }
 
-/// All suites on one database.
-pub fn run_all(database: Database<'_>) -> Outcome {
-    all(database, &Choice::default())
+/// All suites of an application on one database.
+pub fn run_all(application: &'static Application, database: Database<'_>) -> Outcome {
+    all(application, database, &Choice::default())
 }
 
 /// The scenarios whose name contains one of the filters, on SQLite.
 pub fn run_filtered(filters: Vec<String>) -> Outcome {
-    all(Database::Sqlite, &Choice { filters, ..Choice::default() })
+    all(&ACCORD, Database::Sqlite, &Choice { filters, ..Choice::default() })
 }
 
 /// The chosen legs on one database, and the account of what they have left.
-fn all(database: Database<'_>, choice: &Choice) -> Outcome {
-    let binary = product::build()?;
+fn all(application: &'static Application, database: Database<'_>, choice: &Choice) -> Outcome {
+    let binary = application.build()?;
+    // the scenarios of the other applications are tests of their packages
+    let has_stories = application.is_recorded && choice.takes(Suite::Stories);
     // before the clock of any leg runs
     run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "accord-contract"]))?;
-    if choice.takes(Suite::Stories) {
+    if has_stories {
         run::passing_on(&mut run::cargo(["test", "--quiet", "--workspace", "--test", "contract", "--no-run"]))?;
     }
     let folder = tempfile::tempdir()?;
@@ -179,10 +183,10 @@ fn all(database: Database<'_>, choice: &Choice) -> Outcome {
         let legs = scope.spawn(|| {
             let chosen = Suite::DERIVED.into_iter().filter(|suite| choice.takes(*suite));
             chosen
-                .map(|suite| legs::run(database, suite.as_str(), &binary, &choice.handed_on, &left))
+                .map(|suite| legs::run(application, database, suite.as_str(), &binary, &choice.handed_on, &left))
                 .collect::<Vec<_>>()
         });
-        let told = choice.takes(Suite::Stories).then(|| stories(database, choice, &binary, &left));
+        let told = has_stories.then(|| stories(database, choice, &binary, &left));
         (told, legs.join())
     });
     let legs = legs.map_err(|_| anyhow::anyhow!("a leg has panicked, see above"))?;
@@ -206,7 +210,7 @@ fn all(database: Database<'_>, choice: &Choice) -> Outcome {
             return Err(Failed::new(passed, several, texts.join("\n\n")).into());
         }
     }
-    if choice.is_whole() {
+    if application.is_recorded && choice.is_whole() {
         let again = format!("cargo xtask contract {}", database.name());
         forgotten(&left.asserted, choice.write, passed)?;
         notes.push(coverage(left.exchanges()?, passed, &again)?);
@@ -337,7 +341,7 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) -> anyhow::Result<()> {
 /// Every documented answer was seen; the program `accord-contract` compares, and lists those that were not.
 fn coverage(seen: &Path, passed: usize, again: &str) -> anyhow::Result<String> {
     let mut command = Command::new(product::built("accord-contract")?);
-    command.current_dir(run::root()).args(["--document", "openapi/accord.yaml", "--coverage"]).arg(seen);
+    command.current_dir(run::root()).args(["--document", &ACCORD.document(), "--coverage"]).arg(seen);
     let ended = run::keeping_stdout(&mut command)?;
     let text = ended.stdout.trim();
     if ended.success {

@@ -26,6 +26,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use application::Application;
 use report::{Failed, Outcome, Usage};
 
 /// The developer tasks of this repository.
@@ -33,6 +34,9 @@ use report::{Failed, Outcome, Usage};
 #[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = false)]
 #[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage.")]
 struct Arguments {
+    /// Only this application; without it a check is of all of them, and any other task of accord
+    #[arg(long, global = true, value_name = "NAME", value_enum)]
+    application: Option<application::Name>,
     #[command(subcommand)]
     task: Option<Task>,
 }
@@ -77,11 +81,11 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    accord::install();
     let matches = Arguments::command().get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let applications = arguments.application.map_or(application::ALL.to_vec(), |name| vec![name.application()]);
     let result = match (arguments.task, matches.subcommand_name()) {
-        (Some(task), Some(name)) => finish(name, dispatch(task)),
+        (Some(task), Some(name)) => finish(name, dispatch(task, &applications)),
         _ => Arguments::command().print_help().map(|()| 0).map_err(Into::into),
     };
     match result {
@@ -93,7 +97,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(task: Task) -> Outcome {
+fn dispatch(task: Task, applications: &[&'static Application]) -> Outcome {
     match task {
         Task::Ci => ci::run(),
         Task::Fmt => rust::fmt(),
@@ -101,11 +105,11 @@ fn dispatch(task: Task) -> Outcome {
         Task::Lint => rust::lint(),
         Task::Deny => deny::run(),
         Task::Test(arguments) => rust::test(arguments),
-        Task::Spec(task) => spec::run(task),
-        Task::Postman(task) => postman::run(task),
-        Task::Migrate(task) => migrate::run(task),
-        Task::Contract(arguments) => contract::run(&arguments),
-        Task::Access(task) => access::run(task),
+        Task::Spec(task) => spec::run(task, applications),
+        Task::Postman(task) => postman::run(task, applications),
+        Task::Migrate(task) => migrate::run(task, applications),
+        Task::Contract(arguments) => contract::run(&arguments, applications),
+        Task::Access(task) => access::run(task, applications),
         Task::Clients(arguments) => clients::run(&arguments),
         Task::Mutants(arguments) => mutants::run(&arguments),
         Task::Db(task) => db::run(task),

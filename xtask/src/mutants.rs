@@ -18,6 +18,7 @@ use list::{Edit, Mutants, Patch};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::application::ACCORD;
 use crate::arguments::Word;
 use crate::postgres::Postgres;
 use crate::report::{Failed, Outcome, Report, Usage};
@@ -135,7 +136,7 @@ fn try_all(options: &Options) -> Outcome {
         fates.push(fate(Kind::Document, "each node deleted, changed, added to", || Ok(of_every_node(&document)))?);
     }
     let edits = mutants.collection.iter().filter(|edit| options.takes(Kind::Collection, &edit.name));
-    let (collection, wanted) = (postman::collection()?, postman::generated()?);
+    let (collection, wanted) = (postman::collection(&ACCORD)?, postman::generated(&ACCORD)?);
     for edit in edits {
         fates.push(fate(Kind::Collection, &edit.name, || of_collection(edit, &collection, &wanted))?);
     }
@@ -154,8 +155,9 @@ fn try_all(options: &Options) -> Outcome {
             started.get().context("it was started")
         };
         let url = || Ok(postgres()?.url().to_owned());
-        let migrates =
-            |binary: &Path| -> anyhow::Result<()> { migrate::there_and_back_with(binary, postgres()?).map(drop) };
+        let migrates = |binary: &Path| -> anyhow::Result<()> {
+            migrate::there_and_back_with(&ACCORD, binary, postgres()?).map(drop)
+        };
         for (kind, patch) in patches {
             let migrates: Option<build::Migrates<'_>> = if kind == Kind::Migration { Some(&migrates) } else { None };
             fates.push(fate(kind, &patch.name, || workshop.try_out(patch, &url, migrates))?);
@@ -186,7 +188,7 @@ fn line(fate: &Fate) -> String {
 
 fn of_document(edit: &Edit, document: &Value) -> anyhow::Result<Option<Notice>> {
     let mutant = edit.apply(document)?;
-    Ok(disagreement(&mutant, crate::application::document()))
+    Ok(disagreement(&mutant, &ACCORD.declared()?.document))
 }
 
 /// The edits of the sweep that the comparison notices; none if one of them passes.

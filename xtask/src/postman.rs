@@ -11,17 +11,35 @@ use accord_postman::{Answers, Comparison, Setup, requests, rules, text, unblamed
 use anyhow::Context;
 use serde_json::Value;
 
+use crate::application::{Application, each};
 use crate::report::{Failed, Outcome, Report};
 use crate::{run, spec};
 
 pub use newman::find as newman;
 
-const COLLECTION: &str = "postman/accord.postman_collection.json";
-const FAILURES: &str = "postman/accord-failures.postman_collection.json";
-const ENVIRONMENT: &str = "postman/local.postman_environment.json";
-const ANSWERS: &str = "postman/answers.json";
-const SETUP: &str = "postman/setup.yaml";
-const FIXTURES: &str = "fixtures/demo.yaml";
+/// The files of an application, by their names in the repository.
+struct Files {
+    collection: String,
+    failures: String,
+    environment: String,
+    answers: String,
+    setup: String,
+    fixtures: String,
+}
+
+impl Files {
+    fn of(application: &Application) -> Self {
+        let file = |name: &str| application.file(name);
+        Self {
+            collection: file(&format!("postman/{}.postman_collection.json", application.name)),
+            failures: file(&format!("postman/{}-failures.postman_collection.json", application.name)),
+            environment: file("postman/local.postman_environment.json"),
+            answers: file("postman/answers.json"),
+            setup: file(spec::POSTMAN),
+            fixtures: file("fixtures/demo.yaml"),
+        }
+    }
+}
 
 #[derive(clap::Subcommand)]
 pub enum Task {
@@ -34,16 +52,19 @@ pub enum Task {
 }
 
 /// `cargo xtask postman`
-pub fn run(task: Task) -> Outcome {
+pub fn run(task: Task, applications: &[&'static Application]) -> Outcome {
     match task {
-        Task::Check => check(),
-        Task::Write => write(),
-        Task::Run => rehearsal::run(),
+        Task::Check => each(applications, check),
+        Task::Write => each(applications, write),
+        Task::Run => rehearsal::run(applications),
     }
 }
 
 /// The files as the committed document and the committed answers make them.
 struct Generated {
+    files: Files,
+    /// Set if each documented response must be stored.
+    is_recorded: bool,
     document: Value,
     setup: Setup,
     answers: Answers,
@@ -53,32 +74,35 @@ struct Generated {
 }
 
 impl Generated {
-    fn files(&self) -> [(&'static str, &Value); 3] {
-        [(COLLECTION, &self.collection), (FAILURES, &self.failures), (ENVIRONMENT, &self.environment)]
+    fn files(&self) -> [(&str, &Value); 3] {
+        let Files { collection, failures, environment, .. } = &self.files;
+        [(collection, &self.collection), (failures, &self.failures), (environment, &self.environment)]
     }
 }
 
-fn generate() -> anyhow::Result<Generated> {
-    let document = spec::committed()?;
-    let answers = match std::fs::read_to_string(path(ANSWERS)) {
-        Ok(text) => Answers::parse(&text).context(ANSWERS)?,
+fn generate(application: &Application) -> anyhow::Result<Generated> {
+    let (files, is_recorded) = (Files::of(application), application.is_recorded);
+    let document = spec::committed_of(application)?;
+    let answers = match std::fs::read_to_string(path(&files.answers)) {
+        Ok(text) => Answers::parse(&text).with_context(|| files.answers.clone())?,
         Err(_) => Answers::default(),
     };
-    let setup = setup()?;
+    let setup = setup(&files)?;
     let collection = accord_postman::collection(&document, &setup, &answers);
     let failures = accord_postman::failures(&document, &setup);
-    let environment = accord_postman::environment(&[&collection, &failures], &setup, &demo_values()?);
-    Ok(Generated { document, setup, answers, collection, failures, environment })
+    let environment = accord_postman::environment(&[&collection, &failures], &setup, &demo_values(&files)?);
+    Ok(Generated { files, is_recorded, document, setup, answers, collection, failures, environment })
 }
 
 /// The facts about this API that the document does not contain.
-fn setup() -> anyhow::Result<Setup> {
-    let text = std::fs::read_to_string(path(SETUP)).with_context(|| format!("cannot read {SETUP}"))?;
-    Setup::parse(&text).context(SETUP)
+fn setup(files: &Files) -> anyhow::Result<Setup> {
+    let name = &files.setup;
+    let text = std::fs::read_to_string(path(name)).with_context(|| format!("cannot read {name}"))?;
+    Setup::parse(&text).with_context(|| name.clone())
 }
 
-fn check() -> Outcome {
-    let wanted = generate()?;
+fn check(application: &'static Application) -> Outcome {
+    let wanted = generate(application)?;
     let setup = &wanted.setup;
     let mut faults = vec![];
     for (name, wanted) in wanted.files() {
@@ -104,17 +128,18 @@ fn check() -> Outcome {
 
 const REPAIR: &str = "`cargo xtask postman write` makes the files as the document has them, and takes back what was \
     changed by hand or in the app. To keep such a change, make it where it comes from: the document (openapi/, from \
-    the code), an answer (postman/answers.json, from `cargo xtask contract`), the setup (postman.yaml of a resource, `cargo xtask spec write`) or the \
-    generator (crates/postman)";
+    the code), an answer (postman/answers.json, from `cargo xtask contract`), a postman.yaml of a resource \
+    (then `cargo xtask spec write`) or the generator (crates/postman)";
 
 /// The collection as it stands in its file.
-pub fn collection() -> anyhow::Result<Value> {
-    serde_json::from_str(&read(COLLECTION)?).with_context(|| format!("{COLLECTION} is no JSON"))
+pub fn collection(application: &Application) -> anyhow::Result<Value> {
+    let name = Files::of(application).collection;
+    serde_json::from_str(&read(&name)?).with_context(|| format!("{name} is no JSON"))
 }
 
 /// The collection as the document and the answers make it.
-pub fn generated() -> anyhow::Result<Value> {
-    Ok(generate()?.collection)
+pub fn generated(application: &Application) -> anyhow::Result<Value> {
+    Ok(generate(application)?.collection)
 }
 
 /// Where a collection is not the one that it should be.
@@ -132,26 +157,27 @@ fn committed(name: &str) -> Option<Value> {
 
 /// What is wrong with the generator or its input.
 fn faults_of(generated: &Generated) -> Vec<String> {
-    let Generated { document, setup, answers, collection, failures, environment } = generated;
+    let Generated { files, is_recorded, document, setup, answers, collection, failures, environment } = generated;
     let mut faults: Vec<String> = vec![];
-    for (name, collection) in [(COLLECTION, collection), (FAILURES, failures)] {
+    for (name, collection) in [(&files.collection, collection), (&files.failures, failures)] {
         let broken = rules::faults(collection, environment).into_iter();
         faults.extend(broken.map(|rule| format!("{name}: {rule}: the generator, crates/postman, breaks this rule")));
     }
     faults.extend(rules::missing_operations(collection, document));
     let gaps = uncovered(document, setup).into_iter().chain(unblamed(document, setup, answers));
     faults.extend(gaps.map(|gap| format!("{gap}: see the postman.yaml of its resource")));
-    let missing = answers.missing(document, setup).into_iter();
-    faults.extend(missing.map(|name| format!("{ANSWERS}: lacks an answer of {name}; {REFRESH}")));
+    let missing = answers.missing(document, setup).into_iter().filter(|_| *is_recorded);
+    let answers_file = &files.answers;
+    faults.extend(missing.map(|name| format!("{answers_file}: lacks an answer of {name}; {REFRESH}")));
     let undocumented = answers.undocumented(document, setup).into_iter();
-    faults.extend(undocumented.map(|name| format!("{ANSWERS}: {name}: not in the document; {REFRESH}")));
+    faults.extend(undocumented.map(|name| format!("{answers_file}: {name}: not in the document; {REFRESH}")));
     faults
 }
 
 const REFRESH: &str = "`cargo xtask contract sqlite --write` takes the answers from a run";
 
-fn write() -> Outcome {
-    let wanted = generate()?;
+fn write(application: &'static Application) -> Outcome {
+    let wanted = generate(application)?;
     let mut written = vec![];
     for (name, value) in wanted.files() {
         let text = text(value);
@@ -186,11 +212,12 @@ struct DemoUser {
     password: String,
 }
 
-fn demo_users() -> anyhow::Result<DemoUsers> {
-    let text = std::fs::read_to_string(path(FIXTURES)).with_context(|| format!("cannot read {FIXTURES}"))?;
+fn demo_users(files: &Files) -> anyhow::Result<DemoUsers> {
+    let name = &files.fixtures;
+    let text = std::fs::read_to_string(path(name)).with_context(|| format!("cannot read {name}"))?;
     let mut entries = vec![];
     for part in yaml_serde::Deserializer::from_str(&text) {
-        let part: Value = serde::Deserialize::deserialize(part).with_context(|| format!("{FIXTURES} is no YAML"))?;
+        let part: Value = serde::Deserialize::deserialize(part).with_context(|| format!("{name} is no YAML"))?;
         match part {
             Value::Array(list) => entries.extend(list),
             entry => entries.push(entry),
@@ -207,8 +234,8 @@ fn demo_users() -> anyhow::Result<DemoUsers> {
 }
 
 /// The variables of the environment that hold the demo accounts.
-fn demo_values() -> anyhow::Result<BTreeMap<String, String>> {
-    let DemoUsers { plain, admin } = demo_users()?;
+fn demo_values(files: &Files) -> anyhow::Result<BTreeMap<String, String>> {
+    let DemoUsers { plain, admin } = demo_users(files)?;
     let users = [("email", "password", plain), ("adminEmail", "adminPassword", admin)];
     let values = users.into_iter().filter_map(|(email, password, user)| Some((email, password, user?)));
     Ok(values
@@ -220,9 +247,10 @@ fn demo_values() -> anyhow::Result<BTreeMap<String, String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::application::ACCORD;
 
     fn generated() -> Generated {
-        generate().expect("the committed document")
+        generate(&ACCORD).expect("the committed document")
     }
 
     fn request<'a>(collection: &'a Value, name: &str) -> &'a Value {

@@ -8,16 +8,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use crate::application::Application;
 use crate::report::{Outcome, Report};
 use crate::run;
 
 /// How long a server may take to print its address, and to end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Builds the server and answers its file.
-pub fn build() -> anyhow::Result<PathBuf> {
-    run::passing_on(&mut run::cargo(["build", "--package", "accord", "--bin", "accord"]))?;
-    built("accord")
+/// Builds the server of an application and returns its file.
+pub fn build(name: &str) -> anyhow::Result<PathBuf> {
+    run::passing_on(&mut run::cargo(["build", "--quiet", "--package", name, "--bin", name]))?;
+    built(name)
 }
 
 /// A binary of this workspace; cargo puts it beside this task's own.
@@ -53,10 +54,10 @@ pub fn load(binary: &Path, folder: &Path, database_url: &str, which: &[&str]) ->
 }
 
 /// The fixtures that are built in load, each alone, and twice without effect.
-pub fn check_fixtures() -> Outcome {
+pub fn check_fixtures(application: &Application) -> Outcome {
     let folder = tempfile::tempdir()?;
     // it makes a database of its own
-    let mut check = command(&build()?, folder.path(), "sqlite:none.db");
+    let mut check = command(&application.build()?, folder.path(), "sqlite:none.db");
     let told = run::keeping_stdout(check.args(["fixtures", "check"]))?;
     if !told.success {
         bail!("the fixtures do not load");

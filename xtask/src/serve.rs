@@ -1,8 +1,9 @@
 //! The server from the sources; with `--postgres` on a private PostgreSQL that ends with it.
 
+use crate::application::ACCORD;
 use crate::postgres::Postgres;
 use crate::report::{Outcome, Report};
-use crate::{product, run};
+use crate::run;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -16,7 +17,7 @@ pub struct Arguments {
 
 /// `cargo xtask serve`
 pub fn run(Arguments { postgres, rest }: Arguments) -> Outcome {
-    let binary = product::build()?;
+    let binary = ACCORD.build()?;
     let mut command = std::process::Command::new(binary);
     command.arg("serve").args(rest).current_dir(run::root());
     let postgres = if postgres { Some(Postgres::start()?) } else { None };

@@ -15,15 +15,18 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde_json::Value;
 
-use crate::application;
+use crate::application::{ACCORD, Application, each};
 use crate::report::{Outcome, Report};
 use crate::run;
 
-pub const DOCUMENT: &str = "openapi/accord.yaml";
+/// The document of the repositories of tests.
+#[cfg(test)]
+const DOCUMENT: &str = "openapi/accord.yaml";
+/// Files in the folder of each application.
 const OPERATIONS: &str = "openapi/operations.txt";
+pub const POSTMAN: &str = "postman/setup.yaml";
+/// The rules of the comparison, which are the same for all.
 const RULES: &str = "openapi/RULES.md";
-/// The setup files of the tools, which the resources declare together with the document.
-pub const SETUPS: [&str; 2] = ["contract-tests/setup.yaml", "postman/setup.yaml"];
 
 #[derive(clap::Subcommand)]
 pub enum Task {
@@ -48,37 +51,48 @@ pub enum Task {
 }
 
 /// `cargo xtask spec`
-pub fn run(task: Task) -> Outcome {
+pub fn run(task: Task, applications: &[&'static Application]) -> Outcome {
     match task {
-        Task::Check => check::check(),
-        Task::Write => write(),
-        Task::Lint(arguments) => lint::run(&arguments),
+        Task::Check => each(applications, check::check),
+        Task::Write => each(applications, write),
+        Task::Lint(arguments) => lint::run(&arguments, applications),
         Task::Diff(arguments) => diff::command(&arguments),
         Task::Explain { rule } => diff::explain(&rule),
-        Task::Compat(arguments) => compat::run(&arguments),
+        Task::Compat(arguments) => each(applications, |application| compat::run(&arguments, application)),
         Task::Release(arguments) => release::run(&arguments),
     }
 }
 
-/// The committed document.
+/// The committed document of the reference application.
 pub fn committed() -> anyhow::Result<Value> {
-    let text = read(DOCUMENT)?;
-    accord_openapi::from_yaml(&text).map_err(|error| {
-        anyhow::anyhow!("{DOCUMENT} is no valid YAML: {error}\nrepair it, or run `cargo xtask spec write`")
+    committed_of(&ACCORD)
+}
+
+/// The committed document of an application.
+pub fn committed_of(application: &Application) -> anyhow::Result<Value> {
+    let name = application.file(&application.document());
+    accord_openapi::from_yaml(&read(&name)?).map_err(|error| {
+        anyhow::anyhow!("{name} is no valid YAML: {error}\nrepair it, or run `cargo xtask spec write`")
     })
 }
 
-fn write() -> Outcome {
+/// The files of an application that follow from its declarations: name in the repository, and text.
+fn texts(application: &Application) -> anyhow::Result<Vec<(String, String)>> {
+    let declared = application.declared()?;
+    Ok(vec![
+        (application.file(OPERATIONS), declared.operations.clone()),
+        (application.file(&application.contract()), declared.contract.clone()),
+        (application.file(POSTMAN), declared.postman.clone()),
+        (RULES.to_owned(), accord_openapi::diff::page::rules_page()),
+    ])
+}
+
+fn write(application: &'static Application) -> Outcome {
     let mut written = vec![];
-    let texts = [
-        (DOCUMENT, accord_openapi::to_yaml(application::document())),
-        (OPERATIONS, application::operations()),
-        (RULES, accord_openapi::diff::page::rules_page()),
-        (SETUPS[0], application::contract()?),
-        (SETUPS[1], application::postman()?),
-    ];
-    for (name, text) in texts {
-        let path = path(name);
+    let document = accord_openapi::to_yaml(&application.declared()?.document);
+    let document = (application.file(&application.document()), document);
+    for (name, text) in [document].into_iter().chain(texts(application)?) {
+        let path = path(&name);
         if std::fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {
             std::fs::create_dir_all(path.parent().expect("a file lies in a folder"))?;
             std::fs::write(&path, text)?;

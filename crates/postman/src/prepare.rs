@@ -19,10 +19,13 @@ pub fn failures(document: &Value, setup: &Setup) -> Vec<String> {
 
 fn collection(document: &Value, setup: &Setup, more: &[String]) -> Vec<String> {
     let operations = operations(document, setup);
-    let lines = setup.prepare.script.lines().flat_map(|line| match line.strip_suffix("<parts>") {
-        Some(margin) => indented(setup.prepare.every.iter().chain(more), margin),
-        None => vec![line.to_owned()],
-    });
+    let prepare = &setup.prepare;
+    let lines =
+        prepare.script.lines().flat_map(|line| match (line.strip_suffix("<first>"), line.strip_suffix("<parts>")) {
+            (Some(margin), _) => indented(prepare.first.iter(), margin),
+            (_, Some(margin)) => indented(prepare.every.iter().chain(more), margin),
+            _ => vec![line.to_owned()],
+        });
     let text = lines.collect::<Vec<_>>().join("\n").replace("<resources>", &resources(&operations));
     filled(text, &operations)
 }
@@ -73,8 +76,8 @@ mod tests {
         }});
         let setup = Setup {
             prepare: Prepare {
-                script: "const create = \"<create_note>\";\nconst resources = <resources>;\n    <parts>\nend();\n"
-                    .into(),
+                script: "const create = \"<create_note>\";\nconst resources = <resources>;\n    <first>\n    <parts>\nend();\n".into(),
+                first: vec!["first();\n".into()],
                 every: vec!["some();\n".into()],
                 failures: vec!["more();\n".into()],
             },
@@ -86,7 +89,7 @@ mod tests {
             script.contains("\"variable\": \"noteId\",\n    \"key\": \"id\",\n    \"path\": \"/notes\""),
             "{script}"
         );
-        assert!(script.ends_with("\n    some();\n    more();\nend();"), "{script}");
-        assert!(successes(&document, &setup).join("\n").ends_with("\n    some();\nend();"));
+        assert!(script.ends_with("\n    first();\n    some();\n    more();\nend();"), "{script}");
+        assert!(successes(&document, &setup).join("\n").ends_with("\n    first();\n    some();\nend();"));
     }
 }

@@ -53,8 +53,10 @@ pub struct Setup {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Prepare {
-    /// The script. The parts stand in place of its line `<parts>`, as far indented as that line.
+    /// The script. The parts stand in place of its lines `<first>` and `<parts>`, as far indented as these.
     pub script: String,
+    /// The parts that run before the objects of a request are created: they set variables for them.
+    pub first: Vec<String>,
     /// The parts for both collections.
     pub every: Vec<String>,
     /// The parts for the collection of failures.

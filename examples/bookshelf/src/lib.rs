@@ -48,9 +48,9 @@ Bookshelf is a catalogue of authors and their books, whose copies users borrow.
         sqlite: sqlx::migrate!("migrations/sqlite"),
         postgres: sqlx::migrate!("migrations/postgres"),
     }),
-    fixtures: fixtures!("catalogue", "demo"),
+    fixtures: fixtures!("catalogue", "demo", "people"),
     demo: &["demo", "catalogue"],
-    collection: "{}",
+    collection: include_str!("../postman/bookshelf.postman_collection.json"),
 };
 
 /// Makes the application known to the foundation. It is the first call of each program that uses it.

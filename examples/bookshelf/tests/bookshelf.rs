@@ -27,7 +27,7 @@ static BOOKSHELF: Application = Application::new(Settings {
         ("BOOKSHELF_TASK_WORKERS", "0"),
     ],
     document: "examples/bookshelf/openapi/bookshelf.yaml",
-    setup: "examples/bookshelf/setup.yaml",
+    setup: "examples/bookshelf/tests/setup.yaml",
     fixtures: &["demo"],
     log_in: LogIn {
         path: "/api/v1/authenticate",

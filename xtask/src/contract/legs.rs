@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{Database, Left};
+use crate::application::Application;
 use crate::product::{self, Server};
 use crate::report::{Failed, Outcome, Report};
 use crate::run;
@@ -11,9 +12,9 @@ use crate::run;
 /// The suite that the program runs for `cargo xtask access`.
 pub const ACCESS: &str = "access";
 
-/// What a server is given for these legs: no person waits for the next login, no log is read, the stories run
-/// beside it, passwords protect nobody, and the many webhooks call nobody.
-const SETTINGS: [(&str, &str); 9] = [
+/// The settings of a server for these suites: no person waits for the next login, no log is read, the stories run
+/// beside it, and passwords protect nobody.
+const SETTINGS: [(&str, &str); 8] = [
     ("ACCORD_RATE_LIMIT", "0"),
     ("ACCORD_RATE_LIMIT_ACCOUNT", "0"),
     ("ACCORD_LOGIN_FAILURES", "0"),
@@ -22,22 +23,23 @@ const SETTINGS: [(&str, &str); 9] = [
     ("ACCORD_LOG", "warn"),
     ("ACCORD_DB_TIMEOUT", "30"),
     ("ACCORD_PASSWORD_MEMORY", "64"),
-    ("ACCORD_WEBHOOK_LIMIT", "10000"),
     ("ACCORD_TASK_WORKERS", "0"),
 ];
 
 /// A server whose database has the people that the setup file logs in.
-pub fn server(binary: &Path, folder: &Path, url: &str) -> anyhow::Result<Server> {
-    let server = Server::start_with(binary, folder, url, &SETTINGS)?;
-    product::load(binary, folder, url, &["people"])?;
+pub fn server(application: &Application, binary: &Path, folder: &Path, url: &str) -> anyhow::Result<Server> {
+    let settings = [&SETTINGS, application.settings].concat();
+    let server = Server::start_with(binary, folder, url, &settings)?;
+    product::load(binary, folder, url, &[application.people])?;
     Ok(server)
 }
 
 /// The program for one leg; it is built already.
-pub fn program(address: &str, leg: &str) -> anyhow::Result<Command> {
+pub fn program(application: &Application, address: &str, leg: &str) -> anyhow::Result<Command> {
     let mut command = Command::new(product::built("accord-contract")?);
-    command.current_dir(run::root()).args(["--url", address, "--document", "openapi/accord.yaml"]);
-    command.args(["--setup", "contract-tests/setup.yaml", "--tag", "tag", "--leg", leg]);
+    let [document, setup] = [application.document(), application.contract()].map(|name| application.file(&name));
+    command.current_dir(run::root()).args(["--url", address, "--document", &document]);
+    command.args(["--setup", &setup, "--tag", "tag", "--leg", leg]);
     Ok(command)
 }
 
@@ -67,18 +69,24 @@ impl Told {
 }
 
 /// Runs one leg on a fresh database; `with` is what the program gets beside the leg.
-pub fn tell(database: Database<'_>, leg: &str, binary: &Path, with: impl FnOnce(&mut Command)) -> anyhow::Result<Told> {
+pub fn tell(
+    application: &Application,
+    database: Database<'_>,
+    leg: &str,
+    binary: &Path,
+    with: impl FnOnce(&mut Command),
+) -> anyhow::Result<Told> {
     let folder = tempfile::tempdir()?;
     match database {
         Database::Sqlite => {
             let url = format!("sqlite:{}", folder.path().join("accord.db").display());
-            against(&url, leg, binary, folder.path(), with)
+            against(application, &url, leg, binary, folder.path(), with)
         }
         Database::Postgres(server) => {
-            let name = format!("accord_{leg}_{}", &run::random_hex()[..8]);
+            let name = format!("{}_{leg}_{}", application.name, &run::random_hex()[..8]);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let url = runtime.block_on(server.create(&name))?;
-            let told = against(&url, leg, binary, folder.path(), with);
+            let told = against(application, &url, leg, binary, folder.path(), with);
             runtime.block_on(server.remove(&name))?;
             told
         }
@@ -86,15 +94,16 @@ pub fn tell(database: Database<'_>, leg: &str, binary: &Path, with: impl FnOnce(
 }
 
 fn against(
+    application: &Application,
     url: &str,
     leg: &str,
     binary: &Path,
     folder: &Path,
     with: impl FnOnce(&mut Command),
 ) -> anyhow::Result<Told> {
-    let server = server(binary, folder, url)?;
+    let server = server(application, binary, folder, url)?;
     let report = folder.join("report.json");
-    let mut command = program(&server.address, leg)?;
+    let mut command = program(application, &server.address, leg)?;
     command.arg("--json").arg(&report);
     with(&mut command);
     let ended = run::keeping_stdout(&mut command)?;
@@ -113,13 +122,21 @@ fn against(
 }
 
 /// Runs one leg of the contract; `handed_on` to the program.
-pub fn run(database: Database<'_>, leg: &str, binary: &Path, handed_on: &[String], left: &Left) -> Outcome {
-    let told = tell(database, leg, binary, |command| {
+pub fn run(
+    application: &Application,
+    database: Database<'_>,
+    leg: &str,
+    binary: &Path,
+    handed_on: &[String],
+    left: &Left,
+) -> Outcome {
+    let told = tell(application, database, leg, binary, |command| {
         command.args(handed_on).env("ACCORD_CONTRACT_SEEN", &left.seen);
         if leg == "refusals" {
             // one after the other, so that each answer is the same in every run
             command.env("ACCORD_CONTRACT_ANSWERS", &left.answers);
         }
     })?;
-    told.outcome(leg, database, &format!("cargo xtask contract {} --leg {leg}", database.name()))
+    let again = format!("cargo xtask contract {} --leg {leg} --application {}", database.name(), application.name);
+    told.outcome(leg, database, &again)
 }

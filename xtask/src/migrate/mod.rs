@@ -11,10 +11,11 @@ use std::path::Path;
 use accord_foundation::config::Env;
 use accord_migrate::folder::Folder;
 use accord_migrate::round_trip::Walk;
+use accord_migrate::tables::Table;
 use accord_migrate::{Dialect, difference, lint, schema};
 use anyhow::Context;
 
-use crate::application;
+use crate::application::{self, Application, each, foundation_migrations};
 use crate::postgres::Postgres;
 use crate::report::{Failed, Outcome, Report, Usage};
 use crate::{product, run};
@@ -54,36 +55,39 @@ pub struct Rest {
 }
 
 /// `cargo xtask migrate`
-pub fn run(task: Task) -> Outcome {
-    let folder = Folder::of(&run::root());
+pub fn run(task: Task, applications: &[&'static Application]) -> Outcome {
+    let application = applications[0];
     match task {
-        Task::Check => check(&Postgres::start()?),
+        Task::Check => check_all(applications, &Postgres::start()?),
         Task::New(arguments) => {
             refuse_in_production()?;
-            new::new(&folder, arguments)
+            new::new(application, &application.migrations()?, arguments)
         }
         Task::Merge => {
             refuse_in_production()?;
-            new::merge(&folder)
+            new::merge(&application.migrations()?)
         }
         Task::Seal => {
-            let sealed = folder.seal()?;
+            let mut sealed = foundation_migrations().seal()?;
+            for application in applications {
+                sealed.extend(application.migrations()?.seal()?);
+            }
             let note = if sealed.is_empty() { "nothing is new".into() } else { sealed.join("\n") };
             Ok(Report::passed(sealed.len(), note))
         }
-        Task::Up(rest) => accord("up", &rest),
-        Task::Down(rest) => accord("down", &rest),
-        Task::To(rest) => accord("to", &rest),
-        Task::Current(rest) => accord("current", &rest),
-        Task::History(rest) => accord("history", &rest),
-        Task::Heads(rest) => accord("heads", &rest),
-        Task::Status(rest) => accord("status", &rest),
+        Task::Up(rest) => migrate(application, "up", &rest),
+        Task::Down(rest) => migrate(application, "down", &rest),
+        Task::To(rest) => migrate(application, "to", &rest),
+        Task::Current(rest) => migrate(application, "current", &rest),
+        Task::History(rest) => migrate(application, "history", &rest),
+        Task::Heads(rest) => migrate(application, "heads", &rest),
+        Task::Status(rest) => migrate(application, "status", &rest),
     }
 }
 
-/// Runs `accord migrate` from the sources.
-fn accord(command: &str, Rest { arguments }: &Rest) -> Outcome {
-    let words = ["run", "--quiet", "--package", "accord", "--bin", "accord", "--", "migrate", command];
+/// Runs the command `migrate` of the binary of the sources.
+fn migrate(application: &Application, command: &str, Rest { arguments }: &Rest) -> Outcome {
+    let words = ["run", "--quiet", "--package", application.name, "--bin", application.name, "--", "migrate", command];
     run::passing_on(run::cargo(words).args(arguments))?;
     Ok(Report::default())
 }
@@ -101,49 +105,57 @@ fn refuse(prod: bool) -> Result<(), Usage> {
     if prod { Err(Usage(text.into())) } else { Ok(()) }
 }
 
+/// The migrations of the foundation, and those of the applications. The foundation's are run with those on top of them.
+pub fn check_all(applications: &[&'static Application], postgres: &Postgres) -> Outcome {
+    sound(faults(&foundation_migrations(), &[])?)?;
+    each(applications, |application| check(application, postgres))
+}
+
 /// Files, headers, the lint; then both databases up, down and up again, with data.
-pub fn check(postgres: &Postgres) -> Outcome {
-    let faults = faults(&Folder::of(&run::root()))?;
-    if !faults.is_empty() {
-        // a binary of these might not even start
-        return Err(Failed::new(0, faults.len(), faults.join("\n")).into());
-    }
-    there_and_back_with(&product::build()?, postgres)
+fn check(application: &Application, postgres: &Postgres) -> Outcome {
+    let declared = application.declared()?;
+    sound(faults(&application.migrations()?, &declared.tables)?)?;
+    there_and_back_with(application, &application.build()?, postgres)
+}
+
+/// A binary of migrations with faults might not even start.
+fn sound(faults: Vec<String>) -> Result<(), Failed> {
+    if faults.is_empty() { Ok(()) } else { Err(Failed::new(0, faults.len(), faults.join("\n"))) }
 }
 
 /// All that can be seen without a database. The lint comes before the seal: what is sealed is no longer edited.
-fn faults(folder: &Folder) -> anyhow::Result<Vec<String>> {
+fn faults(folder: &Folder, tables: &[Table]) -> anyhow::Result<Vec<String>> {
     let mut faults = folder.faults()?;
     if let (Ok(sqlite), Ok(postgres)) = (folder.set(Dialect::Sqlite), folder.set(Dialect::Postgres)) {
         faults.extend(lint::faults(&sqlite, Dialect::Sqlite));
         faults.extend(lint::faults(&postgres, Dialect::Postgres));
         faults.extend(lint::idle(&sqlite, &postgres));
         // what SQLite makes anew would look dropped
-        faults.extend(lint::still_read(&postgres, &application::tables()));
+        faults.extend(lint::still_read(&postgres, tables));
     }
     Ok(faults)
 }
 
 /// The same with a server that is built already.
-pub fn there_and_back_with(binary: &Path, postgres: &Postgres) -> Outcome {
+pub fn there_and_back_with(application: &Application, binary: &Path, postgres: &Postgres) -> Outcome {
     let mut faults = vec![];
     let folder = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 
     let file = folder.path().join("migrate.db");
     let url = format!("sqlite:{}", file.display());
-    let (found, sqlite) = runtime.block_on(there_and_back("SQLite", binary, folder.path(), &url))?;
+    let (found, sqlite) = runtime.block_on(there_and_back(application, "SQLite", binary, folder.path(), &url))?;
     faults.extend(found);
 
-    let name = format!("accord_migrate_{}", run::random_hex());
+    let name = format!("{}_migrate_{}", application.name, run::random_hex());
     let (found, server) = runtime.block_on(async {
         let url = postgres.create(&name).await?;
-        let faults = there_and_back("PostgreSQL", binary, folder.path(), &url).await;
+        let faults = there_and_back(application, "PostgreSQL", binary, folder.path(), &url).await;
         postgres.remove(&name).await?;
         faults
     })?;
     faults.extend(found);
-    faults.extend(difference::unequal(&application::tables(), &sqlite, &server));
+    faults.extend(difference::unequal(&application.declared()?.tables, &sqlite, &server));
 
     if faults.is_empty() {
         let note =
@@ -155,6 +167,7 @@ pub fn there_and_back_with(binary: &Path, postgres: &Postgres) -> Outcome {
 }
 
 async fn there_and_back(
+    application: &Application,
     kind: &str,
     binary: &Path,
     folder: &Path,
@@ -164,11 +177,12 @@ async fn there_and_back(
         run::silently(product::command(binary, folder, url).arg("migrate").args(words)).with_context(|| kind.to_owned())
     };
     // one after the other: two fixtures may describe the same row differently
-    let load = || application::fixtures().iter().try_for_each(|name| product::load(binary, folder, url, &[name]));
-    let set = Folder::of(&run::root()).set(Dialect::of(url))?;
+    let declared = application.declared()?;
+    let load = || declared.fixtures.iter().try_for_each(|name| product::load(binary, folder, url, &[name]));
+    let set = application.migrations()?.set(Dialect::of(url))?;
     let revisions: Vec<_> = set.revisions().iter().map(|revision| revision.id.clone()).collect();
     let walk = Walk { kind, url, step: &step, load: &load };
-    walk.check(&revisions, &application::tables(), &[application::permissions()]).await
+    walk.check(&revisions, &declared.tables, &[application.permissions()?]).await
 }
 
 #[cfg(test)]
@@ -207,12 +221,13 @@ mod tests {
     fn what_is_not_sealed_yet_is_linted() {
         let root = repository(&[("0001_a", "base", "SELECT 1;")]);
         let folder = Folder::of(root.path());
-        assert_eq!(faults(&folder).expect("readable"), Vec::<String>::new());
-        new::new(&folder, crate::arguments::parse(&["Drop posts"]).expect("valid")).expect("written");
+        assert_eq!(faults(&folder, &[]).expect("readable"), Vec::<String>::new());
+        new::new(&application::ACCORD, &folder, crate::arguments::parse(&["Drop posts"]).expect("valid"))
+            .expect("written");
         let file = root.path().join("migrations/postgres/0002_drop_posts.up.sql");
         let text = std::fs::read_to_string(&file).expect("readable") + "DROP TABLE posts;\n";
         std::fs::write(&file, text).expect("writable");
-        let found = faults(&folder).expect("readable").join("\n");
+        let found = faults(&folder, &[]).expect("readable").join("\n");
         for fault in ["0002_drop_posts.up.sql: not sealed", "0002_drop_posts.up.sql, line 5: drop-table: "] {
             assert!(found.contains(fault), "{found}");
         }

@@ -10,7 +10,7 @@ use accord_migrate::rows::DeclaredRows;
 use accord_migrate::tables::Table;
 use accord_migrate::write::{self, Found, Undecided};
 
-use crate::application;
+use crate::application::Application;
 use crate::postgres::Postgres;
 use crate::report::{Failed, Outcome, Report};
 use crate::run;
@@ -39,7 +39,7 @@ fn line(text: &str) -> Result<String, &'static str> {
 }
 
 /// `cargo xtask migrate new`
-pub fn new(folder: &Folder, arguments: Arguments) -> Outcome {
+pub fn new(application: &Application, folder: &Folder, arguments: Arguments) -> Outcome {
     let Arguments { message, auto, renames, drops, print } = arguments;
     let set = folder.set(Dialect::Sqlite)?;
     let mut header =
@@ -47,9 +47,9 @@ pub fn new(folder: &Folder, arguments: Arguments) -> Outcome {
     let scripts = if auto {
         let postgres = Postgres::start()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (tables, rows) = (application::tables(), [application::permissions()]);
+        let (tables, rows) = (&application.declared()?.tables, [application.permissions()?]);
         let decisions = Decisions { renames, drops };
-        match runtime.block_on(difference(folder, &tables, &rows, &decisions, &postgres))? {
+        match runtime.block_on(difference(folder, tables, &rows, &decisions, &postgres))? {
             Some(Found { scripts, changes, destructive }) => {
                 changes.iter().for_each(|change| eprintln!("  {change}"));
                 header.destructive = (!destructive.is_empty()).then(|| destructive.join("; "));
@@ -121,6 +121,7 @@ fn name(file: &Path) -> &Path {
 mod tests {
     use super::super::tests::repository;
     use super::*;
+    use crate::application::ACCORD;
 
     fn read(words: &[&str]) -> Result<Arguments, String> {
         crate::arguments::parse(words).map_err(|error| error.to_string())
@@ -147,7 +148,7 @@ mod tests {
     fn four_files_with_a_header_are_written_and_two_heads_are_joined() {
         let root = repository(&[("0001_a", "base", "SELECT 1;"), ("0002_b", "0001_a", "SELECT 2;")]);
         let folder = Folder::of(root.path());
-        new(&folder, read(&["Posts have a slug"]).expect("valid")).expect("written");
+        new(&ACCORD, &folder, read(&["Posts have a slug"]).expect("valid")).expect("written");
         let today = chrono::Utc::now().format("%Y-%m-%d");
         let expected = format!("-- parent: 0002_b\n-- message: Posts have a slug\n-- created: {today}\n\n");
         for file in ["sqlite/0003_posts_have_a_slug.up.sql", "postgres/0003_posts_have_a_slug.down.sql"] {
@@ -161,7 +162,7 @@ mod tests {
         let root = repository(&[("0001_a", "base", "1;"), ("0002_b", "0001_a", "2;"), ("0002_c", "0001_a", "3;")]);
         let folder = Folder::of(root.path());
         let more = read(&["More"]).expect("valid");
-        assert!(new(&folder, more).expect_err("two heads").to_string().contains("two heads: 0002_b, 0002_c"));
+        assert!(new(&ACCORD, &folder, more).expect_err("two heads").to_string().contains("two heads: 0002_b, 0002_c"));
         merge(&folder).expect("joined");
         folder.seal().expect("sealed");
         assert_eq!(folder.faults().expect("readable"), Vec::<String>::new());

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::Notice;
 use super::list::Patch;
+use crate::application::ACCORD;
 use crate::contract::{DatabaseKind, Suite};
 use crate::{contract, postgres, product, run, spec};
 
@@ -89,7 +90,7 @@ impl Workshop {
 impl Drop for Workshop {
     fn drop(&mut self) {
         // the server of the sources again where the builds of the mutants have left theirs
-        if let Err(error) = product::build() {
+        if let Err(error) = ACCORD.build() {
             eprintln!("{error:#}");
         }
     }
@@ -113,11 +114,11 @@ fn derived(leg: &'static str, binary: &Path) -> anyhow::Result<Option<Notice>> {
     let notice = |sentence: String| Ok(Some(Notice { check: leg, sentence }));
     let folder = TempDir::new()?;
     let url = format!("sqlite:{}", folder.path().join("accord.db").display());
-    let server = match contract::server(binary, folder.path(), &url) {
+    let server = match contract::server(&ACCORD, binary, folder.path(), &url) {
         Ok(server) => server,
         Err(error) => return notice(first_line(&format!("{error:#}"))),
     };
-    let output = contract::program(&server.address, leg)?.output().context("the program `accord-contract`")?;
+    let output = contract::program(&ACCORD, &server.address, leg)?.output().context("the program `accord-contract`")?;
     if output.status.success() {
         return Ok(None);
     }

@@ -135,7 +135,7 @@ mod tests {
         for edit in &mutants.document {
             edit.apply(&document).unwrap_or_else(|error| panic!("{}: {error}", edit.name));
         }
-        let collection = crate::postman::collection().expect("the collection");
+        let collection = crate::postman::collection(&crate::application::ACCORD).expect("the collection");
         for edit in &mutants.collection {
             edit.apply(&collection).unwrap_or_else(|error| panic!("{}: {error}", edit.name));
         }

@@ -10,13 +10,15 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::newman::{self, Counted, Newman, Run};
-use super::{COLLECTION, ENVIRONMENT, FAILURES, demo_users, path, read, setup, text};
+use super::{Files, demo_users, path, read, setup, text};
+use crate::application::Application;
 use crate::product::{self, Server};
 use crate::report::{Failed, Outcome, Report};
 use crate::spec;
 
 /// One way to use a collection: what is run one after the other on one server.
-struct Way {
+struct Way<'s> {
+    stage: &'s Stage,
     name: String,
     runs: Vec<Step>,
 }
@@ -35,8 +37,10 @@ struct Step {
     elsewhere: bool,
 }
 
-/// What is the same for all ways.
+/// The common parts of all ways of an application.
 struct Stage {
+    application: &'static Application,
+    files: Files,
     newman: Newman,
     binary: PathBuf,
     scratch: tempfile::TempDir,
@@ -49,13 +53,15 @@ const AT_ONCE: usize = 2;
 type Sent = (usize, usize);
 
 /// Every way is green.
-pub fn run() -> Outcome {
-    let newman = newman::find()?;
-    let binary = product::build()?;
-    let stage = Stage { newman, binary, scratch: tempfile::tempdir()? };
-    let queue = Mutex::new(ways(&stage)?.into_iter());
+pub fn run(applications: &[&'static Application]) -> Outcome {
+    let stages = applications.iter().map(|application| Stage::of(application)).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut all = vec![];
+    for stage in &stages {
+        all.extend(ways(stage)?);
+    }
+    let queue = Mutex::new(all.into_iter());
     let ended: Vec<(String, anyhow::Result<Sent>)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(|| work(&stage, &queue))).collect();
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(|| work(&queue))).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
     let (mut requests, mut checks, mut faults, mut failed) = (0, 0, vec![], 0);
@@ -80,12 +86,12 @@ pub fn run() -> Outcome {
 }
 
 /// Goes one way after the other, as long as there is one left.
-fn work(stage: &Stage, queue: &Mutex<impl Iterator<Item = Way>>) -> Vec<(String, anyhow::Result<Sent>)> {
+fn work<'s>(queue: &Mutex<impl Iterator<Item = Way<'s>>>) -> Vec<(String, anyhow::Result<Sent>)> {
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     let mut ended = vec![];
     while let Some(way) = next() {
         let since = Instant::now();
-        let sent = go(stage, &way);
+        let sent = go(&way);
         let what = match &sent {
             Ok((requests, checks)) => format!("{requests:>3} requests, {checks:>4} checks"),
             Err(_) => "FAILED".to_owned(),
@@ -96,15 +102,22 @@ fn work(stage: &Stage, queue: &Mutex<impl Iterator<Item = Way>>) -> Vec<(String,
     ended
 }
 
-/// Every way there is.
-fn ways(stage: &Stage) -> anyhow::Result<Vec<Way>> {
-    let (document, setup) = (spec::committed()?, setup()?);
-    let (all, refused) = (stage.committed(COLLECTION)?, stage.committed(FAILURES)?);
+/// The ways of an application. Only those of the reference application change the order: the scripts are the same.
+fn ways(stage: &Stage) -> anyhow::Result<Vec<Way<'_>>> {
+    let Stage { application, files, .. } = stage;
+    let (document, setup) = (spec::committed_of(application)?, setup(files)?);
+    let (all, refused) = (stage.committed(&files.collection, false)?, stage.committed(&files.failures, true)?);
+    let way = |name: &str, runs: Vec<Step>| {
+        let prefix = if application.is_recorded { String::new() } else { format!("{}: ", application.name) };
+        Way { stage, name: prefix + name, runs }
+    };
+    if !application.is_recorded {
+        return Ok(vec![way("failures", vec![refused.step()]), way("all", vec![all.step()])]);
+    }
     let damaged = accord_postman::damaged(&document, &setup, &all.value, &refused.value);
     let damaged = Collection { limited: true, ..stage.temporary("damaged", damaged)? };
     let backwards = stage.temporary("backwards", backwards(&all.value))?;
-    let alone = stage.temporary("alone", each_alone(&all.value, &json(ENVIRONMENT)?))?;
-    let way = |name: &str, runs: Vec<Step>| Way { name: name.into(), runs };
+    let alone = stage.temporary("alone", each_alone(&all.value, &json(&files.environment)?))?;
     let again = Step { goes_on: true, ..all.step() };
     let mut ways = vec![
         way("failures", vec![refused.step()]),
@@ -144,8 +157,13 @@ impl Collection {
 }
 
 impl Stage {
-    fn committed(&self, name: &str) -> anyhow::Result<Collection> {
-        Ok(Collection { value: json(name)?, file: path(name), limited: name == FAILURES })
+    fn of(application: &'static Application) -> anyhow::Result<Self> {
+        let (files, newman, binary) = (Files::of(application), newman::find()?, application.build()?);
+        Ok(Self { application, files, newman, binary, scratch: tempfile::tempdir()? })
+    }
+
+    fn committed(&self, name: &str, limited: bool) -> anyhow::Result<Collection> {
+        Ok(Collection { value: json(name)?, file: path(name), limited })
     }
 
     fn temporary(&self, name: &str, value: Value) -> anyhow::Result<Collection> {
@@ -199,10 +217,12 @@ fn backwards(collection: &Value) -> Value {
 }
 
 /// All runs of a way.
-fn go(stage: &Stage, way: &Way) -> anyhow::Result<Sent> {
+fn go(way: &Way<'_>) -> anyhow::Result<Sent> {
+    let stage = way.stage;
     let folder = tempfile::tempdir_in(stage.scratch.path())?;
     let mut server = stage.server(folder.path(), way)?;
-    let mut environment = path(ENVIRONMENT);
+    let committed = path(&stage.files.environment);
+    let mut environment = committed.clone();
     let (mut requests, mut assertions) = (0, 0);
     for (number, step) in way.runs.iter().enumerate() {
         let scratch = folder.path().join(number.to_string());
@@ -210,7 +230,7 @@ fn go(stage: &Stage, way: &Way) -> anyhow::Result<Sent> {
         if step.elsewhere {
             server = stage.server(&scratch, way)?;
         }
-        let before = if step.goes_on { environment } else { path(ENVIRONMENT) };
+        let before = if step.goes_on { environment } else { committed.clone() };
         let run = Run {
             collection: &step.collection,
             environment: &before,
@@ -232,7 +252,7 @@ impl Stage {
     /// A server in this folder whose database has an admin, and nobody else. Where no request asks for the limit it
     /// allows more calls than by default, or most of the time would be spent waiting; where one does, passwords take
     /// little memory, or a slow machine would never call often enough to be refused.
-    fn server(&self, folder: &Path, way: &Way) -> anyhow::Result<Server> {
+    fn server(&self, folder: &Path, way: &Way<'_>) -> anyhow::Result<Server> {
         let limited = way.runs.iter().any(|step| step.limited);
         // webhooks call nobody
         // on a busy machine minutes pass between the login of a run and the end of its account
@@ -246,7 +266,7 @@ impl Stage {
         settings.push(("ACCORD_LOGIN_FAILURES", "0"));
         let database = format!("sqlite:{}", folder.join("postman.db").display());
         let server = Server::start_with(&self.binary, folder, &database, &settings)?;
-        let admin = demo_users()?.admin.context("the demo data has no admin")?;
+        let admin = demo_users(&self.files)?.admin.context("the demo data has no admin")?;
         let properties = json!({"email": admin.email, "password": admin.password, "role": "admin"});
         let file = folder.join("admin.yaml");
         std::fs::write(&file, json!([{"model": "users.User", "properties": properties}]).to_string())?;

@@ -4,36 +4,35 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::application;
-use accord_openapi::diff::page::rules_page;
+use crate::application::Application;
 use accord_openapi::diff::report::{Comparison, Difference, short};
 use accord_openapi::{diff, operations, to_yaml};
 use serde_json::Value;
 
-use super::{DOCUMENT, OPERATIONS, RULES, SETUPS, committed, read};
+use super::{OPERATIONS, committed_of, read, texts};
 use crate::report::{Failed, Outcome, Report};
 use crate::run;
 
 const WRITE: &str = "cargo xtask spec write";
 
-pub fn check() -> Outcome {
-    let served = application::document();
-    let (text, file) = (read(DOCUMENT)?, committed()?);
-    let comparison = Comparison::new(DOCUMENT, "the code", diff::compare(&file, served));
+/// Compares the files of an application with its declarations.
+pub fn check(application: &'static Application) -> Outcome {
+    let served = &application.declared()?.document;
+    let name = &application.file(&application.document());
+    let (text, file) = (read(name)?, committed_of(application)?);
+    let comparison = Comparison::new(name, "the code", diff::compare(&file, served));
     let mut faults: Vec<String> =
-        comparison.differences.iter().map(|difference| disagreement(difference, &file, served)).collect();
+        comparison.differences.iter().map(|difference| disagreement(name, difference, &file, served)).collect();
     if faults.is_empty() && text != to_yaml(served) {
-        faults.push(format!("{DOCUMENT}: means what the code serves, but is not in canonical form: `{WRITE}`"));
+        faults.push(format!("{name}: means what the code serves, but is not in canonical form: `{WRITE}`"));
     }
-    faults.extend(lines(&read(OPERATIONS)?, &application::operations()));
-    if read(RULES)? != rules_page() {
-        faults.push(format!("{RULES}: is not what the table of rules makes: `{WRITE}`"));
-    }
-    for (name, declared) in SETUPS.into_iter().zip([application::contract()?, application::postman()?]) {
-        let written = read(name)?;
-        if written != declared {
+    for (name, declared) in texts(application)? {
+        let written = read(&name)?;
+        if name.ends_with(OPERATIONS) {
+            faults.extend(lines(&name, &written, &declared));
+        } else if written != declared {
             let line = written.lines().zip(declared.lines()).take_while(|(one, other)| one == other).count() + 1;
-            faults.push(format!("{name}, line {line}: is not what the resources declare: `{WRITE}`"));
+            faults.push(format!("{name}, line {line}: is not what the code declares: `{WRITE}`"));
         }
     }
     let operations = operations(served).len();
@@ -45,7 +44,7 @@ pub fn check() -> Outcome {
     let count = faults.len();
     if let Some(worst) = comparison.worst() {
         faults.push(format!(
-            "{DOCUMENT} → the code: {}; what `{WRITE}` changes is the change of the contract: {}",
+            "{name} → the code: {}; what `{WRITE}` changes is the change of the contract: {}",
             comparison.counts(),
             worst.name()
         ));
@@ -54,7 +53,7 @@ pub fn check() -> Outcome {
 }
 
 /// One difference: where, what either side says, and what to change.
-fn disagreement(difference: &Difference, file: &Value, code: &Value) -> String {
+fn disagreement(name: &str, difference: &Difference, file: &Value, code: &Value) -> String {
     let finding = &difference.first;
     let operation = finding.operation.as_deref().map(|id| format!(" ({id})")).unwrap_or_default();
     let more = match difference.uses.len() {
@@ -66,7 +65,7 @@ fn disagreement(difference: &Difference, file: &Value, code: &Value) -> String {
     let from = old.chars().zip(new.chars()).take_while(|(a, b)| a == b).count();
     let room = Room::of(code, &finding.pointer_new).or(Room::of(file, &finding.pointer_old));
     let lines = [
-        (format!("{DOCUMENT} says"), short(&old, from)),
+        (format!("{name} says"), short(&old, from)),
         ("the code serves".into(), short(&new, from)),
         ("rule".into(), finding.id()),
         ("repair the document".into(), WRITE.into()),
@@ -138,7 +137,7 @@ struct Sources(Vec<(String, String)>);
 impl Sources {
     fn read(folder: &Path) -> Self {
         let mut files = vec![];
-        for sources in ["src", "crates/foundation/src"] {
+        for sources in ["src", "crates/foundation/src", "examples/bookshelf/src"] {
             collect(&folder.join(sources), sources, &mut files);
         }
         files.sort_by_key(|(name, _)| (!name.ends_with("/model.rs"), name.clone()));
@@ -163,17 +162,17 @@ fn collect(folder: &Path, name: &str, files: &mut Vec<(String, String)>) {
 }
 
 /// Lines that only the file or only the router has.
-fn lines(file: &str, router: &str) -> Vec<String> {
+fn lines(name: &str, file: &str, router: &str) -> Vec<String> {
     let set = |text: &'_ str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
     let (in_file, in_router) = (set(file), set(router));
     let mut faults: Vec<String> = in_file
         .difference(&in_router)
-        .map(|line| format!("{OPERATIONS}: `{line}`, but the router has no such route: `{WRITE}`"))
+        .map(|line| format!("{name}: `{line}`, but the router has no such route: `{WRITE}`"))
         .collect();
     let unlisted = in_router.difference(&in_file);
-    faults.extend(unlisted.map(|line| format!("{OPERATIONS}: lacks `{line}`, which the router serves: `{WRITE}`")));
+    faults.extend(unlisted.map(|line| format!("{name}: lacks `{line}`, which the router serves: `{WRITE}`")));
     if faults.is_empty() && file != router {
-        faults.push(format!("{OPERATIONS}: the right lines, but not in canonical form: `{WRITE}`"));
+        faults.push(format!("{name}: the right lines, but not in canonical form: `{WRITE}`"));
     }
     faults
 }
@@ -186,11 +185,12 @@ mod tests {
 
     /// What is said when the committed document has been edited.
     fn after(pointer: &str, value: Value) -> Vec<String> {
-        let served = application::document();
+        let served = crate::spec::committed().expect("the document");
         let mut file = served.clone();
         *file.pointer_mut(pointer).expect("it is there") = value;
-        let comparison = Comparison::new(DOCUMENT, "the code", diff::compare(&file, served));
-        comparison.differences.iter().map(|difference| disagreement(difference, &file, served)).collect()
+        let name = "openapi/accord.yaml";
+        let comparison = Comparison::new(name, "the code", diff::compare(&file, &served));
+        comparison.differences.iter().map(|difference| disagreement(name, difference, &file, &served)).collect()
     }
 
     #[test]
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn the_list_of_routes_is_compared_both_ways() {
-        let found = lines("a GET /a\nb GET /b\n", "a GET /a\nc GET /c\n");
+        let found = lines("openapi/operations.txt", "a GET /a\nb GET /b\n", "a GET /a\nc GET /c\n");
         assert_eq!(
             found,
             [
@@ -235,6 +235,6 @@ mod tests {
                 "openapi/operations.txt: lacks `c GET /c`, which the router serves: `cargo xtask spec write`",
             ]
         );
-        assert!(lines("b\na\n", "a\nb\n")[0].contains("canonical"));
+        assert!(lines("operations.txt", "b\na\n", "a\nb\n")[0].contains("canonical"));
     }
 }

@@ -17,6 +17,7 @@ mod merge_base;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use accord_openapi::Named;
 use accord_openapi::diff::report::{Comparison, Difference};
 use accord_openapi::diff::{self, Finding, Verdict};
 use anyhow::Context;
@@ -24,9 +25,9 @@ use semver::Version;
 use serde_json::Value;
 
 use self::merge_base::MergeBase;
-use super::{DOCUMENT, changelog, released, source};
+use super::{changelog, released, source};
+use crate::application::Application;
 use crate::report::{Failed, Outcome, Report};
-use crate::run;
 
 /// The rule, as it is told where something breaks a release.
 const RULE: &str = "  the rule: what breaks the newest release needs a new major version (a new minor one while the major \
@@ -40,8 +41,8 @@ pub struct Arguments {
 }
 
 /// `cargo xtask spec compat`
-pub fn run(Arguments { base }: &Arguments) -> Outcome {
-    let result = check(&run::root(), base.as_deref())?;
+pub fn run(Arguments { base }: &Arguments, application: &Application) -> Outcome {
+    let result = check(&application.root(), base.as_deref())?;
     println!("{}", result.lines.join("\n"));
     if result.faults.is_empty() {
         return Ok(Report::passed(result.against.len(), result.note()));
@@ -63,10 +64,9 @@ pub struct Checked {
 /// Holds the committed document of the repository at `root` to its promises. With `base` the merge base with that
 /// revision is used, and it is an error if there is none.
 pub fn check(root: &Path, base: Option<&str>) -> anyhow::Result<Checked> {
-    let new = source::document_in(root, "committed")?.value;
-    let version = version(&new).with_context(|| {
-        format!("{DOCUMENT} has no SemVer as its version: set it in Cargo.toml, then `… spec write`")
-    })?;
+    let Named { name, value: new } = source::document_in(root, "committed")?;
+    let version = version(&new)
+        .with_context(|| format!("{name} has no SemVer as its version: set it in Cargo.toml, then `… spec write`"))?;
     let mut checked = Checked { version, lines: vec![], faults: released::faults(root)?, against: vec![] };
     let release = checked.releases(root, &new)?;
     match (merge_base::find(root, base), base) {
@@ -159,7 +159,7 @@ fn compare(old: &Value, new: &Value) -> Vec<Finding> {
 
 /// What was found: the counts, and a line for each difference that is breaking or risky.
 fn told(name: &str, document: &str, findings: &[Finding]) -> Vec<String> {
-    let comparison = Comparison::new(name, DOCUMENT, findings.to_vec());
+    let comparison = Comparison::new(name, "the committed document", findings.to_vec());
     let mut lines = vec![format!("against {name}: {}", comparison.counts())];
     for Difference { first, uses, .. } in &comparison.differences {
         if first.verdict >= Verdict::Risky {
@@ -272,6 +272,7 @@ fn names_of(operation: &str, documents: &[&Value; 2]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::git::sample::Repository;
+    use crate::spec::DOCUMENT;
 
     /// A document with these operations, `DELETE /a/delete_a` and so on; the last word is the summary of all.
     fn text(version: &str, operations: &[&str], summary: &str) -> String {

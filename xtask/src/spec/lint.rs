@@ -7,6 +7,7 @@ use accord_openapi::lint::{as_json, as_text, checks, faults};
 use clap::ValueEnum;
 
 use super::source;
+use crate::application::Application;
 use crate::report::{Failed, Outcome, Report};
 
 #[derive(Clone, Copy, Default, PartialEq, ValueEnum)]
@@ -29,14 +30,18 @@ pub struct Arguments {
     list: bool,
 }
 
-/// `cargo xtask spec lint`
-pub fn run(Arguments { documents, format, list }: &Arguments) -> Outcome {
+/// `cargo xtask spec lint`; without a document it checks that of each application.
+pub fn run(Arguments { documents, format, list }: &Arguments, applications: &[&'static Application]) -> Outcome {
     if *list {
         return self::list();
     }
     let names: Vec<_> = documents.iter().map(String::as_str).collect();
-    let names = if names.is_empty() { vec!["committed"] } else { names };
-    let documents = names.into_iter().map(source::document).collect::<anyhow::Result<Vec<_>>>()?;
+    let documents = if names.is_empty() {
+        let committed = |application: &&Application| source::document_in(&application.root(), "committed");
+        applications.iter().map(committed).collect::<anyhow::Result<Vec<_>>>()?
+    } else {
+        names.into_iter().map(source::document).collect::<anyhow::Result<Vec<_>>>()?
+    };
     report(&documents, *format)
 }
 
@@ -71,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_committed_document_keeps_every_rule() {
-        let report = run(&Arguments::default()).expect("no faults");
+        let report = run(&Arguments::default(), crate::application::ALL).expect("no faults");
         assert!(report.passed > 0 && report.failed == 0, "{report:?}");
     }
 }

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use crate::application;
+use crate::application::ACCORD;
 use accord_openapi::{lint, to_yaml};
 use semver::Version;
 use serde_json::Value;
 
-use super::{DOCUMENT, changelog, compat, released, source};
+use super::{changelog, compat, released, source};
 use crate::report::{Failed, Outcome, Report};
 use crate::run;
 
@@ -25,7 +25,7 @@ fn three_numbers(text: &str) -> Result<Version, &'static str> {
 
 /// `cargo xtask spec release`
 pub fn run(Arguments { version }: &Arguments) -> Outcome {
-    release(&run::root(), version, application::document())
+    release(&run::root(), version, &ACCORD.declared()?.document)
 }
 
 /// Records the committed document of the repository at `root`, if everything speaks for it.
@@ -44,7 +44,7 @@ fn release(root: &Path, version: &Version, served: &Value) -> Outcome {
 
 /// What speaks against it, each with what to do.
 fn against(root: &Path, version: &Version, committed: &Value, served: &Value) -> anyhow::Result<Vec<String>> {
-    let mut reasons = vec![];
+    let (mut reasons, name) = (vec![], source::document_of(root));
     if let Some(newest) = released::newest(root)?.filter(|newest| version <= newest) {
         reasons.push(format!("v{newest} is released already: choose a higher version"));
     }
@@ -54,15 +54,15 @@ fn against(root: &Path, version: &Version, committed: &Value, served: &Value) ->
             "set `version` under [workspace.package] in Cargo.toml to \"{version}\", then `cargo xtask spec write` \
              and `cargo xtask postman write`"
         );
-        reasons.push(format!("{DOCUMENT} has version {has}: {repair}"));
+        reasons.push(format!("{name} has version {has}: {repair}"));
     }
     let canonical = to_yaml(served);
-    if std::fs::read_to_string(root.join(DOCUMENT)).ok().as_deref() != Some(canonical.as_str()) {
-        reasons.push(format!("{DOCUMENT} is not what the code serves: `cargo xtask spec check` says where"));
+    if std::fs::read_to_string(root.join(&name)).ok().as_deref() != Some(canonical.as_str()) {
+        reasons.push(format!("{name} is not what the code serves: `cargo xtask spec check` says where"));
     }
     let faults = lint::faults(committed).len();
     if faults > 0 {
-        reasons.push(format!("{DOCUMENT} breaks our rules in {faults} places: `cargo xtask spec lint` says where"));
+        reasons.push(format!("{name} breaks our rules in {faults} places: `cargo xtask spec lint` says where"));
     }
     reasons.extend(compat::check(root, None)?.faults);
     let text = std::fs::read_to_string(root.join(changelog::CHANGELOG)).unwrap_or_default();
@@ -76,13 +76,15 @@ fn against(root: &Path, version: &Version, committed: &Value, served: &Value) ->
 mod tests {
     use super::*;
     use crate::git::sample::Repository;
+    use crate::spec::{self, DOCUMENT};
 
     /// A repository that is ready to release its version.
     fn ready() -> (Repository, Value, Version) {
         let repository = Repository::new();
-        let served = application::document().clone();
+        let served = spec::committed().expect("the document");
         repository.write(DOCUMENT, &to_yaml(&served));
-        let version: Version = application::version().parse().expect("our version is SemVer");
+        let version = served["info"]["version"].as_str().and_then(|version| version.parse().ok());
+        let version: Version = version.expect("our version is SemVer");
         repository.write(changelog::CHANGELOG, &format!("# Changelog\n\n## {version}\n\n- All of it.\n"));
         repository.commit("ready");
         (repository, served, version)

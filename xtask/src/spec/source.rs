@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::application;
+use crate::application::Application;
 use accord_openapi::{Named, parse};
 use anyhow::{Context, bail};
 use semver::Version;
 use serde_json::Value;
 
-use super::{DOCUMENT, released};
+use super::released;
 use crate::git::Git;
 use crate::run;
 
@@ -37,12 +37,23 @@ pub fn document(name: &str) -> anyhow::Result<Named> {
     document_in(&run::root(), name)
 }
 
-/// The same, for the repository at `root`.
+/// The name of the document of the application in this folder.
+pub fn document_of(root: &Path) -> String {
+    Application::of(root).document()
+}
+
+/// The same, for the application in the folder `root`.
 pub fn document_in(root: &Path, name: &str) -> anyhow::Result<Named> {
     let named = |name: String, value| Ok(Named { name, value });
     match name {
-        "served" => return named("what the code serves".into(), application::document().clone()),
-        "committed" => return named(DOCUMENT.into(), from_file(&root.join(DOCUMENT), DOCUMENT)?),
+        "served" => {
+            let application = Application::of(root);
+            return named("what the code serves".into(), application.declared()?.document.clone());
+        }
+        "committed" => {
+            let (application, document) = (Application::of(root), document_of(root));
+            return named(application.file(&document), from_file(&root.join(&document), &document)?);
+        }
         "released" => {
             let newest = released::newest(root)?;
             let newest = newest.context("nothing is released yet: `cargo xtask spec release X.Y.Z` does it")?;
@@ -97,7 +108,7 @@ fn fetch(url: &str) -> anyhow::Result<String> {
 fn of_revision(root: &Path, name: &str) -> anyhow::Result<Named> {
     let (revision, path) = match name.split_once(':') {
         Some((revision, path)) => (revision, path.to_owned()),
-        None => (name, format!("./{DOCUMENT}")),
+        None => (name, format!("./{}", document_of(root))),
     };
     let nothing = |why: &str| anyhow::anyhow!("`{name}` names no document: {why}\na document is named by\n{NAMES}");
     let git = Git::open(root).map_err(|error| nothing(&format!("there is no such file, and {error:#}")))?;
@@ -119,6 +130,7 @@ mod tests {
 
     use super::*;
     use crate::git::sample::Repository;
+    use crate::spec::DOCUMENT;
 
     fn text(title: &str) -> String {
         format!("openapi: 3.0.3\ninfo: {{title: {title}, version: 1.0.0}}\npaths: {{}}\n")

@@ -8,6 +8,25 @@ use crate::exchange::Answer;
 /// The placeholder for a word that is new in each request; it has the length of the word.
 pub const UNIQUE: &str = "unique00";
 
+/// The placeholder for an ISBN-13 that is new in each request: a check digit cannot be part of a pattern.
+pub const UNIQUE_ISBN: &str = "9780000000002";
+
+/// Puts the placeholders of requests in place of those of the setup file.
+pub fn with_placeholders(text: &str) -> String {
+    text.replace("{unique}", UNIQUE).replace("{unique_isbn}", UNIQUE_ISBN)
+}
+
+/// The ISBN-13 that belongs to a word of letters and digits.
+pub fn isbn(word: &str) -> String {
+    let number = word
+        .chars()
+        .fold(0_u64, |number, letter| number.wrapping_mul(36).wrapping_add(letter.to_digit(36).map_or(0, u64::from)));
+    let digits = format!("978{:09}", number % 1_000_000_000);
+    let weights = [1, 3].into_iter().cycle();
+    let sum: u32 = digits.chars().filter_map(|digit| digit.to_digit(10)).zip(weights).map(|(d, w)| d * w).sum();
+    format!("{digits}{}", (10 - sum % 10) % 10)
+}
+
 /// Evaluates an expression about one exchange; a text without `$` is its own value.
 pub fn evaluate(expression: &str, answer: &Answer) -> Result<Value, String> {
     let Some(expression) = expression.strip_prefix('$') else { return Ok(expression.into()) };
@@ -35,7 +54,7 @@ pub fn resolve<'a>(value: &Value, scope: &impl Fn(&str) -> Option<&'a Answer>) -
                 let answer = scope(name).ok_or_else(|| format!("{text}: there is no fixture or person {name}"))?;
                 evaluate(&format!("${expression}"), answer)
             }
-            None => Ok(text.replace("{unique}", UNIQUE).into()),
+            None => Ok(with_placeholders(text).into()),
         },
         Value::Array(items) => items.iter().map(|item| resolve(item, scope)).collect(),
         Value::Object(map) => {

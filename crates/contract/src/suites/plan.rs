@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::case::Expect;
 use super::constraint::Constraint;
 use super::draft::Proof;
-use super::expression::{self, UNIQUE};
+use super::expression;
 use super::setup::{Fixture, Login, Setup};
 use super::values::{self, Form};
 use super::walk;
@@ -222,7 +222,7 @@ fn sampled(value: &mut Value, stand_in: &impl Fn(&str) -> Option<Value>) {
             Value::String(text) if text.starts_with('$') && text.contains('.') => {
                 *value = stand_in(pointer).unwrap_or_default();
             }
-            Value::String(text) => *text = text.replace("{unique}", UNIQUE),
+            Value::String(text) => *text = expression::with_placeholders(text),
             Value::Array(items) => {
                 items
                     .iter_mut()

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
 use super::draft::{Change, Content, Draft, encode, plain};
-use super::expression::{self, UNIQUE};
+use super::expression::{self, UNIQUE, UNIQUE_ISBN, isbn};
 use super::failure::Failure;
 use super::options::Options;
 use super::person::Person;
@@ -435,12 +435,17 @@ pub fn difference(before: &State, after: &State) -> Option<String> {
     differing.map(|((target, ..), _)| format!("GET {target}"))
 }
 
-/// The word that is another one each time, wherever it stands.
-pub fn with_word(mut request: Request, word: &str) -> Request {
-    request.target = request.target.replace(UNIQUE, word);
-    request.headers.iter_mut().for_each(|(_, value)| *value = value.replace(UNIQUE, word));
+/// Puts the word, and the ISBN that belongs to it, in place of their placeholders.
+pub fn with_word(request: Request, word: &str) -> Request {
+    replaced(replaced(request, UNIQUE, word), UNIQUE_ISBN, &isbn(word))
+}
+
+/// Replaces a text by another one of the same length.
+fn replaced(mut request: Request, from: &str, to: &str) -> Request {
+    request.target = request.target.replace(from, to);
+    request.headers.iter_mut().for_each(|(_, value)| *value = value.replace(from, to));
     if let Some(body) = &mut request.body {
-        let (from, to) = (UNIQUE.as_bytes(), word.as_bytes());
+        let (from, to) = (from.as_bytes(), to.as_bytes());
         let mut at = 0;
         while let Some(found) = body[at..].windows(from.len()).position(|window| window == from) {
             body[at + found..at + found + from.len()].copy_from_slice(to);
@@ -479,5 +484,21 @@ mod tests {
             (request.target.as_str(), request.body.as_deref()),
             ("/a?b=abcdefgh", Some(&b"abcdefghabcdefgh\0"[..]))
         );
+    }
+
+    #[test]
+    fn each_word_has_a_valid_isbn_of_its_own() {
+        assert_eq!(isbn("00000000"), UNIQUE_ISBN);
+        let body = format!("{{\"isbn\": \"{UNIQUE_ISBN}\"}}");
+        let request = |body: &str| Request {
+            by: String::new(),
+            method: "POST".into(),
+            target: "/books".into(),
+            headers: vec![],
+            body: Some(body.to_owned().into()),
+        };
+        let sent = with_word(request(&body), "0000000a").body;
+        assert_eq!(sent.as_deref(), Some(&b"{\"isbn\": \"9780000000101\"}"[..]));
+        assert_ne!(isbn("tag00001"), isbn("tag00002"));
     }
 }

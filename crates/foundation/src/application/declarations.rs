@@ -9,7 +9,7 @@ use crate::auth::permission;
 use crate::db::Dialect;
 use crate::db::tables::{self, Table};
 use crate::fixtures;
-use crate::server::document;
+use crate::server::{document, routes};
 
 /// All that the developer tasks must know of an application.
 #[derive(Serialize, Deserialize)]
@@ -44,7 +44,7 @@ impl Declarations {
         };
         Ok(Self {
             document: document::document().clone(),
-            operations: document::operations(),
+            operations: routes::operations(),
             tables: tables::declared().to_vec(),
             permissions: permission::catalogue().map(permission).collect(),
             fixtures: fixtures::built_in().iter().map(|fixture| fixture.name.to_owned()).collect(),

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 use crate::git::Git;
-use crate::spec::{DOCUMENT, released};
+use crate::spec::{released, source};
 
 /// Where this work and the main branch parted.
 pub struct MergeBase {
@@ -46,9 +46,10 @@ pub fn find(root: &Path, base: Option<&str>) -> anyhow::Result<MergeBase> {
     let branch = *known.with_context(|| format!("there is no revision {}{shallow}", candidates.join(" and no ")))?;
     let commit = git.merge_base("HEAD", branch)?;
     let commit = commit.with_context(|| format!("HEAD and {branch} have no commit in common{shallow}"))?;
-    let text = git.file(&commit, &format!("./{DOCUMENT}"))?;
-    let text = text.with_context(|| format!("{commit:.12} has no {DOCUMENT}"))?;
-    let document = accord_openapi::parse(&text, &format!("{DOCUMENT} of {commit:.12}"))?;
+    let name = source::document_of(root);
+    let text = git.file(&commit, &format!("./{name}"))?;
+    let text = text.with_context(|| format!("{commit:.12} has no {name}"))?;
+    let document = accord_openapi::parse(&text, &format!("{name} of {commit:.12}"))?;
     let mut promises = vec![];
     for name in git.files(&commit, released::FOLDER)?.iter().filter(|name| name.ends_with(".yaml")) {
         let file = format!("{}/{name}", released::FOLDER);

@@ -137,7 +137,7 @@ const prepare = async () => {
     pm.variables.set("newEmail", `postman-${random()}@example.org`);
     pm.variables.set("newPassword", `pass-${random()}`);
     pm.variables.set("newName", `postman-${random()}`);
-    pm.variables.set("newPermission", `can_${random().replace("-", "_")}`);
+    <first>
     // of a letter that somebody has read, or one that is refused
     pm.variables.set("letterCode", pm.environment.get("letterCode") || "QmV0dGVyIG5vdCB0byB1c2UgdGhpcyBvbmUuIEV4YW0");
     const needed = needs();

@@ -30,5 +30,7 @@ pub static RESOURCE: Resource = Resource {
     hooks: |hooks, _| hooks.entity::<Author>(),
     permissions: PERMISSIONS,
     models: &[&RecordModel::<Author>::MODEL],
+    contract: include_str!("contract.yaml"),
+    postman: include_str!("postman.yaml"),
     ..Resource::EMPTY
 };

@@ -32,5 +32,7 @@ pub static RESOURCE: Resource = Resource {
     hooks: |hooks, _| hooks.entity::<Book>(),
     codes: CODES,
     models: &[&RecordModel::<Book>::MODEL],
+    contract: include_str!("contract.yaml"),
+    postman: include_str!("postman.yaml"),
     ..Resource::EMPTY
 };

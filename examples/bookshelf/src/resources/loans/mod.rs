@@ -55,5 +55,7 @@ pub static RESOURCE: Resource = Resource {
     emails: EMAILS,
     jobs: &[Kind::every::<tasks::MailOverdue>(|config| Duration::from_secs(config.number(&OVERDUE_INTERVAL)))],
     settings: &[LOAN_DAYS, OVERDUE_INTERVAL],
+    contract: include_str!("contract.yaml"),
+    postman: include_str!("postman.yaml"),
     ..Resource::EMPTY
 };
