@@ -187,6 +187,8 @@ pub struct Needs {
     pub unmatched: BTreeMap<String, Unmatched>,
     /// The answer to a valid request of an operation that needs a code from an e-mail.
     pub letter: Option<Unmatched>,
+    /// The answer to a deletion while other objects refer to the object.
+    pub in_use: Option<Unmatched>,
     /// Properties of the body that are required whatever its schema says.
     pub required: Vec<String>,
     /// Properties that the answer does not repeat as they were sent.

@@ -211,6 +211,11 @@ impl<'a, 'b> Sequence<'a, 'b> {
         if self.now.is_none() {
             return self.gone(&answer);
         }
+        let in_use = self.server.plan.setup.needs(&operation.id).in_use.as_ref().filter(|_| !self.used.is_empty());
+        if in_use.is_some_and(|said| answer.status == said.status && self.server.code(&answer) == said.code.as_deref())
+        {
+            return Ok(());
+        }
         self.server.success(operation, &answer)?;
         self.now = None;
         Ok(())
