@@ -19,7 +19,7 @@ use crate::application::{ACCORD, Application, each};
 use crate::arguments::Word;
 use crate::postgres::{self, Postgres};
 use crate::report::{Failed, Outcome, Report};
-use crate::rust::{Count, failures};
+use crate::test_output::{Count, failures};
 use crate::{product, run};
 
 /// The suites that test the server.

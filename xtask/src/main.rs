@@ -20,6 +20,7 @@ mod run;
 mod rust;
 mod serve;
 mod spec;
+mod test_output;
 mod tidy;
 
 use std::process::ExitCode;

@@ -1,8 +1,8 @@
 //! The fixture model of statistics.
 
 use accord_foundation::db::keyset::whole;
-use accord_foundation::fixtures::dump::Keys;
-use accord_foundation::fixtures::load::{Loader, Refusal};
+use accord_foundation::fixtures::keys::Keys;
+use accord_foundation::fixtures::loader::{Loader, Refusal};
 use accord_foundation::fixtures::models::{Loaded, Model, Properties, Schema, documented, read, written};
 use accord_foundation::prelude::*;
 use async_trait::async_trait;

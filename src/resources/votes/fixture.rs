@@ -2,8 +2,8 @@
 
 use accord_foundation::db::keyset::whole;
 use accord_foundation::db::signals::{self, Actor};
-use accord_foundation::fixtures::dump::Keys;
-use accord_foundation::fixtures::load::{Loader, Refusal};
+use accord_foundation::fixtures::keys::Keys;
+use accord_foundation::fixtures::loader::{Loader, Refusal};
 use accord_foundation::fixtures::models::{Loaded, Model, Properties, Schema, read, text, written};
 use accord_foundation::prelude::*;
 use accord_foundation::resources::users::fixture::User;

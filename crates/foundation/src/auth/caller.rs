@@ -5,38 +5,13 @@ use sea_query::{Expr, ExprTrait, JoinType, Query};
 use sqlx::FromRow;
 
 use crate::auth::oidc::Identity;
+use crate::auth::role::{Role, Status};
 use crate::auth::tables::{Identities, Sessions, Users};
 use crate::auth::token::Claims;
 use crate::db::signals::Actor;
 use crate::db::{Conn, Db, DbResult};
 use crate::error::{Code, Error};
 use crate::http::Origin;
-use crate::text_enum;
-
-text_enum! {
-    /// What an account may do everywhere: `admin` everything, `staff` and `active` what they own
-    #[derive(clap::ValueEnum)]
-    pub enum Role {
-        /// Sees and changes everything.
-        Admin = "admin",
-        /// Works for the operator.
-        Staff = "staff",
-        /// Anyone who registered.
-        Active = "active",
-    }
-}
-
-text_enum! {
-    /// Whether an account may be used
-    #[derive(Default, clap::ValueEnum)]
-    pub enum Status {
-        /// It may.
-        #[default]
-        Active = "active",
-        /// An admin has ended it; its tokens are good for nothing but looking at the account and logging out.
-        Disabled = "disabled",
-    }
-}
 
 /// Somebody whose access token holds, on the connection that proved it.
 pub struct Caller {

@@ -10,10 +10,12 @@ pub mod email;
 pub mod oidc;
 pub mod password;
 pub mod permission;
+pub mod role;
 pub mod seal;
 pub mod tables;
 pub mod token;
 
 pub use access::{Access, Admin, Enabled, LoggedIn, Needs, Public};
-pub use caller::{Caller, Role, Status};
+pub use caller::Caller;
 pub use email::Email;
+pub use role::{Role, Status};

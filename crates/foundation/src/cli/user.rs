@@ -17,8 +17,8 @@ use crate::db::{Conn, Db};
 use crate::declared;
 use crate::http::etag::IfMatch;
 use crate::resources::users;
-use crate::resources::users::model::{AccountCreate, AccountUpdate, StoredUser, User};
-use crate::resources::users::store::{self, Filter, UserValues};
+use crate::resources::users::model::{AccountCreate, AccountUpdate, StoredUser, User, UserValues};
+use crate::resources::users::store::{self, Filter};
 
 /// One subcommand.
 #[derive(Subcommand)]

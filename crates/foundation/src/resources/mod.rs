@@ -50,7 +50,7 @@ mod tests {
 
     use super::recovery::Purpose;
     use super::webhooks::model::{DeliveryStatus, DisabledReason};
-    use crate::auth::caller::{Role, Status};
+    use crate::auth::role::{Role, Status};
     use crate::auth::tables::Users;
     use crate::db::tables::words;
     use crate::resources::guests::tables::InvitedGuests;

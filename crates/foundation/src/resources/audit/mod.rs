@@ -51,12 +51,13 @@ pub struct Event {
     before: Option<State>,
     after: Option<State>,
     by_itself: bool,
+    is_aggregated: bool,
 }
 
 impl Event {
     /// Something that was done to an object.
     pub fn of(action: Action, object_id: impl Into<Option<i64>>) -> Self {
-        Self { action, object_id: object_id.into(), before: None, after: None, by_itself: false }
+        Self { action, object_id: object_id.into(), before: None, after: None, by_itself: false, is_aggregated: false }
     }
 
     /// What the object was like.
@@ -69,6 +70,12 @@ impl Event {
     #[must_use]
     pub fn after(self, state: State) -> Self {
         Self { after: Some(state), ..self }
+    }
+
+    /// An event that strangers can cause as often as they like: most events of an hour are counted in one row.
+    #[must_use]
+    pub fn aggregated(self) -> Self {
+        Self { is_aggregated: true, ..self }
     }
 
     /// In a request of nobody, the object itself has done it.

@@ -9,7 +9,6 @@ use crate::auth::permission::Target;
 use crate::auth::{Role, Status};
 use crate::declared::{List, declared_enum};
 use crate::http::page::page;
-use crate::resources::users;
 
 /// An action on an object, which a resource declares with [`actions!`](crate::actions).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -171,12 +170,13 @@ pub struct AuditEvent {
 impl Example for AuditEvent {
     fn example() -> Self {
         let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
+        let action = Action::find("user_updated").expect("every application has accounts");
         let state = |role| State { role: Some(role), status: Some(Status::Active), ..State::default() };
         Self {
             id: 1,
             actor_id: Some(1),
-            action: users::USER_UPDATED,
-            object_type: users::USER_UPDATED.object_type(),
+            action,
+            object_type: action.object_type(),
             object_id: Some(2),
             before: Some(state(Role::Active)),
             after: Some(state(Role::Staff)),

@@ -13,7 +13,6 @@ use crate::db::{Conn, DbResult, Unsignalled};
 use crate::error::Error;
 use crate::http::client::ClientAddress;
 use crate::resources::audit::tables::{AuditEvents, AuditRetention};
-use crate::resources::sessions;
 
 /// Which events a list shows.
 #[derive(Default)]
@@ -55,9 +54,9 @@ struct StoredEvent {
 /// Writes an event, or counts it in the row of its hour if strangers can cause as many as they like.
 pub async fn insert(conn: &mut Conn, by: Actor<'_>, event: Event, now: DateTime<Utc>) -> DbResult<()> {
     let text = |state: &Option<State>| state.as_ref().map(|state| serde_json::to_string(state).expect("plain data"));
-    let aggregation_key = match event.action {
-        sessions::LOGIN_FAILED => Some(aggregation_key(conn, by, &event, now).await?),
-        _ => None,
+    let aggregation_key = match event.is_aggregated {
+        true => Some(aggregation_key(conn, by, &event, now).await?),
+        false => None,
     };
     let old = |column: AuditEvents| Expr::col((AuditEvents::Table, column));
     let count = OnConflict::column(AuditEvents::AggregationKey)

@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use lettre::message::Mailbox;
 
 use super::emails::Invitation;
-use super::model::StoredInvitation;
-use super::store::{self, InvitationValues};
+use super::model::{InvitationValues, StoredInvitation};
+use super::store;
 use super::{ALREADY_INVITED, CanInvite, INVITATION_INVALID, INVITATION_TTL, rules};
 use crate::app::App;
 use crate::auth::password::NewPassword;
@@ -19,8 +19,8 @@ use crate::mail::message::until;
 use crate::resources::sessions::store::Account;
 use crate::resources::sessions::{self, Pair};
 use crate::resources::users;
-use crate::resources::users::model::StoredUser;
-use crate::resources::users::store::{self as accounts, UserValues};
+use crate::resources::users::model::{StoredUser, UserValues};
+use crate::resources::users::store as accounts;
 use crate::tasks::mail::send_with_code;
 use crate::tasks::mail_limit::LONG_PAUSE;
 

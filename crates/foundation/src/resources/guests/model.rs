@@ -6,7 +6,6 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use sqlx::FromRow;
 
-use super::store::InvitationValues;
 use crate::auth::{Email, Role};
 use crate::http::page::page;
 use crate::mail::message::EXAMPLE_CODE;
@@ -86,6 +85,19 @@ pub struct StoredInvitation {
     pub inviter_id: Option<i64>,
     pub user_id: Option<i64>,
     pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    pub accepted_at: Option<DateTime<Utc>>,
+}
+
+/// The values that are written of an invitation.
+#[expect(missing_docs, reason = "as in `InvitedGuest`")]
+pub struct InvitationValues {
+    pub email: Email,
+    pub role: Role,
+    pub inviter_id: Option<i64>,
+    pub user_id: Option<i64>,
+    /// `None` leaves the code as it is.
+    pub code_hash: Option<String>,
     pub expires_at: DateTime<Utc>,
     pub accepted_at: Option<DateTime<Utc>>,
 }

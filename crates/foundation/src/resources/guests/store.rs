@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 
-use super::model::StoredInvitation;
-use crate::auth::{Email, Role};
+use super::model::{InvitationValues, StoredInvitation};
+use crate::auth::Email;
 use crate::db::keyset::newest;
 use crate::db::signals::{Changing, Signalled};
 use crate::db::{Conn, Constraint, DbResult, Permit};
@@ -24,19 +24,6 @@ const COLUMNS: [InvitedGuests; 8] = [
     InvitedGuests::ExpiresAt,
     InvitedGuests::AcceptedAt,
 ];
-
-/// What is written of an invitation.
-#[expect(missing_docs, reason = "model::InvitedGuest documents them")]
-pub struct InvitationValues {
-    pub email: Email,
-    pub role: Role,
-    pub inviter_id: Option<i64>,
-    pub user_id: Option<i64>,
-    /// None leaves the code as it is.
-    pub code_hash: Option<String>,
-    pub expires_at: DateTime<Utc>,
-    pub accepted_at: Option<DateTime<Utc>>,
-}
 
 impl InvitationValues {
     fn columns(self) -> Vec<(InvitedGuests, Expr)> {

@@ -12,9 +12,9 @@ use crate::db::keyset::whole;
 use crate::db::signals::Actor;
 use crate::db::versioned;
 use crate::db::{Conn, DbResult};
-use crate::fixtures::dump::Keys;
-use crate::fixtures::load::{Loader, Refusal};
-use crate::fixtures::models::{KNOWN, Loaded, Model, Properties, Referable, Schema, read, written};
+use crate::fixtures::keys::Keys;
+use crate::fixtures::loader::{Loader, Referable, Refusal};
+use crate::fixtures::models::{KNOWN, Loaded, Model, Properties, Schema, read, written};
 
 /// A permission of the catalogue, known by its name. Those that the server asks for are there by the migrations.
 pub struct Permission;

@@ -16,8 +16,8 @@ use crate::http::answer::NoContent;
 use crate::http::fail::{Conflict, Fail, RateLimited};
 use crate::http::payload::JsonIn;
 use crate::resources::sessions::limits::PerAccount;
-use crate::resources::users::model::StoredUser;
-use crate::resources::users::store::{self as accounts, UserValues};
+use crate::resources::users::model::{StoredUser, UserValues};
+use crate::resources::users::store as accounts;
 use crate::resources::{Tag, sessions, users};
 use crate::tasks::store::enqueue;
 

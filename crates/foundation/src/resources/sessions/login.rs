@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::model::TokenRequest;
 use super::rules::{self, Grant};
 use super::store::{self, Login};
-use super::{LOGIN_FAILED, Pair, REFRESH_TOKEN_REUSED, hash, open, refresh};
+use super::{Pair, REFRESH_TOKEN_REUSED, hash, login_failed, open, refresh};
 use crate::app::App;
 use crate::auth::access::{disabled, unverified};
 use crate::auth::password::Verdict;
@@ -97,9 +97,8 @@ async fn prove(app: &App, client: &Client, login: Option<Login>, password: Strin
 
 /// Records a failed login, in a transaction of its own: there is no other one that it could be part of.
 async fn record_failure(app: &App, origin: &Origin, user_id: Option<i64>, reason: &str) -> Result<(), Error> {
-    let after = State { reason: Some(reason.into()), ..State::default() };
     let mut tx = app.db.begin().await?;
-    audit::record(&mut tx, origin.actor(None), Event::of(LOGIN_FAILED, user_id).after(after)).await?;
+    audit::record(&mut tx, origin.actor(None), login_failed(user_id, reason)).await?;
     Ok(tx.commit().await?)
 }
 
@@ -159,7 +158,7 @@ mod tests {
     use crate::db::signals::{Actor, Hooks};
     use crate::mail::transport::Mailer;
     use crate::resources::users;
-    use crate::resources::users::store::UserValues;
+    use crate::resources::users::model::UserValues;
 
     #[tokio::test]
     async fn the_first_login_upgrades_an_imported_hash() {

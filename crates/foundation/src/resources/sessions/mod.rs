@@ -78,6 +78,12 @@ pub async fn open(app: &App, conn: &mut Conn, client: &Client, account: Account)
     issue(app, conn, account, session_id, term).await
 }
 
+/// The event of a failed login, or of a wrong present password.
+pub fn login_failed(user_id: Option<i64>, reason: &str) -> Event {
+    let after = State { reason: Some(reason.into()), ..State::default() };
+    Event::of(LOGIN_FAILED, user_id).after(after).aggregated()
+}
+
 /// Ends the session of the caller, if the token has one.
 pub async fn log_out(tx: &mut Conn, caller: &Caller, now: DateTime<Utc>) -> DbResult<()> {
     // of two at once one ends it, and is recorded

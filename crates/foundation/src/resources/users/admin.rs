@@ -4,9 +4,9 @@ use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 
-use super::model::{Account, AccountCreate, AccountPage, AccountUpdate, Profile};
+use super::model::{Account, AccountCreate, AccountPage, AccountUpdate, Profile, UserValues};
 use super::rules;
-use super::store::{self, Filter, UserValues};
+use super::store::{self, Filter};
 use crate::app::App;
 use crate::auth::password::NewPassword;
 use crate::auth::{Admin, Caller, Email, Role, Status};

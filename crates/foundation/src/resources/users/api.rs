@@ -3,9 +3,9 @@
 use poem::web::Data;
 use poem_openapi::{ApiResponse, OpenApi};
 
-use super::model::{PasswordChange, StoredUser, User, UserCreate, UserUpdate};
+use super::model::{PasswordChange, StoredUser, User, UserCreate, UserUpdate, UserValues};
 use super::rules;
-use super::store::{self, UserValues};
+use super::store;
 use crate::app::App;
 use crate::app::limit::{Ledger, Who};
 use crate::auth::password::{self, NewPassword, Verdict};
@@ -16,8 +16,7 @@ use crate::http::client::Client;
 use crate::http::fail::{Conflict, Fail, RateLimited};
 use crate::http::payload::{JsonIn, JsonOut};
 use crate::resources::Tag;
-use crate::resources::audit::model::State;
-use crate::resources::audit::{self, Event};
+use crate::resources::audit;
 use crate::resources::sessions::limits::PerAccount;
 use crate::resources::sessions::model::Session;
 use crate::resources::sessions::{self, store::Account};
@@ -180,10 +179,9 @@ async fn prove(app: &App, caller: &mut Caller, password: String, pointer: &str) 
         }
         return Ok(token_version);
     }
-    let reason = State { reason: Some("present_password".into()), ..State::default() };
     // in a transaction of its own: nothing else is written
     let mut tx = app.db.begin().await?;
-    audit::record(&mut tx, &*caller, Event::of(sessions::LOGIN_FAILED, caller.id).after(reason)).await?;
+    audit::record(&mut tx, &*caller, sessions::login_failed(Some(caller.id), "present_password")).await?;
     tx.commit().await?;
     Err(wrong_password(pointer))
 }

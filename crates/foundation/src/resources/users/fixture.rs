@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::model::StoredUser;
-use super::store::{self, UserValues};
+use super::model::{StoredUser, UserValues};
+use super::store;
 use crate::auth::password::{self, NewPassword, is_hash};
 use crate::auth::permission::Target;
 use crate::auth::{Email, Role, Status};
@@ -16,9 +16,9 @@ use crate::db::keyset::whole;
 use crate::db::signals::Actor;
 use crate::db::{Conn, DbResult};
 use crate::error::FieldError;
-use crate::fixtures::dump::Keys;
-use crate::fixtures::load::{Loader, Refusal};
-use crate::fixtures::models::{KNOWN, Loaded, Model, Properties, Referable, Schema, documented, read, written, yes};
+use crate::fixtures::keys::Keys;
+use crate::fixtures::loader::{Loader, Referable, Refusal};
+use crate::fixtures::models::{KNOWN, Loaded, Model, Properties, Schema, documented, read, written, yes};
 
 /// An account, known by its address. Without a password its owner sets one by a code from an e-mail.
 pub struct User;

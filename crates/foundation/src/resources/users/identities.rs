@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
-use super::model::StoredUser;
-use super::store::{self, UserValues};
+use super::model::{StoredUser, UserValues};
+use super::store;
 use crate::app::App;
 use crate::auth::oidc::Identity;
 use crate::auth::{Caller, Email, Role, Status, password};

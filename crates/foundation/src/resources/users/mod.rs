@@ -16,11 +16,9 @@ pub mod tables;
 use chrono::{DateTime, Utc};
 
 use self::identities::RecordIdentities;
-use self::model::Account;
-use self::model::{AccountUpdate, StoredUser};
+use self::model::{Account, AccountUpdate, StoredUser, UserValues};
 use self::notices::Notices;
 use self::rules::{last_admin, takes_an_admin_away};
-use self::store::UserValues;
 use crate::actions;
 use crate::application::Resource;
 use crate::auth::permission::Target;

@@ -6,7 +6,6 @@ use poem_openapi::types::{Example, MaybeUndefined, Password};
 use serde::Serialize;
 use sqlx::FromRow;
 
-use super::store::UserValues;
 use crate::auth::{Email, Role, Status};
 use crate::http::etag::etag;
 use crate::http::page::page;
@@ -60,6 +59,22 @@ pub struct StoredUser {
     pub token_version: i64,
     /// Counts the changes, for `If-Match`.
     pub version: i64,
+}
+
+/// The values that are written of an account.
+pub struct UserValues {
+    /// The address, in lower case.
+    pub email: Email,
+    /// The public name.
+    pub name: Option<String>,
+    /// argon2id, as a PHC string. `None` leaves the password as it is.
+    pub password_hash: Option<String>,
+    /// What the account may do.
+    pub role: Role,
+    /// Whether it may be used.
+    pub status: Status,
+    /// The time at which its owner proved to have the address.
+    pub email_verified_at: Option<DateTime<Utc>>,
 }
 
 impl StoredUser {

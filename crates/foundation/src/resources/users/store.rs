@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_query::{Expr, ExprTrait, LockType, OnConflict, Order, Query, SelectStatement};
 
-use super::model::{Profile, StoredUser};
+use super::model::{Profile, StoredUser, UserValues};
 use crate::auth::oidc::Identity;
 use crate::auth::tables::{Identities, Memberships, Users};
 use crate::auth::{Email, Role, Status};
@@ -28,22 +28,6 @@ const COLUMNS: [Users; 10] = [
     Users::CreatedAt,
     Users::UpdatedAt,
 ];
-
-/// What is written of an account.
-pub struct UserValues {
-    /// The address, in lower case.
-    pub email: Email,
-    /// The public name.
-    pub name: Option<String>,
-    /// argon2id, as a PHC string; none leaves the password as it is.
-    pub password_hash: Option<String>,
-    /// What the account may do.
-    pub role: Role,
-    /// Whether it may be used.
-    pub status: Status,
-    /// When its owner has proved to have the address; none before.
-    pub email_verified_at: Option<DateTime<Utc>>,
-}
 
 /// Which accounts a list shows.
 #[derive(Default)]
