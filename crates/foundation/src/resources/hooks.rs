@@ -208,7 +208,7 @@ mod tests {
 
         let mut tx = bench.begin().await;
         let before = insert(&mut tx, "before").await.expect("inserts");
-        let refused = signals::update(&mut tx, by, &row, named("veto"), now).await.err().expect("refused");
+        let refused = signals::update(&mut tx, by, &row, named("veto"), now).await.expect_err("refused");
         let error = Error::from(refused);
         assert_eq!((error.code, &*error.detail), (Code::VETOED, "not this one"));
         let committed = tx.commit().await;
@@ -293,7 +293,7 @@ mod tests {
     async fn a_write_needs_a_transaction() {
         let bench = Bench::new().await;
         let mut conn = bench.db.read().await.expect("a connection");
-        let refused = insert(&mut conn, "a").await.err().expect("refused");
+        let refused = insert(&mut conn, "a").await.expect_err("refused");
         assert!(refused.to_string().contains("outside a transaction"), "{refused}");
     }
 
@@ -336,7 +336,7 @@ mod tests {
         let bench = Bench::new().await;
         let mut tx = bench.begin().await;
         let before = insert(&mut tx, "before").await.expect("inserts");
-        insert(&mut tx, "veto").await.err().expect("refused");
+        insert(&mut tx, "veto").await.expect_err("refused");
         let none = Query::select().column(Groups::Id).from(Groups::Table).and_where(Expr::col(Groups::Id).eq(0)).take();
         tx.one::<(i64,)>(&none).await.expect_err("there is none");
         tx.commit().await.expect_err("nothing may stay");
