@@ -25,10 +25,11 @@ impl Bench {
         accord::install();
         let folder = tempfile::tempdir().expect("a folder");
         let mut config = Config::load(None).expect("the defaults");
-        config.password_memory = 64;
-        config.database_url = format!("sqlite:{}", folder.path().join("t.db").display());
-        migrate::run_built_in(&config.database_url, Direction::Up, Target::Head).await.expect("migrates");
-        let db = Db::connect(&config.database(), hooks(&config).expect("the defaults")).await.expect("connects");
+        config.passwords.password_memory = 64;
+        config.database.database_url = format!("sqlite:{}", folder.path().join("t.db").display());
+        migrate::run_built_in(&config.database.database_url, Direction::Up, Target::Head).await.expect("migrates");
+        let db =
+            Db::connect(&config.database.connection(), hooks(&config).expect("the defaults")).await.expect("connects");
         Self { db, passwords: Passwords::of(&config), folder }
     }
 
@@ -189,8 +190,8 @@ async fn what_a_rule_refuses_is_told_by_its_place() {
     let settings = bench.folder.path().join("frozen.toml");
     std::fs::write(&settings, "frozen = \"groups\"\n").expect("writes");
     let mut config = Config::load(Some(&settings)).expect("fits");
-    config.database_url = format!("sqlite:{}", bench.folder.path().join("t.db").display());
-    let frozen = Db::connect(&config.database(), hooks(&config).expect("a table")).await.expect("connects");
+    config.database.database_url = format!("sqlite:{}", bench.folder.path().join("t.db").display());
+    let frozen = Db::connect(&config.database.connection(), hooks(&config).expect("a table")).await.expect("connects");
     let bench = Bench { db: frozen, ..bench };
     insta::assert_snapshot!(bench.load_text(fine).await.expect_err("is refused"), @r"
     nothing was loaded

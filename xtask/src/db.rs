@@ -35,7 +35,7 @@ fn active() -> anyhow::Result<String> {
     let file = Path::new("accord.toml");
     let given = std::env::var_os("ACCORD_CONFIG").map(PathBuf::from);
     let file = given.as_deref().or(file.is_file().then_some(file));
-    Ok(application::config(file)?.database_url)
+    Ok(application::config(file)?.database.database_url)
 }
 
 fn shell(url: &str) -> Outcome {

@@ -80,13 +80,13 @@ pub struct App {
 impl App {
     /// Puts the parts together.
     pub fn new(config: Arc<Config>, db: Db, secret: &str, mailer: Mailer) -> Self {
-        let tokens = Arc::new(Tokens::new(secret, &config.more_secret_keys(), config.token_ttl));
+        let tokens = Arc::new(Tokens::new(secret, &config.tokens.more_secret_keys(), config.tokens.token_ttl));
         let passwords = Passwords::of(&config);
-        let codes = Codes::new(secret, &config.more_secret_keys());
-        let seals = Seals::new(secret, &config.more_secret_keys());
+        let codes = Codes::new(secret, &config.tokens.more_secret_keys());
+        let seals = Seals::new(secret, &config.tokens.more_secret_keys());
         let metrics = Arc::new(Metrics::new(now()));
         let oidc = Oidc::of(&config).map(Arc::new);
-        let password_checks = Limit::new("password-checks", config.login_failures, A_QUARTER).map(Arc::new);
+        let password_checks = Limit::new("password-checks", config.limits.login_failures, A_QUARTER).map(Arc::new);
         Self {
             config,
             db,

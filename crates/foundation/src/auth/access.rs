@@ -75,7 +75,7 @@ impl Access {
             return Err(disabled());
         }
         let is_for_all = matches!(self, Self::LoggedIn | Self::Enabled);
-        if config.require_verified && !caller.is_verified && !is_for_all {
+        if config.mail.require_verified && !caller.is_verified && !is_for_all {
             return Err(unverified());
         }
         if self == Self::Admin && caller.role != Role::Admin {

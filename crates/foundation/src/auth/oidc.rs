@@ -146,14 +146,14 @@ struct KeySet {
 impl Oidc {
     /// That of the settings; none if they name no issuer.
     pub fn of(config: &Config) -> Option<Self> {
-        (!config.oidc_issuer.is_empty()).then(|| Self {
-            issuer: config.oidc_issuer.clone(),
-            audience: config.oidc_audience.clone(),
-            clients: config.oidc_clients(),
-            wait: Duration::from_secs(config.oidc_wait),
+        (!config.provider.oidc_issuer.is_empty()).then(|| Self {
+            issuer: config.provider.oidc_issuer.clone(),
+            audience: config.provider.oidc_audience.clone(),
+            clients: config.provider.oidc_clients(),
+            wait: Duration::from_secs(config.provider.oidc_wait),
             keys: RwLock::default(),
             fetched: Mutex::default(),
-            only_typed: config.oidc_require_at_jwt,
+            only_typed: config.provider.oidc_require_at_jwt,
         })
     }
 

@@ -110,7 +110,7 @@ pub enum Verdict {
 impl Passwords {
     /// As the settings say.
     pub fn of(config: &Config) -> Self {
-        Self::new(config.password_workers, config.password_queue, config.password_params())
+        Self::new(config.passwords.password_workers, config.passwords.password_queue, config.passwords.params())
     }
 
     fn new(workers: u32, queue: usize, params: Params) -> Self {

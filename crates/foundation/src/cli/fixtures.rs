@@ -98,7 +98,7 @@ async fn check(config: &Config, which: Which) -> Result<(), Failure> {
     migrate::run_built_in(&url, Direction::Up, Target::Head)
         .await
         .map_err(|error| super::migrate::failed(&url, &error))?;
-    let settings = Settings { url, ..config.database() };
+    let settings = Settings { url, ..config.database.connection() };
     let scratch = Db::connect(&settings, hooks(config)?).await.map_err(|error| away(config, &error))?;
     let files = sources.len();
     let objects = fixtures::check(&scratch, &Passwords::of(config), sources).await?;

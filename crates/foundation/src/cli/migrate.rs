@@ -66,7 +66,7 @@ struct Dry {
 
 /// Runs it.
 pub async fn run(config: &Config, Arguments { step, migrations }: Arguments) -> Result<(), Failure> {
-    let url = &config.database_url;
+    let url = &config.database.database_url;
     let failed = |error| failed(url, &error);
     let dialect = Dialect::of(url);
     let set = match migrations {
@@ -87,7 +87,7 @@ pub async fn run(config: &Config, Arguments { step, migrations }: Arguments) -> 
         let sql = migrate::script(&status(url, set).await.map_err(failed)?, direction, &target).map_err(failed)?;
         return print(if sql.is_empty() { "-- nothing to do\n" } else { &sql });
     }
-    config.make_database_file()?;
+    config.database.make_file()?;
     let mut tell = |line: &str| {
         let _ = writeln!(std::io::stderr(), "{line}");
     };

@@ -215,7 +215,7 @@ async fn run(arguments: Arguments, inherited: ListenFd) -> Result<(), Failure> {
     match arguments.command.unwrap_or(Command::Serve { host: None, port: None, no_tasks: false }) {
         Command::Serve { host, port, no_tasks } => {
             if no_tasks {
-                config.task_workers = 0;
+                config.tasks.task_workers = 0;
             }
             serve::run(config.listen_on(host, port)?, inherited).await
         }
@@ -254,14 +254,14 @@ fn tell_causes() {
 /// The database of the settings, for a command that works on what is in it.
 async fn open(config: &Config) -> Result<Db, Failure> {
     tell_causes();
-    if let Some(file) = config.database_file().filter(|file| !file.exists()) {
+    if let Some(file) = config.database.file().filter(|file| !file.exists()) {
         return Err(Failure::Other(format!(
             "there is no database {}: {} migrate up makes it",
             file.display(),
             declared::name()
         )));
     }
-    let db = Db::connect(&config.database(), hooks(config)?).await.map_err(|error| away(config, &error))?;
+    let db = Db::connect(&config.database.connection(), hooks(config)?).await.map_err(|error| away(config, &error))?;
     match db::migrate::fitness(&mut db.read().await?).await? {
         Fitness::Fits => Ok(db),
         unfit => Err(Failure::Other(unfit.to_string())),
@@ -295,7 +295,7 @@ fn away(config: &Config, error: &DbError) -> Failure {
         // nobody else uses the pool of a command
         DbError::Overloaded(_) => &sqlx::Error::PoolTimedOut,
     };
-    let url = crate::config::mask(&config.database_url);
+    let url = crate::config::mask(&config.database.database_url);
     Failure::Other(format!(
         "cannot open the database {url}: {cause}; check DATABASE_URL, and that the place exists and can be written"
     ))

@@ -41,17 +41,18 @@ pub async fn run(config: Config, inherited: ListenFd) -> Result<(), Failure> {
     fit(application::faults(application::application().resources, &config))?;
     let _flush = logs(&config)?;
     let config = Arc::new(config);
-    config.make_database_file()?;
+    config.database.make_file()?;
     let secret = config.secret()?;
     let mailer = mailer(&config)?;
     raise_file_limit(&config);
     // before the database: a port that is taken is told at once
     let listener = listen(&config, inherited).await?;
-    let wait = Duration::from_secs(config.db_wait);
-    let db =
-        Db::connect_within(&config.database(), hooks(&config)?, wait).await.map_err(|error| away(&config, &error))?;
-    if config.migrates() {
-        let url = &config.database_url;
+    let wait = Duration::from_secs(config.database.db_wait);
+    let db = Db::connect_within(&config.database.connection(), hooks(&config)?, wait)
+        .await
+        .map_err(|error| away(&config, &error))?;
+    if config.database.migrates() {
+        let url = &config.database.database_url;
         let failed = |error| failed(url, &error);
         let set = migrate::built_in(Dialect::of(url)).map_err(failed)?;
         let mut tell = |line: &str| tracing::info!("{line}");
@@ -85,7 +86,7 @@ pub async fn run(config: Config, inherited: ListenFd) -> Result<(), Failure> {
         if config.docs() {
             println!("  docs viewer    {url}/docs");
         }
-        println!("  database       {}", crate::config::mask(&config.database_url));
+        println!("  database       {}", crate::config::mask(&config.database.database_url));
         if let Some(DemoAccount { email, password, .. }) = demo {
             println!("  demo account   {email}, password: {password}");
         }
@@ -97,13 +98,16 @@ pub async fn run(config: Config, inherited: ListenFd) -> Result<(), Failure> {
     let local = tokio::spawn(local::work(app.in_background(), tasks::local_jobs(), ended.subscribe()));
     let worker = tokio::spawn(tasks::work(app.in_background(), stopping.subscribe()));
     let stopped = async {
-        let drains = signals.next().await == Stop::Terminate && config.drain > 0;
+        let drains = signals.next().await == Stop::Terminate && config.server.drain > 0;
         app.stop();
         let _ = stopping.send(true);
         if drains {
-            tracing::info!(seconds = config.drain, "stopping: not ready any more, but connections are still accepted");
+            tracing::info!(
+                seconds = config.server.drain,
+                "stopping: not ready any more, but connections are still accepted"
+            );
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_secs(config.drain)) => {}
+                () = tokio::time::sleep(Duration::from_secs(config.server.drain)) => {}
                 _ = signals.next() => {}
             }
         }
@@ -130,7 +134,7 @@ fn mailer(config: &Config) -> Result<Mailer, Failure> {
 
 /// Runs tasks until SIGTERM or Ctrl-C.
 pub async fn work(config: Config) -> Result<(), Failure> {
-    if config.task_workers == 0 {
+    if config.tasks.task_workers == 0 {
         let variable = declared::variable("task_workers");
         return Err(Failure::Config(format!("{variable} is 0: a worker that runs nothing; set it to 1 or more")));
     }
@@ -140,14 +144,15 @@ pub async fn work(config: Config) -> Result<(), Failure> {
     let config = Arc::new(config);
     let secret = config.secret()?;
     let mailer = mailer(&config)?;
-    let wait = Duration::from_secs(config.db_wait);
-    let db =
-        Db::connect_within(&config.database(), hooks(&config)?, wait).await.map_err(|error| away(&config, &error))?;
+    let wait = Duration::from_secs(config.database.db_wait);
+    let db = Db::connect_within(&config.database.connection(), hooks(&config)?, wait)
+        .await
+        .map_err(|error| away(&config, &error))?;
     if let Some(unfit) = unfit(&db).await {
         return Err(Failure::Other(unfit));
     }
     let mut signals = Signals::new();
-    println!("working on {}", crate::config::mask(&config.database_url));
+    println!("working on {}", crate::config::mask(&config.database.database_url));
     let _ = std::io::stdout().flush();
     let stopping = watch::Sender::new(false);
     let app = App::new(config, db, &secret, mailer).in_background();
@@ -169,14 +174,14 @@ fn fit(faults: Vec<String>) -> Result<(), Failure> {
 /// Starts logging. The last lines are written when the result is dropped.
 fn logs(config: &Config) -> Result<Flush, Failure> {
     // what runs below us is told only when it warns: its debug lines hold statements and headers
-    let ours = if config.debug { "debug" } else { &config.log };
+    let ours = if config.logs.debug { "debug" } else { &config.logs.log };
     let filter = if ours.contains(['=', ',']) {
         ours.to_owned()
     } else {
         format!("warn,{FOUNDATION}={ours},{}={ours}", declared::name())
     };
     let filter = EnvFilter::try_new(&filter)
-        .map_err(|error| Failure::Config(format!("{} `{}`: {error}", declared::variable("log"), config.log)))?;
+        .map_err(|error| Failure::Config(format!("{} `{}`: {error}", declared::variable("log"), config.logs.log)))?;
     let color = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let queue = logs::Queue::to(std::io::stderr());
     let (queue, flush) = queue.map_err(|error| Failure::Other(format!("cannot start the log: {error}")))?;
@@ -197,7 +202,7 @@ fn logs(config: &Config) -> Result<Flush, Failure> {
 #[cfg(unix)]
 fn raise_file_limit(config: &Config) {
     use rustix::process::{Resource, getrlimit, setrlimit};
-    let needed = config.max_connections as u64 + connections::RESERVE as u64 + 100;
+    let needed = config.server.max_connections as u64 + connections::RESERVE as u64 + 100;
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     let raised = setrlimit(Resource::Nofile, limit);
@@ -233,14 +238,14 @@ async fn listen(config: &Config, mut inherited: ListenFd) -> Result<TcpListener,
         return Err(Failure::Config(format!(
             "the socket of LISTEN_FDS listens on {address}, which other machines can reach, but HOST is {}: set HOST to \
              its address, and SECRET_KEY",
-            config.host
+            config.server.host
         )));
     }
     Ok(listener)
 }
 
 async fn bind(config: &Config) -> Result<TcpListener, Failure> {
-    let (host, port) = (config.host.as_str(), config.port);
+    let (host, port) = (config.server.host.as_str(), config.server.port);
     TcpListener::bind((host, port)).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => Failure::Other(format!(
             "port {port} on {host} is taken: stop the other program, or set PORT (0 takes a free one)"

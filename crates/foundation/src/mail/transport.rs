@@ -53,8 +53,8 @@ impl Mailer {
             std::fs::read_to_string(path)
                 .map_err(|error| ConfigError(format!("cannot read `mail_ca`, the file {path}: {error}")))
         };
-        let ca = Some(config.mail_ca.as_str()).filter(|path| !path.is_empty()).map(read).transpose()?;
-        Self::new(config.mail_url(), &config.mail_from, ca.as_deref()).map_err(ConfigError)
+        let ca = Some(config.mail.mail_ca.as_str()).filter(|path| !path.is_empty()).map(read).transpose()?;
+        Self::new(config.mail_url(), &config.mail.mail_from, ca.as_deref()).map_err(ConfigError)
     }
 
     /// `url` is `smtp://user:password@host:587?tls=required` (STARTTLS), `smtps://…` (TLS), `smtp://host:25` (neither),

@@ -20,7 +20,7 @@ pub(crate) fn complete(hooks: Vec<AddHooks>) {
 /// # Errors
 /// The settings freeze a table whose changes call no hooks.
 pub fn hooks(config: &Config) -> Result<Hooks, ConfigError> {
-    let none = Hooks::frozen(config.frozen().map(str::to_owned));
+    let none = Hooks::frozen(config.database.frozen().map(str::to_owned));
     let hooks = HOOKS.get().iter().fold(none, |hooks, add| add(hooks, config));
     let known = hooks.tables().join(", ");
     hooks.finish(tables::declared()).map_err(|table| {
@@ -346,9 +346,9 @@ mod tests {
     #[test]
     fn what_can_be_frozen_is_what_has_hooks() {
         let mut config = Config::load(None).expect("the defaults");
-        config.freeze("groups, users");
+        config.database.freeze("groups, users");
         assert!(hooks(&config).is_ok());
-        config.freeze("groups, sessions");
+        config.database.freeze("groups, sessions");
         let error = hooks(&config).err().expect("refused");
         insta::assert_snapshot!(error, @"ACCORD_FROZEN: `sessions` cannot be frozen; use some of grants, groups, invited_guests, memberships, permissions, users, webhooks");
     }

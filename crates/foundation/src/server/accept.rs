@@ -79,8 +79,8 @@ where
             tokio::time::sleep(IN_FLIGHT_PAUSE).await;
         }
     };
-    if tokio::time::timeout(Duration::from_secs(app.config.grace), finished).await.is_err() {
-        tracing::warn!(seconds = app.config.grace, "requests were still running at the end of the grace time");
+    if tokio::time::timeout(Duration::from_secs(app.config.server.grace), finished).await.is_err() {
+        tracing::warn!(seconds = app.config.server.grace, "requests were still running at the end of the grace time");
     }
     drop(end);
     accepting.join().unwrap_or_else(|_| Err(io::Error::other("the thread that accepts connections panicked")))
@@ -155,7 +155,7 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
         let config = &app.config;
         let mut http = http1::Builder::new();
         // from the end of an answer to the end of the next head; `Stream` has the limit for heads alone
-        let next_request = config.idle_timeout.max(config.header_timeout);
+        let next_request = config.server.idle_timeout.max(config.server.header_timeout);
         http.timer(TokioTimer::new())
             .header_read_timeout(Duration::from_secs(next_request))
             .max_headers(HEADERS)
@@ -165,7 +165,7 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
             app: app.clone(),
             local,
             connections: Connections::new(config, app.metrics.clone()),
-            unsent: Unsent::new(config.max_unsent, app.metrics.clone()),
+            unsent: Unsent::new(config.server.max_unsent, app.metrics.clone()),
             http,
             requests: Handle::current(),
             closing: watch::Sender::new(false),
@@ -181,8 +181,8 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
         let Admitted { place, displaced } = self.connections.admit(remote.ip());
         let mut http = self.http.clone();
         let mut patience = Patience {
-            head: Duration::from_secs(self.app.config.header_timeout),
-            write: Duration::from_secs(self.app.config.write_timeout),
+            head: Duration::from_secs(self.app.config.server.header_timeout),
+            write: Duration::from_secs(self.app.config.server.write_timeout),
         };
         if place.is_reserve() {
             http.keep_alive(false);

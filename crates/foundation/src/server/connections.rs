@@ -69,9 +69,9 @@ impl Connections {
     /// With the limits of the settings.
     pub fn new(config: &Config, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
-            limit: config.max_connections,
-            per_address: config.connections_per_address,
-            proxies: config.trusted_proxies(),
+            limit: config.server.max_connections,
+            per_address: config.server.connections_per_address,
+            proxies: config.server.trusted_proxies(),
             metrics,
             state: Mutex::default(),
         })

@@ -58,9 +58,9 @@ impl<E: Endpoint + 'static> Edge<E> {
     pub fn new(inner: E, config: &Config, metrics: Arc<Metrics>, db: Db) -> Self {
         Self {
             inner: Arc::new(inner),
-            deadline: Duration::from_secs(config.request_timeout),
-            origins: config.cors_origins(),
-            proxies: config.trusted_proxies(),
+            deadline: Duration::from_secs(config.server.request_timeout),
+            origins: config.server.cors_origins(),
+            proxies: config.server.trusted_proxies(),
             paths_hint: config.paths_hint(),
             metrics,
             db: Some(db),

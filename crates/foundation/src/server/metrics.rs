@@ -32,7 +32,7 @@ pub async fn page(request: &Request, app: &App) -> Result<Response, Error> {
 }
 
 fn admit(request: &Request, app: &App) -> Result<(), Error> {
-    let token = app.config.metrics_token.as_bytes();
+    let token = app.config.server.metrics_token.as_bytes();
     if token.is_empty() {
         return match app.config.is_exposed() {
             true => Err(Error::new(Code::ROUTE_NOT_FOUND, app.config.paths_hint())),
@@ -66,7 +66,7 @@ async fn moment(app: &App) -> Moment {
     moment.gauges("database_queue", "Requests that wait for a connection", ["pool"], queues);
     moment.gauges("password_workers", "Password workers by what they do", ["state"], {
         let idle = app.passwords.idle();
-        [("idle", idle), ("busy", app.config.password_workers.saturating_sub(idle))]
+        [("idle", idle), ("busy", app.config.passwords.password_workers.saturating_sub(idle))]
             .map(|(state, number)| ([state.to_owned()], number.into()))
     });
     // what is counted is told also while the database is away

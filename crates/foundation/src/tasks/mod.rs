@@ -40,7 +40,7 @@ static SERVICES: List<Service> = List::new();
 
 /// Completes the lists of jobs and services: those of the foundation, then those of the resources.
 pub(crate) fn complete(kinds: Vec<Kind>, local: Vec<Local>, services: Vec<Service>) {
-    let purge = |config: &Config| Duration::from_secs(config.purge_interval);
+    let purge = |config: &Config| Duration::from_secs(config.tasks.purge_interval);
     let own = [Kind::of::<SendMail>(), Kind::every::<PurgeMailLimits>(purge)];
     let (recurring, queued): (Vec<_>, Vec<_>) = own.into_iter().chain(kinds).partition(|kind| kind.every.is_some());
     KINDS.complete(queued.into_iter().chain(recurring).collect());
@@ -105,9 +105,9 @@ impl Pool {
     /// The number of jobs that the pool runs at once; none if this process runs no jobs.
     pub fn workers(self, config: &Config) -> usize {
         match self {
-            Self::General => config.task_workers,
-            Self::Mail if config.task_workers == 0 => 0,
-            Self::Mail => config.mail_workers,
+            Self::General => config.tasks.task_workers,
+            Self::Mail if config.tasks.task_workers == 0 => 0,
+            Self::Mail => config.tasks.mail_workers,
         }
     }
 

@@ -74,7 +74,7 @@ async fn work_pool(app: App, pool: Pool, kinds: &'static [Kind], mut stop: watch
             ended.extend(end.ok().flatten());
         }
     }
-    let grace = Duration::from_secs(app.config.grace);
+    let grace = Duration::from_secs(app.config.server.grace);
     let mut finished = async || {
         while let Some(end) = running.join_next().await {
             ended.extend(end.ok().flatten());
@@ -167,7 +167,7 @@ async fn run(app: App, kind: &'static Kind, task: Taken, mut cut: watch::Receive
             let text = match fault {
                 Fault::Again(text) | Fault::Never(text) => text.clone(),
             };
-            let pause = pause(Duration::from_secs(app.config.task_retry), attempt);
+            let pause = pause(Duration::from_secs(app.config.tasks.task_retry), attempt);
             match (again, interval) {
                 // a recurring job runs again anyway, and is never parked
                 (_, Some(every)) => Some(Next::Again(after(now, pause.min(every)), text)),
@@ -236,7 +236,7 @@ pub async fn lost<F: Future<Output = DbResult<bool>>>(lease: Duration, renew: im
 
 /// The length of a lease: the time that a job or a webhook waits for another process when its own has died.
 pub fn lease(app: &App) -> Duration {
-    Duration::from_secs(app.config.task_lease)
+    Duration::from_secs(app.config.tasks.task_lease)
 }
 
 /// The time after a pause.
@@ -335,8 +335,8 @@ mod tests {
         let url = format!("sqlite:{}", folder.path().join("t.db").display());
         migrate::run_built_in(&url, Direction::Up, Target::Head).await.expect("migrates");
         let mut config = Config::load(None).expect("the defaults");
-        (config.database_url, config.grace) = (url, 0);
-        let db = Db::connect(&config.database(), Hooks::default()).await.expect("connects");
+        (config.database.database_url, config.server.grace) = (url, 0);
+        let db = Db::connect(&config.database.connection(), Hooks::default()).await.expect("connects");
         let mailer = Mailer::of(&config).expect("the defaults");
         App::new(Arc::new(config), db, "a secret of thirty-two characters", mailer)
     }

@@ -36,7 +36,7 @@ pub static RESOURCE: Resource = Resource {
     migrations: &[script!("0002_audit")],
     jobs: &[Kind::every::<tasks::PurgeAuditEvents>(|config| match config.number(&AUDIT_TTL) {
         0 => Duration::ZERO,
-        _ => Duration::from_secs(config.purge_interval),
+        _ => Duration::from_secs(config.tasks.purge_interval),
     })],
     settings: &[AUDIT_TTL],
     contract: include_str!("contract.yaml"),

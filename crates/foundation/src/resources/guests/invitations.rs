@@ -45,7 +45,7 @@ pub async fn invite(
         signals::delete(tx, inviter, &expired, now).await?;
     }
     let expires_at = now + TimeDelta::seconds(app.config.number(&INVITATION_TTL).cast_signed());
-    let letter = Invitation { page: app.config.page("accept-invitation"), until: until(expires_at) };
+    let letter = Invitation { page: app.config.mail.page("accept-invitation"), until: until(expires_at) };
     let code_hash = send_with_code(tx, Mailbox::new(None, address), &letter, &app.codes, now).await?;
     let code_hash = Some(code_hash.ok_or_else(too_many_letters)?);
     let inviter_id = Some(inviter.id);

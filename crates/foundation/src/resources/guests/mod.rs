@@ -54,7 +54,7 @@ pub static RESOURCE: Resource = Resource {
     actions: ACTIONS,
     codes: CODES,
     emails: emails::EMAILS,
-    jobs: &[Kind::every::<tasks::PurgeInvitations>(|config| Duration::from_secs(config.purge_interval))],
+    jobs: &[Kind::every::<tasks::PurgeInvitations>(|config| Duration::from_secs(config.tasks.purge_interval))],
     settings: &[INVITATION_TTL],
     contract: include_str!("contract.yaml"),
     postman: include_str!("postman.yaml"),

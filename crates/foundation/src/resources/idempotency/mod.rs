@@ -33,7 +33,7 @@ use crate::tasks::Kind;
 pub static RESOURCE: Resource = Resource {
     name: "idempotency",
     tables: tables::declared,
-    jobs: &[Kind::every::<tasks::PurgeIdempotencyKeys>(|config| Duration::from_secs(config.purge_interval))],
+    jobs: &[Kind::every::<tasks::PurgeIdempotencyKeys>(|config| Duration::from_secs(config.tasks.purge_interval))],
     contract: include_str!("contract.yaml"),
     postman: include_str!("postman.yaml"),
     ..Resource::EMPTY
@@ -79,7 +79,7 @@ pub async fn claim(app: &App, user_id: i64, key: &str, operation: &str, body: &V
     let run = format!("{:032x}", rand::random::<u128>());
     let claim = Claim { user_id, key, run, seals: app.seals.clone() };
     // a run that has not ended by then has died: its transaction is over, and with it what it has changed
-    let claimed_until = now + TimeDelta::seconds((2 * app.config.request_timeout).cast_signed());
+    let claimed_until = now + TimeDelta::seconds((2 * app.config.server.request_timeout).cast_signed());
     let mut tx = app.db.begin().await?;
     if store::insert(&mut tx, &claim, &request_hash, now, claimed_until, now - LIFETIME).await? {
         tx.commit().await?;

@@ -20,13 +20,18 @@ use chrono::TimeDelta;
 use self::tasks::SendCode;
 use crate::application::Resource;
 use crate::auth::Status;
-use crate::config::Config;
+use crate::config::{A_YEAR, Config, Setting};
 use crate::db::signals::{Context, Hook, Phase, Refused};
 use crate::resources::users::model::{StoredUser, User};
 use crate::server::document::Api;
 use crate::tasks::Kind;
 use crate::tasks::store::enqueue;
 use crate::text_enum;
+
+/// Seconds until the code of a new password expires.
+pub const RESET_TTL: Setting = Setting::number("reset_ttl", 1, A_YEAR);
+/// Seconds until the code that verifies an address expires.
+pub const VERIFY_TTL: Setting = Setting::number("verify_ttl", 1, A_YEAR);
 
 /// New passwords and verified addresses.
 pub static RESOURCE: Resource = Resource {
@@ -40,10 +45,11 @@ pub static RESOURCE: Resource = Resource {
     emails: emails::EMAILS,
     jobs: &[
         Kind::of::<SendCode>(),
-        Kind::every::<tasks::PurgeCodes>(|config| Duration::from_secs(config.purge_interval)),
+        Kind::every::<tasks::PurgeCodes>(|config| Duration::from_secs(config.tasks.purge_interval)),
     ],
     contract: include_str!("contract.yaml"),
     postman: include_str!("postman.yaml"),
+    settings: &[RESET_TTL, VERIFY_TTL],
     ..Resource::EMPTY
 };
 
@@ -60,11 +66,11 @@ text_enum! {
 impl Purpose {
     /// How long a code is good for.
     pub fn lifetime(self, config: &Config) -> TimeDelta {
-        let seconds = match self {
-            Self::Reset => config.reset_ttl,
-            Self::Verify => config.verify_ttl,
+        let setting = match self {
+            Self::Reset => RESET_TTL,
+            Self::Verify => VERIFY_TTL,
         };
-        TimeDelta::seconds(seconds.into())
+        TimeDelta::seconds(config.number(&setting).cast_signed())
     }
 
     /// Whether an account may have one.

@@ -43,11 +43,11 @@ impl Task for SendCode {
         let (to, until) = (Mailbox::new(None, address), until(expires_at));
         let code_hash = match purpose {
             Purpose::Reset => {
-                let message = PasswordReset { page: app.config.page("reset-password"), until };
+                let message = PasswordReset { page: app.config.mail.page("reset-password"), until };
                 send_with_code(&mut tx, to, &message, &app.codes, now).await?
             }
             Purpose::Verify => {
-                let message = VerifyEmail { page: app.config.page("verify-email"), until };
+                let message = VerifyEmail { page: app.config.mail.page("verify-email"), until };
                 send_with_code(&mut tx, to, &message, &app.codes, now).await?
             }
         };

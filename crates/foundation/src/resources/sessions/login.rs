@@ -80,7 +80,7 @@ async fn prove(app: &App, client: &Client, login: Option<Login>, password: Strin
     if login.account.status == Status::Disabled {
         return Err(Refused::new("account_disabled", disabled()));
     }
-    if app.config.require_verified && login.email_verified_at.is_none() {
+    if app.config.mail.require_verified && login.email_verified_at.is_none() {
         return Err(Refused::new("email_unverified", unverified()));
     }
     let mut tx = app.db.begin().await?;
@@ -132,7 +132,7 @@ async fn reused(app: &App, mut tx: Conn, origin: &Origin, token_hash: &str) -> R
         let detail = "Log in again: the refresh token is unknown or has expired.";
         return Ok(Error::new(Code::REFRESH_TOKEN_INVALID, detail));
     };
-    if now < used.used_at + TimeDelta::seconds(app.config.refresh_grace.into()) {
+    if now < used.used_at + TimeDelta::seconds(app.config.tokens.refresh_grace.into()) {
         let detail = "Go on with the tokens that the request before this one got, or log in again.";
         return Ok(Error::new(Code::REFRESH_TOKEN_USED, detail));
     }
@@ -164,9 +164,9 @@ mod tests {
     async fn the_first_login_upgrades_an_imported_hash() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::load(None).expect("the defaults");
-        config.database_url = format!("sqlite:{}", folder.path().join("t.db").display());
-        migrate::run_built_in(&config.database_url, Direction::Up, Target::Head).await.expect("migrates");
-        let db = Db::connect(&config.database(), Hooks::default()).await.expect("connects");
+        config.database.database_url = format!("sqlite:{}", folder.path().join("t.db").display());
+        migrate::run_built_in(&config.database.database_url, Direction::Up, Target::Head).await.expect("migrates");
+        let db = Db::connect(&config.database.connection(), Hooks::default()).await.expect("connects");
         let mailer = Mailer::of(&config).expect("the defaults");
         let app = App::new(Arc::new(config), db, "a secret of this test, 32 bytes long", mailer);
 

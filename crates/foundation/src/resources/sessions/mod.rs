@@ -38,7 +38,7 @@ pub static RESOURCE: Resource = Resource {
     apis: &[Api::of::<api::SessionApi>()],
     tables: tables::declared,
     actions: ACTIONS,
-    jobs: &[Kind::every::<tasks::PurgeSessions>(|config| Duration::from_secs(config.purge_interval))],
+    jobs: &[Kind::every::<tasks::PurgeSessions>(|config| Duration::from_secs(config.tasks.purge_interval))],
     contract: include_str!("contract.yaml"),
     postman: include_str!("postman.yaml"),
     ..Resource::EMPTY
@@ -134,8 +134,8 @@ struct Term {
 
 impl Term {
     fn of(app: &App, opened_at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
-        let ends_at = opened_at + TimeDelta::seconds(app.config.session_ttl.into());
-        let expires_at = ends_at.min(now + TimeDelta::seconds(app.config.refresh_ttl.into()));
+        let ends_at = opened_at + TimeDelta::seconds(app.config.tokens.session_ttl.into());
+        let expires_at = ends_at.min(now + TimeDelta::seconds(app.config.tokens.refresh_ttl.into()));
         Self { now, ends_at, expires_at }
     }
 

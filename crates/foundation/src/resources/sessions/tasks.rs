@@ -21,7 +21,7 @@ impl Task for PurgeSessions {
     const NAME: &'static str = "purge-sessions";
 
     async fn run(self, app: &App) -> Result<(), Fault> {
-        let before = app.now() - TimeDelta::seconds(app.config.token_ttl.into());
+        let before = app.now() - TimeDelta::seconds(app.config.tokens.token_ttl.into());
         let mut purged = 0;
         loop {
             // on SQLite others write while this looks; what has expired stays so

@@ -115,7 +115,7 @@ impl AccountApi {
     /// an older one 401 `fresh_login_required`: log in again, and use the new token. A refresh is no login. Its tokens stop working at once{notes}. The last active admin must stay: 409 `last_admin`. Also for who must verify the address first.
     #[oai(path = "/user", method = "delete", operation_id = "delete_user")]
     async fn delete(&self, mut caller: Enabled, app: Data<&App>) -> Result<NoContent, Fail<(Conflict,)>> {
-        caller.has_logged_in_within(app.config.fresh_login, app.now())?;
+        caller.has_logged_in_within(app.config.tokens.fresh_login, app.now())?;
         let mut tx = caller.begin(&app.db).await?;
         if store::is_last_admin(&mut tx, caller.id).await? {
             return Err(rules::last_admin().into());

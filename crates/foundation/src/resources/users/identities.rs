@@ -33,7 +33,7 @@ pub async fn caller(app: &App, identity: &Identity, origin: &Origin) -> Result<C
     if let Some(caller) = proven().await? {
         return Ok(caller);
     }
-    if app.config.oidc_link_by_email || app.config.oidc_provision {
+    if app.config.provider.oidc_link_by_email || app.config.provider.oidc_provision {
         adopt(app, identity, origin).await?;
     }
     proven().await?.ok_or_else(|| {
@@ -52,11 +52,11 @@ async fn adopt(app: &App, identity: &Identity, origin: &Origin) -> Result<(), Er
     let found = match store::find_by_email_to_change(&mut tx, &email).await? {
         // an address that the provider gives to somebody else does not bring them the account
         Some(found) if store::is_linked(&mut tx, found.user.id, &identity.issuer).await? => return Ok(()),
-        Some(found) if app.config.oidc_link_by_email && found.user.email_verified_at.is_some() => found,
-        None if !app.config.oidc_provision_deleted && store::is_deleted_identity(&mut tx, &hash).await? => {
+        Some(found) if app.config.provider.oidc_link_by_email && found.user.email_verified_at.is_some() => found,
+        None if !app.config.provider.oidc_provision_deleted && store::is_deleted_identity(&mut tx, &hash).await? => {
             return Ok(());
         }
-        None if app.config.oidc_provision => match provision(&mut tx, by, email, identity, now).await? {
+        None if app.config.provider.oidc_provision => match provision(&mut tx, by, email, identity, now).await? {
             Some(made) => made,
             None => return Ok(()),
         },

@@ -54,7 +54,7 @@ pub fn wake(tx: &mut Conn) {
 /// Sends what is due until `stop` turns true and the requests in flight have ended, at most for the grace time. Returns
 /// at once if the settings give this process no workers.
 pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
-    if app.config.task_workers == 0 {
+    if app.config.tasks.task_workers == 0 {
         return;
     }
     app.metrics.expect(NAME);
@@ -93,7 +93,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         }
     }
     let finished = async { while serving.join_next().await.is_some() {} };
-    if tokio::time::timeout(Duration::from_secs(app.config.grace), finished).await.is_err() {
+    if tokio::time::timeout(Duration::from_secs(app.config.server.grace), finished).await.is_err() {
         serving.shutdown().await;
         // another process sends at once what was cut: deliveries are sent at least once
         for webhook_id in served {
@@ -291,7 +291,7 @@ async fn record(app: &App, webhook_id: i64, attempts: &[Attempt]) -> Result<(), 
                 let is_gone = refusal.http_status == Some(GONE);
                 let ends = is_gone || !webhook.enabled || rules::is_given_up(since, retry_for, now);
                 if !ends {
-                    let pause = rules::pause(since, app.config.task_retry, now);
+                    let pause = rules::pause(since, app.config.tasks.task_retry, now);
                     // what failed together is not tried again together
                     let pause = pause.to_std().unwrap_or_default().mul_f64(rand::random_range(0.5..=1.0));
                     postponed.push((&outgoing.object, after(now, pause)));

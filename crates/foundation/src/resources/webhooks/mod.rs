@@ -77,8 +77,8 @@ pub static RESOURCE: Resource = Resource {
     jobs: &[
         Kind::of::<tasks::PublishEvent>(),
         Kind::of::<tasks::DeliverWebhook>(),
-        Kind::every::<tasks::PurgeDeliveries>(|config| Duration::from_secs(config.purge_interval)),
-        Kind::every::<tasks::SealSecrets>(|config| Duration::from_secs(config.purge_interval)),
+        Kind::every::<tasks::PurgeDeliveries>(|config| Duration::from_secs(config.tasks.purge_interval)),
+        Kind::every::<tasks::SealSecrets>(|config| Duration::from_secs(config.tasks.purge_interval)),
     ],
     services: &[|app, stop| Box::pin(dispatch::run(app, stop))],
     settings: &[TIMEOUT, RETRY_FOR, SECRET_OVERLAP, DELIVERIES_TTL, LIMIT, PRIVATE],
@@ -244,9 +244,10 @@ mod tests {
     async fn an_event_is_written_in_the_transaction_of_its_change_if_anyone_wants_events() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut config = Config::load(None).expect("the defaults");
-        config.database_url = format!("sqlite:{}", folder.path().join("t.db").display());
-        migrate::run_built_in(&config.database_url, Direction::Up, Target::Head).await.expect("migrates");
-        let db = Db::connect(&config.database(), hooks(&config).expect("the defaults")).await.expect("connects");
+        config.database.database_url = format!("sqlite:{}", folder.path().join("t.db").display());
+        migrate::run_built_in(&config.database.database_url, Direction::Up, Target::Head).await.expect("migrates");
+        let db =
+            Db::connect(&config.database.connection(), hooks(&config).expect("the defaults")).await.expect("connects");
         let (by, now) = (Actor::default(), crate::app::now());
         let change = async |tx: &mut Conn| {
             let values = GroupCreate { name: "Editors".into() };

@@ -39,19 +39,20 @@ impl Body {
             let detail = format!("Send the body as {}, without Content-Encoding.", self.media_type);
             return Err(Error::new(Code::UNSUPPORTED_MEDIA_TYPE, detail));
         }
-        let too_large = || Error::new(Code::PAYLOAD_TOO_LARGE, format!("A body may have {} bytes.", config.max_body));
+        let too_large =
+            || Error::new(Code::PAYLOAD_TOO_LARGE, format!("A body may have {} bytes.", config.server.max_body));
         let length =
             request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        if length.is_some_and(|length: u64| length > config.max_body as u64) {
+        if length.is_some_and(|length: u64| length > config.server.max_body as u64) {
             return Err(too_large());
         }
-        let reading = request.take_body().into_bytes_limit(config.max_body);
-        match tokio::time::timeout(Duration::from_secs(config.body_timeout), reading).await {
+        let reading = request.take_body().into_bytes_limit(config.server.max_body);
+        match tokio::time::timeout(Duration::from_secs(config.server.body_timeout), reading).await {
             Ok(Ok(bytes)) => Ok(bytes.to_vec()),
             Ok(Err(poem::error::ReadBodyError::PayloadTooLarge)) => Err(too_large()),
             Ok(Err(_)) => Err(Error::new(Code::MALFORMED_BODY, "The body ended before its length.")),
             Err(_) => {
-                let detail = format!("The body did not arrive within {} s.", config.body_timeout);
+                let detail = format!("The body did not arrive within {} s.", config.server.body_timeout);
                 Err(Error::new(Code::REQUEST_TIMEOUT, detail))
             }
         }

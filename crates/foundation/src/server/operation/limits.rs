@@ -50,7 +50,7 @@ impl Limits {
     /// # Errors
     /// 429 `rate_limited`.
     pub fn take_address(&self, request: &Request, config: &Config, ledger: &Ledger) -> Result<(), Error> {
-        let new = || Limit::new("address", config.rate_limit, A_MINUTE).map(Arc::new);
+        let new = || Limit::new("address", config.limits.rate_limit, A_MINUTE).map(Arc::new);
         match (self.by_address.get_or_init(new), request.data::<ClientAddress>()) {
             (Some(limit), Some(client)) => limit.take(&Who::Address(client.network()), ledger),
             _ => Ok(()),
@@ -70,13 +70,13 @@ impl Limits {
 
     /// The limits for the account that the body of a request names.
     pub fn of_account(&self, config: &Config, ledger: &Ledger) -> AccountLimits {
-        let new = || Limit::new("logins", config.login_failures, A_QUARTER).map(Arc::new);
+        let new = || Limit::new("logins", config.limits.login_failures, A_QUARTER).map(Arc::new);
         let logins = self.logins.get_or_init(new).clone();
         AccountLimits::new(self.calls(config).clone(), logins, ledger.clone())
     }
 
     fn calls(&self, config: &Config) -> &Option<Arc<Limit>> {
-        self.by_account.get_or_init(|| Limit::new("account", config.rate_limit_account, A_MINUTE).map(Arc::new))
+        self.by_account.get_or_init(|| Limit::new("account", config.limits.rate_limit_account, A_MINUTE).map(Arc::new))
     }
 }
 
