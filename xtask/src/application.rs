@@ -1,5 +1,6 @@
 //! The applications that the tasks work on. A task knows an application by its files, and by what its binary declares.
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -128,6 +129,19 @@ impl Application {
         Ok(self.declarations.get_or_init(|| declarations))
     }
 
+    /// Returns the ids of the operations that the reference application does not have.
+    ///
+    /// # Errors
+    /// As [`Application::declared`].
+    pub fn own_operations(&self) -> anyhow::Result<Vec<String>> {
+        let ids = |application: &Self| -> anyhow::Result<Vec<String>> {
+            let operations = accord_openapi::operations(&application.declared()?.document).into_iter();
+            Ok(operations.filter_map(|(_, _, operation)| Some(operation["operationId"].as_str()?.to_owned())).collect())
+        };
+        let known = ids(&ACCORD)?;
+        Ok(ids(self)?.into_iter().filter(|id| !known.contains(id)).collect())
+    }
+
     /// Returns the permissions that the migrations insert.
     ///
     /// # Errors
@@ -149,12 +163,17 @@ pub fn foundation_migrations() -> Folder {
     Folder::of(&run::root().join("crates/foundation")).with_many_heads()
 }
 
-/// Runs a task for each of the applications, and joins the results. All of them run, even if one fails.
-pub fn each(applications: &[&'static Application], task: impl Fn(&'static Application) -> Outcome) -> Outcome {
+/// Runs a task for all of the applications at once, and joins the results in their order: one waits for its server while
+/// the other computes.
+pub fn each(applications: &[&'static Application], task: impl Fn(&'static Application) -> Outcome + Sync) -> Outcome {
+    let outcomes: Vec<Outcome> = std::thread::scope(|scope| {
+        let threads: Vec<_> = applications.iter().map(|application| scope.spawn(|| task(application))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
     let (mut passed, mut failed, mut notes, mut faults) = (0, 0, vec![], vec![]);
-    for application in applications {
+    for (application, outcome) in applications.iter().zip(outcomes) {
         let named = |text: String| if applications.len() == 1 { text } else { format!("{}: {text}", application.name) };
-        match task(application) {
+        match outcome {
             Ok(report) => {
                 passed += report.passed;
                 notes.push(named(report.note));

@@ -156,9 +156,15 @@ pub fn run(arguments: &Arguments, applications: &[&'static Application]) -> Outc
     Ok(Report::passed(passed, notes.join("; ")))
 }
 
-/// All suites of an application on one database.
+/// All suites of an application on one database. The operations of the foundation are the same in each application: on
+/// PostgreSQL the reference application proves them for all.
 pub fn run_all(application: &'static Application, database: Database<'_>) -> Outcome {
-    all(application, database, &Choice::default())
+    let mut choice = Choice::default();
+    if matches!(database, Database::Postgres(_)) && !application.is_recorded {
+        choice.handed_on =
+            application.own_operations()?.into_iter().flat_map(|id| ["--operation".into(), id]).collect();
+    }
+    all(application, database, &choice)
 }
 
 /// The scenarios whose name contains one of the filters, on SQLite.

@@ -25,7 +25,7 @@ const DOCUMENT: &str = "openapi/accord.yaml";
 /// Files in the folder of each application.
 const OPERATIONS: &str = "openapi/operations.txt";
 pub const POSTMAN: &str = "postman/setup.yaml";
-/// The rules of the comparison, which are the same for all.
+/// The rules of the comparison, which are the same for all applications.
 const RULES: &str = "openapi/RULES.md";
 
 #[derive(clap::Subcommand)]
@@ -79,12 +79,15 @@ pub fn committed_of(application: &Application) -> anyhow::Result<Value> {
 /// The files of an application that follow from its declarations: name in the repository, and text.
 fn texts(application: &Application) -> anyhow::Result<Vec<(String, String)>> {
     let declared = application.declared()?;
-    Ok(vec![
+    let mut texts = vec![
         (application.file(OPERATIONS), declared.operations.clone()),
         (application.file(&application.contract()), declared.contract.clone()),
         (application.file(POSTMAN), declared.postman.clone()),
-        (RULES.to_owned(), accord_openapi::diff::page::rules_page()),
-    ])
+    ];
+    if application.name == ACCORD.name {
+        texts.push((RULES.to_owned(), accord_openapi::diff::page::rules_page()));
+    }
+    Ok(texts)
 }
 
 fn write(application: &'static Application) -> Outcome {

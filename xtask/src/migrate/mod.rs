@@ -107,7 +107,8 @@ fn refuse(prod: bool) -> Result<(), Usage> {
 
 /// The migrations of the foundation, and those of the applications. The foundation's are run with those on top of them.
 pub fn check_all(applications: &[&'static Application], postgres: &Postgres) -> Outcome {
-    sound(faults(&foundation_migrations(), &[])?)?;
+    let found = faults(&foundation_migrations(), &[])?;
+    sound(found.into_iter().map(|fault| format!("crates/foundation: {fault}")).collect())?;
     each(applications, |application| check(application, postgres))
 }
 

@@ -164,7 +164,6 @@ mod tests {
         assert_eq!(title(root, "v9.0.0"), "first"); // a tag, for there is no such release
         assert_eq!(title(root, "released"), "v1.10.0");
         assert_eq!(title(root, "1.9.0"), "v1.9.0");
-        assert_eq!(title(root, "served"), "Accord");
         let json = root.join("document.json");
         std::fs::write(&json, r#"{"openapi": "3.0.3", "info": {"title": "json"}, "paths": {}}"#).expect("a file");
         assert_eq!(title(root, json.to_str().expect("a plain name")), "json");
