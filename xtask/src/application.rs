@@ -38,7 +38,7 @@ pub static ACCORD: Application = Application {
     folder: "",
     tests: "contract-tests",
     people: "people",
-    settings: &[("ACCORD_WEBHOOK_LIMIT", "10000")],
+    settings: &[("WEBHOOK_LIMIT", "10000")],
     is_recorded: true,
     declarations: OnceLock::new(),
 };

@@ -145,6 +145,8 @@ fn try_all(options: &Options) -> Outcome {
     let patches = migrations.chain(code).filter(|(kind, patch)| options.takes(*kind, &patch.name)).collect();
     let patches = options.sampled(patches);
     if !patches.is_empty() {
+        // of the sources, before a mutant takes the place of their binary
+        let _cached = ACCORD.declared()?;
         let workshop = Workshop::open()?;
         // only who needs a PostgreSQL waits for it
         let started = OnceCell::new();

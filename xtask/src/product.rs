@@ -31,19 +31,26 @@ pub fn built(name: &str) -> anyhow::Result<PathBuf> {
     Ok(binary)
 }
 
-/// A command of the binary that sees no setting of the caller: its own folder, no `accord.toml`, no variables.
+/// The variable of a setting. A binary has the name of its application, and so have its variables.
+fn variable(binary: &Path, setting: &str) -> String {
+    let name = binary.file_stem().unwrap_or_default().to_string_lossy();
+    format!("{}_{setting}", name.to_uppercase())
+}
+
+/// A command of the binary that sees no setting of the caller: its own folder, no settings file, no variables.
 pub fn command(binary: &Path, folder: &Path, database_url: &str) -> Command {
     let mut command = Command::new(binary);
     command.current_dir(folder);
-    let ours = |name: &str| name.starts_with("ACCORD_") || ["SECRET_KEY", "HOST", "PORT"].contains(&name);
+    let prefix = variable(binary, "");
+    let ours = |name: &str| name.starts_with(&prefix) || ["SECRET_KEY", "HOST", "PORT"].contains(&name);
     for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
         command.env_remove(name);
     }
     command
         .env("DATABASE_URL", database_url)
         .env("SECRET_KEY", run::random_hex())
-        .env("ACCORD_ENV", "test")
-        .env("ACCORD_DEMO", "false");
+        .env(variable(binary, "ENV"), "test")
+        .env(variable(binary, "DEMO"), "false");
     command
 }
 
@@ -87,8 +94,8 @@ impl Server {
     ) -> anyhow::Result<Self> {
         let log = folder.join("server.log");
         let mut command = command(binary, folder, database_url);
-        command.envs(settings.iter().copied());
-        command.env("HOST", "127.0.0.1").env("PORT", "0").env("ACCORD_MIGRATE", "up").arg("serve");
+        command.envs(settings.iter().map(|(setting, value)| (variable(binary, setting), value)));
+        command.env("HOST", "127.0.0.1").env("PORT", "0").env(variable(binary, "MIGRATE"), "up").arg("serve");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(std::fs::File::create(&log)?);
         let mut child = command.spawn().context("cannot start the server")?;
         let stdout = child.stdout.take().expect("stdout is piped");

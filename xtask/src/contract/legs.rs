@@ -15,15 +15,15 @@ pub const ACCESS: &str = "access";
 /// The settings of a server for these suites: no person waits for the next login, no log is read, the stories run
 /// beside it, and passwords protect nobody.
 const SETTINGS: [(&str, &str); 8] = [
-    ("ACCORD_RATE_LIMIT", "0"),
-    ("ACCORD_RATE_LIMIT_ACCOUNT", "0"),
-    ("ACCORD_LOGIN_FAILURES", "0"),
+    ("RATE_LIMIT", "0"),
+    ("RATE_LIMIT_ACCOUNT", "0"),
+    ("LOGIN_FAILURES", "0"),
     // people log in once, and on a busy machine minutes pass before they delete their accounts
-    ("ACCORD_FRESH_LOGIN", "86400"),
-    ("ACCORD_LOG", "warn"),
-    ("ACCORD_DB_TIMEOUT", "30"),
-    ("ACCORD_PASSWORD_MEMORY", "64"),
-    ("ACCORD_TASK_WORKERS", "0"),
+    ("FRESH_LOGIN", "86400"),
+    ("LOG", "warn"),
+    ("DB_TIMEOUT", "30"),
+    ("PASSWORD_MEMORY", "64"),
+    ("TASK_WORKERS", "0"),
 ];
 
 /// A server whose database has the people that the setup file logs in.

@@ -256,14 +256,14 @@ impl Stage {
         let limited = way.runs.iter().any(|step| step.limited);
         // webhooks call nobody
         // on a busy machine minutes pass between the login of a run and the end of its account
-        let mut settings = vec![("ACCORD_TASK_WORKERS", "0"), ("ACCORD_FRESH_LOGIN", "86400")];
+        let mut settings = vec![("TASK_WORKERS", "0"), ("FRESH_LOGIN", "86400")];
         if limited {
-            settings.push(("ACCORD_PASSWORD_MEMORY", "64"));
+            settings.push(("PASSWORD_MEMORY", "64"));
         } else {
-            settings.extend([("ACCORD_RATE_LIMIT", "300"), ("ACCORD_RATE_LIMIT_ACCOUNT", "300")]);
+            settings.extend([("RATE_LIMIT", "300"), ("RATE_LIMIT_ACCOUNT", "300")]);
         }
         // the same wrong password again and again: each run of a collection tries it once
-        settings.push(("ACCORD_LOGIN_FAILURES", "0"));
+        settings.push(("LOGIN_FAILURES", "0"));
         let database = format!("sqlite:{}", folder.join("postman.db").display());
         let server = Server::start_with(&self.binary, folder, &database, &settings)?;
         let admin = demo_users(&self.files)?.admin.context("the demo data has no admin")?;
