@@ -94,7 +94,8 @@ fn matrix(application: &Application, database: Database<'_>, binary: &Path) -> a
         command.arg("--matrix").arg(&file);
     })?;
     let report = told.outcome(ACCESS, database, "cargo xtask access check")?;
-    let head = HEAD.replace("<document>", &application.document()).replace("<setup>", &application.contract());
+    let [document, setup] = [application.document(), application.contract()].map(|name| application.file(&name));
+    let head = HEAD.replace("<document>", &document).replace("<setup>", &setup);
     Ok((report, head + &std::fs::read_to_string(&file)?))
 }
 

@@ -9,7 +9,7 @@ use accord_foundation::application::Declarations;
 use accord_foundation::config::{Config, ConfigError};
 use accord_migrate::folder::Folder;
 use accord_migrate::rows::DeclaredRows;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::ValueEnum;
 
 use crate::report::{Failed, Outcome, Report};
@@ -27,8 +27,9 @@ pub struct Application {
     pub people: &'static str,
     /// The settings of its server for the derived suites, beside those of every application.
     pub settings: &'static [(&'static str, &'static str)],
-    /// Set if its scenarios and suites must see every documented response. One of each is stored for the collections.
-    pub is_recorded: bool,
+    /// Set for the reference application. Its scenarios and suites must see every documented response, of which one each is
+    /// stored for the collections. Where a check takes long, it proves the operations of the foundation for all others.
+    pub is_reference: bool,
     declarations: OnceLock<Declarations>,
 }
 
@@ -39,7 +40,7 @@ pub static ACCORD: Application = Application {
     tests: "contract-tests",
     people: "people",
     settings: &[("WEBHOOK_LIMIT", "10000")],
-    is_recorded: true,
+    is_reference: true,
     declarations: OnceLock::new(),
 };
 
@@ -50,7 +51,7 @@ pub static BOOKSHELF: Application = Application {
     tests: "tests",
     people: "people",
     settings: &[],
-    is_recorded: false,
+    is_reference: false,
     declarations: OnceLock::new(),
 };
 
@@ -161,6 +162,18 @@ impl Application {
 /// The migrations that the foundation brings for the applications on it. They are kept like those of an application.
 pub fn foundation_migrations() -> Folder {
     Folder::of(&run::root().join("crates/foundation")).with_many_heads()
+}
+
+/// The fixtures that are built in load, each alone, and twice without effect.
+pub fn check_fixtures(application: &Application) -> Outcome {
+    let folder = tempfile::tempdir()?;
+    // it makes a database of its own
+    let mut check = product::command(&application.build()?, folder.path(), "sqlite:none.db");
+    let told = run::keeping_stdout(check.args(["fixtures", "check"]))?;
+    if !told.success {
+        bail!("the fixtures do not load");
+    }
+    Ok(Report::passed(1, told.stdout.trim_end()))
 }
 
 /// Runs a task for all of the applications at once, and joins the results in their order: one waits for its server while

@@ -3,11 +3,11 @@
 use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
-use crate::application::{ALL, each};
+use crate::application::{ALL, check_fixtures, each};
 use crate::contract::Database;
 use crate::postgres::{self, Postgres};
 use crate::report::{Failed, Outcome, Report};
-use crate::{access, clients, contract, deny, migrate, mutants, postman, product, rust, spec, tidy};
+use crate::{access, clients, contract, deny, migrate, mutants, postman, rust, spec, tidy};
 
 /// One line of the summary. `alone` runs just this step.
 struct Step {
@@ -76,9 +76,9 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "fixtures",
-        alone: "cargo run -- fixtures check",
+        alone: "cargo run -- fixtures check; cargo run -p bookshelf -- fixtures check",
         repair: "change the file and line that are named",
-        run: |_| each(ALL, product::check_fixtures),
+        run: |_| each(ALL, check_fixtures),
     },
     Step {
         name: "contract sqlite",

@@ -160,7 +160,7 @@ pub fn run(arguments: &Arguments, applications: &[&'static Application]) -> Outc
 /// PostgreSQL the reference application proves them for all.
 pub fn run_all(application: &'static Application, database: Database<'_>) -> Outcome {
     let mut choice = Choice::default();
-    if matches!(database, Database::Postgres(_)) && !application.is_recorded {
+    if matches!(database, Database::Postgres(_)) && !application.is_reference {
         choice.handed_on =
             application.own_operations()?.into_iter().flat_map(|id| ["--operation".into(), id]).collect();
     }
@@ -176,7 +176,7 @@ pub fn run_filtered(filters: Vec<String>) -> Outcome {
 fn all(application: &'static Application, database: Database<'_>, choice: &Choice) -> Outcome {
     let binary = application.build()?;
     // the scenarios of the other applications are tests of their packages
-    let has_stories = application.is_recorded && choice.takes(Suite::Stories);
+    let has_stories = application.is_reference && choice.takes(Suite::Stories);
     // before the clock of any leg runs
     run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "accord-contract"]))?;
     if has_stories {
@@ -216,7 +216,7 @@ fn all(application: &'static Application, database: Database<'_>, choice: &Choic
             return Err(Failed::new(passed, several, texts.join("\n\n")).into());
         }
     }
-    if application.is_recorded && choice.is_whole() {
+    if application.is_reference && choice.is_whole() {
         let again = format!("cargo xtask contract {}", database.name());
         forgotten(&left.asserted, choice.write, passed)?;
         notes.push(coverage(left.exchanges()?, passed, &again)?);

@@ -64,7 +64,7 @@ pub fn run(task: Task, applications: &[&'static Application]) -> Outcome {
 struct Generated {
     files: Files,
     /// Set if each documented response must be stored.
-    is_recorded: bool,
+    is_reference: bool,
     document: Value,
     setup: Setup,
     answers: Answers,
@@ -81,7 +81,7 @@ impl Generated {
 }
 
 fn generate(application: &Application) -> anyhow::Result<Generated> {
-    let (files, is_recorded) = (Files::of(application), application.is_recorded);
+    let (files, is_reference) = (Files::of(application), application.is_reference);
     let document = spec::committed_of(application)?;
     let answers = match std::fs::read_to_string(path(&files.answers)) {
         Ok(text) => Answers::parse(&text).with_context(|| files.answers.clone())?,
@@ -91,7 +91,7 @@ fn generate(application: &Application) -> anyhow::Result<Generated> {
     let collection = accord_postman::collection(&document, &setup, &answers);
     let failures = accord_postman::failures(&document, &setup);
     let environment = accord_postman::environment(&[&collection, &failures], &setup, &demo_values(&files)?);
-    Ok(Generated { files, is_recorded, document, setup, answers, collection, failures, environment })
+    Ok(Generated { files, is_reference, document, setup, answers, collection, failures, environment })
 }
 
 /// The facts about this API that the document does not contain.
@@ -157,7 +157,7 @@ fn committed(name: &str) -> Option<Value> {
 
 /// What is wrong with the generator or its input.
 fn faults_of(generated: &Generated) -> Vec<String> {
-    let Generated { files, is_recorded, document, setup, answers, collection, failures, environment } = generated;
+    let Generated { files, is_reference, document, setup, answers, collection, failures, environment } = generated;
     let mut faults: Vec<String> = vec![];
     for (name, collection) in [(&files.collection, collection), (&files.failures, failures)] {
         let broken = rules::faults(collection, environment).into_iter();
@@ -166,7 +166,7 @@ fn faults_of(generated: &Generated) -> Vec<String> {
     faults.extend(rules::missing_operations(collection, document));
     let gaps = uncovered(document, setup).into_iter().chain(unblamed(document, setup, answers));
     faults.extend(gaps.map(|gap| format!("{gap}: see the postman.yaml of its resource")));
-    let missing = answers.missing(document, setup).into_iter().filter(|_| *is_recorded);
+    let missing = answers.missing(document, setup).into_iter().filter(|_| *is_reference);
     let answers_file = &files.answers;
     faults.extend(missing.map(|name| format!("{answers_file}: lacks an answer of {name}; {REFRESH}")));
     let undocumented = answers.undocumented(document, setup).into_iter();

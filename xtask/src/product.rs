@@ -8,8 +8,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use crate::application::Application;
-use crate::report::{Outcome, Report};
 use crate::run;
 
 /// How long a server may take to print its address, and to end.
@@ -58,18 +56,6 @@ pub fn command(binary: &Path, folder: &Path, database_url: &str) -> Command {
 pub fn load(binary: &Path, folder: &Path, database_url: &str, which: &[&str]) -> anyhow::Result<()> {
     run::silently(command(binary, folder, database_url).args(["fixtures", "load"]).args(which))?;
     Ok(())
-}
-
-/// The fixtures that are built in load, each alone, and twice without effect.
-pub fn check_fixtures(application: &Application) -> Outcome {
-    let folder = tempfile::tempdir()?;
-    // it makes a database of its own
-    let mut check = command(&application.build()?, folder.path(), "sqlite:none.db");
-    let told = run::keeping_stdout(check.args(["fixtures", "check"]))?;
-    if !told.success {
-        bail!("the fixtures do not load");
-    }
-    Ok(Report::passed(1, told.stdout.trim_end()))
 }
 
 /// A running server on a port of its own. Stopped when dropped.

@@ -102,17 +102,31 @@ fn work<'s>(queue: &Mutex<impl Iterator<Item = Way<'s>>>) -> Vec<(String, anyhow
     ended
 }
 
-/// The ways of an application. Only those of the reference application change the order: the scripts are the same.
+/// The ways of an application. The requests for the operations of the foundation are the same in each application, and so
+/// are their scripts: the reference application sends them in every order. Of another application, the failures are sent
+/// that only it has.
 fn ways(stage: &Stage) -> anyhow::Result<Vec<Way<'_>>> {
     let Stage { application, files, .. } = stage;
     let (document, setup) = (spec::committed_of(application)?, setup(files)?);
     let (all, refused) = (stage.committed(&files.collection, false)?, stage.committed(&files.failures, true)?);
     let way = |name: &str, runs: Vec<Step>| {
-        let prefix = if application.is_recorded { String::new() } else { format!("{}: ", application.name) };
+        let prefix = if application.is_reference { String::new() } else { format!("{}: ", application.name) };
         Way { stage, name: prefix + name, runs }
     };
-    if !application.is_recorded {
-        return Ok(vec![way("failures", vec![refused.step()]), way("all", vec![all.step()])]);
+    let folders = |collection: &Collection| collection.value["item"].as_array().cloned().unwrap_or_default();
+    let one = |collection: &Collection, folder: &Value| {
+        let (name, requests) = (text_of(&folder["name"]), folder["item"].as_array().map_or(0, Vec::len));
+        Step { folder: Some(name), requests, ..collection.step() }
+    };
+    if !application.is_reference {
+        let refused = Collection { limited: false, ..refused };
+        let names = |document: &Value| -> Vec<Value> {
+            document["tags"].as_array().into_iter().flatten().map(|tag| tag["name"].clone()).collect()
+        };
+        let (tags, known) = (names(&document), names(&spec::committed()?));
+        let is_own = |folder: &Value| tags.contains(&folder["name"]) && !known.contains(&folder["name"]);
+        let own = folders(&refused).into_iter().filter(is_own).map(|folder| one(&refused, &folder)).collect();
+        return Ok(vec![way("all", vec![all.step()]), way("its own failures", own)]);
     }
     let damaged = accord_postman::damaged(&document, &setup, &all.value, &refused.value);
     let damaged = Collection { limited: true, ..stage.temporary("damaged", damaged)? };
@@ -129,14 +143,11 @@ fn ways(stage: &Stage) -> anyhow::Result<Vec<Way<'_>>> {
         way("backwards", vec![backwards.step()]),
         way("each request alone", vec![alone.step()]),
     ];
-    let folders = |collection: &Collection| collection.value["item"].as_array().cloned().unwrap_or_default();
     // of the failures only the folder that gets in the way of what comes behind it
     let limits = folders(&refused).into_iter().filter(|folder| folder["name"] == setup.failures.last.name.as_str());
     let single = folders(&all).into_iter().map(|folder| (&all, folder)).chain(limits.map(|folder| (&refused, folder)));
     ways.extend(single.map(|(collection, folder)| {
-        let name = text_of(&folder["name"]);
-        let requests = folder["item"].as_array().map_or(0, Vec::len);
-        way(&format!("only the folder {name}"), vec![Step { folder: Some(name), requests, ..collection.step() }])
+        way(&format!("only the folder {}", text_of(&folder["name"])), vec![one(collection, &folder)])
     }));
     Ok(ways)
 }
