@@ -67,6 +67,39 @@ pub fn has(resource: &str) -> bool {
     RESOURCES.get().contains(&resource)
 }
 
+/// Returns whether two texts are the same, also while the program is compiled.
+pub(crate) const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}
+
+/// Adds a function to a struct with a field `name`, which fails the compilation if a resource does not declare values that
+/// the macro of its module has made.
+macro_rules! assert_declared {
+    ($type:ident, $part:literal) => {
+        impl $type {
+            /// Fails the compilation if the resource does not declare all of these.
+            #[doc(hidden)]
+            pub const fn assert_declared(own: &[Self], declared: &[Self]) {
+                let mut at = 0;
+                while at < own.len() {
+                    let mut found = 0;
+                    while found < declared.len() && !$crate::declared::same(declared[found].name, own[at].name) {
+                        found += 1;
+                    }
+                    assert!(found < declared.len(), concat!("the declaration of the resource lacks `", $part, "`"));
+                    at += 1;
+                }
+            }
+        }
+    };
+}
+pub(crate) use assert_declared;
+
 /// Makes a struct with a field `name` a string type of the document, whose values a [`List`] holds.
 ///
 /// `declared_enum! { /// DESCRIPTION IN THE DOCUMENT \n Type in LIST }`

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::db::DbError;
 use crate::db::signals::Refused;
-use crate::declared::{self, List, declared_enum};
+use crate::declared::{self, List, assert_declared, declared_enum};
 
 /// A stable word that names an error; programs match on it. The code decides the status.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,9 +26,11 @@ declared_enum! {
     Code in CODES
 }
 
+assert_declared!(Code, "codes: CODES");
+
 /// Declares error codes as constants: the status, the word on the wire, and the title, which is the same for every
 /// occurrence. `codes! { pub NAME = 409 "name", "Title"; … }` also makes the list `CODES` for the declaration of the
-/// resource.
+/// resource, `RESOURCE` of the same module: a declaration without them does not compile.
 #[macro_export]
 macro_rules! codes {
     ($($code:ident = $status:literal $name:literal, $title:literal;)*) => {
@@ -36,6 +38,8 @@ macro_rules! codes {
 
         /// The error codes of the resource.
         pub const CODES: &[$crate::error::Code] = &[$($code),*];
+
+        const _: () = $crate::error::Code::assert_declared(CODES, RESOURCE.codes);
     };
 }
 
@@ -102,6 +106,7 @@ own_codes! {
 
 impl Code {
     /// An error code: the word on the wire, its status from 400 on, and its title.
+    #[doc(hidden)]
     pub const fn new(name: &'static str, meaning: &'static (u16, &'static str)) -> Self {
         Self { name, meaning }
     }

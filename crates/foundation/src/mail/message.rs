@@ -6,7 +6,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::declared::{self, List};
+use crate::declared::{self, List, assert_declared};
 
 /// The content of an e-mail; the templates know its fields. [`emails!`](crate::emails) implements it.
 pub trait Message: Serialize {
@@ -42,13 +42,21 @@ pub struct EmailTemplate {
     pub example: fn() -> Value,
 }
 
+assert_declared!(EmailTemplate, "emails: EMAILS");
+
 /// Declares the e-mails of a resource: implements [`Message`] for the types of their contents, and makes the list `EMAILS`
 /// for the declaration of the resource. Each has a name, a [`Repeat`] and an example. `emails! { "loan-overdue", Sent =
 /// LoanOverdue { title: "Emma".into() }; }` has its templates in `emails/loan-overdue.txt` and `emails/loan-overdue.html`
-/// beside the file.
+/// beside the file. The declaration is `RESOURCE` of the same module or another one: `emails! { of super::RESOURCE: … }`; one
+/// without them does not compile.
 #[macro_export]
 macro_rules! emails {
-    ($($name:literal, $repeat:ident = $message:ident { $($field:tt)* };)*) => {
+    (of $resource:path: $($emails:tt)*) => {
+        $crate::emails! { @list $($emails)* }
+
+        const _: () = $crate::mail::message::EmailTemplate::assert_declared(EMAILS, $resource.emails);
+    };
+    (@list $($name:literal, $repeat:ident = $message:ident { $($field:tt)* };)*) => {
         $(
             impl $crate::mail::message::Message for $message {
                 const NAME: &'static str = $name;
@@ -66,13 +74,16 @@ macro_rules! emails {
             },
         )*];
     };
+    ($($emails:tt)*) => {
+        $crate::emails! { of RESOURCE: $($emails)* }
+    };
 }
 
 /// The e-mail of `mail test`: the settings of the mail server are right.
 #[derive(Debug, Serialize)]
 pub struct Test {}
 
-emails! {
+emails! { @list
     "test", Dropped = Test {};
 }
 

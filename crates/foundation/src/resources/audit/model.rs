@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::permission::Target;
 use crate::auth::{Role, Status};
-use crate::declared::{List, declared_enum};
+use crate::declared::{List, assert_declared, declared_enum};
 use crate::http::page::page;
 
 /// An action on an object, which a resource declares with [`actions!`](crate::actions).
@@ -25,11 +25,17 @@ declared_enum! {
     Action in ACTIONS
 }
 
+assert_declared!(Action, "actions: ACTIONS");
+
 /// Declares the actions on objects of one type, with what each means: `actions! { "post": POST_UPDATED = "post_updated",
-/// "…"; }`. Also makes the list `ACTIONS` for the declaration of the resource.
+/// "…"; }`. Also makes the list `ACTIONS` for the declaration of the resource, `RESOURCE` of the same module or another one:
+/// `actions! { "user" of ACCOUNT: … }`. A declaration without them does not compile.
 #[macro_export]
 macro_rules! actions {
-    ($object_type:literal: $($action:ident = $name:literal, $doc:literal;)*) => {
+    ($object_type:literal: $($actions:tt)*) => {
+        $crate::actions! { $object_type of RESOURCE: $($actions)* }
+    };
+    ($object_type:literal of $resource:ident: $($action:ident = $name:literal, $doc:literal;)*) => {
         $(
             #[doc = $doc]
             pub const $action: $crate::resources::audit::model::Action =
@@ -38,11 +44,14 @@ macro_rules! actions {
 
         /// The actions that the audit records of the resource.
         pub const ACTIONS: &[$crate::resources::audit::model::Action] = &[$($action),*];
+
+        const _: () = $crate::resources::audit::model::Action::assert_declared(ACTIONS, $resource.actions);
     };
 }
 
 impl Action {
     /// An action: its name on the wire and in the database, and the type of the object.
+    #[doc(hidden)]
     pub const fn new(name: &'static str, object_type: &'static str) -> Self {
         Self { name, object_type }
     }

@@ -14,6 +14,6 @@ pub struct Invitation {
     pub until: String,
 }
 
-emails! {
+emails! { of super::RESOURCE:
     "invitation", Sent = Invitation { page: Some(EXAMPLE_PAGE.into()), until: EXAMPLE_TIME.into() };
 }

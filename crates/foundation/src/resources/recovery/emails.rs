@@ -23,7 +23,7 @@ pub struct VerifyEmail {
     pub until: String,
 }
 
-emails! {
+emails! { of super::RESOURCE:
     "password-reset", Dropped = PasswordReset { page: Some(EXAMPLE_PAGE.into()), until: EXAMPLE_TIME.into() };
     "verify-email", Dropped = VerifyEmail { page: Some(EXAMPLE_PAGE.into()), until: EXAMPLE_TIME.into() };
 }

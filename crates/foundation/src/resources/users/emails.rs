@@ -12,7 +12,7 @@ pub struct PasswordChanged {}
 #[derive(Debug, Serialize)]
 pub struct EmailChanged {}
 
-emails! {
+emails! { of super::ACCOUNT:
     "password-changed", Delayed = PasswordChanged {};
     "email-changed", Delayed = EmailChanged {};
 }

@@ -77,7 +77,7 @@ pub static USERS: Resource = Resource {
     ..Resource::EMPTY
 };
 
-actions! { "user":
+actions! { "user" of ACCOUNT:
     USER_CREATED = "user_created", "An account was registered, or made by an admin";
     USER_UPDATED = "user_updated", "Role, status, address or name of an account were changed, or the address was verified";
     USER_DELETED = "user_deleted", "An account was deleted";

@@ -17,7 +17,7 @@ pub struct WebhookDisabled {
     pub reason: String,
 }
 
-emails! {
+emails! { of super::RESOURCE:
     "webhook-disabled", Sent = WebhookDisabled {
         id: 1,
         host: "example.com".into(),
