@@ -162,7 +162,7 @@ examples! {
 
 page! {
     /// A page of posts
-    PostPage, Post, "MS8tY3JlYXRlZF9hdC8xLzE"
+    PostPage, Post, "-created_at"
 }
 
 text_enum! {

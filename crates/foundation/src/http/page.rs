@@ -93,10 +93,10 @@ impl<T> Page<T> {
     }
 }
 
-/// Declares the type of a page of a list: its description, its name, the items, and a cursor as an example.
+/// Declares the type of a page of a list: its description, its name, the items, and the name of the list in cursors.
 #[macro_export]
 macro_rules! page {
-    ($(#[doc = $doc:literal])* $page:ident, $item:ty, $cursor:literal) => {
+    ($(#[doc = $doc:literal])* $page:ident, $item:ty, $list:literal) => {
         $(#[doc = $doc])*
         #[derive(poem_openapi::Object, serde::Serialize)]
         #[oai(example)]
@@ -114,7 +114,8 @@ macro_rules! page {
         impl poem_openapi::types::Example for $page {
             fn example() -> Self {
                 let items = vec![<$item as poem_openapi::types::Example>::example()];
-                Self { items, next: Some($cursor.into()), total: None }
+                let next = $crate::http::page::Cursor { key: 0, id: 1 }.encode($list);
+                Self { items, next: Some(next), total: None }
             }
         }
 

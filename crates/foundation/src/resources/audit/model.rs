@@ -200,5 +200,5 @@ impl Example for AuditEvent {
 
 page! {
     /// A page of audit events
-    AuditEventPage, AuditEvent, "MS9hdWRpdC8wLzE"
+    AuditEventPage, AuditEvent, "audit"
 }

@@ -65,5 +65,5 @@ impl Example for GrantCreate {
 
 page! {
     /// A page of grants
-    GrantPage, Grant, "MS9ncmFudHMvMC8x"
+    GrantPage, Grant, "grants"
 }

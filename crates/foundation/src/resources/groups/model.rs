@@ -91,7 +91,7 @@ impl Example for GroupUpdate {
 
 page! {
     /// A page of groups
-    GroupPage, Group, "MS9ncm91cHMvMC8x"
+    GroupPage, Group, "groups"
 }
 
 /// A user in a group

@@ -70,7 +70,7 @@ impl Example for InvitedGuest {
 
 page! {
     /// A page of invitations
-    InvitedGuestPage, InvitedGuest, "MS9pbnZpdGVkLWd1ZXN0cy8wLzE"
+    InvitedGuestPage, InvitedGuest, "invited-guests"
 }
 
 /// An invitation as it is kept, without the hash of its code.

@@ -147,7 +147,7 @@ impl Example for PermissionUpdate {
 
 page! {
     /// A page of permissions
-    PermissionPage, Permission, "MS9wZXJtaXNzaW9ucy8wLzE"
+    PermissionPage, Permission, "permissions"
 }
 
 /// Why somebody holds a permission
@@ -213,5 +213,5 @@ impl Example for HeldPermission {
 
 page! {
     /// A page of the permissions that you hold
-    HeldPermissionPage, HeldPermission, "MS9oZWxkLzAvMQ"
+    HeldPermissionPage, HeldPermission, "held"
 }

@@ -275,5 +275,5 @@ impl StoredSession {
 
 page! {
     /// A page of sessions
-    OpenSessionPage, OpenSession, "MS9zZXNzaW9ucy8wLzE"
+    OpenSessionPage, OpenSession, "sessions"
 }

@@ -110,7 +110,7 @@ impl Example for Account {
 
 page! {
     /// A page of accounts
-    AccountPage, Account, "MS91c2Vycy8wLzE"
+    AccountPage, Account, "users"
 }
 
 /// What everyone may know of a user

@@ -329,7 +329,7 @@ impl Example for WebhookUpdate {
 
 page! {
     /// A page of webhooks
-    WebhookPage, Webhook, "MS93ZWJob29rcy8wLzE"
+    WebhookPage, Webhook, "webhooks"
 }
 
 text_enum! {
@@ -395,5 +395,5 @@ impl Example for Delivery {
 
 page! {
     /// A page of deliveries
-    DeliveryPage, Delivery, "MS9kZWxpdmVyaWVzLzAvMQ"
+    DeliveryPage, Delivery, "deliveries"
 }

@@ -53,7 +53,7 @@ examples! {
 
 page! {
     /// A page of authors
-    AuthorPage, Author, "MS9hdXRob3JzLzAvMQ"
+    AuthorPage, Author, "authors"
 }
 
 impl Record for Author {

@@ -91,7 +91,7 @@ examples! {
 
 page! {
     /// A page of books
-    BookPage, Book, "MS9ib29rcy8wLzE"
+    BookPage, Book, "books"
 }
 
 impl Record for Book {

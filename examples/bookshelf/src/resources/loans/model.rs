@@ -71,7 +71,7 @@ examples! {
 
 page! {
     /// A page of loans
-    LoanPage, Loan, "MS9sb2Fucy8wLzE"
+    LoanPage, Loan, "loans"
 }
 
 impl Record for Loan {
