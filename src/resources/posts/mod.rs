@@ -15,13 +15,13 @@ use accord_foundation::auth::permission::{Entry, Target};
 use accord_foundation::db::signals::{Actor, Context, Hook, Phase, Refused};
 use accord_foundation::events;
 use accord_foundation::prelude::*;
-use accord_foundation::resources::audit::model::State;
 use accord_foundation::resources::audit::{self, Event};
 use accord_foundation::resources::grants::store::Filter;
 use accord_foundation::resources::grants::{EndGrants, InGrants, on};
 use accord_foundation::resources::webhooks::hook::PublishEvents;
 use accord_foundation::server::normalise::Note;
 use async_trait::async_trait;
+use serde::Serialize;
 
 use self::model::Post;
 use self::model::StoredPost;
@@ -127,9 +127,9 @@ impl Hook<StoredPost> for RecordChangesByOthers {
             ("published", old.published != new.published),
             ("rating", old.rating != new.rating),
         ];
-        let changed = fields.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field.to_owned()).collect();
+        let changed = fields.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field).collect();
         let event = Event::of(POST_UPDATED, old.id.0);
-        let event = event.before(old.state()).after(State { changed: Some(changed), ..new.state() });
+        let event = event.before(&old.state()).after(&State { changed: Some(changed), ..new.state() });
         Ok(audit::record(context.tx, context.by, event).await?)
     }
 
@@ -137,14 +137,21 @@ impl Hook<StoredPost> for RecordChangesByOthers {
         if !Self::is_by_another(context.by, row) {
             return Ok(());
         }
-        let event = Event::of(POST_DELETED, row.id.0).before(row.state());
+        let event = Event::of(POST_DELETED, row.id.0).before(&row.state());
         Ok(audit::record(context.tx, context.by, event).await?)
     }
 }
 
+/// The state of a post that the audit records: the owner, and no text.
+#[derive(Serialize)]
+struct State {
+    /// The names of changed fields.
+    changed: Option<Vec<&'static str>>,
+    user_id: Option<i64>,
+}
+
 impl StoredPost {
-    /// The state that the audit stores: the owner, and no text.
     fn state(&self) -> State {
-        State { user_id: self.owner_id, ..State::default() }
+        State { changed: None, user_id: self.owner_id }
     }
 }

@@ -14,6 +14,7 @@ pub mod tasks;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 use self::model::{Action, State};
 use crate::application::Resource;
@@ -60,16 +61,16 @@ impl Event {
         Self { action, object_id: object_id.into(), before: None, after: None, by_itself: false, is_aggregated: false }
     }
 
-    /// What the object was like.
+    /// The state of the object before: a type of its resource. The document describes the fields of all states.
     #[must_use]
-    pub fn before(self, state: State) -> Self {
-        Self { before: Some(state), ..self }
+    pub fn before(self, state: &impl Serialize) -> Self {
+        Self { before: Some(State::new(state)), ..self }
     }
 
-    /// What it is like.
+    /// The state of the object after.
     #[must_use]
-    pub fn after(self, state: State) -> Self {
-        Self { after: Some(state), ..self }
+    pub fn after(self, state: &impl Serialize) -> Self {
+        Self { after: Some(State::new(state)), ..self }
     }
 
     /// An event that strangers can cause as often as they like: most events of an hour are counted in one row.

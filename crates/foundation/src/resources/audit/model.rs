@@ -1,9 +1,13 @@
 //! What goes over the wire for the audit.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
-use poem_openapi::types::Example;
-use serde::{Deserialize, Serialize};
+use poem_openapi::registry::{MetaSchemaRef, Registry};
+use poem_openapi::types::{Example, ParseFromJSON, ParseResult, ToJSON, Type};
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::auth::permission::Target;
 use crate::auth::{Role, Status};
@@ -85,57 +89,111 @@ declared_enum! {
     ObjectType in OBJECT_TYPES
 }
 
+/// A recorded state, as the resource of the object has stored it. In the document: `AuditState`.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct State(Value);
+
+impl State {
+    /// Records a state. Fields without a value are left out.
+    pub fn new(state: &impl Serialize) -> Self {
+        let mut value = serde_json::to_value(state).expect("a state is plain data");
+        if let Some(fields) = value.as_object_mut() {
+            fields.retain(|_, field| !field.is_null());
+        }
+        Self(value)
+    }
+
+    /// Reads a state that is stored as JSON.
+    pub(super) fn read(text: &str) -> serde_json::Result<Self> {
+        serde_json::from_str(text).map(Self)
+    }
+
+    /// Returns the state as JSON.
+    pub(super) fn text(&self) -> String {
+        self.0.to_string()
+    }
+
+    /// The reason for a failure, if the state has one.
+    pub(super) fn reason(&self) -> Option<&str> {
+        self.0["reason"].as_str()
+    }
+}
+
+impl Type for State {
+    const IS_REQUIRED: bool = true;
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        AuditState::name()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        AuditState::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        AuditState::register(registry);
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(std::iter::once(self))
+    }
+}
+
+impl ParseFromJSON for State {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        Ok(Self(value.unwrap_or_default()))
+    }
+}
+
+impl ToJSON for State {
+    fn to_json(&self) -> Option<Value> {
+        Some(self.0.clone())
+    }
+}
+
 /// What an object was like; only what belongs to its kind, and nothing that names a person or opens a door
-#[derive(Debug, Clone, Default, PartialEq, Eq, Object, Serialize, Deserialize)]
-#[oai(rename = "AuditState", skip_serializing_if_is_none)]
-#[serde(default)]
-pub struct State {
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+struct AuditState {
     /// Role of an account, or that an invitation gives
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub role: Option<Role>,
+    role: Option<Role>,
     /// Status of an account
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<Status>,
+    status: Option<Status>,
     /// Which private fields of an account were changed, or which of a post or a webhook: `email`, `title`, `url`
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub changed: Option<Vec<String>>,
+    changed: Option<Vec<String>>,
     /// The session that was opened or ended
     #[oai(validator(minimum(value = "1")))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub session_id: Option<i64>,
+    session_id: Option<i64>,
     /// Why a login failed: `credentials`, `account_disabled`, `email_unverified`, or `present_password` for a request with a token; or why a webhook was disabled: `gone` or `failing`
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    reason: Option<String>,
     /// Name of a group or permission
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    name: Option<String>,
     /// What a permission is for
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
+    description: Option<String>,
     /// Whose rows a permission may be granted on
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<Target>,
+    target: Option<Target>,
     /// The member, the user that holds the grant, the owner of a post, or the account of an invitation
     #[oai(validator(minimum(value = "1")))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_id: Option<i64>,
+    user_id: Option<i64>,
     /// The group that holds the grant
     #[oai(validator(minimum(value = "1")))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub group_id: Option<i64>,
+    group_id: Option<i64>,
     /// The permission that is granted
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub permission: Option<String>,
+    permission: Option<String>,
     /// The one object that it is granted on
     #[oai(validator(minimum(value = "1")))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub object_id: Option<i64>,
+    object_id: Option<i64>,
     /// The host that a webhook calls
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub host: Option<String>,
+    host: Option<String>,
     /// Whether a webhook gets events
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub enabled: Option<bool>,
+    enabled: Option<bool>,
 }
 
 /// One change, login or logout, or the failed logins of an hour
@@ -180,7 +238,7 @@ impl Example for AuditEvent {
     fn example() -> Self {
         let at = DateTime::from_timestamp_micros(1_767_323_045_678_901).expect("in range");
         let action = Action::find("user_updated").expect("every application has accounts");
-        let state = |role| State { role: Some(role), status: Some(Status::Active), ..State::default() };
+        let state = |role: Role| State(json!({ "role": role, "status": Status::Active }));
         Self {
             id: 1,
             actor_id: Some(1),

@@ -53,7 +53,7 @@ struct StoredEvent {
 
 /// Writes an event, or counts it in the row of its hour if strangers can cause as many as they like.
 pub async fn insert(conn: &mut Conn, by: Actor<'_>, event: Event, now: DateTime<Utc>) -> DbResult<()> {
-    let text = |state: &Option<State>| state.as_ref().map(|state| serde_json::to_string(state).expect("plain data"));
+    let text = |state: &Option<State>| state.as_ref().map(State::text);
     let aggregation_key = match event.is_aggregated {
         true => Some(aggregation_key(conn, by, &event, now).await?),
         false => None,
@@ -107,7 +107,7 @@ const ROWS: usize = 10;
 async fn aggregation_key(conn: &mut Conn, by: Actor<'_>, event: &Event, now: DateTime<Utc>) -> DbResult<String> {
     let id = |id: Option<i64>| id.map(|id| id.to_string()).unwrap_or_default();
     let network = by.address.map(|address| ClientAddress(address).network().to_string()).unwrap_or_default();
-    let reason = event.after.as_ref().and_then(|after| after.reason.as_deref()).unwrap_or_default();
+    let reason = event.after.as_ref().and_then(State::reason).unwrap_or_default();
     let (hour, actor, object) = (now.format("%Y-%m-%dT%H"), id(by.user_id), id(event.object_id));
     let kind = format!("{hour} {} {object} by {actor} from {network}: {reason}", event.action.as_str());
     // of several at once each gets a row of its own
@@ -211,8 +211,7 @@ fn sortable(time: DateTime<Utc>) -> DateTime<Utc> {
 
 impl StoredEvent {
     fn read(self) -> Result<AuditEvent, Error> {
-        let state =
-            |text: Option<String>| text.map(|text| serde_json::from_str(&text)).transpose().map_err(Error::internal);
+        let state = |text: Option<String>| text.map(|text| State::read(&text)).transpose().map_err(Error::internal);
         let (before, after) = (state(self.before)?, state(self.after)?);
         let Self { id, actor_id, action, object_type, object_id, request_id, address, occurrences, .. } = self;
         Ok(AuditEvent {

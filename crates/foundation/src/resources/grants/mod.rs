@@ -11,6 +11,7 @@ pub mod store;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use self::model::{Grant, GrantCreate};
 use self::rules::Holder;
@@ -24,7 +25,6 @@ use crate::db::signals::{self, Actor, Context, Hook, Phase, Refused, Signalled};
 use crate::error::{Code, Error};
 use crate::events;
 use crate::resources::audit::Audit;
-use crate::resources::audit::model::State;
 use crate::resources::audit::{Audited, Event};
 use crate::resources::groups::model::Group;
 use crate::resources::permissions::model::StoredPermission;
@@ -172,23 +172,27 @@ impl<R: InGrants> Hook<R> for EndGrants {
 
 impl Audited for Grant {
     fn created(&self) -> Event {
-        Event::of(GRANT_CREATED, self.id).after(self.state())
+        Event::of(GRANT_CREATED, self.id).after(&self.state())
     }
 
     fn deleted(&self) -> Event {
-        Event::of(GRANT_DELETED, self.id).before(self.state())
+        Event::of(GRANT_DELETED, self.id).before(&self.state())
     }
 }
 
+/// The state of a grant that the audit records.
+#[derive(Serialize)]
+struct State<'a> {
+    user_id: Option<i64>,
+    group_id: Option<i64>,
+    permission: &'a str,
+    object_id: Option<i64>,
+}
+
 impl Grant {
-    fn state(&self) -> State {
-        State {
-            user_id: self.user_id,
-            group_id: self.group_id,
-            permission: Some(self.permission.clone()),
-            object_id: self.object_id,
-            ..State::default()
-        }
+    fn state(&self) -> State<'_> {
+        let Self { user_id, group_id, object_id, .. } = *self;
+        State { user_id, group_id, permission: &self.permission, object_id }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod model;
 pub mod store;
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 use self::model::Group;
 use self::model::Membership as Member;
@@ -18,7 +19,6 @@ use crate::auth::permission::Target;
 use crate::db::signals::{self, Context, Hook, Phase, Refused};
 use crate::events;
 use crate::resources::audit::Audit;
-use crate::resources::audit::model::State;
 use crate::resources::audit::{Audited, Event};
 use crate::resources::users::model::StoredUser;
 use crate::resources::webhooks::hook::PublishEvents;
@@ -98,36 +98,48 @@ impl Hook<StoredUser> for EndMemberships {
 
 impl Audited for Group {
     fn created(&self) -> Event {
-        Event::of(GROUP_CREATED, self.id).after(self.state())
+        Event::of(GROUP_CREATED, self.id).after(&self.state())
     }
 
     fn updated(&self, new: &Self) -> Option<Event> {
-        Some(Event::of(GROUP_UPDATED, self.id).before(self.state()).after(new.state()))
+        Some(Event::of(GROUP_UPDATED, self.id).before(&self.state()).after(&new.state()))
     }
 
     fn deleted(&self) -> Event {
-        Event::of(GROUP_DELETED, self.id).before(self.state())
+        Event::of(GROUP_DELETED, self.id).before(&self.state())
     }
 }
 
+/// The state of a group that the audit records.
+#[derive(Serialize)]
+struct State<'a> {
+    name: &'a str,
+}
+
 impl Group {
-    fn state(&self) -> State {
-        State { name: Some(self.name.clone()), ..State::default() }
+    fn state(&self) -> State<'_> {
+        State { name: &self.name }
     }
 }
 
 impl Audited for Membership {
     fn created(&self) -> Event {
-        Event::of(MEMBER_ADDED, self.group_id).after(self.state())
+        Event::of(MEMBER_ADDED, self.group_id).after(&self.state())
     }
 
     fn deleted(&self) -> Event {
-        Event::of(MEMBER_REMOVED, self.group_id).before(self.state())
+        Event::of(MEMBER_REMOVED, self.group_id).before(&self.state())
     }
 }
 
+/// The member of a group, as the audit records it.
+#[derive(Serialize)]
+struct MemberState {
+    user_id: i64,
+}
+
 impl Membership {
-    fn state(&self) -> State {
-        State { user_id: Some(self.user_id), ..State::default() }
+    fn state(&self) -> MemberState {
+        MemberState { user_id: self.user_id }
     }
 }

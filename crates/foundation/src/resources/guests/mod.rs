@@ -16,17 +16,18 @@ pub mod tasks;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 use self::model::StoredInvitation;
 use crate::actions;
 use crate::application::Resource;
+use crate::auth::Role;
 use crate::codes;
 use crate::config::{A_YEAR, Setting};
 use crate::db::migrate::script;
 use crate::db::signals::{self, Context, Hook, Refused};
 use crate::permissions;
 use crate::resources::audit::Audit;
-use crate::resources::audit::model::State;
 use crate::resources::audit::{Audited, Event};
 use crate::resources::users::model::StoredUser;
 use crate::server::document::Api;
@@ -85,23 +86,29 @@ impl Hook<StoredUser> for EndInvitations {
     }
 }
 
+/// The state of an invitation that the audit records: no address.
+#[derive(Serialize)]
+struct State {
+    role: Role,
+    user_id: Option<i64>,
+}
+
 impl StoredInvitation {
-    /// What the audit keeps: no address.
     fn state(&self) -> State {
-        State { role: Some(self.role), user_id: self.user_id, ..State::default() }
+        State { role: self.role, user_id: self.user_id }
     }
 }
 
 impl Audited for StoredInvitation {
     fn created(&self) -> Event {
-        Event::of(GUEST_INVITED, self.id).after(self.state())
+        Event::of(GUEST_INVITED, self.id).after(&self.state())
     }
 
     fn updated(&self, new: &Self) -> Option<Event> {
-        Some(Event::of(INVITATION_ACCEPTED, self.id).before(self.state()).after(new.state()))
+        Some(Event::of(INVITATION_ACCEPTED, self.id).before(&self.state()).after(&new.state()))
     }
 
     fn deleted(&self) -> Event {
-        Event::of(INVITATION_DELETED, self.id).before(self.state())
+        Event::of(INVITATION_DELETED, self.id).before(&self.state())
     }
 }

@@ -9,19 +9,20 @@ pub mod model;
 pub mod store;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use self::model::Permission;
 use self::model::{PermissionCreate, StoredPermission};
 use crate::actions;
 use crate::application::Resource;
 use crate::auth::permission;
+use crate::auth::permission::Target;
 use crate::crud;
 use crate::db::Conn;
 use crate::db::signals::{self, Actor};
 use crate::error::{Code, Error, FieldError};
 use crate::events;
 use crate::resources::audit::Audit;
-use crate::resources::audit::model::State;
 use crate::resources::audit::{Audited, Event};
 use crate::resources::webhooks::hook::PublishEvents;
 use crate::server::document::Api;
@@ -76,23 +77,31 @@ pub async fn create(
     signals::insert_new(tx, by, new, now).await.map_err(crud::refused::<StoredPermission>)
 }
 
+/// The state of a permission that the audit records.
+#[derive(Serialize)]
+struct State {
+    name: String,
+    description: String,
+    target: Option<Target>,
+}
+
 impl StoredPermission {
     fn state(&self) -> State {
         let PermissionCreate { name, target, description } = self.values();
-        State { name: Some(name), target, description: Some(description), ..State::default() }
+        State { name, description, target }
     }
 }
 
 impl Audited for StoredPermission {
     fn created(&self) -> Event {
-        Event::of(PERMISSION_CREATED, self.id).after(self.state())
+        Event::of(PERMISSION_CREATED, self.id).after(&self.state())
     }
 
     fn updated(&self, new: &Self) -> Option<Event> {
-        Some(Event::of(PERMISSION_UPDATED, self.id).before(self.state()).after(new.state()))
+        Some(Event::of(PERMISSION_UPDATED, self.id).before(&self.state()).after(&new.state()))
     }
 
     fn deleted(&self) -> Event {
-        Event::of(PERMISSION_DELETED, self.id).before(self.state())
+        Event::of(PERMISSION_DELETED, self.id).before(&self.state())
     }
 }

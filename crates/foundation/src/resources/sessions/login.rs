@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::model::TokenRequest;
 use super::rules::{self, Grant};
 use super::store::{self, Login};
-use super::{Pair, REFRESH_TOKEN_REUSED, hash, login_failed, open, refresh};
+use super::{Pair, REFRESH_TOKEN_REUSED, State, hash, login_failed, open, refresh};
 use crate::app::App;
 use crate::auth::access::{disabled, unverified};
 use crate::auth::password::Verdict;
@@ -14,7 +14,6 @@ use crate::db::Conn;
 use crate::error::{Code, Error};
 use crate::http::Origin;
 use crate::http::client::Client;
-use crate::resources::audit::model::State;
 use crate::resources::audit::{self, Event};
 
 /// Logs in with what a token request proves the login with.
@@ -137,8 +136,8 @@ async fn reused(app: &App, mut tx: Conn, origin: &Origin, token_hash: &str) -> R
         return Ok(Error::new(Code::REFRESH_TOKEN_USED, detail));
     }
     if store::revoke(&mut tx, used.session_id, now).await? {
-        let after = State { session_id: Some(used.session_id), ..State::default() };
-        let event = Event::of(REFRESH_TOKEN_REUSED, used.user_id).after(after);
+        let after = State { session_id: used.session_id };
+        let event = Event::of(REFRESH_TOKEN_REUSED, used.user_id).after(&after);
         audit::record(&mut tx, origin.actor(None), event).await?;
     }
     tx.commit().await?;

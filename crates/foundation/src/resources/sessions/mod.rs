@@ -17,6 +17,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use self::store::Account;
@@ -27,7 +28,7 @@ use crate::auth::{Caller, Email};
 use crate::db::{Conn, Db, DbResult};
 use crate::error::Error;
 use crate::http::client::{Client, ClientAddress};
-use crate::resources::audit::model::{Action, State};
+use crate::resources::audit::model::Action;
 use crate::resources::audit::{self, Event};
 use crate::server::document::Api;
 use crate::tasks::Kind;
@@ -72,16 +73,26 @@ pub async fn open(app: &App, conn: &mut Conn, client: &Client, account: Account)
     let now = app.now();
     let term = Term::of(app, now, now);
     let session_id = store::insert(conn, account.id, client, now, term.expires_at).await?;
-    let after = State { session_id: Some(session_id), ..State::default() };
-    let event = Event::of(LOGGED_IN, account.id).after(after);
+    let event = Event::of(LOGGED_IN, account.id).after(&State { session_id });
     audit::record(conn, client.origin.actor(Some(account.id)), event).await?;
     issue(app, conn, account, session_id, term).await
 }
 
+/// The state of a session that the audit records.
+#[derive(Serialize)]
+struct State {
+    session_id: i64,
+}
+
+/// The failure of a login, as the audit records it.
+#[derive(Serialize)]
+struct Failure<'a> {
+    reason: &'a str,
+}
+
 /// The event of a failed login, or of a wrong present password.
 pub fn login_failed(user_id: Option<i64>, reason: &str) -> Event {
-    let after = State { reason: Some(reason.into()), ..State::default() };
-    Event::of(LOGIN_FAILED, user_id).after(after).aggregated()
+    Event::of(LOGIN_FAILED, user_id).after(&Failure { reason }).aggregated()
 }
 
 /// Ends the session of the caller, if the token has one.
@@ -108,7 +119,7 @@ pub async fn end(tx: &mut Conn, caller: &Caller, session_id: i64, now: DateTime<
 
 /// The event of a session that its owner has ended.
 fn ended(action: Action, user_id: i64, session_id: i64) -> Event {
-    Event::of(action, user_id).before(State { session_id: Some(session_id), ..State::default() })
+    Event::of(action, user_id).before(&State { session_id })
 }
 
 /// Returns the next pair of a session, or `None` if the session has reached its end.

@@ -6,6 +6,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::model::{StoredUser, UserValues};
@@ -17,7 +18,6 @@ use crate::db::Conn;
 use crate::db::signals::{Actor, Context, Hook, Refused};
 use crate::error::{Code, Error};
 use crate::http::Origin;
-use crate::resources::audit::model::State;
 use crate::resources::audit::{self, Event};
 use crate::resources::sessions;
 
@@ -63,12 +63,19 @@ async fn adopt(app: &App, identity: &Identity, origin: &Origin) -> Result<(), Er
         _ => return Ok(()),
     };
     if store::link(&mut tx, identity, found.user.id, now).await? {
-        let after = State { host: host(&identity.issuer), ..State::default() };
-        let event = Event::of(sessions::IDENTITY_LINKED, found.user.id).after(after).by_itself();
+        let after = Linked { host: host(&identity.issuer) };
+        let event = Event::of(sessions::IDENTITY_LINKED, found.user.id).after(&after).by_itself();
         audit::record(&mut tx, by, event).await?;
         tx.commit().await?;
     }
     Ok(())
+}
+
+/// The state of a linked identity that the audit records.
+#[derive(Serialize)]
+struct Linked {
+    /// The host of the provider.
+    host: Option<String>,
 }
 
 /// A new account without a password; none if it may not be made now.

@@ -14,6 +14,7 @@ pub mod store;
 pub mod tables;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use self::identities::RecordIdentities;
 use self::model::{Account, AccountUpdate, StoredUser, UserValues};
@@ -22,13 +23,13 @@ use self::rules::{last_admin, takes_an_admin_away};
 use crate::actions;
 use crate::application::Resource;
 use crate::auth::permission::Target;
+use crate::auth::{Role, Status};
 use crate::db::Conn;
 use crate::db::signals::{self, Actor, Refused};
 use crate::error::{Code, Error};
 use crate::events;
 use crate::http::etag::IfMatch;
 use crate::resources::audit::Audit;
-use crate::resources::audit::model::State;
 use crate::resources::audit::{Audited, Event};
 use crate::resources::webhooks::hook::PublishEvents;
 use crate::server::document::Api;
@@ -160,17 +161,25 @@ fn taken(refused: Refused) -> Error {
     refused.into()
 }
 
+/// The state of an account that the audit records: no address, no name.
+#[derive(Serialize)]
+struct State {
+    role: Role,
+    status: Status,
+    /// The names of changed fields.
+    changed: Option<Vec<&'static str>>,
+}
+
 impl StoredUser {
-    /// What the audit keeps: no address, no name.
     fn state(&self) -> State {
-        State { role: Some(self.user.role), status: Some(self.user.status), ..State::default() }
+        State { role: self.user.role, status: self.user.status, changed: None }
     }
 }
 
 impl Audited for StoredUser {
     fn created(&self) -> Event {
         // whoever registers is nobody before, and this account after
-        Event::of(USER_CREATED, self.user.id).after(self.state()).by_itself()
+        Event::of(USER_CREATED, self.user.id).after(&self.state()).by_itself()
     }
 
     fn updated(&self, new: &Self) -> Option<Event> {
@@ -183,14 +192,13 @@ impl Audited for StoredUser {
             ("name", old.name != is.name),
             ("email_verified_at", old.email_verified_at != is.email_verified_at),
         ];
-        let changed: Vec<String> =
-            private.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field.to_owned()).collect();
+        let changed: Vec<_> = private.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field).collect();
         let changed = (!changed.is_empty()).then_some(changed);
         let after = State { changed, ..new.state() };
-        Some(Event::of(USER_UPDATED, self.user.id).before(self.state()).after(after))
+        Some(Event::of(USER_UPDATED, self.user.id).before(&self.state()).after(&after))
     }
 
     fn deleted(&self) -> Event {
-        Event::of(USER_DELETED, self.user.id).before(self.state())
+        Event::of(USER_DELETED, self.user.id).before(&self.state())
     }
 }

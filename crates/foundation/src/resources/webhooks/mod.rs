@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use lettre::message::Mailbox;
+use serde::Serialize;
 use url::Url;
 
 use self::emails::WebhookDisabled;
@@ -40,7 +41,6 @@ use crate::db::signals::{self, Actor, Refused};
 use crate::db::{Conn, DbResult};
 use crate::declared;
 use crate::resources::audit::Audit;
-use crate::resources::audit::model::State;
 use crate::resources::audit::{self, Audited};
 use crate::resources::users::model::User;
 use crate::resources::users::store::{self as users, Filter};
@@ -157,14 +157,25 @@ fn sealed(webhook: &StoredWebhook, seals: &Seals) -> Result<Option<WebhookValues
     Ok(Some(WebhookValues { secret, old_secret, ..values }))
 }
 
+/// The state of a webhook that the audit records: of its URL only the host.
+#[derive(Serialize)]
+struct State {
+    /// The names of changed fields.
+    changed: Option<Vec<&'static str>>,
+    /// The reason for which the server disabled the webhook.
+    reason: Option<&'static str>,
+    host: String,
+    enabled: bool,
+}
+
 impl StoredWebhook {
     /// What the audit keeps: no URL, which may have a secret in it.
     fn state(&self) -> State {
-        State { host: Some(self.host()), enabled: Some(self.enabled), ..State::default() }
+        State { changed: None, reason: None, host: self.host(), enabled: self.enabled }
     }
 
     /// The names of the fields that a change has changed.
-    fn differences(&self, new: &Self) -> Vec<String> {
+    fn differences(&self, new: &Self) -> Vec<&'static str> {
         let fields = [
             ("url", self.url != new.url),
             ("description", self.description != new.description),
@@ -173,13 +184,13 @@ impl StoredWebhook {
             // sealed with another key it is the same secret
             ("secret", self.old_secret_until != new.old_secret_until),
         ];
-        fields.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name.to_owned()).collect()
+        fields.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name).collect()
     }
 }
 
 impl Audited for StoredWebhook {
     fn created(&self) -> audit::Event {
-        audit::Event::of(WEBHOOK_CREATED, self.id).after(self.state())
+        audit::Event::of(WEBHOOK_CREATED, self.id).after(&self.state())
     }
 
     fn updated(&self, new: &Self) -> Option<audit::Event> {
@@ -190,14 +201,14 @@ impl Audited for StoredWebhook {
         }
         let disabled = new.disabled_reason().filter(|_| self.enabled);
         let (action, after) = match disabled {
-            Some(why) => (WEBHOOK_DISABLED, State { reason: Some(why.as_str().into()), ..new.state() }),
+            Some(why) => (WEBHOOK_DISABLED, State { reason: Some(why.as_str()), ..new.state() }),
             None => (WEBHOOK_UPDATED, State { changed: Some(self.differences(new)), ..new.state() }),
         };
-        Some(audit::Event::of(action, self.id).before(self.state()).after(after))
+        Some(audit::Event::of(action, self.id).before(&self.state()).after(&after))
     }
 
     fn deleted(&self) -> audit::Event {
-        audit::Event::of(WEBHOOK_DELETED, self.id).before(self.state())
+        audit::Event::of(WEBHOOK_DELETED, self.id).before(&self.state())
     }
 }
 
