@@ -25,7 +25,7 @@ pub struct Arguments {
 enum Step {
     /// Apply migrations: up to head, or to a revision, or +N
     Up {
-        /// head, +N, a number such as 0003, or a name such as 0003_posts
+        /// head, +N, a number such as 0003, or a name such as 0003_books
         #[arg(default_value = "head", allow_hyphen_values = true)]
         target: Target,
         #[command(flatten)]
