@@ -23,6 +23,8 @@ pub struct Application {
     folder: &'static str,
     /// The folder of its scenarios, and of the setup file of `accord-contract`, in its folder.
     tests: &'static str,
+    /// The name of the test with its scenarios, as cargo knows it.
+    pub scenarios: &'static str,
     /// The fixture with the people of the setup file.
     pub people: &'static str,
     /// The settings of its server for the derived suites, beside those of every application.
@@ -38,6 +40,7 @@ pub static ACCORD: Application = Application {
     name: "accord",
     folder: "",
     tests: "contract-tests",
+    scenarios: "contract",
     people: "people",
     settings: &[("WEBHOOK_LIMIT", "10000")],
     is_reference: true,
@@ -49,6 +52,7 @@ pub static BOOKSHELF: Application = Application {
     name: "bookshelf",
     folder: "examples/bookshelf",
     tests: "tests",
+    scenarios: "bookshelf",
     people: "people",
     settings: &[],
     is_reference: false,

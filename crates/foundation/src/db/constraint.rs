@@ -41,7 +41,7 @@ pub struct Violated {
     name: Option<String>,
     /// SQLite's report.
     message: String,
-    /// Whether it was a foreign key.
+    /// True if a foreign key was violated.
     pub is_foreign_key: bool,
 }
 
