@@ -111,7 +111,7 @@ async fn what_is_in_use_cannot_be_deleted() {
         let stays = ann.delete(path).header("If-Match", "*").await.expect(409);
         assert_eq!(stays.body["code"], "vetoed", "{path}");
     }
-    let book = json!({ "isbn": "9780141439518", "title": "Pride and Prejudice", "author_id": 1, "copies": 0 });
+    let book = json!({ "isbn": "9780141439518", "title": "Pride and Prejudice", "author_id": 1, "copies": 1 });
     ann.post("/api/v1/books").json(&book).await.expect(201);
     ann.delete("/api/v1/books/2").header("If-Match", "*").await.expect(204);
     ann.get("/api/v1/books/2").await.expect(404);

@@ -24,7 +24,7 @@ pub struct Book {
     /// The author's identifier
     pub author_id: AuthorId,
     /// The number of copies; each has a number from 1 on
-    #[oai(validator(minimum(value = "0"), maximum(value = "1000")))]
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
     pub copies: i64,
     /// The number of the version.
     #[oai(skip)]
@@ -49,7 +49,7 @@ pub struct BookCreate {
     /// The author's identifier
     pub author_id: AuthorId,
     /// The number of copies
-    #[oai(validator(minimum(value = "0"), maximum(value = "1000")))]
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
     pub copies: i64,
 }
 
@@ -64,7 +64,7 @@ pub struct BookUpdate {
     #[oai(skip_serializing_if_is_none)]
     pub author_id: Option<AuthorId>,
     /// The number of copies; a copy on loan beyond it can still be returned
-    #[oai(skip_serializing_if_is_none, validator(minimum(value = "0"), maximum(value = "1000")))]
+    #[oai(skip_serializing_if_is_none, validator(minimum(value = "1"), maximum(value = "1000")))]
     pub copies: Option<i64>,
 }
 
