@@ -235,8 +235,9 @@ async fn admin() -> &'static PgPool {
 
 /// Deletes the databases of runs that are no longer connected.
 async fn remove_leftovers(pool: &PgPool) {
-    let leftovers = "SELECT datname FROM pg_database WHERE datname LIKE 'accord\\_contract\\_%' AND NOT EXISTS \
-                     (SELECT FROM pg_stat_activity WHERE datname LIKE application_name || '\\_%' AND application_name LIKE 'accord\\_contract\\_%')";
+    let leftovers = "SELECT d.datname FROM pg_database d WHERE d.datname LIKE 'accord\\_contract\\_%' AND NOT EXISTS \
+                     (SELECT FROM pg_stat_activity a WHERE d.datname LIKE a.application_name || '\\_%' \
+                     AND a.application_name LIKE 'accord\\_contract\\_%')";
     let names: Vec<String> = sqlx::query_scalar(leftovers).fetch_all(pool).await.unwrap_or_default();
     for name in names {
         // another run may be removing it too
