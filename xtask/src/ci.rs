@@ -7,7 +7,7 @@ use crate::application::{ALL, check_fixtures, each};
 use crate::contract::Database;
 use crate::postgres::{self, Postgres};
 use crate::report::{Failed, Outcome, Report};
-use crate::{access, clients, contract, deny, migrate, mutants, postman, rust, spec, tidy};
+use crate::{access, clients, contract, deny, guide, migrate, mutants, postman, rust, spec, tidy};
 
 /// One line of the summary. `alone` runs just this step.
 struct Step {
@@ -115,6 +115,12 @@ const STEPS: &[Step] = &[
         alone: "cargo xtask clients",
         repair: "change clients/, or xtask/src/clients/view.rs when a generator misreads the document",
         run: |_| clients::run(&clients::Arguments::default()),
+    },
+    Step {
+        name: "guide",
+        alone: "cargo xtask guide",
+        repair: "change the commands of \"Add a resource\" in DEVELOPING.md",
+        run: |_| guide::run(),
     },
     Step {
         name: "mutants",

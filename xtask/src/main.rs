@@ -9,6 +9,7 @@ mod contract;
 mod db;
 mod deny;
 mod git;
+mod guide;
 mod interrupt;
 mod migrate;
 mod mutants;
@@ -72,6 +73,8 @@ enum Task {
     Access(access::Task),
     /// Generate, compile and run the clients
     Clients(clients::Arguments),
+    /// Run the commands of "Add a resource" in DEVELOPING.md in a copy of the sources
+    Guide,
     /// Make one fault at a time, and run the check that must detect it
     Mutants(mutants::Arguments),
     /// Show or open the database that the settings name
@@ -112,6 +115,7 @@ fn dispatch(task: Task, applications: &[&'static Application]) -> Outcome {
         Task::Contract(arguments) => contract::run(&arguments, applications),
         Task::Access(task) => access::run(task, applications),
         Task::Clients(arguments) => clients::run(&arguments),
+        Task::Guide => guide::run(),
         Task::Mutants(arguments) => mutants::run(&arguments),
         Task::Db(task) => db::run(task),
         Task::Serve(arguments) => serve::run(arguments),

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
-use build::Workshop;
+pub use build::Workshop;
 use clap::ValueEnum;
 use list::{Edit, Mutants, Patch};
 use serde_json::Value;

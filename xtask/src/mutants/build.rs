@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::Notice;
 use super::list::Patch;
-use crate::application::ACCORD;
+use crate::application::{ACCORD, ALL};
 use crate::contract::{DatabaseKind, Suite};
 use crate::{contract, postgres, product, run, spec};
 
@@ -38,6 +38,11 @@ impl Workshop {
         keep_only(&tree, &tree, &names)?;
         run::passing_on(&mut run::cargo(["build", "--quiet", "--workspace", "--bin", "accord-contract"]))?;
         Ok(Self { tree })
+    }
+
+    /// The folder of the copy.
+    pub fn tree(&self) -> &Path {
+        &self.tree
     }
 
     /// The first check that notices the change: the test that the patch names, or any. `migrates` tells those of
@@ -89,9 +94,11 @@ impl Workshop {
 
 impl Drop for Workshop {
     fn drop(&mut self) {
-        // the server of the sources again where the builds of the mutants have left theirs
-        if let Err(error) = ACCORD.build() {
-            eprintln!("{error:#}");
+        // the servers of the sources again where the builds of the copy have left theirs
+        for application in ALL {
+            if let Err(error) = application.build() {
+                eprintln!("{error:#}");
+            }
         }
     }
 }
