@@ -116,7 +116,7 @@ impl Application {
     /// Builds its binary, and returns the file.
     ///
     /// # Errors
-    /// It does not build.
+    /// The binary does not build.
     pub fn build(&self) -> anyhow::Result<PathBuf> {
         product::build(self.name)
     }
@@ -124,7 +124,7 @@ impl Application {
     /// Returns what the binary of the sources declares.
     ///
     /// # Errors
-    /// It does not build, or two of its resources state the same fact.
+    /// The binary does not build, or two of its resources state the same fact.
     pub fn declared(&self) -> anyhow::Result<&Declarations> {
         if let Some(declarations) = self.declarations.get() {
             return Ok(declarations);

@@ -4,15 +4,16 @@
 //! that shows it implements [`Versioned`] and [`Represented`].
 //!
 //! Reading operations call [`list`] and [`read`]. Writing operations take a [`Change`] from [`Caller::change`]: it carries
-//! the transaction, the actor and the time, and is the only way from a handler to insert, update and delete.
+//! the transaction, the actor and the time, and inserts, updates and deletes rows with their hooks.
 
 use chrono::{DateTime, Utc};
 use poem_openapi::types::Type;
-use sea_query::{Condition, Expr};
+use sea_query::{Condition, Expr, Iden};
 use serde::Serialize;
 
 use crate::app::App;
 use crate::auth::Caller;
+use crate::db::permit::Table;
 use crate::db::signals::{self, Actor, Refused};
 use crate::db::versioned::{self, Versioned, VersionedTable};
 use crate::db::{Conn, Constraint, Row};
@@ -271,7 +272,7 @@ impl Change<'_> {
     /// 409 `vetoed` by a hook, or because other rows refer to the row; 412 if the row has changed since.
     pub async fn delete<R: Represented>(&mut self, row: &R) -> Result<(), Error> {
         signals::delete_unchanged(&mut self.tx, self.by, row, self.now).await.map_err(|refused| {
-            if refused.violates_foreign_key() {
+            if refused.is_reference_to(R::Table::TABLE.unquoted()) {
                 let detail = format!("{} {} is in use: delete what refers to it first.", R::NAME, row.key());
                 return Error::new(Code::VETOED, detail);
             }

@@ -42,7 +42,7 @@ pub fn document_of(root: &Path) -> String {
     Application::of(root).document()
 }
 
-/// The same, for the application in the folder `root`.
+/// Reads a document by its name, for the application in the folder `root`.
 pub fn document_in(root: &Path, name: &str) -> anyhow::Result<Named> {
     let named = |name: String, value| Ok(Named { name, value });
     match name {

@@ -41,8 +41,8 @@ pub struct Violated {
     name: Option<String>,
     /// SQLite's report.
     message: String,
-    /// True if a foreign key was violated.
-    pub is_foreign_key: bool,
+    /// True if SQLite reports that other rows refer to a deleted row (`ON DELETE RESTRICT`).
+    is_restrict: bool,
 }
 
 impl Violated {
@@ -50,10 +50,11 @@ impl Violated {
     pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
         let error = error.as_database_error()?;
         let message = error.message().to_owned();
-        // SQLite reports ON DELETE RESTRICT as a trigger
-        let is_foreign_key = error.kind() == ErrorKind::ForeignKeyViolation || message == SQLITE_FOREIGN_KEY;
-        let is_violation = is_foreign_key || error.kind() == ErrorKind::UniqueViolation;
-        is_violation.then(|| Self { name: error.constraint().map(Into::into), message, is_foreign_key })
+        let is_known = matches!(error.kind(), ErrorKind::UniqueViolation | ErrorKind::ForeignKeyViolation);
+        // SQLite reports ON DELETE RESTRICT as a trigger, and PostgreSQL 18 by a code of its own
+        let is_restrict = !is_known && message == SQLITE_FOREIGN_KEY;
+        let is_violation = is_known || is_restrict || error.code().is_some_and(|code| code == "23001");
+        is_violation.then(|| Self { name: error.constraint().map(Into::into), message, is_restrict })
     }
 
     /// Returns whether this constraint was violated.
@@ -65,17 +66,28 @@ impl Violated {
         }
     }
 
+    /// Returns whether rows of other tables refer to the deleted row of this table.
+    pub fn is_reference_to(&self, table: &str) -> bool {
+        match &self.name {
+            Some(name) => declares_reference(name, table),
+            None => self.is_restrict,
+        }
+    }
+
     /// Returns whether the row refers to an account that does not exist.
     ///
     /// SQLite does not report which foreign key failed. Its transactions run one after the other, so any other row that a
     /// transaction has found still exists: only the account can be gone, since the token was checked before.
     pub fn is_of_user(&self) -> bool {
         match &self.name {
-            Some(name) => tables::declared()
-                .iter()
-                .flat_map(|table| &table.foreign_keys)
-                .any(|key| key.table == "users" && key.name == *name),
-            None => self.message == SQLITE_FOREIGN_KEY,
+            Some(name) => declares_reference(name, "users"),
+            None => self.message == SQLITE_FOREIGN_KEY && !self.is_restrict,
         }
     }
+}
+
+/// Returns whether the foreign key of this name refers to a table.
+fn declares_reference(name: &str, table: &str) -> bool {
+    let mut keys = tables::declared().iter().flat_map(|declared| &declared.foreign_keys);
+    keys.any(|key| key.table == table && key.name == name)
 }

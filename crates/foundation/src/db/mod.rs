@@ -68,9 +68,9 @@ impl DbError {
         matches!(self, Self::Violation(violated, _) if violated.is(constraint))
     }
 
-    /// Returns whether a foreign key rejected the change.
-    pub fn violates_foreign_key(&self) -> bool {
-        matches!(self, Self::Violation(violated, _) if violated.is_foreign_key)
+    /// Returns whether the row of this table was not deleted because other rows refer to it.
+    pub fn is_reference_to(&self, table: &str) -> bool {
+        matches!(self, Self::Violation(violated, _) if violated.is_reference_to(table))
     }
 }
 

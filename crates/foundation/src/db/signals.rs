@@ -80,9 +80,9 @@ impl Refused {
         matches!(self, Self::Db(error) if error.violates(constraint))
     }
 
-    /// Returns whether a foreign key refused the change: of a delete, because other rows refer to the row.
-    pub fn violates_foreign_key(&self) -> bool {
-        matches!(self, Self::Db(error) if error.violates_foreign_key())
+    /// Returns whether the row of this table was not deleted because other rows refer to it.
+    pub fn is_reference_to(&self, table: &str) -> bool {
+        matches!(self, Self::Db(error) if error.is_reference_to(table))
     }
 }
 

@@ -159,7 +159,7 @@ pub struct Rendered {
     pub subject: String,
     /// The plain text.
     pub text: String,
-    /// The same text with markup.
+    /// The text with markup.
     pub html: String,
 }
 

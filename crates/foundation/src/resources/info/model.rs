@@ -20,7 +20,7 @@ pub struct Info {
 }
 
 impl Info {
-    /// What this process runs.
+    /// The version and the contract of this process.
     pub fn of_process() -> Self {
         let About { version, commit, .. } = *document::about();
         Self { version: version.into(), commit: commit.into(), contract_sha256: document::checksum().into() }

@@ -69,9 +69,9 @@ pub struct UserValues {
     pub name: Option<String>,
     /// argon2id, as a PHC string. `None` leaves the password as it is.
     pub password_hash: Option<String>,
-    /// What the account may do.
+    /// The role.
     pub role: Role,
-    /// Whether it may be used.
+    /// The status.
     pub status: Status,
     /// The time at which its owner proved to have the address.
     pub email_verified_at: Option<DateTime<Utc>>,

@@ -29,7 +29,7 @@ enum Place {
     Header,
 }
 
-/// How the text of a parameter is read.
+/// The type by which the text of a parameter is read.
 #[derive(Clone, Copy)]
 enum Kind {
     Integer,
@@ -115,7 +115,7 @@ impl Parameter {
         }
     }
 
-    /// What is wrong with the text of this parameter; none stands for text that is not UTF-8.
+    /// Returns the error of the text of this parameter. `None` stands for a text that is not UTF-8.
     fn fault(&self, text: Option<&str>) -> Option<FieldError> {
         let place = match self.place {
             Place::Path => "path",
